@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# headcount. `sudo make run` and `sudo make check` are the whole set-up.
+PREFIX     ?= /usr
+DESTDIR    ?=
+BUILD      ?= build
+CLANG      ?= clang
+BPFTOOL    ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
+V          ?= 0
+WERROR     ?=
+Q          := $(if $(filter 1,$(V)),,@)
+say         = $(if $(filter 1,$(V)),@:,@printf '  %-8s %s\n' $(1) $(2))
+
+LIBS     := libbpf libelf nettle
+CFLAGS   ?= -O2 -g
+HC_CFLAGS = -std=gnu11 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP
+HC_LIBS   = $(shell $(PKG_CONFIG) --libs $(LIBS)) -linih
+BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 -Iinclude -Ibpf \
+	     -idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP
+
+USER_SRC := $(wildcard user/*.c)
+USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
+LIB      := $(BUILD)/libheadcount.a
+UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all run check check-unit check-net check-format packages test-packages install clean
+all: $(BUILD)/headcount
+
+run: packages
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)exec $(BUILD)/headcount trace
+
+check: test-packages
+	$(Q)tests/run
+
+# What the machine lacks comes from its distribution's packages; nothing to
+# install is nothing to do.
+packages:
+	$(Q)tools/packages build
+test-packages:
+	$(Q)tools/packages build test
+
+$(BUILD)/headcount: $(BUILD)/user/main.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HC_LIBS)
+
+$(LIB): $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/user/%.o: user/%.c | $(BUILD)/headcount.skel.h
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBS)) -c -o $@ $<
+
+$(BUILD)/headcount.bpf.o: bpf/headcount.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(BUILD)/headcount.skel.h: $(BUILD)/headcount.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name headcount_bpf > $@.new && mv $@.new $@
+
+# Unit tests: pure code, cmocka, TAP on stdout.
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
+unit: $(UNIT)
+
+install: all
+	install -D -m 755 $(BUILD)/headcount $(DESTDIR)$(PREFIX)/sbin/headcount
+	install -D -m 644 user/headcount.8 $(DESTDIR)$(PREFIX)/share/man/man8/headcount.8
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(USER_OBJ:.o=.d) $(BUILD)/headcount.bpf.d $(UNIT:=.d)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every reason for which something can go untracked, unreported or wrong, with
+ * the words that `status`, the events and the metrics use. A reason is a row
+ * here, a per-CPU counter in the map `losses`, and nothing else.
+ *
+ * kind: UNTRACKED, a session that is not charged; EVENTS, a record that did not
+ * reach user space; NOTE, something that was handled but should be seen.
+ */
+#ifndef HEADCOUNT_LOSS_H
+#define HEADCOUNT_LOSS_H
+
+#define HC_LOSSES(X)                                                                           \
+	X(SESSIONS_FULL, UNTRACKED, "sessions-full", "session table full")                     \
+	X(USERS_FULL, UNTRACKED, "users-full", "no room for the user in the user table")       \
+	X(MAP_BUSY, UNTRACKED, "map-busy", "kernel map busy")                                  \
+	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: process unknown")      \
+	X(RING_FULL, EVENTS, "ring-full", "event ring full")                                   \
+	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
+	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
+	X(NESTED, NOTE, "nested", "state change missed by the first program, seen by the second")
+
+enum hc_loss {
+#define X(name, kind, word, text) HC_LOSS_##name,
+	HC_LOSSES(X)
+#undef X
+	HC_LOSS_COUNT,
+};
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What both sides agree on about services, users and caps: the values in the
+ * policy maps and in the user table. All integers are in host byte order
+ * unless a comment says otherwise; addresses are 16 bytes in network byte
+ * order, an IPv4 address as ::ffff:a.b.c.d.
+ *
+ * A reload never touches a program. The maps hold two halves of the policy;
+ * user space fills the half that is not in use and then writes hc_control,
+ * which switches to it and moves the generation in one store.
+ */
+#ifndef HEADCOUNT_POLICY_H
+#define HEADCOUNT_POLICY_H
+
+#include <linux/types.h>
+
+#define HC_STATE_VERSION 1 /* layout of every pinned map; another one is not adopted */
+
+#define HC_SERVICES_MAX  256 /* service ids; 0 and 1 are the built-ins */
+#define HC_NAME_MAX	 32  /* bytes of a service's name with its NUL */
+#define HC_COMM_MAX	 16  /* TASK_COMM_LEN */
+#define HC_UNLIMITED	 0xffffffffu
+#define HC_UID_UNKNOWN	 0xffffffffu
+#define HC_KEEP_SECONDS	 300 /* a user's record is shown this long after its last session */
+
+enum hc_builtin {
+	HC_OUTBOUND_SERVICE = 0,
+	HC_INBOUND_SERVICE = 1,
+	HC_FIRST_SERVICE = 2,
+};
+
+enum hc_direction {
+	HC_OUTBOUND = 0,
+	HC_INBOUND = 1,
+};
+
+/* What identifies a user of a service. HC_BY_LABEL has its place but no
+ * program sets it yet. */
+enum hc_identify {
+	HC_BY_CLIENT = 0, /* id: remote address, masked to the prefix */
+	HC_BY_UID = 1,	  /* id: first 4 bytes are the uid */
+	HC_BY_CGROUP = 2, /* id: first 8 bytes are the cgroup v2 id */
+	HC_BY_LABEL = 3,
+};
+
+/* What an attempt over the cap gets. */
+enum hc_excess {
+	HC_REJECT = 0,
+	HC_OBSERVE = 1,
+};
+
+/*
+ * A user of a service: the key of the user table and of `caps`. Unused bytes
+ * are zero, so that keys can be compared and hashed as three 64-bit words.
+ */
+struct hc_user_key {
+	__u16 service;
+	__u8 kind;	/* enum hc_identify */
+	__u8 prefix;	/* HC_BY_CLIENT: bits of `id` that count, 0..128 */
+	__u32 elsewhere; /* 1: a session of a namespace that headcount does not enforce in */
+	union {
+		__u8 id[16];
+		__u32 uid;
+		__u64 cgroup;
+		__u64 word[2];
+	};
+};
+
+/* One service. `limited` is set by user space when anything (cap, total, an
+ * override or a cap of the moment) can refuse a session of it: the gates do no
+ * work for a service that is not limited. */
+struct hc_service {
+	__u32 cap;   /* sessions one user may hold, or HC_UNLIMITED */
+	__u32 total; /* sessions all users may hold together, or HC_UNLIMITED */
+	__u8 used;
+	__u8 identify;
+	__u8 excess;
+	__u8 limited;
+	__u8 prefix4; /* 0..32 */
+	__u8 prefix6; /* 0..128 */
+	__u16 error;  /* errno that an outbound connect() gets, positive */
+	char name[HC_NAME_MAX];
+};
+
+/* The one record that switches policies. */
+struct hc_control {
+	__u32 version;	  /* HC_STATE_VERSION */
+	__u32 half;	  /* 0 or 1: which half of the policy holds */
+	__u32 generation; /* moves with every change; caps resolved under another are stale */
+	__u32 user_sets;  /* a power of two: sets in the user table */
+	__u64 seed;	  /* of the user table's hash, unknown to clients */
+	__u64 started_ns; /* CLOCK_MONOTONIC */
+};
+
+/* Ports of one half: index is half * 65536 + port, host order. The value is
+ * the service id that listens on the port on every address (0: none), with
+ * HC_PORT_BY_ADDRESS where `addresses` has an entry for one address. */
+#define HC_PORTS	   65536
+#define HC_PORT_BY_ADDRESS 0x8000
+
+struct hc_address_key {
+	__u8 address[16];
+	__u16 port;
+	__u16 half;
+};
+
+/*
+ * Longest-prefix key of an override. `prefixlen` counts from `half`:
+ * HC_OVERRIDE_BITS + the bits of `id`; uid, cgroup and label are exact (128).
+ */
+struct hc_override_key {
+	__u32 prefixlen;
+	__u16 half;
+	__u16 service;
+	__u8 id[16];
+};
+#define HC_OVERRIDE_BITS 32
+
+/*
+ * Slots of a user, or of a service as a whole. A slot is taken by an admitted
+ * session (active), by a handshake under way (held), or by a packet that may
+ * turn out to be the start of one (unsure); the cap bounds the sum.
+ *
+ * Handshakes that never finish are forgotten by time: `bucket` is a ring of
+ * HC_TICK_SHIFT-long ticks, and a bucket that is HC_TICKS old is emptied.
+ * Unsure slots live within one packet's processing; those older than
+ * HC_UNSURE_NS were taken by packets that opened nothing.
+ */
+#define HC_TICKS      8
+#define HC_TICK_SHIFT 29 /* 2^29 ns, 0.54 s: a reservation lives 3.8 to 4.3 s */
+#define HC_UNSURE_NS  20000000ull
+
+struct hc_slots {
+	__u32 active;
+	__u32 held;
+	__u32 unsure;
+	__u32 unsure_round; /* moves when stale unsure slots are dropped */
+	__u64 unsure_ns;    /* when the newest unsure slot was taken */
+	__u32 tick;	    /* the newest bucket's tick, ns >> HC_TICK_SHIFT */
+	__u32 spare;
+	__u32 bucket[HC_TICKS];
+};
+
+/* Refusals reported one by one: at most HC_REFUSALS_PER_WINDOW in
+ * 2^HC_WINDOW_SHIFT ns, the rest as a number. */
+#define HC_WINDOW_SHIFT	       30
+#define HC_REFUSALS_PER_WINDOW 5
+
+struct hc_refusals {
+	__u32 window; /* ns >> HC_WINDOW_SHIFT */
+	__u32 sent;   /* reported in this window */
+	__u32 suppressed; /* counted since the last report */
+	__u32 spare;
+};
+
+struct hc_user {
+	struct hc_user_key key;
+	struct hc_slots slots;
+	struct hc_refusals refusals;
+	__u64 opened;  /* sessions since the record was made */
+	__u64 refused; /* attempts refused, or in observe mode attempts over the cap */
+	__u64 last_ns; /* CLOCK_MONOTONIC of the last change */
+	__u32 cap;     /* resolved under `generation` */
+	__u32 generation;
+	__u32 peak;
+	__u32 spare;
+};
+
+/*
+ * The user table is set-associative: a key hashes to one set, and everything
+ * about its users (find, make, reclaim, charge) happens under the set's lock.
+ * There is nothing to free and so no race between freeing and charging.
+ */
+#define HC_WAYS 32
+
+struct hc_user_set {
+	__u32 lock; /* struct bpf_spin_lock on the kernel's side */
+	__u32 found; /* the way that the holder of the lock works on */
+	__u64 oldest_ns; /* the holder's, while it looks for a way to reclaim */
+	__u32 tag[HC_WAYS]; /* 0: free; else the upper half of the key's hash, never 0 */
+	struct hc_user way[HC_WAYS];
+};
+
+/* Slots and refusals of one service as a whole, index is the service id. */
+struct hc_service_state {
+	__u32 lock;
+	__u32 spare;
+	struct hc_slots slots;
+	__u64 refused; /* refusals charged to `total`, whoever's */
+};
+
+/* One listening socket's owner, keyed by where it listens. */
+struct hc_listener_key {
+	__u8 address[16]; /* all zero: any address of either family */
+	__u32 netns;	  /* inode number of the network namespace */
+	__u16 port;
+	__u16 spare;
+};
+
+struct hc_listener {
+	__u64 cgroup;
+	__u32 uid;
+	__u32 pid; /* thread group; 0: not known yet */
+	__u32 sockets; /* SO_REUSEPORT: how many listen there */
+	__u32 spare;
+	char comm[HC_COMM_MAX];
+};
+
+#define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
+HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 48);
+HC_STATIC_ASSERT(sizeof(struct hc_slots) == 64);
+HC_STATIC_ASSERT(sizeof(struct hc_user) == 144);
+HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 32);
+
+#endif

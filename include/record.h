@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What BPF sends: the records of the event rings and of the socket walk. The
+ * layout is fixed and asserted below; a change of it moves HC_STATE_VERSION.
+ * Integers are in host byte order, addresses 16 bytes in network byte order
+ * with IPv4 as ::ffff:a.b.c.d. Times are CLOCK_MONOTONIC nanoseconds.
+ */
+#ifndef HEADCOUNT_RECORD_H
+#define HEADCOUNT_RECORD_H
+
+#include "policy.h"
+
+#define HC_RECORD_VERSION 1
+
+enum hc_event_type {
+	HC_OPENED = 1,
+	HC_CLOSED = 2,
+	HC_REFUSED = 3,
+};
+
+/* Flags of an event and of a session. */
+enum hc_flags {
+	HC_F_ANNOUNCED = 1, /* its opened event was sent (or counted as lost) */
+	HC_F_FOUND = 2,	    /* older than headcount: its start is not known */
+	HC_F_OBSERVED = 4,  /* over the cap but admitted: excess = observe */
+	HC_F_TOTAL = 8,	    /* refused by the service's total, not by the user's cap */
+	HC_F_CONNECTING = 16, /* a slot is reserved; connect() has not sent a SYN yet */
+	HC_F_IPV4 = 32,	    /* IPv4 on the wire (an IPv4-mapped socket included) */
+	HC_F_LATE = 64,	    /* charged after its reservation had expired */
+};
+
+/* Why a session ended, from the last state before CLOSE and the socket's error. */
+enum hc_end {
+	HC_END_UNKNOWN = 0,
+	HC_END_FINISHED = 1,  /* both sides sent FIN */
+	HC_END_RESET = 2,     /* a RST, from either side, or aborted here */
+	HC_END_TIMEOUT = 3,   /* retransmissions or keepalive ran out */
+	HC_END_REFUSED = 4,   /* outbound: the peer refused */
+	HC_END_ABANDONED = 5, /* outbound: closed before it was established */
+	HC_END_UNREACHABLE = 6, /* outbound: no route, no free port */
+};
+
+/* One session event. `local` and `remote` are this host's and the peer's
+ * side; who opened the connection is `direction`. */
+struct hc_event {
+	__u16 version; /* HC_RECORD_VERSION */
+	__u8 type;     /* enum hc_event_type */
+	__u8 direction;
+	__u8 flags; /* enum hc_flags */
+	__u8 end;   /* HC_CLOSED: enum hc_end */
+	__u16 error; /* HC_CLOSED: the socket's errno, 0 if none */
+	__u64 time_ns;
+	__u64 start_ns; /* 0 with HC_F_FOUND */
+	__u64 id;	/* socket cookie; 0 for an inbound refusal */
+	__u64 rx_bytes; /* payload from the peer */
+	__u64 tx_bytes; /* payload the peer acknowledged */
+	__u64 cgroup;
+	struct hc_user_key user;
+	__u32 active; /* the user's sessions after this event */
+	__u32 cap;
+	__u32 suppressed;  /* HC_REFUSED: refusals of this user not reported since the last */
+	__u32 srtt_us;
+	__u32 retransmits;
+	__u32 uid; /* the socket's owner, HC_UID_UNKNOWN if not known */
+	__u32 pid; /* inbound: the listener's; 0 if not known */
+	__u32 netns; /* inode number */
+	__u16 local_port; /* host order; 0 for an outbound refusal */
+	__u16 remote_port; /* host order; 0 where only the number is known */
+	__u16 service;
+	__u16 spare;
+	__u8 local[16];
+	__u8 remote[16];
+	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
+};
+
+/*
+ * One session in the kernel, keyed by socket cookie.
+ *
+ * `charge` says which slot the session holds (bpf/admit.h packs it) and is
+ * exchanged atomically: whoever takes it out releases it, once.
+ */
+struct hc_session {
+	__u64 charge;
+	__u64 opened_ns;
+	__u64 cgroup;
+	__u32 uid;
+	__u32 pid;
+	__u32 netns;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 service;
+	__u8 direction;
+	__u8 flags;
+	__u32 spare;
+	struct hc_user_key user;
+	char comm[HC_COMM_MAX];
+};
+
+/* One TCP socket as the socket walk (iter/tcp) sees it now, with the session
+ * that headcount keeps for it, if any. */
+struct hc_socket {
+	__u64 id;
+	__u64 inode_spare;
+	__u64 rx_bytes;
+	__u64 tx_bytes;
+	__u32 srtt_us;
+	__u32 idle_jiffies; /* since data was last sent or received */
+	__u32 netns;
+	__u8 state; /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
+	__u8 tracked; /* `session` holds what headcount keeps */
+	__u8 repaired; /* the walk made the session now */
+	__u8 spare;
+	struct hc_session session; /* addresses are filled in untracked too */
+};
+
+HC_STATIC_ASSERT(sizeof(struct hc_event) == 168);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, time_ns) == 8);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, user) == 56);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, local_port) == 112);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, comm) == 152);
+HC_STATIC_ASSERT(sizeof(struct hc_session) == 120);
+
+#endif

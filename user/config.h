@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The configuration: text to struct, nothing else. Pure: no BPF, no namespace
+ * is opened, nothing is changed (accounts and cgroup paths are looked up).
+ */
+#ifndef HEADCOUNT_CONFIG_H
+#define HEADCOUNT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include "policy.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/headcount.conf"
+
+struct config_listen {
+	__u8 address[16]; /* all zero: every address */
+	__u16 port;	  /* host order */
+};
+
+struct config_override {
+	struct hc_user_key key; /* key.service is the index in `services` */
+	unsigned int bits;	/* of key.id that count, 128: exact */
+	__u32 cap;
+};
+
+struct config_service {
+	struct hc_service service; /* name, cap, total, identify, prefixes, excess, error */
+	struct config_listen *listen;
+	size_t listens;
+	struct config_override *overrides;
+	size_t override_count;
+};
+
+/* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
+ * there; named ones follow in the order of the file. */
+struct config {
+	__u32 sessions_max; /* default 262144, 1024 .. 16777216 */
+	__u32 users_max;    /* default 65536, 64 .. 4194304 */
+	char **netns;	    /* names or paths; none: the namespace headcount is started in */
+	size_t netns_count;
+	struct config_service *services;
+	size_t service_count;
+};
+
+/* The defaults: the two built-ins, nothing capped. Returns 0 or -ENOMEM. */
+int config_defaults(struct config *config);
+
+/*
+ * Reads `path` over the defaults into `config`. On an error nothing is left to
+ * free, `why` has one line "PATH:LINE: what is wrong" (or "PATH: reason"), and
+ * a negative errno is returned.
+ */
+int config_read(struct config *config, const char *path, char *why, size_t why_size);
+
+/* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
+void config_free(struct config *config);
+
+/* The service of that name, or -1. */
+int config_find(const struct config *config, const char *name);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef HEADCOUNT_DECODE_H
+#define HEADCOUNT_DECODE_H
+
+#include <stddef.h>
+#include "record.h"
+
+/*
+ * Checks that `data` (any alignment, `size` bytes) is an event that the
+ * printers may print: version, type, direction, address family flags, service
+ * id and user kind in range. Copies it to `event` and returns 0, or -EINVAL.
+ */
+int decode_event(struct hc_event *event, const void *data, size_t size);
+
+/* Words for the enums; never NULL. */
+const char *decode_end_word(unsigned int end); /* "finished", "reset", "timed-out", ... */
+const char *decode_state_word(unsigned int state); /* "ESTAB", "FIN-WAIT-1" .. as ss(8) writes */
+
+#endif

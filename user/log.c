@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "log.h"
+
+static void say(const char *kind, const char *format, va_list args, const char *reason)
+{
+	char text[1024], line[2048];
+
+	vsnprintf(text, sizeof(text), format, args);
+	escape_text(line, sizeof(line), text, strlen(text));
+	fprintf(stderr, "headcount: %s%s%s%s\n", kind, line, *reason ? ": " : "", reason);
+}
+
+int hc_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("", format, args, "");
+	va_end(args);
+	return -EINVAL;
+}
+
+int hc_error_errno(int err, const char *format, ...)
+{
+	va_list args;
+
+	err = abs(err);
+	va_start(args, format);
+	say("", format, args, strerror(err));
+	va_end(args);
+	return err ? -err : -EINVAL;
+}
+
+void hc_notice(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("", format, args, "");
+	va_end(args);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Events as lines. A printer appends whole lines to a growing buffer that its
+ * owner writes out in batches, so that a line is never split by a failure.
+ */
+#ifndef HEADCOUNT_PRINT_H
+#define HEADCOUNT_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "record.h"
+
+struct print_buffer {
+	char *data;
+	size_t length;
+	size_t room;
+};
+
+/* What a line needs that the record does not carry. */
+struct print_context {
+	char (*service_names)[HC_NAME_MAX]; /* HC_SERVICES_MAX of them, by id */
+	__s64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	__u64 sequence;		  /* of the last line that was printed */
+};
+
+void print_buffer_free(struct print_buffer *buffer);
+
+/* One JSON object and a newline, keys as in the README's table of events. */
+void print_json_event(struct print_buffer *out, struct print_context *context,
+		      const struct hc_event *event);
+
+/* The gap event headcount.events-lost: `lost` records for the reason `word`. */
+void print_json_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
+		     const char *word, __u64 lost);
+
+/* The same for a person: aligned columns, one line an event. */
+void print_text_header(struct print_buffer *out);
+void print_text_event(struct print_buffer *out, struct print_context *context,
+		      const struct hc_event *event);
+void print_text_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
+		     const char *word, __u64 lost);
+
+#endif
