@@ -12,6 +12,7 @@
 #ifndef HEADCOUNT_POLICY_H
 #define HEADCOUNT_POLICY_H
 
+#include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
 #define HC_STATE_VERSION 1 /* layout of every pinned map; another one is not adopted */
@@ -90,6 +91,7 @@ struct hc_control {
 	__u32 user_sets;  /* a power of two: sets in the user table */
 	__u64 seed;	  /* of the user table's hash, unknown to clients */
 	__u64 started_ns; /* CLOCK_MONOTONIC */
+	__u64 build;	  /* which BPF object runs: only its own build adopts it */
 };
 
 /* Ports of one half: index is half * 65536 + port, host order. The value is
@@ -174,16 +176,16 @@ struct hc_user {
 #define HC_WAYS 32
 
 struct hc_user_set {
-	__u32 lock; /* struct bpf_spin_lock on the kernel's side */
+	struct bpf_spin_lock lock;
 	__u32 found; /* the way that the holder of the lock works on */
-	__u64 oldest_ns; /* the holder's, while it looks for a way to reclaim */
+	__u64 worth; /* the holder's, while it looks for a way to reclaim */
 	__u32 tag[HC_WAYS]; /* 0: free; else the upper half of the key's hash, never 0 */
 	struct hc_user way[HC_WAYS];
 };
 
 /* Slots and refusals of one service as a whole, index is the service id. */
 struct hc_service_state {
-	__u32 lock;
+	struct bpf_spin_lock lock;
 	__u32 spare;
 	struct hc_slots slots;
 	__u64 refused; /* refusals charged to `total`, whoever's */
@@ -212,6 +214,6 @@ HC_STATIC_ASSERT(sizeof(struct hc_service) == 48);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 64);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 144);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 32);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 40);
 
 #endif

@@ -40,6 +40,15 @@ enum hc_end {
 	HC_END_UNREACHABLE = 6, /* outbound: no route, no free port */
 };
 
+/* Both ends of a connection. */
+struct hc_ends {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port; /* host order */
+	__u16 remote_port;
+	__u32 netns; /* inode number */
+};
+
 /* One session event. `local` and `remote` are this host's and the peer's
  * side; who opened the connection is `direction`. */
 struct hc_event {
@@ -63,13 +72,8 @@ struct hc_event {
 	__u32 retransmits;
 	__u32 uid; /* the socket's owner, HC_UID_UNKNOWN if not known */
 	__u32 pid; /* inbound: the listener's; 0 if not known */
-	__u32 netns; /* inode number */
-	__u16 local_port; /* host order; 0 for an outbound refusal */
-	__u16 remote_port; /* host order; 0 where only the number is known */
-	__u16 service;
-	__u16 spare;
-	__u8 local[16];
-	__u8 remote[16];
+	__u32 spare;
+	struct hc_ends ends; /* all zero where a refusal does not know */
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 };
 
@@ -85,16 +89,11 @@ struct hc_session {
 	__u64 cgroup;
 	__u32 uid;
 	__u32 pid;
-	__u32 netns;
-	__u16 local_port;
-	__u16 remote_port;
-	__u8 local[16];
-	__u8 remote[16];
-	__u16 service;
+	struct hc_ends ends;
+	struct hc_user_key user; /* its service is the session's */
+	__u32 flags; /* enum hc_flags; HC_F_ANNOUNCED is set atomically */
 	__u8 direction;
-	__u8 flags;
-	__u32 spare;
-	struct hc_user_key user;
+	__u8 spare[3];
 	char comm[HC_COMM_MAX];
 };
 
@@ -102,12 +101,11 @@ struct hc_session {
  * that headcount keeps for it, if any. */
 struct hc_socket {
 	__u64 id;
-	__u64 inode_spare;
 	__u64 rx_bytes;
 	__u64 tx_bytes;
 	__u32 srtt_us;
 	__u32 idle_jiffies; /* since data was last sent or received */
-	__u32 netns;
+	__u32 spare2;
 	__u8 state; /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
 	__u8 tracked; /* `session` holds what headcount keeps */
 	__u8 repaired; /* the walk made the session now */
@@ -118,7 +116,7 @@ struct hc_socket {
 HC_STATIC_ASSERT(sizeof(struct hc_event) == 168);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, time_ns) == 8);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, user) == 56);
-HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, local_port) == 112);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, ends) == 112);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, comm) == 152);
 HC_STATIC_ASSERT(sizeof(struct hc_session) == 120);
 

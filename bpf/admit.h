@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Charge or refuse; release exactly once.
+ *
+ *   user_reserve()   checks the cap and takes a slot, in one step      -> enum verdict
+ *   user_confirm()   the packet was a SYN: unsure becomes held
+ *   user_charge()    the session is open: a reservation becomes active -> the charge
+ *   user_release()   the session is over: gives the charge back
+ *
+ * Each works on the user first and then, if the service has a `total`, on the
+ * service as a whole; a user's slot is given back when the total refuses. A
+ * charge is one word that a session's record holds and that is exchanged
+ * atomically, so that it is released by whoever takes it out, once.
+ *
+ * Functions that search the user table are global (not static) so that the
+ * verifier checks each of them once, not once for every path that leads there.
+ */
+#ifndef HEADCOUNT_ADMIT_H
+#define HEADCOUNT_ADMIT_H
+
+#include "emit.h"
+#include "users.h"
+
+enum verdict {
+	ADMITTED,
+	UNTRACKED, /* admitted, no slot taken; the loss is counted */
+	OVER_CAP,
+	OVER_TOTAL,
+};
+
+/* How a slot is reserved, and what a charge takes over. */
+enum reservation {
+	NOTHING,
+	UNSURE, /* taken in sk_lookup */
+	HELD,	/* a handshake under way */
+};
+
+/* One question to the user table and its answer. */
+struct claim {
+	__u64 now;
+	__u64 when;  /* HELD: when it was taken; 0: any */
+	__u32 round; /* UNSURE: which round it was taken in */
+	__u32 total_round;
+	/* answers */
+	__u32 slot; /* place in the user table + 1 */
+	__u32 active;
+	__u32 cap;
+	__u32 suppressed;
+	__u8 report; /* a refusal that is to be reported */
+	__u8 over;   /* observe: admitted over the cap */
+	__u8 late;   /* the reservation had expired */
+	__u8 total;  /* a slot of the service's total is taken too */
+};
+
+/* Packs a charge: the slot, the service, whether its total is charged too, and
+ * the low bits of the cookie so that a recycled record is never mistaken for
+ * its past. */
+#define CHARGE_TOTAL	     (1ull << 63)
+#define CHARGE_SLOT(charge)    ((__u32)((charge) >> 32) & 0x7fffffffu)
+#define CHARGE_SERVICE(charge) ((__u32)(charge) >> 24)
+
+static __always_inline __u64 charge_pack(const struct claim *claim, __u32 service, __u64 id)
+{
+	__u64 charge = (__u64)claim->slot << 32 | (__u64)(service & 0xff) << 24 |
+		       (id & 0xffffff);
+
+	return claim->total ? charge | CHARGE_TOTAL : charge;
+}
+
+static __always_inline void refusal_count(struct hc_user *user, struct claim *claim)
+{
+	struct hc_refusals *refusals = &user->refusals;
+	__u32 window = claim->now >> HC_WINDOW_SHIFT;
+
+	user->refused++;
+	if (refusals->window != window) {
+		refusals->window = window;
+		refusals->sent = 0;
+	}
+	if (refusals->sent >= HC_REFUSALS_PER_WINDOW) {
+		refusals->suppressed++;
+		return;
+	}
+	refusals->sent++;
+	claim->suppressed = refusals->suppressed;
+	claim->report = true;
+	refusals->suppressed = 0;
+}
+
+/* Reports that did not get into the ring are counted as suppressed again. */
+static __always_inline void refusal_uncount(__u32 slot, __u32 number)
+{
+	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+
+	if (!slot || !set)
+		return;
+	bpf_spin_lock(&set->lock);
+	set->way[(slot - 1) % HC_WAYS].refusals.suppressed += number;
+	bpf_spin_unlock(&set->lock);
+}
+
+/* With the set locked: take a slot of `kind`, or count a refusal. */
+static __always_inline enum verdict reserve_locked(struct hc_user *user, struct claim *claim,
+						   enum reservation kind, bool observe)
+{
+	struct hc_slots *slots = &user->slots;
+	enum verdict verdict = ADMITTED;
+
+	slots_forget(slots, claim->now);
+	if (user->cap != HC_UNLIMITED && slots_taken(slots) >= user->cap) {
+		refusal_count(user, claim);
+		claim->over = observe;
+		verdict = OVER_CAP;
+		if (!observe)
+			return verdict;
+	}
+	if (kind == UNSURE)
+		claim->round = slots_take_unsure(slots, claim->now);
+	else
+		slots_hold(slots);
+	return verdict;
+}
+
+/* With the set locked: a session is charged, taking over its reservation. */
+static __always_inline enum verdict charge_locked(struct hc_user *user, struct claim *claim,
+						  enum reservation kind)
+{
+	struct hc_slots *slots = &user->slots;
+	bool had = true;
+
+	slots_forget(slots, claim->now);
+	if (kind == UNSURE)
+		had = slots_drop_unsure(slots, claim->round);
+	else if (kind == HELD)
+		had = claim->when ? slots_unhold(slots, claim->when)
+				  : slots_unhold_newest(slots);
+	claim->late = !had;
+	slots->active++;
+	if (slots->active > user->peak)
+		user->peak = slots->active;
+	return ADMITTED;
+}
+
+/* What user_act() does once it has the user. */
+enum act {
+	ACT_RESERVE = 0, /* + enum reservation: take a slot of that kind */
+	ACT_CHARGE = 4,	 /* + enum reservation: take that over */
+	ACT_OPENED = 8,	 /* with ACT_CHARGE: a new session, not one that moves */
+};
+
+/*
+ * Finds or makes the user and reserves or charges under the lock; returns enum
+ * verdict. The cap is resolved outside the lock, for a new user or after a
+ * change of policy, in a second round.
+ */
+__noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u32 act)
+{
+	const struct hc_control *policy = policy_control();
+	enum reservation kind = act & 3;
+	const struct hc_service *service;
+	enum verdict verdict = UNTRACKED;
+	struct hc_user_set *set;
+	struct place place;
+	__u32 generation;
+
+	if (!policy || !claim || !key)
+		return UNTRACKED;
+	service = policy_service(policy->half, key->service);
+	place_of(&place, key, policy);
+	set = users_set(place.set);
+	if (!set || !service)
+		return UNTRACKED;
+	generation = policy->generation;
+	claim->slot = 0;
+	for (int round = 0; round < 2; round++) {
+		struct hc_user *user;
+		__u32 cap = 0;
+
+		if (round)
+			cap = users_cap(key, service, policy->half);
+		bpf_spin_lock(&set->lock);
+		user = users_find(set, key, place.tag);
+		if (round && !user)
+			user = users_make(set, key, place.tag, claim->now);
+		if (round && user) {
+			user->cap = cap;
+			user->generation = generation;
+		}
+		if (user && user->generation == generation) {
+			verdict = act & ACT_CHARGE
+					  ? charge_locked(user, claim, kind)
+					  : reserve_locked(user, claim, kind,
+							   service->excess == HC_OBSERVE);
+			user->opened += !!(act & ACT_OPENED);
+			user->last_ns = claim->now;
+			claim->active = user->slots.active;
+			claim->cap = user->cap;
+			claim->slot = place.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
+		}
+		bpf_spin_unlock(&set->lock);
+		if (claim->slot)
+			return verdict;
+	}
+	count_loss(HC_LOSS_USERS_FULL);
+	return UNTRACKED;
+}
+
+/*
+ * Gives a reservation back; or with `confirm` (of an unsure one) keeps it as a
+ * handshake under way. Returns 0.
+ */
+__noinline int user_settle(struct claim *claim, const struct hc_user_key *key, __u32 kind,
+			   __u32 confirm)
+{
+	const struct hc_control *policy = policy_control();
+	struct hc_user_set *set;
+	struct hc_user *user;
+	struct place place;
+
+	if (!policy || !claim || !key)
+		return 0;
+	place_of(&place, key, policy);
+	set = users_set(place.set);
+	if (!set)
+		return 0;
+	bpf_spin_lock(&set->lock);
+	user = users_find(set, key, place.tag);
+	if (user) {
+		slots_forget(&user->slots, claim->now);
+		if (kind == UNSURE)
+			slots_drop_unsure(&user->slots, claim->round);
+		else
+			slots_unhold(&user->slots, claim->when);
+		if (confirm)
+			slots_hold(&user->slots);
+	}
+	bpf_spin_unlock(&set->lock);
+	return 0;
+}
+
+static __always_inline struct hc_service_state *total_state(__u32 id)
+{
+	id &= HC_SERVICES_MAX - 1;
+	return bpf_map_lookup_elem(&service_states, &id);
+}
+
+static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
+						  const struct hc_service *service,
+						  enum reservation kind)
+{
+	struct hc_service_state *state = total_state(id);
+	enum verdict verdict = ADMITTED;
+
+	if (!state)
+		return ADMITTED;
+	bpf_spin_lock(&state->lock);
+	slots_forget(&state->slots, claim->now);
+	if (slots_taken(&state->slots) >= service->total) {
+		state->refused++;
+		verdict = OVER_TOTAL;
+	}
+	claim->total = verdict == ADMITTED || service->excess == HC_OBSERVE;
+	if (claim->total && kind == UNSURE)
+		claim->total_round = slots_take_unsure(&state->slots, claim->now);
+	else if (claim->total)
+		slots_hold(&state->slots);
+	bpf_spin_unlock(&state->lock);
+	return verdict;
+}
+
+/* What a reservation of the total turns into. */
+enum total_step {
+	TOTAL_DROP,
+	TOTAL_HOLD,
+	TOTAL_CHARGE,
+};
+
+static __always_inline void total_step(struct claim *claim, __u32 id, enum reservation kind,
+				       enum total_step step)
+{
+	struct hc_service_state *state = total_state(id);
+
+	if (!state)
+		return;
+	bpf_spin_lock(&state->lock);
+	slots_forget(&state->slots, claim->now);
+	if (kind == UNSURE)
+		slots_drop_unsure(&state->slots, claim->total_round);
+	else if (kind == HELD && claim->when)
+		slots_unhold(&state->slots, claim->when);
+	else if (kind == HELD)
+		slots_unhold_newest(&state->slots);
+	if (step == TOTAL_HOLD)
+		slots_hold(&state->slots);
+	else if (step == TOTAL_CHARGE)
+		state->slots.active++;
+	bpf_spin_unlock(&state->lock);
+}
+
+/* The total refused: the user's slot goes back (unless we only observe), and
+ * the refusal is the user's. */
+static __always_inline void user_refused_by_total(struct claim *claim,
+						  const struct hc_user_key *key,
+						  enum reservation kind)
+{
+	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
+	struct hc_user *user;
+
+	if (!claim->slot || !set)
+		return;
+	user = &set->way[(claim->slot - 1) % HC_WAYS];
+	bpf_spin_lock(&set->lock);
+	if (user_same(&user->key, key)) {
+		if (!claim->over && kind == UNSURE)
+			slots_drop_unsure(&user->slots, claim->round);
+		else if (!claim->over)
+			slots_unhold(&user->slots, claim->now);
+		refusal_count(user, claim);
+	}
+	bpf_spin_unlock(&set->lock);
+}
+
+/*
+ * Checks and takes one slot, for the user and for the total. With claim->over
+ * the verdict is what it would have been: the service only observes, and the
+ * slot is taken all the same.
+ */
+static __always_inline enum verdict user_reserve(struct claim *claim,
+						 const struct hc_user_key *key,
+						 const struct hc_service *service,
+						 enum reservation kind)
+{
+	enum verdict verdict = user_act(claim, key, ACT_RESERVE | kind);
+	bool observe = service->excess == HC_OBSERVE;
+
+	claim->total = false;
+	if (verdict == UNTRACKED || (verdict == OVER_CAP && !observe))
+		return verdict;
+	if (service->total == HC_UNLIMITED || key->elsewhere)
+		return verdict;
+	if (total_reserve(claim, key->service, service, kind) == OVER_TOTAL &&
+	    verdict == ADMITTED) {
+		verdict = OVER_TOTAL;
+		claim->over = observe;
+		user_refused_by_total(claim, key, kind);
+	}
+	return verdict;
+}
+
+/* A request was queued: the slot outlives the packet now. */
+static __always_inline void user_confirm(struct claim *claim, const struct hc_user_key *key)
+{
+	user_settle(claim, key, UNSURE, true);
+	if (claim->total)
+		total_step(claim, key->service, UNSURE, TOTAL_HOLD);
+}
+
+/* Gives back what user_reserve() took. */
+static __always_inline void user_unreserve(struct claim *claim, const struct hc_user_key *key,
+					   enum reservation kind)
+{
+	user_settle(claim, key, kind, false);
+	if (claim->total)
+		total_step(claim, key->service, kind, TOTAL_DROP);
+}
+
+/*
+ * Charges a session, whatever the cap says: admission was before. Returns the
+ * charge, or 0 if the user cannot be tracked. `kind` and claim->total say which
+ * reservation it takes over; `act` is ACT_OPENED, or 0 when a reload moves it.
+ */
+static __always_inline __u64 user_charge(struct claim *claim, const struct hc_user_key *key,
+					 const struct hc_service *service,
+					 enum reservation kind, __u64 id, enum act act)
+{
+	enum reservation total_kind = claim->total ? kind : NOTHING;
+
+	if (user_act(claim, key, ACT_CHARGE | act | kind) != ADMITTED)
+		return 0;
+	claim->total = service->total != HC_UNLIMITED && !key->elsewhere;
+	if (claim->total)
+		total_step(claim, key->service, total_kind, TOTAL_CHARGE);
+	if (claim->late)
+		count_loss(HC_LOSS_LATE);
+	return charge_pack(claim, key->service, id);
+}
+
+/* Releases a charge that its taker has exchanged out of the record. Returns the
+ * sessions that the user still holds, and its cap in `*cap`. */
+static __always_inline __u32 user_release(__u64 charge, __u64 now, __u32 *cap)
+{
+	__u32 slot = CHARGE_SLOT(charge);
+	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_service_state *state;
+	struct hc_user *user;
+	__u32 left;
+
+	if (!slot || !set)
+		return 0;
+	user = &set->way[(slot - 1) % HC_WAYS];
+	bpf_spin_lock(&set->lock);
+	if (user->slots.active)
+		user->slots.active--;
+	user->last_ns = now;
+	left = user->slots.active;
+	*cap = user->cap;
+	bpf_spin_unlock(&set->lock);
+	state = charge & CHARGE_TOTAL ? total_state(CHARGE_SERVICE(charge)) : NULL;
+	if (state) {
+		bpf_spin_lock(&state->lock);
+		if (state->slots.active)
+			state->slots.active--;
+		bpf_spin_unlock(&state->lock);
+	}
+	return left;
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The gates: may this session begin? Outbound in connect(), before anything is
+ * sent; inbound when a packet arrives for which the kernel has no socket, which
+ * is a SYN, the ACK that answers a SYN cookie, or a stray.
+ *
+ * Every gate fails open: what cannot be looked up or stored is admitted, and
+ * counted in `losses`.
+ */
+#ifndef HEADCOUNT_GATE_H
+#define HEADCOUNT_GATE_H
+
+#include "arrival.h"
+#include "compat.h"
+#include "session.h"
+
+/* Network namespace that this copy of the sk_lookup program is attached in. */
+const volatile __u32 gate_netns = 0;
+
+/* `refused` is the session that was not to be. */
+static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
+					 struct hc_session *refused, enum verdict verdict)
+{
+	struct hc_event *event;
+
+	if (!claim->report)
+		return;
+	event = bpf_ringbuf_reserve(&refusals, sizeof(*event), 0);
+	if (!event) {
+		count_loss(HC_LOSS_REFUSALS_FULL);
+		refusal_uncount(claim->slot, claim->suppressed + 1);
+		return;
+	}
+	emit_fill(event, id, refused, HC_REFUSED, claim->now);
+	event->flags = (claim->over ? HC_F_OBSERVED : 0) |
+		       (verdict == OVER_TOTAL ? HC_F_TOTAL : 0) |
+		       (address_is_ipv4(refused->ends.remote) ? HC_F_IPV4 : 0);
+	event->active = claim->active;
+	event->cap = claim->cap;
+	event->suppressed = claim->suppressed;
+	emit_submit(&refusals, event);
+}
+
+/* connect(): 1 goes on, 0 refuses. `session` is zeroed but for ends.remote*. */
+static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_session *session)
+{
+	const struct hc_control *policy = policy_control();
+	struct claim claim = {};
+	const struct hc_service *service;
+	struct hc_session *before;
+	struct person person;
+	enum verdict verdict;
+	__u64 id;
+
+	if (!policy)
+		return 1;
+	service = policy_service(policy->half, HC_OUTBOUND_SERVICE);
+	if (!service || !service->limited || compat_refused_before())
+		return 1;
+	claim.now = bpf_ktime_get_ns();
+	id = bpf_get_socket_cookie(ctx);
+	before = session_of(id);
+	if (before && before->flags & HC_F_CONNECTING) {
+		/* This socket's last connect() got nowhere; its slot goes back first. */
+		claim.when = before->opened_ns;
+		claim.total = !!(before->flags & HC_F_TOTAL);
+		user_unreserve(&claim, &before->user, HELD);
+		bpf_map_delete_elem(&sessions, &id);
+	}
+	person.uid = session->uid = bpf_get_current_uid_gid();
+	person.cgroup = session->cgroup = bpf_get_current_cgroup_id();
+	user_of(&session->user, service, HC_OUTBOUND_SERVICE, session->ends.remote, &person);
+	session->opened_ns = claim.when = claim.now;
+	session->direction = HC_OUTBOUND;
+	session->flags = HC_F_CONNECTING;
+	verdict = user_reserve(&claim, &session->user, service, HELD);
+	if (verdict == UNTRACKED)
+		return 1;
+	if (verdict != ADMITTED) {
+		session->pid = bpf_get_current_pid_tgid() >> 32;
+		bpf_get_current_comm(session->comm, sizeof(session->comm));
+		refusal_emit(&claim, id, session, verdict);
+		if (!claim.over) {
+			compat_set_errno(service->error);
+			return 0;
+		}
+		session->flags |= HC_F_OBSERVED;
+	}
+	if (claim.total)
+		session->flags |= HC_F_TOTAL;
+	if (bpf_map_update_elem(&sessions, &id, session, BPF_NOEXIST)) {
+		count_loss(HC_LOSS_SESSIONS_FULL);
+		user_unreserve(&claim, &session->user, HELD);
+	}
+	return 1;
+}
+
+/* A packet without a socket: SK_DROP makes the kernel answer it with a RST.
+ * `packet` is zeroed but for its ends. */
+static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_state *cpu)
+{
+	const struct hc_control *policy = policy_control();
+	struct arrival *arrival = &cpu->arrival;
+	const struct hc_service *service;
+	const struct hc_listener *listener;
+	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct hc_ends *ends = &packet->ends;
+	struct person person;
+	enum verdict verdict;
+	__u16 id;
+
+	if (arrival->pending)
+		arrival_clear(arrival, claim.now);
+	if (!policy)
+		return SK_PASS;
+	id = service_of(policy->half, ends->local, ends->local_port);
+	service = policy_service(policy->half, id);
+	if (!service || !service->limited)
+		return SK_PASS;
+	/* Nobody listens: the kernel refuses by itself, and it is no refusal of ours. */
+	listener = listener_of(ends->netns, ends->local, ends->local_port);
+	if (!listener)
+		return SK_PASS;
+	person.uid = packet->uid = listener->uid;
+	person.cgroup = packet->cgroup = listener->cgroup;
+	user_of(&packet->user, service, id, ends->remote, &person);
+	verdict = user_reserve(&claim, &packet->user, service, UNSURE);
+	if (verdict == UNTRACKED)
+		return SK_PASS;
+	if (verdict != ADMITTED) {
+		packet->direction = HC_INBOUND;
+		packet->pid = listener->pid;
+		__builtin_memcpy(packet->comm, listener->comm, sizeof(packet->comm));
+		refusal_emit(&claim, 0, packet, verdict);
+		if (!claim.over)
+			return SK_DROP;
+	}
+	arrival_set(arrival, &claim, packet);
+	return SK_PASS;
+}
+
+#endif

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every program of headcount, in the order in which a connection meets them.
+ * Each is a few lines that call the stages; read their headers in this order:
+ * identify.h, admit.h (on slots.h and users.h), gate.h, session.h, emit.h.
+ */
+#pragma clang diagnostic ignored "-Wunused-parameter" /* BPF_PROG() leaves its ctx unused */
+#include "gate.h"
+#include "walk.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Outbound: connect(), and Fast Open's sendmsg(), on the whole host. */
+
+SEC("?cgroup/connect4")
+int on_connect4(struct bpf_sock_addr *ctx)
+{
+	struct hc_session session = {.ends.remote_port = bpf_ntohs(ctx->user_port)};
+
+	if (ctx->protocol != IPPROTO_TCP)
+		return 1;
+	address_from_ipv4(session.ends.remote, ctx->user_ip4);
+	return gate_outbound(ctx, &session);
+}
+
+SEC("?cgroup/connect6")
+int on_connect6(struct bpf_sock_addr *ctx)
+{
+	struct hc_session session = {.ends.remote_port = bpf_ntohs(ctx->user_port)};
+
+	if (ctx->protocol != IPPROTO_TCP)
+		return 1;
+	address_from_ctx(session.ends.remote, ctx->user_ip6);
+	return gate_outbound(ctx, &session);
+}
+
+/* Inbound: a packet without a socket, in the namespaces that are enforced. */
+
+SEC("?sk_lookup")
+int on_arrival(struct bpf_sk_lookup *ctx)
+{
+	struct hc_session packet = {.ends.netns = gate_netns};
+	struct cpu_state *cpu = this_cpu();
+
+	if (ctx->protocol != IPPROTO_TCP || !cpu)
+		return SK_PASS;
+	if (ctx->family == AF_INET) {
+		address_from_ipv4(packet.ends.local, ctx->local_ip4);
+		address_from_ipv4(packet.ends.remote, ctx->remote_ip4);
+	} else {
+		address_from_ctx(packet.ends.local, ctx->local_ip6);
+		address_from_ctx(packet.ends.remote, ctx->remote_ip6);
+	}
+	packet.ends.local_port = ctx->local_port;
+	packet.ends.remote_port = bpf_ntohs(*(__u16 *)&ctx->remote_port);
+	return gate_inbound(&packet, cpu);
+}
+
+/* The socket's own milestones, on the whole host. */
+
+SEC("?sockops")
+int on_milestone(struct bpf_sock_ops *ctx)
+{
+	struct tcp_sock *tp;
+	__u32 remote_low;
+	__u64 id;
+
+	if (ctx->op == BPF_SOCK_OPS_TIMEOUT_INIT && !ctx->is_fullsock) {
+		/* A SYN was queued; ctx is its request socket. */
+		remote_low = ctx->remote_ip6[3];
+		if (ctx->family == AF_INET || !remote_low)
+			remote_low = ctx->remote_ip4;
+		arrival_queued(remote_low, bpf_ntohl(ctx->remote_port), ctx->local_port);
+		return 1;
+	}
+	if (ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
+	    ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+		return 1;
+	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
+	if (!tp)
+		return 1;
+	id = bpf_get_socket_cookie(ctx);
+	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+		session_accepted(id, tp);
+	} else if (ctx->op == BPF_SOCK_OPS_TCP_LISTEN_CB) {
+		listener_opened(id, tp, bpf_get_current_task_btf());
+	} else {
+		if (!session_of(id)) /* SYN_SENT came before we were attached */
+			session_connecting(id, tp);
+		session_connected(id, tp);
+	}
+	return 1;
+}
+
+/* Every state change of every TCP socket of the host. */
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
+{
+	struct cpu_state *cpu;
+	struct tcp_sock *tp;
+	__u64 id;
+
+	if (new_state != TCP_CLOSE && new_state != TCP_SYN_SENT)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk); /* NULL for what is not TCP: MPTCP comes here too */
+	if (!tp)
+		return 0;
+	id = bpf_get_socket_cookie(sk);
+	if (new_state == TCP_SYN_SENT) {
+		session_connecting(id, tp);
+		return 0;
+	}
+	if (old_state == TCP_LISTEN)
+		listener_closed(id);
+	session_ended(id, tp, old_state);
+	cpu = this_cpu();
+	if (cpu)
+		cpu->closed = id;
+	return 0;
+}
+
+/*
+ * The kernel does not run a tracing program inside itself (6.2 and later): when
+ * an interrupt's packets close a socket while on_state works for another one on
+ * the same CPU, on_state misses it, and a slot would leak. Two programs are
+ * never both inside each other, so this one, attached after, sees what the
+ * first missed. Interrupts do not nest deeper than this.
+ */
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state_missed, struct sock *sk, int old_state, int new_state)
+{
+	struct cpu_state *cpu;
+	struct tcp_sock *tp;
+	__u64 id;
+
+	if (new_state != TCP_CLOSE)
+		return 0;
+	cpu = this_cpu();
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || !cpu)
+		return 0;
+	id = bpf_get_socket_cookie(sk);
+	if (cpu->closed == id) {
+		cpu->closed = 0;
+		return 0;
+	}
+	if (old_state == TCP_LISTEN)
+		listener_closed(id);
+	if (session_of(id)) {
+		count_loss(HC_LOSS_NESTED);
+		session_ended(id, tp, old_state);
+	}
+	return 0;
+}

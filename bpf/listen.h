@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who listens where: the process and the owner of sessions that come in. */
+#ifndef HEADCOUNT_LISTEN_H
+#define HEADCOUNT_LISTEN_H
+
+#include "identify.h"
+
+static __always_inline void listener_key_of(struct hc_listener_key *key,
+					    const struct tcp_sock *tp)
+{
+	struct hc_ends ends;
+
+	ends_of(&ends, tp);
+	__builtin_memset(key, 0, sizeof(*key));
+	__builtin_memcpy(key->address, ends.local, sizeof(key->address));
+	key->netns = ends.netns;
+	key->port = ends.local_port;
+}
+
+/* A socket listens. `task` is the process that made it so, or NULL when the
+ * socket is older than headcount (name_task() finds it later). */
+static __always_inline void listener_opened(__u64 id, const struct tcp_sock *tp,
+					    const struct task_struct *task)
+{
+	struct hc_listener fresh = {.sockets = 1};
+	struct hc_listener *listener;
+	struct hc_listener_key key;
+	struct person person;
+
+	listener_key_of(&key, tp);
+	if (bpf_map_update_elem(&listening, &id, &key, BPF_NOEXIST))
+		return;
+	listener = bpf_map_lookup_elem(&listeners, &key);
+	if (listener) {
+		__sync_fetch_and_add(&listener->sockets, 1);
+		return;
+	}
+	person_of(&person, tp);
+	fresh.uid = person.uid;
+	fresh.cgroup = person.cgroup;
+	if (task) {
+		fresh.pid = task->tgid;
+		bpf_probe_read_kernel(fresh.comm, sizeof(fresh.comm),
+				      task->group_leader->comm);
+	}
+	if (bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY))
+		count_loss(HC_LOSS_LISTENERS_FULL);
+}
+
+static __always_inline void listener_closed(__u64 id)
+{
+	struct hc_listener_key *place = bpf_map_lookup_elem(&listening, &id);
+	struct hc_listener *listener;
+	struct hc_listener_key key;
+
+	if (!place)
+		return;
+	key = *place;
+	bpf_map_delete_elem(&listening, &id);
+	listener = bpf_map_lookup_elem(&listeners, &key);
+	if (listener && __sync_fetch_and_sub(&listener->sockets, 1) <= 1)
+		bpf_map_delete_elem(&listeners, &key);
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Each map: who inserts, who deletes, what happens when it is full. Sizes
+ * marked (sized) are set by user space before the object is loaded.
+ */
+#ifndef HEADCOUNT_MAPS_H
+#define HEADCOUNT_MAPS_H
+
+#include "kernel.h"
+#include "loss.h"
+#include "record.h"
+
+#define MAP(name, map_type, map_key, map_value, entries, flags)                                \
+	struct {                                                                               \
+		__uint(type, map_type);                                                        \
+		__type(key, map_key);                                                          \
+		__type(value, map_value);                                                      \
+		__uint(max_entries, entries);                                                  \
+		__uint(map_flags, flags);                                                      \
+	} name SEC(".maps")
+
+/* Policy. User space alone writes these; half = control.half is in force. */
+MAP(control, BPF_MAP_TYPE_ARRAY, __u32, struct hc_control, 1, 0);
+MAP(services, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service, 2 * HC_SERVICES_MAX, 0);
+MAP(ports, BPF_MAP_TYPE_ARRAY, __u32, __u16, 2 * HC_PORTS, 0);
+MAP(addresses, BPF_MAP_TYPE_HASH, struct hc_address_key, __u16, 8192, BPF_F_NO_PREALLOC);
+MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, __u32, 131072, BPF_F_NO_PREALLOC);
+/* Caps of the moment (`headcount cap`), above every override. */
+MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, __u32, 65536, BPF_F_NO_PREALLOC);
+/* Network namespaces (inode numbers) whose inbound services are enforced: bit
+ * `half` of the value. */
+MAP(namespaces, BPF_MAP_TYPE_HASH, __u32, __u32, 1024, BPF_F_NO_PREALLOC);
+
+/* Users, set-associative (sized). A user's way is made by its first charge and
+ * reclaimed by the next user of the set that needs room; nothing deletes. A set
+ * full of users with sessions: the newcomer is admitted and counted
+ * (HC_LOSS_USERS_FULL). */
+MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, 0);
+
+/* Slots of each service as a whole, kept only while it has a `total`. */
+MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVICES_MAX, 0);
+
+/* Sessions by socket cookie (sized). Inserted when a session starts (or by the
+ * socket walk), deleted when its socket reaches CLOSE, always under the socket's
+ * lock. Full: the session is admitted and counted (HC_LOSS_SESSIONS_FULL). */
+MAP(sessions, BPF_MAP_TYPE_HASH, __u64, struct hc_session, 1, 0);
+
+/* Who listens where. Inserted at listen(), deleted when the last socket there
+ * closes. Full: sessions are charged all the same, their process is unknown. */
+MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 16384,
+    BPF_F_NO_PREALLOC);
+/* Listening sockets that `listeners` counts, by cookie, so that each is counted
+ * once: the walk at the start and listen() may both meet it. */
+MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listener_key, 65536, BPF_F_NO_PREALLOC);
+
+/*
+ * What one CPU has to remember between two hooks of the same packet.
+ *
+ * arrival: the slot that sk_lookup reserved for a packet that may be a SYN.
+ * If it is one, TIMEOUT_INIT (a request was queued) or PASSIVE_ESTABLISHED (SYN
+ * cookie, Fast Open) takes it over before this CPU sees another packet; if not,
+ * the next packet's sk_lookup gives it back.
+ */
+struct arrival {
+	struct hc_user_key user;
+	__u32 round; /* of the user's unsure slots */
+	__u32 total_round;
+	__u32 remote_low; /* last 4 bytes of the peer's address */
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 pending;
+	__u8 total; /* a slot of the service's total is taken too */
+	__u16 spare;
+};
+
+struct cpu_state {
+	struct arrival arrival;
+	__u64 closed; /* the socket whose CLOSE the first state program handled last */
+};
+MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
+
+MAP(losses, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
+
+/* Sessions, and apart from them refusals, so that neither can crowd out the
+ * other. Full: the record is counted in `losses`. (both sized) */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 23);
+} events SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 19);
+} refusals SEC(".maps");
+
+static __always_inline void count_loss(__u32 reason)
+{
+	__u64 *count = bpf_map_lookup_elem(&losses, &reason);
+
+	if (count)
+		*count += 1;
+}
+
+static __always_inline const struct hc_control *policy_control(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&control, &zero);
+}
+
+static __always_inline struct hc_service *policy_service(__u32 half, __u32 id)
+{
+	__u32 index = (half & 1) * HC_SERVICES_MAX + (id & (HC_SERVICES_MAX - 1));
+
+	return bpf_map_lookup_elem(&services, &index);
+}
+
+static __always_inline struct cpu_state *this_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpu_states, &zero);
+}
+
+#endif

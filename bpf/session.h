@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A session's life, keyed by its socket's cookie:
+ *
+ *   outbound  gate.h reserves -> session_connecting() charges at SYN_SENT
+ *             -> session_connected() announces it once it has a port
+ *   inbound   gate.h reserves -> session_accepted() charges and announces
+ *   both      session_ended() releases, announces the end, deletes
+ *
+ * All of these run under the socket's lock, so that a record has one writer;
+ * only a reload's re-charge runs beside them, and it meets them in the atomic
+ * exchange of `charge`.
+ */
+#ifndef HEADCOUNT_SESSION_H
+#define HEADCOUNT_SESSION_H
+
+#include "arrival.h"
+#include "listen.h"
+
+static __always_inline struct hc_session *session_of(__u64 id)
+{
+	return bpf_map_lookup_elem(&sessions, &id);
+}
+
+static __always_inline void session_set_ends(struct hc_session *session,
+					     const struct tcp_sock *tp)
+{
+	ends_of(&session->ends, tp);
+	if (address_is_ipv4(session->ends.remote))
+		session->flags |= HC_F_IPV4;
+}
+
+/* The process in whose context we run, and whom it acts for. A kernel thread
+ * (an MPTCP worker that adds a subflow, say) acts for the socket's owner. */
+static __always_inline void session_set_caller(struct hc_session *session,
+					       const struct tcp_sock *tp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct person owner;
+
+	person_of(&owner, tp);
+	session->cgroup = owner.cgroup;
+	session->uid = owner.uid;
+	session->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(session->comm, sizeof(session->comm));
+	if (!(task->flags & PF_KTHREAD)) {
+		session->cgroup = bpf_get_current_cgroup_id();
+		session->uid = bpf_get_current_uid_gid();
+	}
+}
+
+static __always_inline void session_set_listener(struct hc_session *session,
+						 const struct tcp_sock *tp)
+{
+	struct hc_listener *listener;
+	struct person owner;
+
+	person_of(&owner, tp);
+	session->uid = owner.uid;
+	session->cgroup = owner.cgroup;
+	listener = listener_of(session->ends.netns, session->ends.local,
+			       session->ends.local_port);
+	if (listener) {
+		session->uid = listener->uid;
+		session->cgroup = listener->cgroup;
+		session->pid = listener->pid;
+		__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
+	}
+}
+
+/* Service and user of a session whose ends and owner are known. */
+static __always_inline const struct hc_service *session_identify(struct hc_session *session)
+{
+	const struct hc_control *policy = policy_control();
+	struct person person = {.uid = session->uid, .cgroup = session->cgroup};
+	const struct hc_service *service;
+	__u16 id = HC_OUTBOUND_SERVICE;
+	bool elsewhere = false;
+
+	if (!policy)
+		return NULL;
+	if (session->direction == HC_INBOUND) {
+		elsewhere = !netns_enforced(policy->half, session->ends.netns);
+		id = elsewhere ? HC_INBOUND_SERVICE
+			       : service_of(policy->half, session->ends.local,
+					    session->ends.local_port);
+	}
+	service = policy_service(policy->half, id);
+	if (!service)
+		return NULL;
+	user_of(&session->user, service, id, session->ends.remote, &person);
+	session->user.elsewhere = elsewhere && service->limited;
+	return service;
+}
+
+/* Inserts a session that is charged now; true if it is tracked. A session that
+ * does not fit is not charged either: nothing would release it. */
+static __always_inline bool session_insert(__u64 id, struct hc_session *session,
+					   struct claim *claim)
+{
+	__u32 cap;
+	long error = bpf_map_update_elem(&sessions, &id, session, BPF_NOEXIST);
+
+	if (!error)
+		return true;
+	user_release(session->charge, claim->now, &cap);
+	if (error != -17 /* EEXIST: the walk met it first */)
+		count_loss(error == -16 ? HC_LOSS_MAP_BUSY : HC_LOSS_SESSIONS_FULL);
+	return false;
+}
+
+/* What the user of a charge holds now; for an event, so read without the lock. */
+static __always_inline void session_count(const struct hc_session *session, __u32 *active,
+					  __u32 *cap)
+{
+	__u32 slot = CHARGE_SLOT(session->charge);
+	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+
+	*active = 0;
+	*cap = HC_UNLIMITED;
+	if (!slot || !set)
+		return;
+	*active = set->way[(slot - 1) % HC_WAYS].slots.active;
+	*cap = set->way[(slot - 1) % HC_WAYS].cap;
+}
+
+/* Tells of a session once, whoever comes first: a milestone, the walk at the
+ * start, or the session's end. */
+static __always_inline void session_announce(__u64 id, struct hc_session *session, __u64 now)
+{
+	struct hc_event *event;
+
+	if (__sync_fetch_and_or(&session->flags, HC_F_ANNOUNCED) & HC_F_ANNOUNCED)
+		return;
+	event = emit_begin(id, session, HC_OPENED, now);
+	if (!event)
+		return;
+	session_count(session, &event->active, &event->cap);
+	emit_submit(&events, event);
+}
+
+/* Outbound, entering SYN_SENT, in the caller's context; the port is not chosen yet. */
+static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp)
+{
+	struct hc_session *reserved = session_of(id);
+	struct hc_session session = {.direction = HC_OUTBOUND};
+	struct claim claim = {.now = bpf_ktime_get_ns()};
+	const struct hc_service *service;
+	enum reservation kind = NOTHING;
+
+	if (reserved) {
+		claim.when = reserved->opened_ns;
+		claim.total = !!(reserved->flags & HC_F_TOTAL);
+		session.flags = reserved->flags & HC_F_OBSERVED;
+		kind = HELD;
+	}
+	session.opened_ns = claim.now;
+	session_set_ends(&session, tp);
+	session_set_caller(&session, tp);
+	service = session_identify(&session);
+	if (!service)
+		return;
+	if (reserved) /* the gate's word holds, should a reload have come between */
+		session.user = reserved->user;
+	session.charge = user_charge(&claim, &session.user, service, kind, id, ACT_OPENED);
+	if (reserved)
+		bpf_map_delete_elem(&sessions, &id);
+	session_insert(id, &session, &claim);
+}
+
+/* Inbound, at the end of the handshake (or at the SYN of a Fast Open). */
+static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
+{
+	struct hc_session session = {.direction = HC_INBOUND};
+	struct claim claim = {.now = bpf_ktime_get_ns()};
+	const struct hc_service *service;
+	enum reservation kind = NOTHING;
+
+	session.opened_ns = claim.now;
+	session_set_ends(&session, tp);
+	session_set_listener(&session, tp);
+	service = session_identify(&session);
+	if (!service)
+		return;
+	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;
+	 * else a handshake of this user holds the slot. */
+	if (arrival_take(&claim, *(__u32 *)&session.ends.remote[12], session.ends.remote_port,
+			 session.ends.local_port)) {
+		kind = UNSURE;
+	} else if (service->limited && !session.user.elsewhere) {
+		kind = HELD;
+		claim.total = service->total != HC_UNLIMITED;
+	}
+	session.charge = user_charge(&claim, &session.user, service, kind, id, ACT_OPENED);
+	if (claim.late)
+		session.flags |= HC_F_LATE;
+	if (session_insert(id, &session, &claim)) {
+		struct hc_session *kept = session_of(id);
+
+		if (kept)
+			session_announce(id, kept, claim.now);
+	}
+}
+
+/* Outbound, about to send the SYN: the port is known, the session can be told. */
+static __noinline void session_connected(__u64 id, const struct tcp_sock *tp)
+{
+	struct hc_session *session = session_of(id);
+
+	if (!session || session->flags & (HC_F_ANNOUNCED | HC_F_CONNECTING))
+		return;
+	session_set_ends(session, tp);
+	session_announce(id, session, bpf_ktime_get_ns());
+}
+
+static __always_inline __u8 session_end(const struct sock *sk, int old_state)
+{
+	int error = sk->sk_err;
+
+	if (error == ETIMEDOUT)
+		return HC_END_TIMEOUT;
+	if (error == EHOSTUNREACH || error == ENETUNREACH)
+		return HC_END_UNREACHABLE;
+	if (old_state == TCP_SYN_SENT)
+		return error == ECONNREFUSED ? HC_END_REFUSED
+		       : error		     ? HC_END_RESET
+					     : HC_END_ABANDONED;
+	if (error || old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
+	    old_state == TCP_FIN_WAIT1)
+		return HC_END_RESET;
+	return HC_END_FINISHED;
+}
+
+/* The socket reached CLOSE. Safe to call twice: the second finds no record. */
+static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct hc_session *session = session_of(id);
+	struct claim claim = {};
+	struct hc_event *event;
+	__u64 now;
+	__u32 left, cap = HC_UNLIMITED;
+
+	if (!session)
+		return;
+	now = bpf_ktime_get_ns();
+	if (session->flags & HC_F_CONNECTING) {
+		/* connect() failed before it sent anything: no session was opened. */
+		claim.now = now;
+		claim.when = session->opened_ns;
+		claim.total = !!(session->flags & HC_F_TOTAL);
+		user_unreserve(&claim, &session->user, HELD);
+		bpf_map_delete_elem(&sessions, &id);
+		return;
+	}
+	if (!(session->flags & HC_F_ANNOUNCED)) {
+		if (!session->ends.local_port)
+			session_set_ends(session, tp);
+		session_announce(id, session, now);
+	}
+	left = user_release(__sync_lock_test_and_set(&session->charge, 0), now, &cap);
+	event = emit_begin(id, session, HC_CLOSED, now);
+	if (event) {
+		event->active = left;
+		event->cap = cap;
+		event->end = session_end(sk, old_state);
+		event->error = sk->sk_err;
+		emit_traffic(event, tp);
+		emit_submit(&events, event);
+	}
+	bpf_map_delete_elem(&sessions, &id);
+}
+
+#endif

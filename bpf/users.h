@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The user table: finding, making and reclaiming a user's way in its set. All
+ * of it under the set's lock, so no user can be found half-made or charged
+ * while it is reclaimed.
+ */
+#ifndef HEADCOUNT_USERS_H
+#define HEADCOUNT_USERS_H
+
+#include "maps.h"
+#include "slots.h"
+
+/* Where a key lives. `tag` is never 0. */
+struct place {
+	__u32 set;
+	__u32 tag;
+};
+
+static __always_inline void place_of(struct place *place, const struct hc_user_key *key,
+				     const struct hc_control *policy)
+{
+	const __u64 *word = (const __u64 *)key;
+	__u64 hash = policy->seed;
+
+	/* The finalizer of MurmurHash3 over each word, seeded: clients choose
+	 * their addresses, but not the seed. */
+#pragma unroll
+	for (int i = 0; i < 3; i++) {
+		hash ^= word[i];
+		hash ^= hash >> 33;
+		hash *= 0xff51afd7ed558ccdull;
+		hash ^= hash >> 33;
+		hash *= 0xc4ceb9fe1a85ec53ull;
+		hash ^= hash >> 33;
+	}
+	place->set = hash & (policy->user_sets - 1);
+	place->tag = (hash >> 32) | 1;
+}
+
+static __always_inline struct hc_user_set *users_set(__u32 set)
+{
+	return bpf_map_lookup_elem(&users, &set);
+}
+
+static __always_inline bool user_same(const struct hc_user_key *a, const struct hc_user_key *b)
+{
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
+/*
+ * The way that the last search noted in `found`, or NULL. Reading the number
+ * back from the map lets the verifier forget which iteration it came from:
+ * without that it would walk the rest of the program once for every way.
+ */
+static __always_inline struct hc_user *users_found(struct hc_user_set *set)
+{
+	__u32 way = *(volatile __u32 *)&set->found;
+
+	return way < HC_WAYS ? &set->way[way] : NULL;
+}
+
+static __always_inline struct hc_user *users_find(struct hc_user_set *set,
+						  const struct hc_user_key *key, __u32 tag)
+{
+	*(volatile __u32 *)&set->found = HC_WAYS;
+	for (__u32 i = 0; i < HC_WAYS; i++) {
+		if (set->tag[i] == tag && user_same(&set->way[i].key, key)) {
+			*(volatile __u32 *)&set->found = i;
+			break;
+		}
+	}
+	return users_found(set);
+}
+
+/*
+ * How dear a way is; the least is reclaimed first, and ~0 never. Free ways,
+ * then users long gone, then those that never had a session (a flood's forged
+ * sources are such, even while a reservation stands), then users just gone.
+ */
+static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, __u64 now)
+{
+	bool idle = slots_idle(&user->slots, now);
+
+	if (!tag)
+		return 0;
+	if (user->slots.active)
+		return ~0ull;
+	if (idle && now - user->last_ns > HC_KEEP_SECONDS * 1000000000ull)
+		return user->last_ns;
+	if (!user->opened)
+		return user->last_ns | 1ull << 62;
+	return idle ? user->last_ns | 1ull << 63 : ~0ull;
+}
+
+/* Makes a user in the cheapest way of the set; NULL if all have sessions. */
+static __always_inline struct hc_user *users_make(struct hc_user_set *set,
+						  const struct hc_user_key *key, __u32 tag,
+						  __u64 now)
+{
+	volatile __u64 *least = &set->worth;
+	struct hc_user *user;
+	__u32 way;
+
+	*least = ~0ull;
+	*(volatile __u32 *)&set->found = HC_WAYS;
+	for (__u32 i = 0; i < HC_WAYS; i++) {
+		__u64 worth = users_worth(&set->way[i], set->tag[i], now);
+
+		if (worth < *least) {
+			*least = worth;
+			*(volatile __u32 *)&set->found = i;
+		}
+		if (!worth)
+			break;
+	}
+	way = *(volatile __u32 *)&set->found;
+	if (way >= HC_WAYS)
+		return NULL;
+	user = &set->way[way];
+	set->tag[way] = tag;
+	__builtin_memset(user, 0, sizeof(*user));
+	user->key = *key;
+	user->slots.tick = slots_tick(now);
+	/* A stale arrival of the way's last user must not match. */
+	user->slots.unsure_round = now;
+	user->last_ns = now;
+	return user;
+}
+
+/* Override of the moment, override by longest prefix, or the service's cap. */
+static __always_inline __u32 users_cap(const struct hc_user_key *key,
+				       const struct hc_service *service, __u32 half)
+{
+	struct hc_override_key override = {
+		.prefixlen = HC_OVERRIDE_BITS + 128,
+		.half = half & 1,
+		.service = key->service,
+	};
+	const __u32 *cap;
+
+	/* Of another namespace: counted, never capped. */
+	if (key->elsewhere)
+		return HC_UNLIMITED;
+	cap = bpf_map_lookup_elem(&caps, key);
+	if (cap)
+		return *cap;
+	__builtin_memcpy(override.id, key->id, sizeof(override.id));
+	cap = bpf_map_lookup_elem(&overrides, &override);
+	return cap ? *cap : service->cap;
+}
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Iterators: read by user space, not attached to anything that happens.
+ *
+ *   walk_sockets   every TCP socket of a namespace, as it is now; the snapshot
+ *                  at the start (walk_adopt) and `sessions`, `audit`
+ *   walk_files     whose sockets they are, for those older than headcount
+ *   walk_sessions  every session: to the service it belongs to after a reload; and
+ *                  those that walk_sockets found are announced, now with a name
+ *   walk_users     refusals that were counted but not reported yet
+ */
+#ifndef HEADCOUNT_WALK_H
+#define HEADCOUNT_WALK_H
+
+#include "gate.h"
+
+/* walk_sockets charges sessions that have no record, instead of only telling. */
+const volatile bool walk_adopt = false;
+/* walk_users reports every refusal, however recent the last report is. */
+const volatile bool walk_flush = false;
+
+static __always_inline bool walk_is_session(__u8 state)
+{
+	return state != TCP_CLOSE && state != TCP_LISTEN && state != TCP_TIME_WAIT &&
+	       state != TCP_SYN_RECV;
+}
+
+/* Charges a session that headcount has not seen begin, under the socket's lock.
+ * `session` is zeroed but for its ends. */
+static __always_inline bool walk_charge(__u64 id, const struct tcp_sock *tp,
+					struct hc_session *session)
+{
+	struct claim claim = {.now = bpf_ktime_get_ns()};
+	const struct hc_service *service;
+
+	session->flags |= HC_F_FOUND;
+	session_set_listener(session, tp);
+	session->direction = listener_of(session->ends.netns, session->ends.local,
+					 session->ends.local_port)
+				     ? HC_INBOUND
+				     : HC_OUTBOUND;
+	service = session_identify(session);
+	if (!service)
+		return false;
+	session->opened_ns = claim.now;
+	session->charge = user_charge(&claim, &session->user, service, NOTHING, id, ACT_OPENED);
+	return session_insert(id, session, &claim);
+}
+
+static __always_inline __u32 walk_idle(const struct tcp_sock *tp)
+{
+	__u32 now = bpf_jiffies64();
+	__u32 sent = now - tp->lsndtime, received = now - tp->inet_conn.icsk_ack.lrcvtime;
+
+	return sent < received ? sent : received;
+}
+
+SEC("?iter/tcp")
+int walk_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct hc_socket row = {};
+	struct hc_session *session;
+	struct tcp_sock *tp;
+
+	tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
+	if (!tp)
+		return 0;
+	row.state = common->skc_state;
+	row.id = bpf_get_socket_cookie(common);
+	if (row.state == TCP_LISTEN && walk_adopt)
+		listener_opened(row.id, tp, NULL);
+	if (!walk_is_session(row.state))
+		return 0;
+	session = session_of(row.id);
+	if (session && session->flags & HC_F_CONNECTING && walk_adopt) {
+		bpf_map_delete_elem(&sessions, &row.id);
+		session = NULL;
+	}
+	if (session) {
+		row.session = *session;
+		row.tracked = true;
+	} else {
+		session_set_ends(&row.session, tp);
+		if (walk_adopt)
+			row.tracked = row.repaired = walk_charge(row.id, tp, &row.session);
+	}
+	row.rx_bytes = received_of(tp);
+	row.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
+	row.srtt_us = tp->srtt_us >> 3;
+	row.idle_jiffies = walk_idle(tp);
+	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
+	return 0;
+}
+
+SEC("?iter/task_file")
+int walk_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct hc_listener_key *place;
+	struct hc_listener *listener;
+	struct hc_session *session;
+	struct socket *socket;
+	struct sock *sk;
+	__u64 id;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	id = bpf_get_socket_cookie(sk);
+	session = session_of(id);
+	if (session && !session->pid && session->direction == HC_OUTBOUND) {
+		bpf_probe_read_kernel(session->comm, sizeof(session->comm), task->comm);
+		session->pid = task->tgid;
+	}
+	place = bpf_map_lookup_elem(&listening, &id);
+	if (!place)
+		return 0;
+	listener = bpf_map_lookup_elem(&listeners, place);
+	if (listener && !listener->pid) {
+		bpf_probe_read_kernel(listener->comm, sizeof(listener->comm), task->comm);
+		listener->pid = task->tgid;
+	}
+	return 0;
+}
+
+/* Moves a session that was charged under another policy. */
+static __noinline void walk_move(__u64 id, struct hc_session *session)
+{
+	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct hc_session moved = *session;
+	__u64 before = moved.charge, after;
+	const struct hc_service *service = session_identify(&moved);
+	__u32 cap;
+
+	if (!before || !service)
+		return;
+	if (user_same(&moved.user, &session->user) &&
+	    (service->total != HC_UNLIMITED && !moved.user.elsewhere) ==
+		    !!(before & CHARGE_TOTAL))
+		return;
+	after = user_charge(&claim, &moved.user, service, NOTHING, id, 0);
+	if (!after)
+		return;
+	/* Lost against the session's end: it released the old charge, and nobody
+	 * but us knows of the new one. */
+	if (__sync_val_compare_and_swap(&session->charge, before, after) != before) {
+		user_release(after, claim.now, &cap);
+		return;
+	}
+	session->user = moved.user;
+	user_release(before, claim.now, &cap);
+}
+
+SEC("?iter/bpf_map_elem")
+int walk_sessions(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const struct hc_listener *listener;
+	struct hc_session *session;
+	__u64 *key = ctx->key, id;
+
+	if (!key)
+		return 0;
+	id = *key;
+	session = session_of(id);
+	if (!session || session->flags & HC_F_CONNECTING)
+		return 0;
+	walk_move(id, session);
+	if (!session->pid && session->direction == HC_INBOUND) {
+		listener = listener_of(session->ends.netns, session->ends.local,
+				       session->ends.local_port);
+		if (listener) {
+			__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
+			session->pid = listener->pid;
+		}
+	}
+	if (session->flags & HC_F_FOUND)
+		session_announce(id, session, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int walk_users(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u32 *key = ctx->key, index;
+	struct hc_user_set *set;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!key)
+		return 0;
+	index = *key;
+	set = users_set(index);
+	if (!set)
+		return 0;
+	for (__u32 i = 0; i < HC_WAYS; i++) {
+		struct hc_session last = {.uid = HC_UID_UNKNOWN};
+		struct claim claim = {.now = now, .slot = index * HC_WAYS + i + 1};
+		struct hc_user *user = &set->way[i];
+
+		if (!user->refusals.suppressed)
+			continue;
+		bpf_spin_lock(&set->lock);
+		if (user->refusals.suppressed &&
+		    (walk_flush || user->refusals.window != (__u32)(now >> HC_WINDOW_SHIFT))) {
+			/* The event stands for the last of them. */
+			claim.suppressed = user->refusals.suppressed - 1;
+			claim.active = user->slots.active;
+			claim.cap = user->cap;
+			claim.report = true;
+			last.user = user->key;
+			user->refusals.suppressed = 0;
+		}
+		bpf_spin_unlock(&set->lock);
+		last.direction = last.user.service ? HC_INBOUND : HC_OUTBOUND;
+		if (last.user.kind == HC_BY_CLIENT)
+			__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
+		refusal_emit(&claim, 0, &last, OVER_CAP);
+	}
+	return 0;
+}
+
+#endif
