@@ -13,7 +13,8 @@ say         = $(if $(filter 1,$(V)),@:,@printf '  %-8s %s\n' $(1) $(2))
 
 LIBS     := libbpf libelf nettle
 CFLAGS   ?= -O2 -g
-HC_CFLAGS = -std=gnu11 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP
+VERSION   := 0.1.0
+HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP
 HC_LIBS   = $(shell $(PKG_CONFIG) --libs $(LIBS)) -linih
 BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 -Iinclude -Ibpf \
 	     -idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP

@@ -79,6 +79,9 @@ struct cpu_state {
 };
 MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
 
+/* Filled and emptied by `audit --repair`, read by walk_repairs. */
+MAP(repairs, BPF_MAP_TYPE_HASH, __u64, __s32, 65536, BPF_F_NO_PREALLOC);
+
 MAP(losses, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
 
 /* Sessions, and apart from them refusals, so that neither can crowd out the

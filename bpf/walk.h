@@ -8,6 +8,7 @@
  *   walk_sessions  every session: to the service it belongs to after a reload; and
  *                  those that walk_sockets found are announced, now with a name
  *   walk_users     refusals that were counted but not reported yet
+ *   walk_repairs   what `audit --repair` found
  */
 #ifndef HEADCOUNT_WALK_H
 #define HEADCOUNT_WALK_H
@@ -47,9 +48,8 @@ static __always_inline bool walk_charge(__u64 id, const struct tcp_sock *tp,
 	return session_insert(id, session, &claim);
 }
 
-static __always_inline __u32 walk_idle(const struct tcp_sock *tp)
+static __always_inline __u32 walk_idle(const struct tcp_sock *tp, __u32 now)
 {
-	__u32 now = bpf_jiffies64();
 	__u32 sent = now - tp->lsndtime, received = now - tp->inet_conn.icsk_ack.lrcvtime;
 
 	return sent < received ? sent : received;
@@ -88,7 +88,8 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	row.rx_bytes = received_of(tp);
 	row.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
 	row.srtt_us = tp->srtt_us >> 3;
-	row.idle_jiffies = walk_idle(tp);
+	row.jiffies = bpf_jiffies64();
+	row.idle_jiffies = walk_idle(tp, row.jiffies);
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }
@@ -222,6 +223,53 @@ int walk_users(struct bpf_iter__bpf_map_elem *ctx)
 			__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
 		refusal_emit(&claim, 0, &last, OVER_CAP);
 	}
+	return 0;
+}
+
+/* A session whose socket is gone: its end, told without a socket. */
+static __always_inline void walk_end(__u64 id)
+{
+	struct hc_session *session = session_of(id);
+	struct hc_event *event;
+	__u64 charge, now = bpf_ktime_get_ns();
+	__u32 cap;
+
+	if (!session)
+		return;
+	charge = __sync_lock_test_and_set(&session->charge, 0);
+	if (charge)
+		user_release(charge, now, &cap);
+	session_announce(id, session, now);
+	event = emit_begin(id, session, HC_CLOSED, now);
+	if (event)
+		emit_submit(&events, event);
+	bpf_map_delete_elem(&sessions, &id);
+}
+
+SEC("?iter/bpf_map_elem")
+int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *key = ctx->key, id;
+	__s32 *value = ctx->value, change;
+	struct hc_user_set *set;
+	__u32 slot;
+
+	if (!key || !value)
+		return 0;
+	id = *key;
+	change = *value;
+	count_loss(HC_LOSS_CORRECTED);
+	if (!(id & HC_REPAIR_USER)) {
+		walk_end(id);
+		return 0;
+	}
+	slot = id;
+	set = users_set((slot - 1) / HC_WAYS);
+	if (!slot || !set)
+		return 0;
+	bpf_spin_lock(&set->lock);
+	set->way[(slot - 1) % HC_WAYS].slots.active += change;
+	bpf_spin_unlock(&set->lock);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 	X(RING_FULL, EVENTS, "ring-full", "event ring full")                                   \
 	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
+	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
 	X(NESTED, NOTE, "nested", "state change missed by the first program, seen by the second")
 
 enum hc_loss {

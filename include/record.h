@@ -97,6 +97,10 @@ struct hc_session {
 	char comm[HC_COMM_MAX];
 };
 
+/* What `audit --repair` asks for: key and value of the map `repairs`. */
+#define HC_REPAIR_USER (1ull << 63) /* + slot: add the value to the user's sessions */
+				    /* else a session's id: its socket is gone, end it */
+
 /* One TCP socket as the socket walk (iter/tcp) sees it now, with the session
  * that headcount keeps for it, if any. */
 struct hc_socket {
@@ -105,7 +109,7 @@ struct hc_socket {
 	__u64 tx_bytes;
 	__u32 srtt_us;
 	__u32 idle_jiffies; /* since data was last sent or received */
-	__u32 spare2;
+	__u32 jiffies; /* the kernel's clock when the row was made */
 	__u8 state; /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
 	__u8 tracked; /* `session` holds what headcount keeps */
 	__u8 repaired; /* the walk made the session now */

@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the network tests share: a private world, headcount in it, clients, servers, ss, TAP.
+
+A test script imports everything from here, marks its tests with @test (the docstring is the
+name) and ends with main(). Importing moves the script into its own network and mount
+namespaces, with an empty /run and an empty bpffs, so that nothing outlives it. Headcount still
+sees the sessions of the whole host: tests look only at the addresses (NET, NET6), services and
+uids (UID) that are theirs.
+"""
+import collections
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+PROGRAM = os.environ.get("HEADCOUNT") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "../../build/headcount")
+MARK = os.getpid() % 200 + 20  # so that tests that run side by side differ
+NET, NET6 = f"10.{MARK}.", f"fd00:{MARK:x}:"
+UID = 200000 + 10 * (os.getpid() % 100000)  # and the 9 after it
+CLONE_NEWNS, CLONE_NEWNET, PR_SET_PDEATHSIG, PR_SET_NAME = 0x20000, 0x40000000, 1, 15
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(function, *arguments):
+    """A libc function that returns -1 on failure; bytes and numbers as arguments."""
+    result = getattr(libc, function)(*arguments)
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{function}: {os.strerror(number)}")
+    return result
+
+
+def run(*command, **options):
+    """Runs a command to its end; its stdout, or an exception that says what it printed."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+# --- TAP ---------------------------------------------------------------------------------------
+
+class Skip(Exception):
+    """The kernel lacks a feature that the test needs; the text says which."""
+
+
+tests = []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def say(text):
+    for line in str(text).splitlines():
+        print("#", line.encode("ascii", "backslashreplace").decode(), flush=True)
+
+
+def out_of_time(*_):
+    raise AssertionError("the test did not end in time")
+
+
+def main():
+    signal.signal(signal.SIGALRM, out_of_time)
+    wanted = sys.argv[1:]  # words of names, to run some of them by hand
+    chosen = [t for t in tests if not wanted or any(word in t.__doc__ for word in wanted)]
+    failed = 0
+    for number, function in enumerate(chosen, 1):
+        name, result, skip = function.__doc__.splitlines()[0], "ok", ""
+        try:
+            signal.alarm(90)
+            function()
+        except Skip as reason:
+            skip = f" # SKIP {reason}"
+        except BaseException:
+            say(traceback.format_exc())
+            result, failed = "not ok", failed + 1
+        signal.alarm(0)
+        print(f"{result} {number} - {name}{skip}", flush=True)
+    print(f"1..{len(chosen)}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+def equal(got, want, what):
+    if got != want:
+        raise AssertionError(f"{what}: got {got!r}, want {want!r}")
+
+
+def until(condition, what, seconds=15):
+    """Waits until condition() is true and returns what it gave."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s for {what}: got {value!r}")
+        time.sleep(0.02)
+
+
+def until_equal(function, want, what, seconds=15):
+    got = []
+
+    def same():
+        got[:] = [function()]
+        return got[0] == want
+    with contextlib.suppress(AssertionError):
+        until(same, what, seconds)
+    equal(got[0], want, what)
+
+
+# --- The world ---------------------------------------------------------------------------------
+
+def private_world():
+    if os.geteuid():
+        sys.exit("the network tests need root")
+    call("unshare", CLONE_NEWNS | CLONE_NEWNET)
+    run("mount", "--make-rprivate", "/")
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+    os.mkdir("/run/netns")
+    run("ip", "link", "set", "lo", "up")
+
+
+@contextlib.contextmanager
+def inside(namespace):
+    """This thread in another network namespace; sockets stay where they were made."""
+    if namespace is None:
+        yield
+        return
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{namespace}") as there:
+        call("setns", there.fileno(), CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            call("setns", home.fileno(), CLONE_NEWNET)
+
+
+def address(n, host=1, family=4):
+    """Address of a host in the subnet of client host n; host 1 is the server, 2.. the client."""
+    return f"{NET}{n}.{host}" if family == 4 else f"{NET6}{n}::{host}"
+
+
+def client_host(n, addresses=4):
+    """Namespace cN, joined to this one; the name."""
+    name, lines = f"c{n}", []
+    run("ip", "netns", "add", name)
+    run("ip", "link", "add", f"v{n}", "type", "veth", "peer", "name", "eth0", "netns", name)
+
+    def up(device, hosts):
+        lines = [f"addr add {address(n, h)}/24 dev {device}" for h in hosts]
+        lines += [f"addr add {address(n, h, 6)}/64 dev {device} nodad" for h in hosts]
+        lines += [f"link set {device} up", "link set lo up"]
+        run("ip", "-batch", "-", input="\n".join(lines) + "\n")
+    up(f"v{n}", [1])
+    with inside(name):
+        up("eth0", range(2, 2 + addresses))
+    return name
+
+
+def sysctl(name, value, *namespaces):
+    for namespace in namespaces or (None,):
+        with inside(namespace), open("/proc/sys/" + name.replace(".", "/"), "w") as file:
+            file.write(str(value))
+
+
+@contextlib.contextmanager
+def cgroup(name):
+    """A cgroup (v2) of our own: its path below the mount, as headcount writes it."""
+    with open("/proc/self/mounts") as mounts:
+        mount = next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
+    path = f"/headcount-test-{os.getpid()}-{name}"
+    os.mkdir(mount + path)
+    try:
+        yield path, mount + path
+    finally:
+        until(lambda: not open(mount + path + "/cgroup.procs").read(), "the cgroup to be empty")
+        os.rmdir(mount + path)
+
+
+class Child:
+    """A forked process that runs function(channel, ...) and dies with the test."""
+
+    def __init__(self, function, *arguments, namespace=None, uid=None, cgroup=None, keep=()):
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel.settimeout(60)
+        self.pid = os.fork()
+        if self.pid:
+            theirs.close()
+            return
+        code = 1
+        try:
+            signal.alarm(0)
+            for fd in map(int, os.listdir("/proc/self/fd")):  # else it would hold our sessions
+                if fd > 2 and fd not in (theirs.fileno(), *keep):
+                    with contextlib.suppress(OSError):
+                        os.close(fd)
+            if cgroup:
+                with open(cgroup + "/cgroup.procs", "w") as procs:
+                    procs.write("0")
+            if namespace:
+                with open(f"/run/netns/{namespace}") as there:
+                    call("setns", there.fileno(), CLONE_NEWNET)
+            if uid is not None:
+                os.setresuid(uid, uid, uid)
+            call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
+            function(theirs, *arguments)
+            code = 0
+        except BaseException:
+            say(traceback.format_exc())
+        finally:
+            os._exit(code)
+
+    def tell(self, text="go"):
+        self.channel.send(text.encode())
+
+    def hear(self):
+        text = self.channel.recv(65536)
+        if not text:
+            raise AssertionError("the child died")
+        return json.loads(text)
+
+    def end(self, how=signal.SIGKILL):
+        if self.pid:
+            os.kill(self.pid, how)
+            os.waitpid(self.pid, 0)
+            self.channel.close()
+            self.pid = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+def answer(channel, value):
+    """Child's side of hear()."""
+    channel.send(json.dumps(value).encode())
+
+
+def as_user(uid, function, *arguments, **where):
+    """What function(*arguments) returns in a process of that user (or cgroup=, namespace=)."""
+    with Child(lambda channel: (answer(channel, function(*arguments)), channel.recv(1)),
+               uid=uid, **where) as child:
+        return child.hear()
+
+
+def become(uid):
+    """From now on this process connects and listens as `uid`, and keeps root's powers."""
+    os.setresuid(uid, 0, 0)
+    libc.setfsuid(uid)
+
+
+# --- Headcount ---------------------------------------------------------------------------------
+
+def section(name, **settings):
+    """[name] of a configuration; a list is a key given several times."""
+    lines = [f"[{name}]"]
+    for key, value in settings.items():
+        lines += [f"{key} = {v}" for v in (value if isinstance(value, list) else [value])]
+    return "\n".join(lines) + "\n"
+
+
+def service(name, **settings):
+    return section("service " + name, **settings)
+
+
+def start(*command, **options):
+    """A process that dies with the test (start it from the main thread)."""
+    return subprocess.Popen(command, **{
+        "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+        "preexec_fn": lambda: call("prctl", PR_SET_PDEATHSIG, signal.SIGTERM), **options})
+
+
+class Headcount:
+    """`headcount run`, attached when the constructor returns; stopped at the end of `with`."""
+    count = 0
+
+    def __init__(self, config="", *options, until="headcount: ready"):
+        Headcount.count += 1
+        self.path = f"/run/test-{Headcount.count}.conf"
+        self.configure(config)
+        self.process = start(PROGRAM, "run", "-c", self.path, *options)
+        self.events, self.bad, self.said, self.ends_with = [], [], [], 0
+        self.readers = [threading.Thread(target=self.read_events), threading.Thread(target=self.read_said)]
+        for reader in self.readers:
+            reader.start()
+        self.wait_said(until)
+
+    def configure(self, config):
+        with open(self.path, "w") as file:
+            file.write(config)
+
+    def read_events(self):
+        for line in self.process.stdout:
+            try:
+                event = json.loads(line.decode("utf-8"))
+                self.events.append(event if isinstance(event, dict) else self.bad.append(line))
+            except ValueError:
+                self.bad.append(line)
+
+    def read_said(self):
+        for line in self.process.stderr:
+            self.said.append(line.decode("utf-8", "backslashreplace").rstrip("\n"))
+
+    def wait_said(self, pattern, since=0):
+        def heard():
+            found = [line for line in self.said[since:] if re.search(pattern, line)]
+            if not found and self.process.poll() is not None:
+                raise AssertionError(f"headcount ended with {self.process.returncode}: {self.said}")
+            return found
+        return until(heard, f"stderr to say {pattern!r}", 30)[0]
+
+    def reload(self, config, says="headcount: reloaded"):
+        """Gives it another file and waits for its answer on stderr."""
+        self.configure(config)
+        since = len(self.said)
+        os.kill(self.process.pid, signal.SIGHUP)
+        return self.wait_said(says, since)
+
+    def wait_event(self, **keys):
+        """The first event with these values; dots in a key are written as __."""
+        keys = {key.replace("__", "."): value for key, value in keys.items()}
+        return until(lambda: [e for e in list(self.events)
+                              if all(e.get(k) == v for k, v in keys.items())], f"event {keys}")[0]
+
+    def end(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            os.kill(self.process.pid, how)
+            self.ends_with = -how if how == signal.SIGKILL else 0
+        code = self.process.wait(30)
+        for reader in self.readers:
+            reader.join(10)
+        return code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        code = self.end()
+        if kind and kind is not SystemExit:
+            say("headcount said:\n" + "\n".join(self.said))
+            return
+        equal(self.bad, [], "lines that are not a JSON object")
+        equal(code, self.ends_with, "exit code of headcount run")
+
+
+def headcount(*arguments, **options):
+    """Another headcount command, whatever its exit code: code, stdout, stderr."""
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=60, **options)
+    return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace")
+
+
+def ask(*arguments):
+    """The JSON that a headcount command prints."""
+    return json.loads(run(PROGRAM, *arguments, "--json"))
+
+
+def session_id(row):
+    return row["id"] if isinstance(row["id"], int) else int(row["id"], 16)
+
+
+def user(service, name, key=None):
+    """A user's row (or one value of it); all zero if there is none."""
+    rows = [r for r in ask("users", "--service", service) if r["user"] == str(name)]
+    row = rows[0] if rows else dict(active=0, cap=None, peak=0, opened=0, refused=0)
+    return row[key] if key else row
+
+
+def active(service, name):
+    return user(service, name, "active")
+
+
+def our_sessions():
+    return [row for row in ask("sessions") if NET in row["local"] or NET6 in row["local"]]
+
+
+private_world()

@@ -1,0 +1,69 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""Inbound services hold in the namespaces that the configuration names, and nowhere else."""
+from clients import *
+
+for n in 1, 2, 3:
+    client_host(n)
+PORT = 7143
+IMAP = service("imap", listen=PORT, user="client/32/64", cap=3)
+
+
+def into(n):
+    """Five clients from here to the server in cN, whose user there is our address."""
+    return Clients(address(n, 2), PORT, 1, 5)
+
+
+def outcomes(n):
+    with into(n) as clients:
+        return clients.go()
+
+
+@test
+def by_default():
+    """without netns = only headcount's own namespace is capped; others are counted as built-in"""
+    with Headcount(IMAP), Server("0.0.0.0", PORT), Server("0.0.0.0", PORT, "c1"):
+        with Clients(address(1), PORT, 1, 5, namespace="c1") as here, into(1) as elsewhere:
+            equal(here.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes here")
+            equal(elsewhere.go(), {"ok": 5}, "outcomes elsewhere")
+            equal((active("imap", address(1, 2)), active("imap", address(1))), (3, 0), "active in the service")
+            equal(active("inbound", address(1)), 5, "active elsewhere, in the built-in service")
+            equal(len([r for r in our_sessions() if r["service"] == "inbound"]), 5, "sessions elsewhere")
+
+
+@test
+def named():
+    """netns = by name and by path: there and only there, each user's cap across them"""
+    config = section("headcount", netns="c1, /run/netns/c2") + IMAP
+    with Headcount(config), Server("0.0.0.0", PORT), Server("0.0.0.0", PORT, "c1"), \
+            Server("0.0.0.0", PORT, "c2"), Server("0.0.0.0", PORT, "c3"):
+        equal([outcomes(n) for n in (1, 2, 3)],
+              [{"ok": 3, "ECONNREFUSED": 2}, {"ok": 3, "ECONNREFUSED": 2}, {"ok": 5}], "outcomes in c1, c2, c3")
+        with Clients(address(1), PORT, 1, 5, namespace="c1") as here:
+            equal(here.go(), {"ok": 5}, "outcomes where headcount was started")
+
+
+@test
+def reloaded():
+    """a reload adds and removes namespaces"""
+    with Headcount(section("headcount", netns="c1") + IMAP) as hc, \
+            Server("0.0.0.0", PORT, "c1") as first, Server("0.0.0.0", PORT, "c2") as second:
+        equal([outcomes(1), outcomes(2)], [{"ok": 3, "ECONNREFUSED": 2}, {"ok": 5}], "outcomes before")
+        hc.reload(section("headcount", netns="c2") + IMAP)
+        first.hang_up()
+        second.hang_up()
+        until_equal(lambda: our_sessions(), [], "sessions")
+        equal([outcomes(1), outcomes(2)], [{"ok": 5}, {"ok": 3, "ECONNREFUSED": 2}], "outcomes after")
+
+
+@test
+def builtin_capped():
+    """a cap on the built-in inbound holds here and not elsewhere"""
+    with Headcount(service("inbound", user="client/32/64", cap=3)), \
+            Server("0.0.0.0", PORT), Server("0.0.0.0", PORT, "c1"):
+        with Clients(address(1), PORT, 1, 5, namespace="c1") as here:
+            equal(here.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes here")
+        equal(outcomes(1), {"ok": 5}, "outcomes elsewhere")
+
+
+main()

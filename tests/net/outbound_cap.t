@@ -1,0 +1,159 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""Caps on sessions that go out: errno, families, overrides, and what must not cost a slot."""
+from clients import *
+
+client_host(1)
+sysctl("net.ipv4.tcp_fastopen", 3, None, "c1")
+PORT, CAP = 7143, 4
+THERE, THERE6 = address(1, 2), address(1, 2, 6)
+NOWHERE = "192.0.2.1"  # no route leads to it
+
+
+def capped(*overrides, **settings):
+    return service("outbound", **{"user": "uid", "override": [f"{UID} {CAP}", *overrides], **settings})
+
+
+def seven(where=THERE, uid=UID, connect=plain_connect, **child):
+    return Clients(where, PORT, 1, 7, connect, uid=uid, **child)
+
+
+def four_of_seven(error="ECONNREFUSED"):
+    return {"ok": CAP, error: 7 - CAP}
+
+
+@test
+def errnos():
+    """errno: what connect() gets is what the configuration says"""
+    with Headcount(capped()) as hc, Server("::", PORT, "c1") as server:
+        for error in "ECONNREFUSED", "EPERM", "EDQUOT", "EAGAIN":
+            hc.reload(capped(errno=error))
+            for where in THERE, THERE6:
+                with seven(where) as clients:
+                    equal(clients.go(), four_of_seven(error), f"outcomes with {error} to {where}")
+                    equal(active("outbound", UID), CAP, "active")
+                server.hang_up()
+                until_equal(lambda: active("outbound", UID), 0, "active at the end")
+
+
+@test
+def ways():
+    """every way to connect is capped: IPv6, IPv4-mapped, non-blocking, Fast Open"""
+    with Headcount(capped()), Server("::", PORT, "c1") as server:
+        for where, connect in ((THERE6, plain_connect), (THERE, mapped_connect), (THERE, patient_connect),
+                               (THERE6, patient_connect), (THERE, fast_open), (THERE6, fast_open)):
+            with seven(where, connect=connect) as clients:
+                equal(clients.go(), four_of_seven(), f"outcomes of {connect.__name__} to {where}")
+            server.hang_up()
+            until_equal(lambda: active("outbound", UID), 0, "active at the end")
+
+
+@test
+def overrides():
+    """override by uid: one user's cap is not another's"""
+    config = capped(f"{UID + 1} 2", f"{UID + 2} unlimited", "root unlimited", cap=6)
+    with Headcount(config), Server("0.0.0.0", PORT, "c1"):
+        for uid, cap in ((UID, CAP), (UID + 1, 2), (UID + 2, 7), (UID + 3, 6)):
+            with seven(uid=uid) as clients:
+                want = {"ok": cap, "ECONNREFUSED": 7 - cap} if cap < 7 else {"ok": 7}
+                equal(clients.go(), want, f"outcomes of {uid}")
+                row = user("outbound", uid)
+                equal((row["active"], row["cap"]), (cap, None if uid == UID + 2 else cap), "active and cap")
+
+
+@test
+def everywhere():
+    """a cap holds on the whole host: two here leave two in a namespace"""
+    with Headcount(capped()), Server("0.0.0.0", PORT), Server("0.0.0.0", PORT, "c1"):
+        with Clients(THERE, PORT, 1, 2, uid=UID) as here, seven(address(1), namespace="c1") as elsewhere:
+            equal(here.go(), {"ok": 2}, "outcomes here")
+            equal(elsewhere.go(), {"ok": 2, "ECONNREFUSED": 5}, "outcomes elsewhere")
+
+
+@test
+def by_cgroup():
+    """user = cgroup: the caller's"""
+    with cgroup("out") as (path, directory):
+        config = service("outbound", user="cgroup", override=f"{path} {CAP}")
+        with Headcount(config), Server("0.0.0.0", PORT, "c1"), seven(cgroup=directory) as clients:
+            equal(clients.go(), four_of_seven(), "outcomes")
+            equal(active("outbound", path), CAP, "active")
+            with seven() as others:
+                equal(others.go(), {"ok": 7}, "outcomes outside of it")
+
+
+@test
+def observe():
+    """observe: nothing is refused, and what would have been is counted"""
+    with Headcount(capped(excess="observe")), Server("0.0.0.0", PORT, "c1"), seven() as clients:
+        equal(clients.go(), {"ok": 7}, "outcomes")
+        row = user("outbound", UID)
+        equal((row["active"], row["refused"]), (7, 3), "active and refused")
+
+
+def udp(where):
+    with socket.socket(family_of(where), socket.SOCK_DGRAM) as s:
+        s.connect((where, PORT))
+        return s.send(b"hello")
+
+
+@test
+def datagrams():
+    """UDP is not capped"""
+    with Headcount(capped()), Server("0.0.0.0", PORT, "c1"), seven() as clients:
+        equal(clients.go(), four_of_seven(), "outcomes")
+        for where in THERE, THERE6:
+            equal(as_user(UID, udp, where), 5, f"bytes sent to {where}")
+
+
+def failing(where, count):
+    """errnos of connects that fail, each on a socket of its own that is closed at once."""
+    outcomes = set()
+    for _ in range(count):
+        with new_socket(family_of(where)) as s:
+            outcomes.add(s.connect_ex((where, PORT + 1)))
+    return sorted(outcomes)
+
+
+@test
+def failures():
+    """connects that fail give their slot back when the socket is closed"""
+    cases = ((NOWHERE, errno.ENETUNREACH), (THERE, errno.ECONNREFUSED), (THERE6, errno.ECONNREFUSED))
+    with Headcount(capped()), Server("0.0.0.0", PORT, "c1") as server:
+        for where, error in cases:
+            equal(as_user(UID, failing, where, 20), [error], f"errnos of 20 connects to {where}")
+            until_equal(lambda: active("outbound", UID), 0, f"active after {where}")
+        with seven() as clients:
+            equal(clients.go(), four_of_seven(), "outcomes afterwards")
+        server.hang_up()
+
+
+def one_socket(channel):
+    """One socket that fails many times, then gets in, is disconnected and gets in again."""
+    s = new_socket()
+    for _ in range(10):
+        equal(s.connect_ex((NOWHERE, PORT)), errno.ENETUNREACH, "no route")
+    for _ in range(10):
+        s.connect((THERE, PORT))
+        equal(s.recv(1), b"+", "the greeting")
+        answer(channel, "in")
+        channel.recv(9)
+        disconnect(s)
+    answer(channel, "out")
+    channel.recv(9)
+
+
+@test
+def reconnects():
+    """one socket costs one slot, however often it fails, connects and is disconnected"""
+    with Headcount(service("outbound", user="uid", override=f"{UID} 1")), \
+            Server("0.0.0.0", PORT, "c1"), Child(one_socket, uid=UID) as child:
+        for _ in range(10):
+            equal(child.hear(), "in", "the child")
+            equal(active("outbound", UID), 1, "active")
+            child.tell()
+        equal(child.hear(), "out", "the child")
+        until_equal(lambda: active("outbound", UID), 0, "active when disconnected")
+
+
+main()

@@ -1,0 +1,137 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""run --pin: caps and counts outlive the daemon, the next one adopts them, detach removes them."""
+from clients import *
+
+client_host(1)
+PORT = 7143
+ALICE, BOB = address(1, 2), address(1, 3)
+CONFIG = service("imap", listen=PORT, user="client/32/64", cap=5)
+PINS = "/sys/fs/bpf/headcount"
+
+
+def crowd(source=ALICE, count=8):
+    return Clients(address(1), PORT, 1, count, sources=[source], namespace="c1")
+
+
+def pinned():
+    return os.path.isdir(PINS) and os.listdir(PINS) != []
+
+
+def detach():
+    code, _, err = headcount("detach")
+    equal((code, pinned()), (0, False), f"detach ({err}) and what is pinned")
+
+
+@test
+def killed():
+    """kill -9: the caps hold, sessions come and go, the next run adopts the same counts"""
+    with Server("0.0.0.0", PORT) as server, crowd() as clients:
+        with Headcount(CONFIG, "--pin") as hc:
+            equal(clients.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes under the daemon")
+            with crowd(BOB, 2) as leaving:
+                equal(leaving.go(), {"ok": 2}, "outcomes of the other")
+                before, sessions = ask("users", "--service", "imap"), our_sessions()
+                hc.end(signal.SIGKILL)
+                with crowd() as more:
+                    equal(more.go(), {"ECONNREFUSED": 8}, "outcomes without a daemon")
+                equal(active("imap", ALICE), 5, "active without a daemon")
+        leave(server, 2)
+        with Headcount(CONFIG, "--pin") as hc:
+            if not [line for line in hc.said if line.startswith("headcount: adopted")]:
+                raise AssertionError(f"nothing adopted: {hc.said}")
+            after = {row["user"]: row for row in ask("users", "--service", "imap")}
+            equal((after[ALICE]["active"], after[BOB]["active"]), (5, 0), "active after the adoption")
+            equal({row["user"]: row["opened"] for row in before},
+                  {name: row["opened"] for name, row in after.items()}, "opened before and after")
+            equal(after[ALICE]["refused"], 3 + 8, "refused after the adoption")
+            mine = {session_id(row): row["opened"] for row in our_sessions()}
+            equal({i: mine[i] for i in mine}, {session_id(row): row["opened"] for row in sessions
+                                               if session_id(row) in mine}, "sessions and their age")
+            equal(len(mine), 10, "sessions, both ends")
+            with crowd() as more:
+                equal(more.go(), {"ECONNREFUSED": 8}, "outcomes under the next daemon")
+            clients.close()
+            leave(server, 5)
+            until_equal(lambda: active("imap", ALICE), 0, "active at the end")
+            equal(headcount("audit")[0], 0, "exit code of audit")
+    detach()
+
+
+def leave(server, count):
+    """Closes the server's ends of sessions that the client has ended."""
+    for _ in range(count):
+        dead, _, _ = select.select(server.connections, [], [], 20)
+        server.connections.remove(dead[0])
+        dead[0].close()
+
+
+@test
+def stopped():
+    """SIGTERM: with --pin the caps stay until detach, without it nothing stays"""
+    with Server("0.0.0.0", PORT):
+        for options, want in ((("--pin",), {"ok": 5, "ECONNREFUSED": 3}), ((), {"ok": 8})):
+            with Headcount(CONFIG, *options) as hc:
+                hc.end()
+                equal(pinned(), bool(options), "pinned")
+                with crowd() as clients:
+                    equal(clients.go(), want, f"outcomes after run {options}")
+            detach()
+        with crowd() as clients:
+            equal(clients.go(), {"ok": 8}, "outcomes after detach")
+
+
+@test
+def adopted_policy():
+    """a changed file is adopted with its new caps, ports and sessions charged once"""
+    with Server("0.0.0.0", PORT), crowd() as clients:
+        with Headcount(CONFIG, "--pin") as hc:
+            equal(clients.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes under the first policy")
+            hc.end(signal.SIGKILL)
+        changed = service("pop", listen=9110, user="client/32/64") \
+            + service("mail", listen=PORT, user="client/24/64", cap=7)
+        with Headcount(changed, "--pin"):
+            until_equal(lambda: active("mail", f"{NET}1.0/24"), 5, "active in the new service")
+            with crowd(BOB) as more:
+                equal(more.go(), {"ok": 2, "ECONNREFUSED": 6}, "outcomes under the new policy")
+    detach()
+
+
+@test
+def caps_of_the_moment():
+    """what `cap` set holds over kill -9"""
+    with Server("0.0.0.0", PORT), Headcount(CONFIG, "--pin") as hc:
+        equal(headcount("cap", "imap", ALICE, "2")[0], 0, "exit code of cap")
+        hc.end(signal.SIGKILL)
+        with crowd() as clients:
+            equal(clients.go(), {"ok": 2, "ECONNREFUSED": 6}, "outcomes without a daemon")
+    detach()
+
+
+@test
+def only_one():
+    """a second run is refused and does not disturb the first"""
+    for options in (), ("--pin",):
+        with Headcount(CONFIG, *options) as hc, Server("0.0.0.0", PORT), crowd() as clients:
+            equal(clients.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes")
+            for more in ["run", "-c", hc.path], ["run", "-c", hc.path, "--pin"]:
+                code, out, err = headcount(*more)
+                equal((code, out, len(err.splitlines())), (1, "", 1), f"a second run, which said {err!r}")
+            equal(active("imap", ALICE), 5, "active")
+            status = ask("status")
+            equal((status["running"], status["pid"]), (True, hc.process.pid), "status")
+        headcount("detach")
+
+
+@test
+def detach_while_running():
+    """detach while the daemon runs is refused or complete, never half"""
+    with Headcount(CONFIG, "--pin") as hc:
+        code, _, err = headcount("detach")
+        equal((code, pinned()) in ((1, True), (0, False)), True, f"exit {code}, {err!r}, pinned {pinned()}")
+        hc.end()
+    headcount("detach")
+    equal(pinned(), False, "pinned")
+
+
+main()

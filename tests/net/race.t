@@ -1,0 +1,148 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""Never over: many processes and threads that connect at one instant."""
+from clients import *
+
+for n in 1, 2:
+    client_host(n)
+PORT, CAP, ALL = 7143, 32, 8 * 64
+SOURCES = [address(1, host) for host in (2, 3, 4, 5)]
+EXACTLY = {"ok": CAP, "ECONNREFUSED": ALL - CAP}
+
+
+def rounds(server, count_active, sampler, sources=(None,), times=4, where=address(1), **child):
+    for number in range(1, times + 1):
+        with Clients(where, PORT, 8, 64, sources=list(sources), **child) as clients:
+            equal(clients.go(), EXACTLY, f"outcomes of round {number}")
+            equal(count_active(), CAP, f"active in round {number}")
+            clients.close()
+        server.hang_up()
+        until_equal(count_active, 0, f"active after round {number}")
+    equal(max(sampler.most.values()), CAP, "most sessions at once")
+    say(f"{sampler.samples} samples")
+
+
+def all_active(service):
+    return sum(row["active"] for row in ask("users", "--service", service))
+
+
+@test
+def inbound():
+    """cap = 32 inbound: exactly 32 of 512 at one instant, never 33"""
+    config = service("imap", listen=PORT, user="client/32/64", cap=CAP)
+    with Headcount(config), Server("0.0.0.0", PORT) as server, Sampler(by_client(PORT)) as sampler:
+        rounds(server, lambda: active("imap", SOURCES[0]), sampler, SOURCES[:1], namespace="c1")
+
+
+@test
+def inbound6():
+    """cap = 32 inbound over IPv6: four addresses of one /64"""
+    config = service("imap", listen=PORT, user="client/32/64", cap=CAP)
+    sources = [address(1, host, 6) for host in (2, 3, 4, 5)]
+    key = by_client(PORT)
+    with Headcount(config), Server("::", PORT) as server, \
+            Sampler(lambda *s: key(*s) and "all", [socket.AF_INET6]) as sampler:
+        rounds(server, lambda: active("imap", f"{NET6}1::/64"), sampler, sources, 2,
+               address(1, 1, 6), namespace="c1")
+
+
+@test
+def total():
+    """total = 32 inbound: exactly 32 of 512 from four addresses"""
+    config = service("imap", listen=PORT, user="client/32/64", total=CAP)
+    key = by_client(PORT)
+    with Headcount(config), Server("0.0.0.0", PORT) as server, \
+            Sampler(lambda *s: key(*s) and "all") as sampler:
+        rounds(server, lambda: all_active("imap"), sampler, SOURCES, namespace="c1")
+
+
+@test
+def cookies():
+    """cap = 32 inbound with SYN cookies forced: never 33, and no slot lost"""
+    sysctl("net.ipv4.tcp_syncookies", 2)
+    config = service("imap", listen=PORT, user="client/32/64", cap=CAP)
+    try:
+        with Headcount(config), Server("0.0.0.0", PORT) as server, Sampler(by_client(PORT)) as sampler:
+            rounds(server, lambda: active("imap", SOURCES[0]), sampler, SOURCES[:1], 2, namespace="c1")
+    finally:
+        sysctl("net.ipv4.tcp_syncookies", 1)
+
+
+@test
+def outbound():
+    """cap = 32 outbound by uid: exactly 32 of 512 at one instant, never 33"""
+    config = service("outbound", user="uid", override=f"{UID} {CAP}")
+    with Headcount(config), Server("0.0.0.0", PORT, "c1") as server, Sampler(by_uid(PORT)) as sampler:
+        rounds(server, lambda: active("outbound", UID), sampler, where=address(1, 2), uid=UID)
+
+
+@test
+def outbound_total():
+    """total outbound: the slots that the rest of the host leaves, and not one more"""
+    with Headcount(service("outbound", user="uid")) as hc, Server("0.0.0.0", PORT, "c1") as server:
+        for _ in range(3):
+            most = all_active("outbound") + CAP
+            hc.reload(service("outbound", user="uid", total=most))
+            with Clients(address(1, 2), PORT, 8, 64, uid=UID) as clients:
+                outcomes, all_now = clients.go(), all_active("outbound")
+                mine = outcomes.get("ok", 0)
+                equal(outcomes, {"ok": mine, "ECONNREFUSED": ALL - mine}, "outcomes")
+                equal(active("outbound", UID), mine, "active of the user")
+                clients.close()
+            server.hang_up()
+            hc.reload(service("outbound", user="uid"))
+            until_equal(lambda: active("outbound", UID), 0, "active at the end")
+            if all_now <= most and mine == CAP:
+                return
+            say(f"others moved: {all_now} of {most}, {mine} ours")
+        raise AssertionError("never exactly the total")
+
+
+def churn(channel, where, port, seconds, source):
+    """Connects and closes as fast as it can; how often it got in."""
+    end, got_in = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            with plain_connect(where, port, source) as s:
+                got_in += s.recv(1) == b"+"
+    answer(channel, got_in)
+    channel.recv(9)
+
+
+@test
+def churning():
+    """cap = 4 under connects and closes without a pause: never 5, and 0 at the end"""
+    config = service("imap", listen=PORT, user="client/32/64", cap=4)
+    listener = listen("0.0.0.0", PORT)
+
+    def echo(channel):  # closes when the client does
+        import selectors
+        watch = selectors.DefaultSelector()
+        watch.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in watch.select():
+                with contextlib.suppress(OSError):
+                    if key.fileobj is listener:
+                        s = listener.accept()[0]
+                        watch.register(s, selectors.EVENT_READ)
+                        s.send(b"+")
+                    else:
+                        watch.unregister(key.fileobj)
+                        key.fileobj.close()
+
+    with Headcount(config), Child(echo, keep=(listener.fileno(),)), Sampler(by_client(PORT)) as sampler:
+        children = [Child(churn, address(1), PORT, 3, SOURCES[0], namespace="c1") for _ in range(16)]
+        got_in = [child.hear() for child in children]
+        for child in children:
+            child.end()
+        until_equal(lambda: active("imap", SOURCES[0]), 0, "active at the end")
+        row = user("imap", SOURCES[0])
+        if sum(got_in) > row["opened"] or row["opened"] < 100:
+            raise AssertionError(f"clients saw {sum(got_in)} sessions, headcount {row}")
+        equal(row["peak"], 4, "peak")
+        equal(max(sampler.most.values()), 4, "most sessions at once")
+        say(f"{row['opened']} sessions, {row['refused']} refused, {sampler.samples} samples")
+    listener.close()
+
+
+main()

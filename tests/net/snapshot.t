@@ -1,0 +1,104 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sessions and listeners that are older than headcount are counted from the first second."""
+from clients import *
+
+client_host(1)
+PORT = 7143
+ALICE, BOB, ALICE6 = address(1, 2), address(1, 3), address(1, 2, 6)
+CONFIG = service("imap", listen=PORT, user="client/32/64", cap=5) \
+    + service("outbound", user="uid", override=f"{UID} 12")
+
+
+def crowd(source=ALICE, count=4, where=address(1)):
+    return Clients(where, PORT, 1, count, sources=[source], namespace="c1", uid=UID)
+
+
+@test
+def sessions_before():
+    """sessions from before are charged, capped, listed with both ends, and released once"""
+    with Server("::", PORT) as server, crowd() as clients, crowd(ALICE6, 3, address(1, 1, 6)) as clients6:
+        equal((clients.go(), clients6.go()), ({"ok": 4}, {"ok": 3}), "outcomes before headcount")
+        with Headcount(CONFIG) as hc:
+            equal((active("imap", ALICE), active("imap", f"{NET6}1::/64"), active("outbound", UID)), (4, 3, 7),
+                  "active at once")
+            equal(sorted(map(session_id, our_sessions())), sorted(s.id for s in ss(None, "c1")), "sessions")
+            with crowd() as more:
+                equal(more.go(), {"ok": 1, "ECONNREFUSED": 3}, "outcomes under headcount")
+            clients.close()
+            clients6.close()
+            server.hang_up()
+            until_equal(lambda: (active("imap", ALICE), active("outbound", UID), our_sessions()), (0, 0, []),
+                        "active and sessions at the end")
+            closed = [e for e in hc.events if e["event.action"] == "session-closed" and e["rule.name"] == "imap"]
+            until_equal(lambda: len([e for e in hc.events if e["event.action"] == "session-closed"
+                                     and e.get("rule.name") == "imap"]), 8, f"closed events ({len(closed)})")
+            equal(headcount("audit")[0], 0, "exit code of audit")
+
+
+@test
+def listener_before():
+    """a listener from before gives sessions its process; a later one too"""
+    with Server("0.0.0.0", PORT, uid=None):
+        with Headcount(CONFIG), Server("0.0.0.0", PORT + 1), crowd() as clients, \
+                Clients(address(1), PORT + 1, namespace="c1") as later:
+            equal((clients.go(), later.go()), ({"ok": 4}, {"ok": 1}), "outcomes")
+            rows = [r for r in our_sessions() if r["direction"] == "inbound"]
+            with open("/proc/self/comm") as file:
+                comm = file.read().strip()
+            equal([(r["pid"], r["process"]) for r in rows], [(os.getpid(), comm)] * 5, "pid and process")
+
+
+@test
+def listener_elsewhere_before():
+    """a listener from before in another namespace, and its process there"""
+    def serve(channel):
+        call("prctl", PR_SET_NAME, b"elsewhere")
+        listener = listen("0.0.0.0", PORT)
+        answer(channel, "listening")
+        held = [listener.accept()[0] for _ in range(2)]
+        for s in held:
+            s.send(b"+")
+        channel.recv(1)
+    with Child(serve, namespace="c1") as child:
+        child.hear()
+        with Headcount(CONFIG), Clients(ALICE, PORT, 1, 2) as clients:
+            equal(clients.go(), {"ok": 2}, "outcomes")
+            rows = [r for r in our_sessions() if r["direction"] == "inbound"]
+            equal([(r["pid"], r["process"]) for r in rows], [(child.pid, "elsewhere")] * 2, "pid and process")
+
+
+@test
+def owner_before():
+    """user = uid and cgroup from before: the listener's"""
+    with cgroup("old") as (path, directory), Server("0.0.0.0", PORT, uid=UID + 1, cgroup=directory), \
+            crowd() as clients:
+        equal(clients.go(), {"ok": 4}, "outcomes")
+        for kind, name in (("uid", UID + 1), ("cgroup", path)):
+            with Headcount(service("web", listen=PORT, user=kind, cap=5)):
+                equal(active("web", name), 4, f"active of {name}")
+                with crowd(BOB) as more:
+                    equal(more.go(), {"ok": 1, "ECONNREFUSED": 3}, f"outcomes by {kind}")
+
+
+@test
+def shown():
+    """sessions shows state, bytes, idle time and RTT as the kernel has them"""
+    with Headcount(CONFIG), Server("0.0.0.0", PORT), crowd(count=1) as clients:
+        equal(clients.go(), {"ok": 1}, "outcomes")
+        rows = {r["direction"]: r for r in our_sessions()}
+        keys = "id service user direction local remote state opened idle_ms rx_bytes tx_bytes srtt_us pid process"
+        for row in rows.values():
+            equal(list(row), keys.split(), "keys of a session")
+            equal(row["state"], "ESTAB", "state")
+        equal((rows["outbound"]["rx_bytes"], rows["inbound"]["tx_bytes"]), (1, 1), "the greeting's byte")
+        equal((rows["inbound"]["remote"], rows["outbound"]["local"]), (rows["outbound"]["local"],) * 2, "addresses")
+        equal(list(ask("users")[0]), "service user active cap peak opened refused".split(), "keys of a user")
+        equal(len(ask("sessions", "--service", "imap", "--user", ALICE)), 1, "sessions of one user")
+        for words in (["users"], ["sessions"], ["status"], ["audit"]):
+            code, out, err = headcount(*words)
+            equal((code, err), (0, ""), f"headcount {words}")
+            equal(ALICE in out or words[0] in ("status", "audit"), True, f"{ALICE} in {out!r}")
+
+
+main()

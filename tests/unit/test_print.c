@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "print_samples.h"
+#include "user_name.h"
+
+#define HEAD(time, type, action, sequence)                                                     \
+	"{\"@timestamp\":\"2023-11-14T22:" time "Z\",\"event.kind\":\"event\","                \
+	"\"event.category\":[\"network\"],\"event.type\":[" type "],"                          \
+	"\"event.action\":\"" action "\",\"event.dataset\":\"headcount.session\","             \
+	"\"event.sequence\":" sequence
+
+#define TCP4(direction)                                                                        \
+	",\"network.transport\":\"tcp\",\"network.type\":\"ipv4\","                            \
+	"\"network.direction\":\"" direction "\""
+
+#define IMAP_OWNER                                                                             \
+	",\"user.id\":\"0\",\"user.name\":\"root\",\"process.pid\":4321,"                      \
+	"\"process.name\":\"dovecot\",\"rule.name\":\"imap\""
+
+#define IMAP_CHARGE                                                                            \
+	",\"headcount.user\":\"10.20.30.40\",\"headcount.active\":3,\"headcount.cap\":32"
+
+#define IMAP_ID ",\"network.community_id\":\"1:7c4yGNum2VVaz6vXe27mKDRVXp8=\""
+
+static void json_opened(void **state)
+{
+	struct hc_event event = inbound(HC_OPENED);
+
+	(void)state;
+	print_json_event(&buffer, &context, &event);
+	assert_int_equal(context.sequence, 7);
+	printed(HEAD("14:25.001234567", "\"connection\",\"start\"", "session-opened",
+		     "7") ",\"event.start\":\"2023-11-14T22:13:25.000000000Z\""
+			  ",\"source.ip\":\"10.20.30.40\",\"source.port\":51234"
+			  ",\"destination.ip\":\"192.168.10.2\",\"destination.port\":993" TCP4(
+				  "ingress") IMAP_ID IMAP_OWNER IMAP_CHARGE
+		",\"headcount.session.id\":77}\n");
+
+	event.start_ns = 0;
+	event.flags |= HC_F_FOUND | HC_F_LATE;
+	event.uid = HC_UID_UNKNOWN;
+	event.pid = 0;
+	*event.comm = '\0';
+	event.user.service = 9; /* has no name any more */
+	print_json_event(&buffer, &context, &event);
+	printed(HEAD("14:25.001234567", "\"connection\",\"start\"", "session-opened",
+		     "8") ",\"headcount.found\":true"
+			  ",\"source.ip\":\"10.20.30.40\",\"source.port\":51234"
+			  ",\"destination.ip\":\"192.168.10.2\",\"destination.port\":993" TCP4(
+				  "ingress") IMAP_ID IMAP_CHARGE
+		",\"headcount.session.id\":77,\"headcount.late\":true}\n");
+}
+
+static void json_closed_inbound(void **state)
+{
+	struct hc_event event = inbound(HC_CLOSED);
+
+	(void)state;
+	closed_with_traffic(&event);
+	print_json_event(&buffer, &context, &event);
+	printed(HEAD("14:25.001234567", "\"connection\",\"end\"", "session-closed",
+		     "7") ",\"event.start\":\"2023-11-14T22:13:25.000000000Z\""
+			  ",\"event.end\":\"2023-11-14T22:14:25.001234567Z\""
+			  ",\"event.duration\":60001234567,\"event.reason\":\"finished\""
+			  ",\"source.ip\":\"10.20.30.40\",\"source.port\":51234,\"source."
+			  "bytes\":1234"
+			  ",\"destination.ip\":\"192.168.10.2\",\"destination.port\":993"
+			  ",\"destination.bytes\":56789" TCP4("ingress")
+				  IMAP_ID IMAP_OWNER IMAP_CHARGE
+		",\"headcount.session.id\":77,\"headcount.srtt_us\":1234"
+		",\"headcount.retransmits\":2}\n");
+}
+
+static void json_closed_outbound(void **state)
+{
+	struct hc_event event = outbound(HC_CLOSED);
+
+	(void)state;
+	closed_with_traffic(&event);
+	event.flags |= HC_F_FOUND; /* no start, and so no duration */
+	event.start_ns = 0;
+	print_json_event(&buffer, &context, &event);
+	printed(HEAD("13:21.000000000", "\"connection\",\"end\"", "session-closed",
+		     "7") ",\"event.end\":\"2023-11-14T22:13:21.000000000Z\",\"event.reason\":"
+			  "\"finished\""
+			  ",\"source.ip\":\"192.168.10.2\",\"source.port\":40000,\"source."
+			  "bytes\":56789"
+			  ",\"destination.ip\":\"198.51.100.9\",\"destination.port\":443"
+			  ",\"destination.bytes\":1234" TCP4(
+				  "egress") ",\"network.community_id\":\"1:"
+					    "XruKVKezwjBEQrQLB1IV71+mxLo=\""
+					    ",\"user.id\":\"3999999999\",\"process.pid\":99,"
+					    "\"process.name\":\"curl\""
+					    ",\"rule.name\":\"outbound\",\"headcount.user\":"
+					    "\"3999999999\""
+					    ",\"headcount.active\":1,\"headcount.cap\":null"
+					    ",\"headcount.session.id\":18446744073709551615"
+					    ",\"headcount.srtt_us\":1234,\"headcount."
+					    "retransmits\":2}\n");
+}
+
+static void json_refused(void **state)
+{
+	struct hc_event event = inbound(HC_REFUSED);
+
+	(void)state;
+	event.id = 0;
+	event.suppressed = 12;
+	print_json_event(&buffer, &context, &event);
+	printed(HEAD("14:25.001234567", "\"connection\",\"denied\"", "session-refused",
+		     "7") ",\"source.ip\":\"10.20.30.40\",\"source.port\":51234"
+			  ",\"destination.ip\":\"192.168.10.2\",\"destination.port\":993" TCP4(
+				  "ingress") IMAP_ID IMAP_OWNER IMAP_CHARGE
+		",\"headcount.suppressed\":12,\"headcount.scope\":\"user\""
+		",\"headcount.excess\":\"reject\"}\n");
+
+	event = outbound(HC_REFUSED); /* before it has a port, or even an address */
+	event.flags |= HC_F_OBSERVED | HC_F_TOTAL;
+	event.ends.local_port = 0;
+	memset(event.ends.local, 0, 16);
+	event.id = 0;
+	print_json_event(&buffer, &context, &event);
+	printed(HEAD("13:21.000000000", "\"connection\",\"allowed\"", "session-refused",
+		     "8") ",\"destination.ip\":\"198.51.100.9\",\"destination.port\":"
+			  "443" TCP4("egress") ",\"user.id\":\"3999999999\",\"process.pid\":"
+					       "99,\"process.name\":\"curl\""
+					       ",\"rule.name\":\"outbound\",\"headcount."
+					       "user\":\"3999999999\""
+					       ",\"headcount.active\":1,\"headcount.cap\":"
+					       "null"
+					       ",\"headcount.suppressed\":0,\"headcount."
+					       "scope\":\"total\""
+					       ",\"headcount.excess\":\"observe\"}\n");
+}
+
+static void json_ipv6_user(void **state)
+{
+	struct hc_event event = inbound(HC_REFUSED);
+
+	(void)state;
+	event.flags = 0;
+	address(event.ends.local, "2001:db8::25");
+	address(event.ends.remote, "2001:db8:1:2::7");
+	address(event.user.id, "2001:db8:1:2::");
+	event.user.prefix = 64;
+	print_json_event(&buffer, &context, &event);
+	printed(HEAD(
+		"14:25.001234567", "\"connection\",\"denied\"", "session-refused",
+		"7") ",\"source.ip\":\"2001:db8:1:2::7\",\"source.port\":51234"
+		     ",\"destination.ip\":\"2001:db8::25\",\"destination.port\":993"
+		     ",\"network.transport\":\"tcp\",\"network.type\":\"ipv6\""
+		     ",\"network.direction\":\"ingress\""
+		     ",\"network.community_id\":\"1:OGHGwRwqquNCk+TXLg4730eJ9s8=\"" IMAP_OWNER
+		     ",\"headcount.user\":\"2001:db8:1:2::/64\",\"headcount.active\":3"
+		     ",\"headcount.cap\":32,\"headcount.session.id\":77,\"headcount."
+		     "suppressed\":0"
+		     ",\"headcount.scope\":\"user\",\"headcount.excess\":\"reject\"}\n");
+}
+
+/* Outsiders' bytes do not get out of their string, and a comm needs no NUL. */
+static void json_hostile(void **state)
+{
+	struct hc_event event = inbound(HC_OPENED);
+
+	(void)state;
+	memcpy(event.comm, "\"},{\n\x80\xe2\x80\xa8xxxxxxx", sizeof(event.comm));
+	event.user.kind = HC_BY_LABEL;
+	memcpy(event.user.id, "\\\"\x01\xff", 5);
+	print_json_event(&buffer, &context, &event);
+	*print_reserve(&buffer, 1) = '\0';
+	assert_non_null(
+		strstr(buffer.data,
+		       ",\"process.name\":\"\\u0022},{\\u000a\xef\xbf\xbd\\u2028xxxxxxx\""));
+	assert_non_null(strstr(buffer.data,
+			       ",\"headcount.user\":\"\\u005c\\u0022\\u0001\xef\xbf\xbd\","));
+}
+
+static void json_lost(void **state)
+{
+	(void)state;
+	print_json_lost(&buffer, &context, 90061 * SECOND, "ring-full", 250);
+	assert_int_equal(context.sequence, 7);
+	printed("{\"@timestamp\":\"2023-11-15T23:14:21.000000000Z\",\"event.kind\":\"event\","
+		"\"event.category\":[\"network\"],\"event.type\":[\"info\"],"
+		"\"event.action\":\"events-lost\",\"event.dataset\":\"headcount.session\","
+		"\"event.sequence\":7,\"event.reason\":\"ring-full\","
+		"\"headcount.events-lost\":250}\n");
+}
+
+static void numbers(void **state)
+{
+	static const __u64 values[] = {0,
+				       9,
+				       10,
+				       99,
+				       100,
+				       101,
+				       999,
+				       1000,
+				       65535,
+				       4294967295ull,
+				       10000000000000000000ull,
+				       18446744073709551615ull};
+	char text[32], expected[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(values); i++) {
+		*put_number(text, values[i]) = '\0';
+		snprintf(expected, sizeof(expected), "%llu", values[i]);
+		assert_string_equal(text, expected);
+	}
+}
+
+static void times(void **state)
+{
+	static const __u64 days[] = {0, 59, 365, 789, 11016, 19675, 19679, 47540, 213502};
+	char text[64], expected[64], date[32];
+	time_t seconds;
+	struct tm tm;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 4 * COUNT(days); i++) {
+		seconds = days[i % COUNT(days)] * 86400 + i * 2399;
+		gmtime_r(&seconds, &tm);
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+		snprintf(expected, sizeof(expected), "%s.%09uZ", date,
+			 (unsigned int)i * 27777777);
+		*put_time(text, seconds * SECOND + i * 27777777) = '\0';
+		assert_string_equal(text, expected);
+	}
+}
+
+/* The same text as from the C library, whatever the zeros in it. */
+static void addresses(void **state)
+{
+	char text[INET6_ADDRSTRLEN], expected[INET6_ADDRSTRLEN];
+	unsigned int zeros, i, seed = 1;
+	__u8 bytes[16];
+
+	(void)state;
+	for (zeros = 0; zeros < 1 << 12; zeros++) {
+		for (i = 0; i < 16; i++) {
+			seed = seed * 1103515245 + 12345;
+			bytes[i] = zeros >> i / 2 & 1 ? 0 : seed >> (16 + (zeros >> 8));
+		}
+		*put_address(text, bytes) = '\0';
+		assert_string_equal(text, address_format(bytes, expected, sizeof(expected)));
+	}
+	address(bytes, "::ffff:255.0.10.100");
+	*put_address(text, bytes) = '\0';
+	assert_string_equal(text, "255.0.10.100");
+}
+
+/* JSON names a user as the tables and commands do. */
+static void users(void **state)
+{
+	static const struct {
+		const char *address;
+		__u8 prefix;
+	} clients[] = {{"::ffff:10.1.2.3", 128},
+		       {"::ffff:10.1.0.0", 112},
+		       {"::ffff:0.0.0.0", 96},
+		       {"2001:db8::7", 128},
+		       {"2001:db8:1:2::", 64},
+		       {"::", 0},
+		       {"::1", 128},
+		       {"2001:db8::", 127}};
+	char user[HC_USER_TEXT], expected[HC_USER_TEXT + 32];
+	struct hc_event event = inbound(HC_OPENED);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(clients); i++) {
+		address(event.user.id, clients[i].address);
+		event.user.prefix = clients[i].prefix;
+		user_key_format(&event.user, false, user, sizeof(user));
+		snprintf(expected, sizeof(expected), ",\"headcount.user\":\"%s\",", user);
+		print_json_event(&buffer, &context, &event);
+		*print_reserve(&buffer, 1) = '\0';
+		assert_non_null(strstr(buffer.data, expected));
+		buffer.length = 0;
+	}
+}
+
+/* Lines follow one another, through many growths of the buffer. */
+static void buffer_grows(void **state)
+{
+	struct hc_event event = outbound(HC_OPENED);
+	size_t length, i;
+
+	(void)state;
+	context.sequence = 1000000;
+	print_json_event(&buffer, &context, &event);
+	length = buffer.length;
+	for (i = 1; i < 2000; i++)
+		print_json_event(&buffer, &context, &event);
+	assert_int_equal(buffer.length, 2000 * length);
+	for (i = 0; i < 2000; i++) {
+		assert_int_equal(buffer.data[i * length], '{');
+		assert_int_equal(buffer.data[(i + 1) * length - 1], '\n');
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(json_opened, set_up),
+		cmocka_unit_test_setup(json_closed_inbound, set_up),
+		cmocka_unit_test_setup(json_closed_outbound, set_up),
+		cmocka_unit_test_setup(json_refused, set_up),
+		cmocka_unit_test_setup(json_ipv6_user, set_up),
+		cmocka_unit_test_setup_teardown(json_hostile, set_up, tear_down),
+		cmocka_unit_test_setup(json_lost, set_up),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(times),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test_setup(users, set_up),
+		cmocka_unit_test_setup_teardown(buffer_grows, set_up, tear_down),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, tear_down);
+}

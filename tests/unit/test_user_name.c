@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "user_name.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static struct hc_service by(enum hc_identify identify, int prefix4, int prefix6)
+{
+	return (struct hc_service){
+		.identify = identify, .prefix4 = prefix4, .prefix6 = prefix6};
+}
+
+static void test_prefix_mask(void **state)
+{
+	(void)state;
+	for (unsigned int bits = 0; bits <= 128; bits++) {
+		__u8 id[16];
+
+		memset(id, 0xff, sizeof(id));
+		prefix_mask(id, bits);
+		for (unsigned int bit = 0; bit < 128; bit++)
+			assert_int_equal(id[bit / 8] >> (7 - bit % 8) & 1, bit < bits);
+	}
+}
+
+static void test_address_format(void **state)
+{
+	static const char *const rows[] = {"2001:db8::1", "::", "::1", "fe80::1"};
+	char text[46];
+	__u8 address[16];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		inet_pton(AF_INET6, rows[i], address);
+		assert_string_equal(address_format(address, text, sizeof(text)), rows[i]);
+	}
+	inet_pton(AF_INET6, "::ffff:10.0.0.7", address);
+	assert_string_equal(address_format(address, text, sizeof(text)), "10.0.0.7");
+	assert_string_equal(address_format(address, text, 4), "");
+}
+
+/* What is written, and what it is for a service of client/prefix4/prefix6. */
+static void test_client(void **state)
+{
+	static const struct {
+		const char *text;
+		int prefix4, prefix6;
+		const char *id;
+		unsigned int prefix, bits;
+		const char *back;
+	} rows[] = {
+		{"10.0.0.7", 32, 64, "::ffff:10.0.0.7", 128, 128, "10.0.0.7"},
+		{"10.0.0.7/32", 32, 64, "::ffff:10.0.0.7", 128, 128, "10.0.0.7"},
+		{"::ffff:10.0.0.7", 32, 64, "::ffff:10.0.0.7", 128, 128, "10.0.0.7"},
+		{"10.0.0.7", 24, 64, "::ffff:10.0.0.0", 120, 128, "10.0.0.0/24"},
+		{"10.0.0.0/24", 24, 64, "::ffff:10.0.0.0", 120, 128, "10.0.0.0/24"},
+		{"10.0.0.0/24", 32, 64, "::ffff:10.0.0.0", 120, 120, "10.0.0.0/24"},
+		{"::ffff:10.0.0.0/104", 32, 64, "::ffff:10.0.0.0", 104, 104, "10.0.0.0/8"},
+		{"0.0.0.0/0", 32, 64, "::ffff:0.0.0.0", 96, 96, "0.0.0.0/0"},
+		{"10.0.0.7", 0, 64, "::ffff:0.0.0.0", 96, 128, "0.0.0.0/0"},
+		{"2001:db8::7", 32, 128, "2001:db8::7", 128, 128, "2001:db8::7"},
+		{"2001:db8:1:2::7", 32, 64, "2001:db8:1:2::", 64, 128, "2001:db8:1:2::/64"},
+		{"2001:db8:1:2::/64", 32, 64, "2001:db8:1:2::", 64, 128, "2001:db8:1:2::/64"},
+		{"2001:db8::/32", 32, 64, "2001:db8::", 32, 32, "2001:db8::/32"},
+		{"2001:db8::/33", 32, 64, "2001:db8::", 33, 33, "2001:db8::/33"},
+		{"2001:db8::7", 32, 0, "::", 0, 128, "::/0"},
+		{"::/0", 32, 0, "::", 0, 128, "::/0"},
+		{"::1", 32, 128, "::1", 128, 128, "::1"},
+	};
+	char text[HC_USER_TEXT], why[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct hc_service service = by(HC_BY_CLIENT, rows[i].prefix4, rows[i].prefix6);
+		struct hc_user_key key, expected = {.service = 7,
+						    .kind = HC_BY_CLIENT,
+						    .prefix = rows[i].prefix};
+		unsigned int bits = 0;
+
+		memset(&key, 0xff, sizeof(key));
+		inet_pton(AF_INET6, rows[i].id, expected.id);
+		if (user_key_parse(rows[i].text, &service, 7, &key, &bits, why, sizeof(why)))
+			fail_msg("%s: %s", rows[i].text, why);
+		if (memcmp(&key, &expected, sizeof(key)) || bits != rows[i].bits)
+			fail_msg("%s: row %zu, prefix %u, bits %u", rows[i].text, i, key.prefix,
+				 bits);
+		assert_string_equal(user_key_format(&key, true, text, sizeof(text)),
+				    rows[i].back);
+	}
+}
+
+static void test_bad(void **state)
+{
+	static const struct {
+		enum hc_identify identify;
+		const char *text, *says;
+	} rows[] = {
+		{HC_BY_CLIENT, "", "is no IPv4 or IPv6 address"},
+		{HC_BY_CLIENT, "alice", "\"alice\" is no IPv4 or IPv6 address"},
+		{HC_BY_CLIENT, "10.0.0", "is no IPv4 or IPv6 address"},
+		{HC_BY_CLIENT, "10.0.0.256", "is no IPv4 or IPv6 address"},
+		{HC_BY_CLIENT, "/24", "is no IPv4 or IPv6 address"},
+		{HC_BY_CLIENT, "2001:db8:2001:db8:2001:db8:2001:db8:2001:db8:2001:db8",
+		 "is no IPv4 or IPv6 address"},
+		{HC_BY_CLIENT, "10.0.0.0/", "0 to 32"},
+		{HC_BY_CLIENT, "10.0.0.0/33", "0 to 32"},
+		{HC_BY_CLIENT, "10.0.0.0/-1", "0 to 32"},
+		{HC_BY_CLIENT, "10.0.0.0/8/8", "0 to 32"},
+		{HC_BY_CLIENT, "2001:db8::/129", "0 to 128"},
+		{HC_BY_CLIENT, "10.0.0.0/29", "users are /28"},
+		{HC_BY_CLIENT, "10.0.0.7/32", "users are /28"},
+		{HC_BY_CLIENT, "2001:db8::/65", "users are /64"},
+		{HC_BY_CLIENT, "10.1.2.3/8", "write 10.0.0.0/8"},
+		{HC_BY_CLIENT, "10.1.2.3/0", "write 0.0.0.0/0"},
+		{HC_BY_CLIENT, "2001:db8::/31", NULL},
+		{HC_BY_CLIENT, "2001:db9::/31", "write 2001:db8::/31"},
+		{HC_BY_CLIENT, "::/0", "every IPv4 client"},
+		{HC_BY_CLIENT, "::/64", NULL},
+		{HC_BY_UID, "", "no account"},
+		{HC_BY_UID, "no-such-account", "no account \"no-such-account\""},
+		{HC_BY_UID, "4294967295", "no account"},
+		{HC_BY_UID, "4294967296", "no account"},
+		{HC_BY_UID, "-1", "no account"},
+		{HC_BY_UID, "0 ", "no account"},
+		{HC_BY_UID, "10.0.0.1", "no account"},
+		{HC_BY_CGROUP, "", "starts with /"},
+		{HC_BY_CGROUP, "user.slice", "starts with /"},
+		{HC_BY_LABEL, "alice", "not supported yet"},
+	};
+	char why[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct hc_service service = by(rows[i].identify, 28, 64);
+		struct hc_user_key key;
+		unsigned int bits;
+		int err;
+
+		*why = '\0';
+		err = user_key_parse(rows[i].text, &service, 2, &key, &bits, why, sizeof(why));
+		if (!rows[i].says) {
+			assert_int_equal(err, 0);
+			continue;
+		}
+		assert_int_equal(err, -EINVAL);
+		if (!strstr(why, rows[i].says) || strchr(why, '\n'))
+			fail_msg("%s: expected \"%s\", got \"%s\"", rows[i].text, rows[i].says,
+				 why);
+	}
+}
+
+static void test_uid(void **state)
+{
+	struct hc_service service = by(HC_BY_UID, 32, 64);
+	struct hc_user_key key, expected = {.service = 0, .kind = HC_BY_UID};
+	char text[HC_USER_TEXT], why[256];
+	unsigned int bits;
+
+	(void)state;
+	assert_int_equal(user_key_parse("root", &service, 0, &key, &bits, why, sizeof(why)), 0);
+	assert_memory_equal(&key, &expected, sizeof(key));
+	assert_int_equal(bits, 128);
+	assert_string_equal(user_key_format(&key, true, text, sizeof(text)), "root");
+	assert_string_equal(user_key_format(&key, false, text, sizeof(text)), "0");
+	assert_string_equal(user_key_format(&key, true, text, 3), "ro");
+
+	assert_int_equal(
+		user_key_parse("4294967294", &service, 0, &key, &bits, why, sizeof(why)), 0);
+	expected.uid = 4294967294;
+	assert_memory_equal(&key, &expected, sizeof(key));
+	/* nobody's uid, asked for twice: the second answer is the cache's */
+	assert_string_equal(user_key_format(&key, true, text, sizeof(text)), "4294967294");
+	assert_string_equal(user_key_format(&key, true, text, sizeof(text)), "4294967294");
+}
+
+/* An account that is not root, whichever this machine has. */
+static void test_account(void **state)
+{
+	struct hc_service service = by(HC_BY_UID, 32, 64);
+	const struct passwd *passwd = getpwuid(1);
+	char name[256], text[HC_USER_TEXT], why[256];
+	struct hc_user_key key;
+	unsigned int bits;
+
+	(void)state;
+	if (!passwd) {
+		print_message("no account has uid 1\n");
+		skip();
+	}
+	snprintf(name, sizeof(name), "%s", passwd->pw_name);
+	assert_int_equal(user_key_parse(name, &service, 0, &key, &bits, why, sizeof(why)), 0);
+	assert_int_equal(key.uid, 1);
+	assert_string_equal(user_key_format(&key, true, text, sizeof(text)), name);
+}
+
+/* Uids that share a place in the cache of names do not share a name. */
+static void test_uid_cache(void **state)
+{
+	struct hc_user_key key = {.kind = HC_BY_UID};
+	char text[HC_USER_TEXT], number[16];
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (__u32 i = 0; i < 8; i++) {
+			key.uid = 0x7ff00000u + i * 64;
+			snprintf(number, sizeof(number), "%u", key.uid);
+			assert_string_equal(user_key_format(&key, true, text, sizeof(text)),
+					    number);
+		}
+		key.uid = 0;
+		assert_string_equal(user_key_format(&key, true, text, sizeof(text)), "root");
+	}
+}
+
+static void test_label(void **state)
+{
+	struct hc_user_key key = {.kind = HC_BY_LABEL};
+	char text[HC_USER_TEXT];
+
+	(void)state;
+	memcpy(key.id, "alice", 5);
+	assert_string_equal(user_key_format(&key, true, text, sizeof(text)), "alice");
+	memcpy(key.id, "0123456789abcdef", 16);
+	assert_string_equal(user_key_format(&key, true, text, sizeof(text)),
+			    "0123456789abcdef");
+}
+
+static void test_cgroup_mount(void **state)
+{
+	FILE *mounts = fopen("/proc/self/mounts", "r");
+	char line[4096], *type = NULL;
+
+	(void)state;
+	assert_non_null(mounts);
+	while (!type && fgets(line, sizeof(line), mounts))
+		type = strstr(line, " cgroup2 ");
+	fclose(mounts);
+	if (!type) {
+		assert_null(cgroup_mount());
+		return;
+	}
+	*type = '\0'; /* "cgroup2 /sys/fs/cgroup" */
+	assert_string_equal(cgroup_mount(), strchr(line, ' ') + 1);
+}
+
+/* A cgroup of our own, with the blank that an override's user may have in it. */
+static void test_cgroup(void **state)
+{
+	struct hc_service service = by(HC_BY_CGROUP, 32, 64);
+	struct hc_user_key key;
+	char directory[PATH_MAX], path[64], text[HC_USER_TEXT], gone[64], why[256];
+	const char *mount = cgroup_mount();
+	struct stat status;
+	unsigned int bits = 0;
+	int err, fd = dup(STDOUT_FILENO), again;
+
+	(void)state;
+	close(fd);
+	if (!mount || geteuid()) {
+		print_message("needs root and cgroup v2\n");
+		skip();
+	}
+	snprintf(path, sizeof(path), "/headcount test %d", getpid());
+	snprintf(directory, sizeof(directory), "%s%s", mount, path);
+	if (mkdir(directory, 0755)) {
+		print_message("no cgroup can be made in %s: %s\n", mount, strerror(errno));
+		skip();
+	}
+	err = user_key_parse(path, &service, 3, &key, &bits, why, sizeof(why));
+	user_key_format(&key, true, text, sizeof(text));
+	assert_int_equal(stat(directory, &status), 0);
+	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(err, 0);
+	assert_int_equal(bits, 128);
+	assert_int_equal(key.service, 3);
+	assert_int_equal(key.kind, HC_BY_CGROUP);
+	assert_int_equal(key.cgroup, status.st_ino); /* on 64-bit kernels the id is the inode */
+	assert_int_equal(key.word[1], 0);
+	assert_string_equal(text, path);
+
+	snprintf(gone, sizeof(gone), "cgroup:%llu", key.cgroup);
+	assert_string_equal(cgroup_path(key.cgroup, text, sizeof(text)), gone);
+	assert_int_equal(user_key_parse(path, &service, 3, &key, &bits, why, sizeof(why)),
+			 -EINVAL);
+	assert_non_null(strstr(why, "no cgroup"));
+	again = dup(STDOUT_FILENO);
+	close(again);
+	assert_int_equal(again, fd); /* nothing was left open */
+}
+
+/* Nothing outside of the mount passes for a cgroup, whatever the path. */
+static void test_cgroup_root(void **state)
+{
+	static const char *const roots[] = {"/", "/..", "/../../../..", "//", "/./"};
+	struct hc_service service = by(HC_BY_CGROUP, 32, 64);
+	struct hc_user_key key;
+	char text[HC_USER_TEXT], why[256];
+	unsigned int bits;
+
+	(void)state;
+	if (!cgroup_mount() || geteuid()) {
+		print_message("needs root and cgroup v2\n");
+		skip();
+	}
+	for (size_t i = 0; i < COUNT(roots); i++) {
+		if (user_key_parse(roots[i], &service, 3, &key, &bits, why, sizeof(why)))
+			fail_msg("%s: %s", roots[i], why);
+		assert_string_equal(user_key_format(&key, true, text, sizeof(text)), "/");
+	}
+	assert_int_equal(
+		user_key_parse("/../../kernel", &service, 3, &key, &bits, why, sizeof(why)),
+		-EINVAL);
+	/* a file of the cgroup file system is no cgroup */
+	assert_int_equal(
+		user_key_parse("/cgroup.procs", &service, 3, &key, &bits, why, sizeof(why)),
+		-EINVAL);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest user_name[] = {
+		cmocka_unit_test(test_prefix_mask),  cmocka_unit_test(test_address_format),
+		cmocka_unit_test(test_client),       cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_uid),          cmocka_unit_test(test_account),
+		cmocka_unit_test(test_uid_cache),    cmocka_unit_test(test_label),
+		cmocka_unit_test(test_cgroup_mount), cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_cgroup_root),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(user_name, NULL, NULL);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "attach.h"
+#include "log.h"
+#include "pins.h"
+#include "user_name.h"
+
+#define NETNS_LINK "netns_"
+
+static struct attach_link *list(struct attachments *links, const char *name)
+{
+	struct attach_link *item = reallocarray(links->items, links->count + 1, sizeof(*item));
+
+	if (!item)
+		return NULL;
+	links->items = item;
+	item += links->count++;
+	memset(item, 0, sizeof(*item));
+	snprintf(item->name, sizeof(item->name), "%s", name);
+	return item;
+}
+
+/* Takes the link over, pinning it if we pin. */
+static int keep(struct attachments *links, struct bpf_link *link, const char *name,
+		unsigned int netns)
+{
+	struct attach_link *item;
+	int error;
+
+	if (!link)
+		return hc_error_errno(errno, "cannot attach %s", name);
+	error = links->pinned ? pins_link(link, name, links->live) : 0;
+	item = error ? NULL : list(links, name);
+	if (!item) {
+		bpf_link__destroy(link);
+		return error ?: hc_error_errno(ENOMEM, "cannot attach %s", name);
+	}
+	item->link = link;
+	item->netns = netns;
+	return 0;
+}
+
+static int to_cgroup(struct attachments *links, struct bpf_program *program)
+{
+	int root = open(cgroup_mount(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+	if (root < 0)
+		return hc_error_errno(errno, "cannot open %s", cgroup_mount());
+	error = keep(links, bpf_program__attach_cgroup(program, root),
+		     bpf_program__name(program), 0);
+	close(root);
+	return error;
+}
+
+int attach_trace(struct attachments *links, const struct headcount_bpf *object)
+{
+	struct bpf_program *state[] = {object->progs.on_state, object->progs.on_state_missed};
+	int error = 0;
+
+	/* Ends before beginnings: what is charged is sure to be released. */
+	for (int i = 0; i < 2 && !error; i++)
+		error = keep(links, bpf_program__attach_trace(state[i]),
+			     bpf_program__name(state[i]), 0);
+	return error ?: to_cgroup(links, object->progs.on_milestone);
+}
+
+int attach_connect(struct attachments *links, const struct headcount_bpf *object)
+{
+	return to_cgroup(links, object->progs.on_connect4)
+			?: to_cgroup(links, object->progs.on_connect6);
+}
+
+int attach_arrival(struct attachments *links, const struct headcount_bpf *object,
+		   const struct netns *netns)
+{
+	struct load_request request = {
+		.programs = LOAD_ARRIVAL,
+		.shared = object,
+		.netns = netns->inode,
+	};
+	struct headcount_bpf *copy;
+	char name[64];
+	int error = load_object(&copy, &request);
+
+	if (error)
+		return error;
+	snprintf(name, sizeof(name), NETNS_LINK "%u", netns->inode);
+	error = keep(links, bpf_program__attach_netns(copy->progs.on_arrival, netns->fd), name,
+		     netns->inode);
+	/* The link holds the program. */
+	headcount_bpf__destroy(copy);
+	return error;
+}
+
+bool attach_has_arrival(const struct attachments *links, unsigned int netns)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (links->items[i].netns && links->items[i].netns == netns)
+			return true;
+	return false;
+}
+
+void attach_drop_arrival(struct attachments *links, unsigned int netns)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		struct attach_link *item = &links->items[i];
+
+		if (!item->netns || item->netns != netns)
+			continue;
+		if (links->pinned)
+			pins_drop_link(item->name);
+		bpf_link__destroy(item->link);
+		*item = links->items[--links->count];
+		return;
+	}
+}
+
+int attach_adopt(struct attachments *links)
+{
+	const char *mark = "link_";
+	struct dirent *entry;
+	DIR *folder = opendir(pins_folder());
+	int error = 0;
+
+	if (!folder)
+		return hc_error_errno(errno, "cannot read %s", pins_folder());
+	while (!error && (entry = readdir(folder))) {
+		struct attach_link *item;
+
+		if (strncmp(entry->d_name, mark, strlen(mark)))
+			continue;
+		item = list(links, entry->d_name + strlen(mark));
+		if (!item)
+			error = -ENOMEM;
+		else if (!strncmp(item->name, NETNS_LINK, strlen(NETNS_LINK)))
+			item->netns = strtoul(item->name + strlen(NETNS_LINK), NULL, 10);
+	}
+	closedir(folder);
+	links->pinned = links->live = true;
+	return error;
+}
+
+void attach_close(struct attachments *links)
+{
+	/* In reverse: the gates open before the trace ends. */
+	while (links->count)
+		bpf_link__destroy(links->items[--links->count].link);
+	free(links->items);
+	memset(links, 0, sizeof(*links));
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "audit.h"
+#include "log.h"
+#include "netns.h"
+#include "state.h"
+#include "walk.h"
+
+#define BETWEEN_MS 200
+
+/* A difference: kind, and whose. Sorted lists of these are intersected. */
+struct difference {
+	enum { MISSING, STALE, WRONG } kind;
+	__s32 change; /* WRONG: what the user's count lacks */
+	__u64 id;     /* session, or WRONG: slot */
+};
+
+struct differences {
+	struct difference *items;
+	size_t count;
+	size_t checked;
+	size_t unreachable;
+};
+
+/* One look at everything. */
+struct look {
+	struct walk_sockets sockets;
+	struct state_session *sessions;
+	struct state_user *users;
+	size_t session_count, user_count;
+};
+
+static int add(struct differences *found, int kind, __u64 id, __s32 change)
+{
+	struct difference *grown =
+		reallocarray(found->items, found->count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	found->items = grown;
+	grown[found->count++] = (struct difference){kind, change, id};
+	return 0;
+}
+
+static int by_id(const void *left, const void *right)
+{
+	const struct hc_socket *a = left, *b = right;
+
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int by_slot(const void *left, const void *right)
+{
+	const struct state_session *a = left, *b = right;
+	__u32 x = state_charge_slot(a->session.charge), y = state_charge_slot(b->session.charge);
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sockets without a record, records without a socket. */
+static int compare_sessions(struct look *look, struct differences *found)
+{
+	int error = 0;
+
+	qsort(look->sockets.rows, look->sockets.count, sizeof(*look->sockets.rows), by_id);
+	for (size_t i = 0; i < look->sockets.count && !error; i++) {
+		const struct hc_socket *row = &look->sockets.rows[i];
+
+		found->checked++;
+		if (!row->tracked)
+			error = add(found, MISSING, row->id, 0);
+	}
+	for (size_t i = 0; i < look->session_count && !error; i++) {
+		const struct state_session *session = &look->sessions[i];
+		struct hc_socket key = {.id = session->id};
+
+		if (session->session.flags & HC_F_CONNECTING ||
+		    bsearch(&key, look->sockets.rows, look->sockets.count, sizeof(key), by_id))
+			continue;
+		if (netns_unreachable(session->session.ends.netns))
+			found->unreachable++;
+		else
+			error = add(found, STALE, session->id, 0);
+	}
+	return error;
+}
+
+/* Each user's count against the records that are charged to it. */
+static int compare_users(struct look *look, struct differences *found)
+{
+	size_t at = 0;
+	int error = 0;
+
+	qsort(look->sessions, look->session_count, sizeof(*look->sessions), by_slot);
+	for (size_t i = 0; i < look->user_count && !error; i++) {
+		const struct state_user *user = &look->users[i];
+		__u32 held = 0;
+
+		/* Users come in the order of their slots. */
+		while (at < look->session_count &&
+		       state_charge_slot(look->sessions[at].session.charge) < user->slot)
+			at++;
+		for (; at < look->session_count &&
+		       state_charge_slot(look->sessions[at].session.charge) == user->slot;
+		     at++)
+			held++;
+		if (held != user->user.slots.active)
+			error = add(found, WRONG, user->slot, held - user->user.slots.active);
+	}
+	return error;
+}
+
+static int look_once(const struct headcount_bpf *object, struct differences *found)
+{
+	struct look look = {};
+	int error;
+
+	memset(found, 0, sizeof(*found));
+	error = walk_all_sockets(object, &look.sockets);
+	error = error ?: state_read_sessions(object, &look.sessions, &look.session_count);
+	error = error ?: state_read_users(object, &look.users, &look.user_count);
+	if (!error && (compare_sessions(&look, found) || compare_users(&look, found)))
+		error = hc_error_errno(ENOMEM, "cannot audit");
+	free(look.sockets.rows);
+	free(look.sessions);
+	free(look.users);
+	return error;
+}
+
+static int by_difference(const void *left, const void *right)
+{
+	const struct difference *a = left, *b = right;
+
+	if (a->kind != b->kind)
+		return (int)a->kind - (int)b->kind;
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	return a->change - b->change;
+}
+
+/* Keeps in `second` what `first` had too. */
+static void intersect(struct differences *second, struct differences *first)
+{
+	size_t kept = 0;
+
+	qsort(first->items, first->count, sizeof(*first->items), by_difference);
+	for (size_t i = 0; i < second->count; i++)
+		if (bsearch(&second->items[i], first->items, first->count, sizeof(*first->items),
+			    by_difference))
+			second->items[kept++] = second->items[i];
+	second->count = kept;
+}
+
+/* Missing sessions are charged by the walk, under their sockets' locks; the rest
+ * is asked of walk_repairs. Returns how many, or a negative errno. */
+static int repair_all(const struct headcount_bpf *object, const struct differences *found)
+{
+	struct load_request request = {
+		.programs = LOAD_WALK_SOCKETS | LOAD_WALK_REPAIRS,
+		.shared = object,
+		.adopt = true,
+	};
+	int fd = bpf_map__fd(object->maps.repairs), error;
+	struct walk_sockets walked = {};
+	struct headcount_bpf *walker;
+	__u64 key, *last = NULL;
+
+	error = load_object(&walker, &request);
+	for (size_t i = 0; i < found->count && !error; i++) {
+		const struct difference *difference = &found->items[i];
+
+		key = difference->kind == WRONG ? HC_REPAIR_USER | difference->id
+						: difference->id;
+		if (difference->kind != MISSING &&
+		    bpf_map_update_elem(fd, &key, &difference->change, BPF_ANY))
+			error = hc_error_errno(errno, "cannot write the map repairs");
+	}
+	error = error ?: walk_repairs(walker);
+	error = error ?: walk_all_sockets(walker, &walked);
+	while (!bpf_map_get_next_key(fd, last, &key))
+		bpf_map_delete_elem(fd, &key);
+	free(walked.rows);
+	headcount_bpf__destroy(walker);
+	return error ?: (int)found->count;
+}
+
+int audit_run(const struct headcount_bpf *object, bool repair, struct audit *audit)
+{
+	struct timespec moment = {.tv_nsec = BETWEEN_MS * 1000000};
+	struct differences first = {}, second = {};
+	int error = look_once(object, &first);
+
+	memset(audit, 0, sizeof(*audit));
+	if (!error && first.count) {
+		nanosleep(&moment, NULL);
+		error = look_once(object, &second);
+		intersect(&second, &first);
+	}
+	audit->checked = first.checked;
+	audit->unreachable = first.unreachable;
+	for (size_t i = 0; i < second.count; i++) {
+		audit->missing += second.items[i].kind == MISSING;
+		audit->stale += second.items[i].kind == STALE;
+		audit->wrong += second.items[i].kind == WRONG;
+	}
+	if (!error && repair && second.count) {
+		int repaired = repair_all(object, &second);
+
+		error = repaired < 0 ? repaired : 0;
+		audit->repaired = repaired > 0 ? repaired : 0;
+	}
+	free(first.items);
+	free(second.items);
+	return error;
+}

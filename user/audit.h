@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counts against the kernel's socket table, on a host that goes on working: a
+ * difference counts only if it is there twice, a moment apart.
+ */
+#ifndef HEADCOUNT_AUDIT_H
+#define HEADCOUNT_AUDIT_H
+
+#include "load.h"
+
+struct audit {
+	size_t checked;	    /* sessions that were looked at */
+	size_t missing;	    /* sockets without a session record */
+	size_t stale;	    /* session records without a socket */
+	size_t wrong;	    /* users whose count is not the number of their sessions */
+	size_t repaired;
+	size_t unreachable; /* sessions in namespaces that cannot be entered */
+};
+
+/* `object` has LOAD_WALK_SOCKETS. Prints errors, returns 0 or a negative errno. */
+int audit_run(const struct headcount_bpf *object, bool repair, struct audit *audit);
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "daemon.h"
+#include "explain.h"
+#include "log.h"
+#include "pins.h"
+#include "probe.h"
+
+struct run {
+	struct daemon daemon;
+	bool mounted; /* bpffs, by us */
+	int lock;
+};
+
+/* Does the pinned state fit this program and these sizes? */
+static bool fits(const struct headcount_bpf *pinned, const struct config *config)
+{
+	struct policy *policy = malloc(sizeof(*policy));
+	bool fit = policy && !policy_read(pinned, policy) &&
+		   policy->control.build == load_build() &&
+		   policy->control.user_sets == load_user_sets(config->users_max) &&
+		   bpf_map__max_entries(pinned->maps.sessions) == config->sessions_max;
+
+	free(policy);
+	return fit;
+}
+
+/* Counts again beside the pinned enforcement, which ends when ours holds. */
+static int rebuild(struct daemon *daemon)
+{
+	int error;
+
+	hc_notice("the pinned state is of another version or size: counting anew");
+	error = daemon_start(daemon);
+	if (!error)
+		hc_notice("rebuilt from the socket table; caps were enforced throughout, but "
+			  "peak, opened, refused and caps set with `headcount cap` start anew");
+	return error;
+}
+
+static int start(struct daemon *daemon)
+{
+	struct load_request request = {.pins = pins_folder()};
+	int error;
+
+	if (!pins_have_links()) {
+		/* Maps without links are what a killed run leaves: nothing uses them. */
+		if (pins_have_maps())
+			pins_remove();
+		return daemon_start(daemon);
+	}
+	if (!daemon->pin)
+		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
+				"headcount detach", request.pins);
+	if (load_object(&daemon->object, &request) || !fits(daemon->object, &daemon->config)) {
+		headcount_bpf__destroy(daemon->object);
+		daemon->object = NULL;
+		return rebuild(daemon);
+	}
+	error = daemon_adopt(daemon);
+	if (!error)
+		hc_notice("adopted the pinned state in %s", request.pins);
+	return error;
+}
+
+/* What run leaves behind: nothing, or with --pin what is pinned. */
+static void clean_up(struct run *run)
+{
+	bool pinned = run->daemon.pin && pins_have_links();
+
+	daemon_free(&run->daemon);
+	if (run->lock < 0)
+		return;
+	if (!pinned && !(run->daemon.pin && pins_have_links()))
+		pins_remove();
+	if (run->mounted && !pinned && umount(probe_bpffs()))
+		hc_notice("bpffs stays mounted: %s", strerror(errno));
+	close(run->lock);
+}
+
+static int run_daemon(struct run *run)
+{
+	struct daemon *daemon = &run->daemon;
+	int holder, error;
+
+	daemon_signals();
+	error = probe_privileges() ?: probe_required();
+	error = error ?: netns_resolve(&daemon->netns, daemon->config.netns,
+				       daemon->config.netns_count);
+	if (error)
+		return error;
+	run->lock = pins_lock(&holder);
+	if (run->lock == -EBUSY)
+		return hc_error("headcount run is already active (pid %d)", holder);
+	if (run->lock < 0)
+		return hc_error_errno(run->lock, "cannot lock /run/headcount.lock");
+	error = probe_mount_bpffs(&run->mounted);
+	error = error ?: start(daemon);
+	error = error ?: daemon_open_drain(daemon, true);
+	if (error)
+		return error;
+	hc_notice("ready");
+	return daemon_loop(daemon);
+}
+
+int cmd_run(const struct command *command, int argc, char **argv)
+{
+	struct run run = {.daemon.gates = true, .lock = -1};
+	struct daemon *daemon = &run.daemon;
+	bool check = false;
+	const struct command_option options[] = {
+		{"config", 'c', "FILE", "configuration (" CONFIG_PATH_DEFAULT " if it exists)",
+		 &daemon->config_path},
+		{"pin", 'p', NULL, "enforcement outlives this process", &daemon->pin},
+		{"check", 0, NULL, "explain the configuration, change nothing", &check},
+		{},
+	};
+	int first, status, error;
+	char why[1024];
+
+	if (command_options(command, options, argc, argv, 0, &first, &status))
+		return status;
+	if (!daemon->config_path && !access(CONFIG_PATH_DEFAULT, F_OK))
+		daemon->config_path = CONFIG_PATH_DEFAULT;
+	why[0] = '\0';
+	error = daemon->config_path
+			? config_read(&daemon->config, daemon->config_path, why, sizeof(why))
+			: config_defaults(&daemon->config);
+	if (error) {
+		hc_error("%s", *why ? why : strerror(-error));
+		return EXIT_USAGE;
+	}
+	if (check)
+		explain(&daemon->config, daemon->config_path);
+	else
+		error = run_daemon(&run);
+	clean_up(&run);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}

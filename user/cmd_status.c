@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "command.h"
+#include "drain.h"
+#include "links.h"
+#include "log.h"
+#include "loss.h"
+#include "pins.h"
+#include "policy_user.h"
+#include "probe.h"
+#include "state.h"
+
+/* Everything that status tells, gathered before anything is printed. */
+struct status {
+	struct headcount_bpf *object; /* NULL: neither running nor pinned */
+	int pid;
+	bool pinned;
+	struct links_row *links;
+	size_t links_count;
+	__u64 losses[HC_LOSS_COUNT];
+	size_t services, users, sessions;
+	__u32 users_room, sessions_room;
+};
+
+static int gather_state(struct status *status)
+{
+	struct policy *policy = malloc(sizeof(*policy));
+	struct state_session *sessions = NULL;
+	struct state_user *users = NULL;
+	size_t count = 0;
+	int error = policy ? policy_read(status->object, policy)
+			   : hc_error_errno(ENOMEM, "cannot read the state");
+
+	for (int id = 0; id < HC_SERVICES_MAX && !error; id++)
+		status->services += policy->services[id].used;
+	error = error ?: links_read(status->object, &status->links, &status->links_count);
+	error = error ?: losses_read(status->object, status->losses);
+	error = error ?: state_read_sessions(status->object, &sessions, &status->sessions);
+	error = error ?: state_read_users(status->object, &users, &count);
+	for (size_t i = 0; i < count && !error; i++)
+		status->users += state_user_shown(&users[i].user);
+	status->users_room = bpf_map__max_entries(status->object->maps.users) * HC_WAYS;
+	status->sessions_room = bpf_map__max_entries(status->object->maps.sessions);
+	free(sessions);
+	free(users);
+	free(policy);
+	return error;
+}
+
+static int gather(struct status *status)
+{
+	int error = probe_privileges();
+
+	if (error)
+		return error;
+	status->pid = pins_holder();
+	status->pinned = pins_have_links();
+	if (!pins_have_maps())
+		return 0;
+	error = command_open(&status->object, 0);
+	return error ?: gather_state(status);
+}
+
+static void print_text(const struct status *status)
+{
+	size_t count;
+	const struct probe_feature *features = probe_features(&count);
+
+	if (status->pid)
+		printf("headcount " HC_VERSION " is running, pid %d%s\n", status->pid,
+		       status->pinned ? ", pinned" : "");
+	else
+		printf("headcount " HC_VERSION " is not running%s\n",
+		       status->pinned ? "; its enforcement is pinned and goes on" : "");
+	if (status->object) {
+		printf("\nattached:\n");
+		for (size_t i = 0; i < status->links_count; i++)
+			printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
+		printf("\nfill:\n  services  %zu of %d\n  sessions  %zu of %u\n"
+		       "  users     %zu of %u\n\nlosses:\n",
+		       status->services, HC_SERVICES_MAX, status->sessions,
+		       status->sessions_room, status->users, status->users_room);
+		for (int i = 0; i < HC_LOSS_COUNT; i++)
+			printf("  %-18s %8llu  %s\n", loss_rows[i].word, status->losses[i],
+			       loss_rows[i].text);
+	}
+	printf("\nkernel features:\n");
+	for (size_t i = 0; i < count; i++)
+		printf("  %-27s %-8s %s\n", features[i].name,
+		       features[i].found ? "found" : "missing", features[i].needed_for);
+}
+
+/* Every string here is ours: nothing to escape. */
+static void print_json(const struct status *status)
+{
+	size_t count;
+	const struct probe_feature *features = probe_features(&count);
+
+	printf("{\"running\":%s,\"pid\":", status->pid ? "true" : "false");
+	printf(status->pid ? "%d" : "null", status->pid);
+	printf(",\"pinned\":%s,\"version\":\"" HC_VERSION "\",\"services\":%zu,\"attached\":[",
+	       status->pinned ? "true" : "false", status->services);
+	for (size_t i = 0; i < status->links_count; i++)
+		printf("%s{\"program\":\"%s\",\"where\":\"%s\",\"missed\":%llu}", i ? "," : "",
+		       status->links[i].program, status->links[i].where, status->links[i].missed);
+	printf("],\"losses\":{");
+	for (int i = 0; i < HC_LOSS_COUNT; i++)
+		printf("%s\"%s\":%llu", i ? "," : "", loss_rows[i].word, status->losses[i]);
+	printf("},\"maps\":[");
+	if (status->object)
+		printf("{\"map\":\"sessions\",\"entries\":%zu,\"capacity\":%u},"
+		       "{\"map\":\"users\",\"entries\":%zu,\"capacity\":%u}",
+		       status->sessions, status->sessions_room, status->users,
+		       status->users_room);
+	printf("],\"features\":[");
+	for (size_t i = 0; i < count; i++)
+		printf("%s{\"feature\":\"%s\",\"found\":%s}", i ? "," : "", features[i].name,
+		       features[i].found ? "true" : "false");
+	printf("]}\n");
+}
+
+int cmd_status(const struct command *command, int argc, char **argv)
+{
+	bool json = false;
+	const struct command_option options[] = {
+		{"json", 'j', NULL, "print a JSON object", &json},
+		{},
+	};
+	struct status status = {};
+	int first, code, error;
+
+	if (command_options(command, options, argc, argv, 0, &first, &code))
+		return code;
+	error = gather(&status);
+	if (!error && json)
+		print_json(&status);
+	else if (!error)
+		print_text(&status);
+	free(status.links);
+	headcount_bpf__destroy(status.object);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}

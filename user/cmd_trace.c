@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "command.h"
+#include "daemon.h"
+#include "probe.h"
+
+int cmd_trace(const struct command *command, int argc, char **argv)
+{
+	bool json = false;
+	const struct command_option options[] = {
+		{"json", 'j', NULL, "print JSON lines", &json},
+		{},
+	};
+	struct daemon daemon = {};
+	int first, status, error;
+
+	if (command_options(command, options, argc, argv, 0, &first, &status))
+		return status;
+	daemon_signals();
+	error = probe_privileges() ?: probe_required();
+	error = error ?: config_defaults(&daemon.config);
+	error = error ?: daemon_start(&daemon);
+	error = error ?: daemon_open_drain(&daemon, json);
+	error = error ?: daemon_loop(&daemon);
+	daemon_free(&daemon);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+#include "policy_user.h"
+#include "state.h"
+#include "table.h"
+#include "user_name.h"
+
+static const struct table_column columns[] = {
+	{"SERVICE", "service", TABLE_TEXT, false, false},
+	{"USER", "user", TABLE_TEXT, false, false},
+	{"ACTIVE", "active", TABLE_NUMBER, false, false},
+	{"CAP", "cap", TABLE_NUMBER, false, false},
+	{"PEAK", "peak", TABLE_NUMBER, false, false},
+	{"OPENED", "opened", TABLE_NUMBER, false, false},
+	{"REFUSED", "refused", TABLE_NUMBER, false, false},
+};
+
+static int by_activity(const void *left, const void *right)
+{
+	const struct hc_user *a = &((const struct state_user *)left)->user;
+	const struct hc_user *b = &((const struct state_user *)right)->user;
+
+	if (a->slots.active != b->slots.active)
+		return a->slots.active < b->slots.active ? 1 : -1;
+	if (a->refused != b->refused)
+		return a->refused < b->refused ? 1 : -1;
+	if (a->opened != b->opened)
+		return a->opened < b->opened ? 1 : -1;
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+static void add_row(struct table *table, const struct headcount_bpf *object,
+		    const struct policy *policy, const struct hc_user *user, bool json)
+{
+	__u32 cap = user->generation == policy->control.generation
+			    ? user->cap
+			    : policy_cap(object, policy, &user->key);
+	char name[HC_USER_TEXT];
+
+	table_add(table, "%s", policy->services[user->key.service].name);
+	table_add(table, "%s", user_key_format(&user->key, !json, name, sizeof(name)));
+	table_add(table, "%u", user->slots.active);
+	if (cap == HC_UNLIMITED)
+		table_add_empty(table);
+	else
+		table_add(table, "%u", cap);
+	table_add(table, "%u", user->peak);
+	table_add(table, "%llu", user->opened);
+	table_add(table, "%llu", user->refused);
+}
+
+static int print_users(const struct headcount_bpf *object, const struct policy *policy,
+		       int service, bool json)
+{
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	struct state_user *users;
+	size_t count;
+	int error = state_read_users(object, &users, &count);
+
+	if (error)
+		goto out;
+	qsort(users, count, sizeof(*users), by_activity);
+	for (size_t i = 0; table && i < count; i++) {
+		const struct hc_user *user = &users[i].user;
+
+		if (user->key.service >= HC_SERVICES_MAX || !state_user_shown(user) ||
+		    !policy->services[user->key.service].used ||
+		    (service >= 0 && user->key.service != service))
+			continue;
+		add_row(table, object, policy, user, json);
+	}
+	error = table ? table_print(table, stdout, json) : -12;
+	if (error)
+		hc_error_errno(error, "cannot print the users");
+	free(users);
+out:
+	table_free(table);
+	return error;
+}
+
+int cmd_users(const struct command *command, int argc, char **argv)
+{
+	const char *service = NULL;
+	bool json = false;
+	const struct command_option options[] = {
+		{"service", 's', "SERVICE", "only this service's users", &service},
+		{"json", 'j', NULL, "print a JSON array", &json},
+		{},
+	};
+	struct policy *policy = NULL;
+	struct headcount_bpf *object = NULL;
+	int first, status, id = -1, error;
+
+	if (command_options(command, options, argc, argv, 0, &first, &status))
+		return status;
+	error = command_open(&object, 0);
+	if (error)
+		goto out;
+	policy = malloc(sizeof(*policy));
+	error = policy ? policy_read(object, policy) : hc_error_errno(12, "users");
+	if (error)
+		goto out;
+	if (service && (id = policy_find(policy, service)) < 0)
+		error = hc_error("no service %s is in force", service);
+	else
+		error = print_users(object, policy, id, json);
+out:
+	free(policy);
+	headcount_bpf__destroy(object);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}

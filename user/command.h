@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Commands and their options: tables, and what every command starts with. */
+#ifndef HEADCOUNT_COMMAND_H
+#define HEADCOUNT_COMMAND_H
+
+#include <stdbool.h>
+#include "load.h"
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2, /* bad usage or configuration; nothing was touched */
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* after the options, for the usage line */
+	const char *summary;
+	int (*run)(const struct command *command, int argc, char **argv);
+};
+
+int cmd_trace(const struct command *command, int argc, char **argv);
+int cmd_run(const struct command *command, int argc, char **argv);
+int cmd_users(const struct command *command, int argc, char **argv);
+int cmd_sessions(const struct command *command, int argc, char **argv);
+int cmd_cap(const struct command *command, int argc, char **argv);
+int cmd_status(const struct command *command, int argc, char **argv);
+int cmd_audit(const struct command *command, int argc, char **argv);
+int cmd_detach(const struct command *command, int argc, char **argv);
+
+struct command_option {
+	const char *name;
+	char letter;	      /* 0: none */
+	const char *argument; /* name of its argument; NULL: a flag */
+	const char *help;
+	void *value; /* bool * of a flag, const char ** else */
+};
+
+/*
+ * Parses argv (argv[0] is the command's name). On success 0, and argv[*first]
+ * is the first of exactly `arguments` operands. On bad usage an error is printed
+ * and EXIT_USAGE stored in *status; on --help the help and EXIT_DONE; both
+ * return -1. `options` ends with a NULL name.
+ */
+int command_options(const struct command *command, const struct command_option *options,
+		    int argc, char **argv, int arguments, int *first, int *status);
+
+/* The maps of the running headcount, with `programs` loaded on them. Prints the
+ * error: no privileges, not running, state of another version. */
+int command_open(struct headcount_bpf **object, unsigned int programs);
+
+#endif

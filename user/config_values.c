@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The keys and their values. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "config_parser.h"
+#include "number.h"
+#include "user_name.h"
+
+#define BLANKS            " \t"
+#define BLANKS_AND_COMMAS " \t,"
+
+static struct config_service *current(struct config_parser *parser)
+{
+	return &parser->config->services[parser->service];
+}
+
+static int set_size(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		    __u32 *size)
+{
+	if (number_parse(value, min, max, size))
+		return config_fail(parser, parser->line, "\"%s\" is no number from %u to %u",
+				   value, min, max);
+	return 0;
+}
+
+static int set_sessions_max(struct config_parser *parser, const char *value)
+{
+	return set_size(parser, value, 1024, 16777216, &parser->config->sessions_max);
+}
+
+static int set_users_max(struct config_parser *parser, const char *value)
+{
+	return set_size(parser, value, 64, 4194304, &parser->config->users_max);
+}
+
+static int set_limit(struct config_parser *parser, const char *value, __u32 *limit)
+{
+	if (number_parse_cap(value, limit))
+		return config_fail(parser, parser->line,
+				   "\"%s\" is neither a number from 0 to %u nor \"unlimited\"",
+				   value, HC_UNLIMITED - 1);
+	return 0;
+}
+
+static int set_cap(struct config_parser *parser, const char *value)
+{
+	return set_limit(parser, value, &current(parser)->service.cap);
+}
+
+static int set_total(struct config_parser *parser, const char *value)
+{
+	return set_limit(parser, value, &current(parser)->service.total);
+}
+
+/* Calls `add` for each word of a list. */
+static int for_each_word(struct config_parser *parser, const char *value,
+			 int (*add)(struct config_parser *parser, const char *word))
+{
+	char *copy = strdup(value), *rest, *word;
+	int err = 0;
+
+	if (!copy)
+		return config_fail_errno(parser, ENOMEM);
+	word = strtok_r(copy, BLANKS_AND_COMMAS, &rest);
+	if (!word)
+		err = config_fail(parser, parser->line, "an empty list");
+	for (; word && !err; word = strtok_r(NULL, BLANKS_AND_COMMAS, &rest))
+		err = add(parser, word);
+	free(copy);
+	return err;
+}
+
+static int add_netns(struct config_parser *parser, const char *word)
+{
+	struct config *config = parser->config;
+	char *copy;
+	int err;
+
+	for (size_t i = 0; i < config->netns_count; i++)
+		if (!strcmp(config->netns[i], word))
+			return config_fail(parser, parser->line, "netns %s twice", word);
+	copy = strdup(word);
+	if (!copy)
+		return config_fail_errno(parser, ENOMEM);
+	err = config_append(parser, &config->netns, &config->netns_count, &copy, sizeof(copy));
+	if (err)
+		free(copy);
+	return err;
+}
+
+static int set_netns(struct config_parser *parser, const char *value)
+{
+	return for_each_word(parser, value, add_netns);
+}
+
+/* 143, 10.0.0.1:143 or [2001:db8::1]:143 */
+static int parse_listen(const char *word, struct config_listen *listen)
+{
+	const char *colon = strrchr(word, ':');
+	const char *start = word, *end = colon;
+	char address[INET6_ADDRSTRLEN] = "";
+	__u32 port;
+
+	memset(listen, 0, sizeof(*listen));
+	if (number_parse(colon ? colon + 1 : word, 1, 65535, &port))
+		return -EINVAL;
+	listen->port = port;
+	if (!colon)
+		return 0;
+	if (*word == '[') {
+		start++;
+		end--;
+		if (*end != ']')
+			return -EINVAL;
+	}
+	if ((size_t)(end - start) >= sizeof(address))
+		return -EINVAL;
+	memcpy(address, start, end - start);
+	if (*word == '[')
+		return inet_pton(AF_INET6, address, listen->address) == 1 ? 0 : -EINVAL;
+	memset(listen->address + 10, 0xff, 2);
+	return inet_pton(AF_INET, address, listen->address + 12) == 1 ? 0 : -EINVAL;
+}
+
+static int add_listen(struct config_parser *parser, const char *word)
+{
+	const struct config *config = parser->config;
+	struct config_service *service = current(parser);
+	struct config_listen listen;
+
+	if (parse_listen(word, &listen))
+		return config_fail(parser, parser->line,
+				   "bad \"%s\": write PORT, IPV4:PORT or [IPV6]:PORT, "
+				   "with a port from 1 to 65535",
+				   word);
+	/* No session's local address is 0.0.0.0 or ::, so that could not mean what it says. */
+	if (strchr(word, ':') && !address_is_known(listen.address))
+		return config_fail(parser, parser->line,
+				   "bad \"%s\": every address is the port alone, %u", word,
+				   listen.port);
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct config_service *other = &config->services[i];
+
+		for (size_t j = 0; j < other->listens; j++)
+			if (!memcmp(&other->listen[j], &listen, sizeof(listen)))
+				return config_fail(parser, parser->line,
+						   "%s is in [service %s] already", word,
+						   other->service.name);
+	}
+	return config_append(parser, &service->listen, &service->listens, &listen,
+			     sizeof(listen));
+}
+
+static int set_listen(struct config_parser *parser, const char *value)
+{
+	return for_each_word(parser, value, add_listen);
+}
+
+/* client, client/24 or client/24/56 */
+static int parse_client(const char *value, struct hc_service *service)
+{
+	char copy[sizeof("client/32/128")], *rest = copy;
+	const char *word, *bits4, *bits6;
+	__u32 prefix4 = 32, prefix6 = 64;
+
+	if (strlen(value) >= sizeof(copy))
+		return -EINVAL;
+	strcpy(copy, value);
+	word = strsep(&rest, "/");
+	bits4 = strsep(&rest, "/");
+	bits6 = strsep(&rest, "/");
+	if (strcmp(word, "client") || rest)
+		return -EINVAL;
+	if (bits4 && number_parse(bits4, 0, 32, &prefix4))
+		return -EINVAL;
+	if (bits6 && number_parse(bits6, 0, 128, &prefix6))
+		return -EINVAL;
+	service->identify = HC_BY_CLIENT;
+	service->prefix4 = prefix4;
+	service->prefix6 = prefix6;
+	return 0;
+}
+
+static int set_user(struct config_parser *parser, const char *value)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(value, "uid"))
+		service->identify = HC_BY_UID;
+	else if (!strcmp(value, "cgroup"))
+		service->identify = HC_BY_CGROUP;
+	else if (!strcmp(value, "label"))
+		return config_fail(parser, parser->line, "user = label is not supported yet");
+	else if (parse_client(value, service))
+		return config_fail(parser, parser->line,
+				   "bad user \"%s\": client, client/0..32, "
+				   "client/0..32/0..128, uid or cgroup",
+				   value);
+	return 0;
+}
+
+static int set_excess(struct config_parser *parser, const char *value)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(value, "reject"))
+		service->excess = HC_REJECT;
+	else if (!strcmp(value, "observe"))
+		service->excess = HC_OBSERVE;
+	else if (!strcmp(value, "wait") || !strcmp(value, "redirect") ||
+		 !strcmp(value, "evict"))
+		return config_fail(parser, parser->line, "excess = %s is not supported yet",
+				   value);
+	else
+		return config_fail(parser, parser->line, "bad excess \"%s\": reject or observe",
+				   value);
+	return 0;
+}
+
+static int set_errno(struct config_parser *parser, const char *value)
+{
+	static const struct {
+		const char *name;
+		__u16 error;
+	} errors[] = {
+		{"ECONNREFUSED", ECONNREFUSED},
+		{"EPERM", EPERM},
+		{"EDQUOT", EDQUOT},
+		{"EAGAIN", EAGAIN},
+	};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		if (!strcmp(value, errors[i].name)) {
+			current(parser)->service.error = errors[i].error;
+			return 0;
+		}
+	}
+	return config_fail(parser, parser->line,
+			   "bad errno \"%s\": ECONNREFUSED, EPERM, EDQUOT or EAGAIN", value);
+}
+
+static int set_override(struct config_parser *parser, const char *value)
+{
+	struct config_pending pending = {.line = parser->line, .text = strdup(value)};
+	int err;
+
+	if (!pending.text)
+		return config_fail_errno(parser, ENOMEM);
+	err = config_append(parser, &parser->pending, &parser->pending_count, &pending,
+			    sizeof(pending));
+	if (err)
+		free(pending.text);
+	return err;
+}
+
+/* Cuts "USER N" in two. The user is all but the last word: a cgroup's path may
+ * have blanks in it. Returns N. */
+static const char *split_override(char *text)
+{
+	char *cap = text + strlen(text);
+	char *end;
+
+	while (cap > text && !strchr(BLANKS, cap[-1]))
+		cap--;
+	for (end = cap; end > text && strchr(BLANKS, end[-1]);)
+		end--;
+	if (end == text)
+		return NULL;
+	*end = '\0';
+	return cap;
+}
+
+static int resolve_override(struct config_parser *parser, const struct config_pending *pending)
+{
+	struct config_service *service = current(parser);
+	const char *cap = split_override(pending->text);
+	struct config_override override = {};
+	char why[512];
+
+	if (!cap || number_parse_cap(cap, &override.cap))
+		return config_fail(parser, pending->line,
+				   "bad override: USER and a number from 0 to %u or "
+				   "\"unlimited\"",
+				   HC_UNLIMITED - 1);
+	if (user_key_parse(pending->text, &service->service, parser->service, &override.key,
+			   &override.bits, why, sizeof(why)))
+		return config_fail(parser, pending->line, "%s", why);
+	/* Overrides were resolved in the order of `pending`, so the indexes agree. */
+	for (size_t i = 0; i < service->override_count; i++) {
+		const struct config_override *other = &service->overrides[i];
+
+		if (other->bits == override.bits &&
+		    !memcmp(&other->key, &override.key, sizeof(override.key)))
+			return config_fail(parser, pending->line,
+					   "override of %s is on line %u already",
+					   pending->text, parser->pending[i].line);
+	}
+	return config_append(parser, &service->overrides, &service->override_count, &override,
+			     sizeof(override));
+}
+
+int config_resolve_overrides(struct config_parser *parser)
+{
+	for (size_t i = 0; i < parser->pending_count; i++)
+		if (resolve_override(parser, &parser->pending[i]))
+			return -EINVAL;
+	for (size_t i = 0; i < parser->pending_count; i++)
+		free(parser->pending[i].text);
+	parser->pending_count = 0;
+	return 0;
+}
+
+static const struct config_key {
+	const char *name;
+	unsigned int where; /* bits of config_where */
+	bool repeats;
+	int (*set)(struct config_parser *parser, const char *value);
+} keys[] = {
+	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
+	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
+	{"netns", CONFIG_HEADCOUNT, true, set_netns},
+	{"listen", CONFIG_NAMED, true, set_listen},
+	{"user", CONFIG_SERVICE, false, set_user},
+	{"cap", CONFIG_SERVICE, false, set_cap},
+	{"total", CONFIG_SERVICE, false, set_total},
+	{"excess", CONFIG_SERVICE, false, set_excess},
+	{"override", CONFIG_SERVICE, true, set_override},
+	{"errno", CONFIG_OUTBOUND, false, set_errno},
+};
+
+int config_set(struct config_parser *parser, const char *name, const char *value)
+{
+	const size_t count = sizeof(keys) / sizeof(*keys);
+	size_t i;
+
+	if (parser->where == CONFIG_NOWHERE)
+		return config_fail(parser, parser->line, "\"%s\" stands before any section",
+				   name);
+	for (i = 0; i < count && strcmp(keys[i].name, name);)
+		i++;
+	if (i == count)
+		return config_fail(parser, parser->line, "unknown key \"%s\"", name);
+	if (!(keys[i].where & parser->where))
+		return config_fail(parser, parser->line, "no \"%s\" in this section", name);
+	if (!keys[i].repeats && (parser->keys_seen & 1u << i))
+		return config_fail(parser, parser->line, "\"%s\" twice in this section", name);
+	parser->keys_seen |= 1u << i;
+	return keys[i].set(parser, value);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "pins.h"
+#include "snapshot.h"
+#include "walk.h"
+
+#define POLL_MS	    50	/* how old a record may get before it is printed */
+#define UPKEEP_S    1	/* how often held-back refusals are looked for */
+#define UPKEEP_LAST 3	/* rounds of that after the last refusal */
+
+static volatile sig_atomic_t stop_asked, reload_asked;
+
+static void on_signal(int signal)
+{
+	if (signal == SIGHUP)
+		reload_asked = 1;
+	else
+		stop_asked = 1;
+}
+
+void daemon_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	/* No SA_RESTART: a poll or a write to a full pipe is to be interrupted. */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int start(struct daemon *daemon)
+{
+	struct load_request request = {
+		.programs = LOAD_TRACE | (daemon->gates ? LOAD_CONNECT : 0),
+		.config = &daemon->config,
+	};
+	int error = load_object(&daemon->object, &request);
+
+	error = error ?: load_control(daemon->object);
+	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
+	if (!error && daemon->gates)
+		error = pins_begin(daemon->object);
+	daemon->links.pinned = daemon->pin;
+	error = error ?: attach_trace(&daemon->links, daemon->object);
+	error = error ?: snapshot_take(daemon->object);
+	if (!daemon->gates)
+		return error;
+	error = error ?: attach_connect(&daemon->links, daemon->object);
+	for (size_t i = 0; i < daemon->netns.count && !error; i++)
+		error = attach_arrival(&daemon->links, daemon->object, &daemon->netns.items[i]);
+	error = error ?: pins_finish();
+	daemon->links.live = true;
+	return error;
+}
+
+int daemon_start(struct daemon *daemon)
+{
+	int error = start(daemon);
+
+	/* Half-made pins would enforce without anybody's knowing. */
+	if (error && daemon->gates)
+		pins_abandon();
+	return error;
+}
+
+int daemon_adopt(struct daemon *daemon)
+{
+	int error = attach_adopt(&daemon->links);
+
+	for (size_t i = 0; i < daemon->netns.count && !error; i++)
+		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))
+			error = attach_arrival(&daemon->links, daemon->object,
+					       &daemon->netns.items[i]);
+	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
+	if (error)
+		return error;
+	for (size_t i = daemon->links.count; i-- > 0;)
+		if (daemon->links.items[i].netns &&
+		    !netns_listed(&daemon->netns, daemon->links.items[i].netns))
+			attach_drop_arrival(&daemon->links, daemon->links.items[i].netns);
+	return snapshot_move(daemon->object);
+}
+
+static int refresh_names(struct daemon *daemon)
+{
+	struct policy *policy = malloc(sizeof(*policy));
+	int error = policy ? policy_read(daemon->object, policy)
+			   : hc_error_errno(ENOMEM, "cannot read the policy");
+
+	if (!error)
+		drain_set_policy(daemon->drain, policy);
+	free(policy);
+	return error;
+}
+
+int daemon_open_drain(struct daemon *daemon, bool json)
+{
+	daemon->drain = drain_new(daemon->object, STDOUT_FILENO, json);
+	return daemon->drain ? refresh_names(daemon) : -ENOMEM;
+}
+
+/* Gates for namespaces that are new in `next`, before the policy names them. */
+static int gate_new(struct daemon *daemon, const struct netns_list *next)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < next->count && !error; i++)
+		if (!netns_listed(&daemon->netns, next->items[i].inode))
+			error = attach_arrival(&daemon->links, daemon->object, &next->items[i]);
+	return error;
+}
+
+/* Gates of namespaces in `from` that are not in `keep`. */
+static void drop_gates(struct daemon *daemon, const struct netns_list *from,
+		       const struct netns_list *keep)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (!netns_listed(keep, from->items[i].inode))
+			attach_drop_arrival(&daemon->links, from->items[i].inode);
+}
+
+static int same_sizes(const struct config *old, const struct config *fresh)
+{
+	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max)
+		return 0;
+	return hc_error("sessions_max and users_max cannot change while running");
+}
+
+int daemon_reload(struct daemon *daemon)
+{
+	struct netns_list netns = {};
+	struct config config = {};
+	char why[1024];
+	int error;
+
+	if (!daemon->config_path) {
+		hc_notice("no configuration file, nothing to reload");
+		return 0;
+	}
+	error = config_read(&config, daemon->config_path, why, sizeof(why));
+	if (error) {
+		hc_error("%s", why);
+		goto out;
+	}
+	error = same_sizes(&daemon->config, &config);
+	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
+	error = error ?: gate_new(daemon, &netns);
+	error = error ?: policy_apply(daemon->object, &config, &netns);
+	if (error) {
+		drop_gates(daemon, &netns, &daemon->netns);
+		goto out;
+	}
+	drop_gates(daemon, &daemon->netns, &netns);
+	config_free(&daemon->config);
+	netns_free(&daemon->netns);
+	daemon->config = config;
+	daemon->netns = netns;
+	refresh_names(daemon);
+	error = snapshot_move(daemon->object);
+	hc_notice("reloaded %s", daemon->config_path);
+	return error;
+out:
+	hc_notice("not reloaded, the old configuration goes on");
+	config_free(&config);
+	netns_free(&netns);
+	return error;
+}
+
+/* Refusals that were held back by the rate limit are told once it lets them. */
+static int report_refusals(struct daemon *daemon, bool flush)
+{
+	struct load_request request = {
+		.programs = LOAD_WALK_USERS,
+		.shared = daemon->object,
+		.flush = flush,
+	};
+	struct headcount_bpf *walker;
+	int error = load_object(&walker, &request);
+
+	error = error ?: walk_users(walker);
+	headcount_bpf__destroy(walker);
+	return error;
+}
+
+int daemon_loop(struct daemon *daemon)
+{
+	time_t upkeep = 0;
+	int rounds = 0, error = 0;
+
+	while (!stop_asked && !error) {
+		error = drain_poll(daemon->drain, POLL_MS);
+		if (reload_asked) {
+			reload_asked = 0;
+			daemon_reload(daemon);
+		}
+		if (drain_saw_refusals(daemon->drain))
+			rounds = UPKEEP_LAST;
+		if (!error && rounds && time(NULL) >= upkeep + UPKEEP_S) {
+			upkeep = time(NULL);
+			rounds--;
+			error = report_refusals(daemon, false);
+		}
+	}
+	if (!error) {
+		/* What we leave must add up: the refusals, and what is in the rings. */
+		error = report_refusals(daemon, true);
+		error = error ?: drain_poll(daemon->drain, 0);
+	}
+	return error == -EPIPE ? 0 : error;
+}
+
+void daemon_free(struct daemon *daemon)
+{
+	drain_free(daemon->drain);
+	attach_close(&daemon->links);
+	headcount_bpf__destroy(daemon->object);
+	netns_free(&daemon->netns);
+	config_free(&daemon->config);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The life of `run` and `trace`: load, attach, count what is there, then drain
+ * until a signal or a closed stdout ends it.
+ */
+#ifndef HEADCOUNT_DAEMON_H
+#define HEADCOUNT_DAEMON_H
+
+#include "attach.h"
+#include "config.h"
+#include "drain.h"
+
+struct daemon {
+	struct config config;
+	const char *config_path; /* NULL: none, the defaults */
+	struct netns_list netns; /* where inbound services are enforced */
+	struct headcount_bpf *object;
+	struct attachments links;
+	struct drain *drain;
+	bool gates; /* run, not trace */
+	bool pin;
+};
+
+/* Fresh maps and programs: policy first, then trace, then the sessions that are
+ * there, then the gates. With `pin` the links are pinned on the way. */
+int daemon_start(struct daemon *daemon);
+
+/* Takes over the pinned maps that are open in `object` and their links, and puts
+ * the configuration in force. */
+int daemon_adopt(struct daemon *daemon);
+
+/* Re-reads the configuration: all of it or nothing. Prints what happened. */
+int daemon_reload(struct daemon *daemon);
+
+/* Opens the rings; prints text or JSON to stdout. */
+int daemon_open_drain(struct daemon *daemon, bool json);
+
+/* Drains until SIGINT, SIGTERM or a closed stdout (0), or an error. SIGHUP
+ * reloads if there is a configuration. */
+int daemon_loop(struct daemon *daemon);
+
+/* Installs the signal handlers; before anything slow. */
+void daemon_signals(void);
+
+void daemon_free(struct daemon *daemon);
+
+#endif

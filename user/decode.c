@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "address.h"
+#include "decode.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* IPv4 on the wire means an IPv4 address, or none where it is not known. */
+static bool family_agrees(const __u8 address[16])
+{
+	return address_is_ipv4(address) || !address_is_known(address);
+}
+
+static bool user_is_valid(const struct hc_user_key *user)
+{
+	return user->service < HC_SERVICES_MAX && user->kind <= HC_BY_LABEL &&
+	       user->prefix <= 128;
+}
+
+static bool event_is_valid(const struct hc_event *event)
+{
+	if (event->version != HC_RECORD_VERSION)
+		return false;
+	if (event->type < HC_OPENED || event->type > HC_REFUSED)
+		return false;
+	if (event->direction > HC_INBOUND)
+		return false;
+	if (!user_is_valid(&event->user))
+		return false;
+	if (event->flags & HC_F_IPV4)
+		return family_agrees(event->ends.local) && family_agrees(event->ends.remote);
+	return true;
+}
+
+int decode_event(struct hc_event *event, const void *data, size_t size)
+{
+	if (size != sizeof(*event))
+		return -EINVAL;
+	memcpy(event, data, sizeof(*event));
+	return event_is_valid(event) ? 0 : -EINVAL;
+}
+
+const char *decode_end_word(unsigned int end)
+{
+	static const char *const words[] = {
+		[HC_END_UNKNOWN] = "unknown",
+		[HC_END_FINISHED] = "finished",
+		[HC_END_RESET] = "reset",
+		[HC_END_TIMEOUT] = "timed-out",
+		[HC_END_REFUSED] = "refused",
+		[HC_END_ABANDONED] = "abandoned",
+		[HC_END_UNREACHABLE] = "unreachable",
+	};
+
+	return words[end < COUNT(words) ? end : HC_END_UNKNOWN];
+}
+
+/* Indexed by the kernel's number. 12 is a handshake that has no socket yet,
+ * which ss shows as SYN-RECV too; CLOSE is UNCONN there. */
+const char *decode_state_word(unsigned int state)
+{
+	static const char *const words[] = {
+		"UNKNOWN",    "ESTAB",     "SYN-SENT", "SYN-RECV",   "FIN-WAIT-1",
+		"FIN-WAIT-2", "TIME-WAIT", "UNCONN",   "CLOSE-WAIT", "LAST-ACK",
+		"LISTEN",     "CLOSING",   "SYN-RECV",
+	};
+
+	return words[state < COUNT(words) ? state : 0];
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From the rings to lines on a file descriptor, in batches. */
+#ifndef HEADCOUNT_DRAIN_H
+#define HEADCOUNT_DRAIN_H
+
+#include "load.h"
+#include "policy_user.h"
+
+struct drain;
+
+/* Reads the rings of `object`, printing text or JSON to `fd`. NULL on an error,
+ * which is printed. */
+struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json);
+void drain_free(struct drain *drain);
+
+/* Service names for the lines, after every change of policy. */
+void drain_set_policy(struct drain *drain, const struct policy *policy);
+
+/*
+ * Waits up to `timeout_ms` for records, prints what there is, and with it what
+ * was lost since the last time. Returns 0, -EPIPE when nobody reads any more,
+ * or another negative errno (printed).
+ */
+int drain_poll(struct drain *drain, int timeout_ms);
+
+/* Refusals have been seen since the last call: some may be held back. */
+bool drain_saw_refusals(struct drain *drain);
+
+/* Sum over all CPUs of each loss. */
+int losses_read(const struct headcount_bpf *object, __u64 losses[]);
+
+struct loss_row {
+	const char *word;
+	const char *text;
+	enum { LOSS_UNTRACKED, LOSS_EVENTS, LOSS_NOTE } kind;
+};
+extern const struct loss_row loss_rows[];
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "explain.h"
+#include "load.h"
+#include "record.h"
+#include "table.h"
+#include "user_name.h"
+
+/* What a pre-allocated hash costs above its values: struct htab_elem and key, and
+ * a bucket of 16 bytes for each of the next power of two. */
+#define ELEMENT_OVERHEAD (48 + sizeof(__u64))
+#define BUCKET_SIZE	 16
+
+static const struct table_column columns[] = {
+	{"SERVICE", "", TABLE_TEXT, false, false}, {"LISTEN", "", TABLE_TEXT, false, false},
+	{"USER", "", TABLE_TEXT, false, false},	   {"CAP", "", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_NUMBER, false, false}, {"EXCESS", "", TABLE_TEXT, false, false},
+	{"OVERRIDES", "", TABLE_NUMBER, false, false},
+};
+
+static void add_cap(struct table *table, __u32 cap)
+{
+	if (cap == HC_UNLIMITED)
+		table_add_empty(table);
+	else
+		table_add(table, "%u", cap);
+}
+
+static void add_listen(struct table *table, const struct config_service *service)
+{
+	char text[512] = "", address[64];
+	size_t used = 0;
+
+	for (size_t i = 0; i < service->listens && used < sizeof(text) - 80; i++) {
+		const struct config_listen *listen = &service->listen[i];
+		const char *format = "%s%u";
+
+		address_format(listen->address, address, sizeof(address));
+		if (!strcmp(address, "::"))
+			address[0] = '\0';
+		else
+			format = strchr(address, ':') ? "[%s]:%u" : "%s:%u";
+		used += snprintf(text + used, sizeof(text) - used, "%s", i ? " " : "");
+		used += snprintf(text + used, sizeof(text) - used, format, address, listen->port);
+	}
+	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
+}
+
+static void add_user(struct table *table, const struct hc_service *service)
+{
+	if (service->identify == HC_BY_UID)
+		table_add(table, "uid");
+	else if (service->identify == HC_BY_CGROUP)
+		table_add(table, "cgroup");
+	else
+		table_add(table, "client/%u/%u", service->prefix4, service->prefix6);
+}
+
+static double session_memory(__u32 sessions)
+{
+	__u64 buckets = 1;
+
+	while (buckets < sessions)
+		buckets *= 2;
+	return sessions * (double)(ELEMENT_OVERHEAD + sizeof(struct hc_session)) +
+	       buckets * (double)BUCKET_SIZE;
+}
+
+void explain(const struct config *config, const char *path)
+{
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	double users = load_user_sets(config->users_max) * (double)sizeof(struct hc_user_set);
+	double sessions = session_memory(config->sessions_max);
+
+	printf("%s: correct\n\n", path ?: "no file, the defaults");
+	for (size_t i = 0; table && i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		table_add(table, "%s", service->service.name);
+		add_listen(table, service);
+		add_user(table, &service->service);
+		add_cap(table, service->service.cap);
+		add_cap(table, service->service.total);
+		table_add(table, service->service.excess == HC_OBSERVE ? "observe" : "reject");
+		table_add(table, "%zu", service->override_count);
+	}
+	if (table)
+		table_print(table, stdout, false);
+	table_free(table);
+	printf("\ninbound services hold in %s",
+	       config->netns_count ? "the network namespaces" : "the network namespace of run");
+	for (size_t i = 0; i < config->netns_count; i++)
+		printf(" %s", config->netns[i]);
+	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, 8.5 MiB of "
+	       "event rings\n",
+	       sessions / (1 << 20), config->sessions_max, users / (1 << 20),
+	       config->users_max);
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "links.h"
+#include "log.h"
+
+#define MAPS_MAX 32
+
+static __u32 map_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+/* Fills the row's program; does that program use the map? */
+static bool uses(__u32 program, __u32 map, struct links_row *row)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info), maps[MAPS_MAX];
+	bool found = false;
+	int fd = bpf_prog_get_fd_by_id(program);
+
+	if (fd < 0)
+		return false;
+	info.nr_map_ids = MAPS_MAX;
+	info.map_ids = (__u64)(unsigned long)maps;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size))
+		for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++)
+			found |= maps[i] == map;
+	close(fd);
+	/* The kernel cuts names off after 15 bytes. */
+	snprintf(row->program, sizeof(row->program), "%s",
+		 strcmp(info.name, "on_state_missed") ? info.name : "on_state_missed");
+	row->missed = info.recursion_misses;
+	return found;
+}
+
+static void say_where(const struct bpf_link_info *info, struct links_row *row)
+{
+	if (info->type == BPF_LINK_TYPE_CGROUP)
+		snprintf(row->where, sizeof(row->where), "cgroup %llu", info->cgroup.cgroup_id);
+	else if (info->type == BPF_LINK_TYPE_NETNS)
+		snprintf(row->where, sizeof(row->where), "netns %u", info->netns.netns_ino);
+	else
+		snprintf(row->where, sizeof(row->where), "tracepoint");
+}
+
+int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count)
+{
+	__u32 id = 0, map = map_id(bpf_map__fd(object->maps.control));
+
+	*rows = NULL;
+	*count = 0;
+	while (!bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info = {};
+		__u32 size = sizeof(info);
+		struct links_row row = {}, *grown;
+		int fd = bpf_link_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) || !uses(info.prog_id, map, &row)) {
+			close(fd);
+			continue;
+		}
+		close(fd);
+		say_where(&info, &row);
+		grown = reallocarray(*rows, *count + 1, sizeof(row));
+		if (!grown)
+			return hc_error_errno(ENOMEM, "cannot list the links");
+		*rows = grown;
+		grown[(*count)++] = row;
+	}
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is attached: asked of the kernel, not remembered. */
+#ifndef HEADCOUNT_LINKS_H
+#define HEADCOUNT_LINKS_H
+
+#include "load.h"
+
+struct links_row {
+	char program[64];
+	char where[64]; /* "cgroup 1", "netns 4026531840", "tracepoint" */
+	__u64 missed;	/* runs that the kernel skipped, as it was inside the program already */
+};
+
+/* Links whose programs use the maps of `object`. `*rows` is the caller's to free. */
+int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count);
+
+#endif

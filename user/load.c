@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "load.h"
+#include "log.h"
+
+/* The kernel's own words for the last thing that it refused. */
+static char refusal[512];
+
+/* libbpf says much; the last line that tells why is kept for our one error. */
+static int keep_reason(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[16384], *line, *next;
+
+	if (getenv("HEADCOUNT_DEBUG"))
+		return vfprintf(stderr, format, args);
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), format, args);
+	for (line = text; line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (*line && !strstr(line, "END PROG LOAD LOG") && !strstr(line, "processed ") &&
+		    !strstr(line, "failed to load object") && !strstr(line, "failed to load BPF"))
+			snprintf(refusal, sizeof(refusal), "%.500s", line);
+	}
+	return 0;
+}
+
+__u32 load_user_sets(__u32 users_max)
+{
+	__u32 sets = 16;
+
+	/* Twice the room: a set is full by chance long before the table is. */
+	while (sets < users_max / (HC_WAYS / 2))
+		sets *= 2;
+	return sets;
+}
+
+__u64 load_build(void)
+{
+	__u64 hash = 0xcbf29ce484222325ull; /* FNV-1a */
+	size_t size;
+	const unsigned char *bytes = headcount_bpf__elf_bytes(&size);
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3ull;
+	return hash;
+}
+
+int load_control(const struct headcount_bpf *object)
+{
+	struct hc_control control = {
+		.version = HC_STATE_VERSION,
+		.user_sets = bpf_map__max_entries(object->maps.users),
+		.build = load_build(),
+	};
+	struct timespec now;
+	__u32 zero = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	control.started_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
+	if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
+		return hc_error_errno(errno, "cannot read random bytes");
+	if (bpf_map_update_elem(bpf_map__fd(object->maps.control), &zero, &control, BPF_ANY))
+		return hc_error_errno(errno, "cannot write the control record");
+	return 0;
+}
+
+static void choose_programs(struct headcount_bpf *object, unsigned int programs)
+{
+	struct {
+		struct bpf_program *program;
+		unsigned int when;
+	} rows[] = {
+		{object->progs.on_state, LOAD_TRACE},
+		{object->progs.on_state_missed, LOAD_TRACE},
+		{object->progs.on_milestone, LOAD_TRACE},
+		{object->progs.on_connect4, LOAD_CONNECT},
+		{object->progs.on_connect6, LOAD_CONNECT},
+		{object->progs.on_arrival, LOAD_ARRIVAL},
+		{object->progs.walk_sockets, LOAD_WALK_SOCKETS},
+		{object->progs.walk_files, LOAD_WALK_FILES},
+		{object->progs.walk_sessions, LOAD_WALK_SESSIONS},
+		{object->progs.walk_users, LOAD_WALK_USERS},
+		{object->progs.walk_repairs, LOAD_WALK_REPAIRS},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		bpf_program__set_autoload(rows[i].program, programs & rows[i].when);
+}
+
+/* The object's own constants are not shared: each copy of a program has its own. */
+static bool is_shared(const struct bpf_map *map)
+{
+	return bpf_map__name(map)[0] != '.' && !strchr(bpf_map__name(map), '.');
+}
+
+static int share_map(struct bpf_map *map, const struct load_request *request)
+{
+	char path[512];
+	int fd, error;
+
+	if (request->shared) {
+		const struct bpf_map *theirs = bpf_object__find_map_by_name(
+			request->shared->obj, bpf_map__name(map));
+
+		return bpf_map__reuse_fd(map, bpf_map__fd(theirs));
+	}
+	snprintf(path, sizeof(path), "%s/%s", request->pins, bpf_map__name(map));
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : hc_error_errno(errno, "cannot open %s", path);
+	error = bpf_map__reuse_fd(map, fd);
+	close(fd);
+	return error;
+}
+
+static int set_up_maps(struct headcount_bpf *object, const struct load_request *request)
+{
+	struct bpf_map *map;
+	int error;
+
+	if (!request->shared && !request->pins) {
+		bpf_map__set_max_entries(object->maps.sessions, request->config->sessions_max);
+		bpf_map__set_max_entries(object->maps.users,
+					 load_user_sets(request->config->users_max));
+		return 0;
+	}
+	bpf_object__for_each_map(map, object->obj) {
+		error = is_shared(map) ? share_map(map, request) : 0;
+		if (error == -ENOENT)
+			return error;
+		if (error)
+			return hc_error_errno(error, "cannot use the map %s", bpf_map__name(map));
+	}
+	return 0;
+}
+
+int load_object(struct headcount_bpf **result, const struct load_request *request)
+{
+	struct headcount_bpf *object;
+	int error;
+
+	*result = NULL;
+	libbpf_set_print(keep_reason);
+	refusal[0] = '\0';
+	object = headcount_bpf__open();
+	if (!object)
+		return hc_error_errno(errno, "cannot open the BPF object");
+	choose_programs(object, request->programs);
+	object->rodata->gate_netns = request->netns;
+	object->rodata->walk_adopt = request->adopt;
+	object->rodata->walk_flush = request->flush;
+	error = set_up_maps(object, request);
+	if (error)
+		goto out;
+	error = headcount_bpf__load(object);
+	if (error) {
+		hc_error("the kernel refused a BPF program or map: %s (%s)",
+			 refusal[0] ? refusal : "no reason given", strerror(-error));
+		goto out;
+	}
+	*result = object;
+	return 0;
+out:
+	headcount_bpf__destroy(object);
+	return error;
+}

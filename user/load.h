@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The BPF object: opened with the programs that a command needs, on maps of its
+ * own or on the maps of a running headcount.
+ */
+#ifndef HEADCOUNT_LOAD_H
+#define HEADCOUNT_LOAD_H
+
+#include <stdbool.h>
+#include "config.h"
+#include "headcount.skel.h"
+
+/* Which programs to load. */
+enum load_programs {
+	LOAD_TRACE = 1,	  /* on_state, on_state_missed, on_milestone */
+	LOAD_CONNECT = 2, /* on_connect4, on_connect6 */
+	LOAD_ARRIVAL = 4, /* on_arrival, for one namespace */
+	LOAD_WALK_SOCKETS = 8,
+	LOAD_WALK_FILES = 16,
+	LOAD_WALK_SESSIONS = 32,
+	LOAD_WALK_USERS = 64,
+	LOAD_WALK_REPAIRS = 128,
+};
+
+struct load_request {
+	unsigned int programs; /* enum load_programs */
+	const struct config *config; /* sizes of fresh maps */
+	const struct headcount_bpf *shared; /* share this object's maps, or */
+	const char *pins;   /* open the maps pinned in this folder */
+	unsigned int netns; /* LOAD_ARRIVAL: inode number of its namespace */
+	bool adopt;	    /* walk_sockets charges what it finds */
+	bool flush;	    /* walk_users reports everything */
+};
+
+/*
+ * Opens and loads. On success `*object` is the caller's (headcount_bpf__destroy
+ * takes NULL too). Prints the one error and returns a negative errno otherwise;
+ * -ENOENT, silently, if `pins` holds no map.
+ */
+int load_object(struct headcount_bpf **object, const struct load_request *request);
+
+/* A number that is the same for the same BPF object and differs between builds. */
+__u64 load_build(void);
+
+/* Writes the first control record of fresh maps. */
+int load_control(const struct headcount_bpf *object);
+
+/* How many sets the user table has for so many users. */
+__u32 load_user_sets(__u32 users_max);
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+
+static const struct command commands[] = {
+	{"trace", "", "Show every TCP session of the host as it opens and closes; caps nothing.",
+	 cmd_trace},
+	{"run", "", "Enforce the configuration and stream events as JSON lines.", cmd_run},
+	{"users", "", "List users with their sessions and caps, most sessions first.", cmd_users},
+	{"sessions", "", "List sessions as the kernel has them now.", cmd_sessions},
+	{"cap", "SERVICE USER N|unlimited|default", "Change one user's cap now.", cmd_cap},
+	{"status", "", "Show what is attached, how full it is, what was lost, what is missing.",
+	 cmd_status},
+	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
+	{"detach", "", "Remove everything that run --pin left in the kernel.", cmd_detach},
+	{},
+};
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "usage: headcount COMMAND [OPTIONS]\n"
+		     "Counts and caps each user's TCP sessions in the kernel.\n\ncommands:\n");
+	for (const struct command *command = commands; command->name; command++)
+		fprintf(out, "  %-9s %s\n", command->name, command->summary);
+	fprintf(out, "\nheadcount COMMAND --help tells more; headcount(8) tells all.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	for (const struct command *command = commands; command->name; command++)
+		if (!strcmp(command->name, name))
+			return command->run(command, argc - 1, argv + 1);
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	if (!strcmp(name, "--version")) {
+		puts("headcount " HC_VERSION);
+		return EXIT_DONE;
+	}
+	if (*name)
+		hc_error("unknown command %s (see headcount --help)", name);
+	else
+		print_help(stderr);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "netns.h"
+
+#define RUN_NETNS "/run/netns"
+
+bool netns_listed(const struct netns_list *list, unsigned int inode)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].inode == inode)
+			return true;
+	return false;
+}
+
+/* Opens `path` and lists it, unless it is listed already. */
+static int add(struct netns_list *list, const char *name, const char *path)
+{
+	struct netns *grown;
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status) || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		close(fd);
+		return -EINVAL;
+	}
+	if (netns_listed(list, status.st_ino)) {
+		close(fd);
+		return 0;
+	}
+	grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
+	if (!grown) {
+		close(fd);
+		return -ENOMEM;
+	}
+	list->items = grown;
+	grown += list->count++;
+	snprintf(grown->name, sizeof(grown->name), "%s", name);
+	grown->inode = status.st_ino;
+	grown->fd = fd;
+	return 0;
+}
+
+int netns_resolve(struct netns_list *list, char *const *names, size_t count)
+{
+	char path[512];
+	int error;
+
+	memset(list, 0, sizeof(*list));
+	if (!count) {
+		error = add(list, "", "/proc/self/ns/net");
+		return error ? hc_error_errno(error, "cannot open our network namespace") : 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), strchr(names[i], '/') ? "%s" : RUN_NETNS "/%s",
+			 names[i]);
+		error = add(list, names[i], path);
+		if (error == -EINVAL)
+			hc_error("netns %s: %s is not a network namespace", names[i], path);
+		else if (error)
+			hc_error_errno(error, "netns %s: cannot open %s", names[i], path);
+		if (error) {
+			netns_free(list);
+			return error;
+		}
+	}
+	return 0;
+}
+
+int netns_find_all(struct netns_list *list)
+{
+	struct dirent *entry;
+	char path[512];
+	DIR *folder;
+
+	memset(list, 0, sizeof(*list));
+	add(list, "", "/proc/self/ns/net");
+	folder = opendir(RUN_NETNS);
+	while (folder && (entry = readdir(folder))) {
+		snprintf(path, sizeof(path), RUN_NETNS "/%s", entry->d_name);
+		if (entry->d_name[0] != '.')
+			add(list, entry->d_name, path);
+	}
+	if (folder)
+		closedir(folder);
+	folder = opendir("/proc");
+	if (!folder)
+		return hc_error_errno(errno, "cannot read /proc");
+	while ((entry = readdir(folder))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		add(list, path, path); /* a process that is gone by now has no sessions */
+	}
+	closedir(folder);
+	return 0;
+}
+
+int netns_inside(const struct netns *netns, int (*work)(void *context), void *context)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), result;
+
+	if (home < 0)
+		return hc_error_errno(errno, "cannot open our network namespace");
+	if (setns(netns->fd, CLONE_NEWNET)) {
+		result = hc_error_errno(errno, "cannot enter the network namespace %s",
+					netns->name);
+	} else {
+		result = work(context);
+		if (setns(home, CLONE_NEWNET)) {
+			/* Going on in a foreign namespace would do harm. */
+			hc_error_errno(errno, "cannot return to our network namespace");
+			abort();
+		}
+	}
+	close(home);
+	return result;
+}
+
+void netns_free(struct netns_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		close(list->items[i].fd);
+	free(list->items);
+	memset(list, 0, sizeof(*list));
+}
+
+bool netns_unreachable(unsigned int inode)
+{
+	static struct netns_list all;
+
+	if (!all.count && netns_find_all(&all))
+		return false;
+	return !netns_listed(&all, inode);
+}

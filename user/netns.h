@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Network namespaces: by name, by path, and all that can be found. */
+#ifndef HEADCOUNT_NETNS_H
+#define HEADCOUNT_NETNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct netns {
+	char name[256]; /* as configured, or where it was found */
+	unsigned int inode;
+	int fd; /* open, owned by the list */
+};
+
+struct netns_list {
+	struct netns *items;
+	size_t count;
+};
+
+/* Opens the namespaces of `names` (names below /run/netns, or paths); with none,
+ * the one we are in. Each is listed once. Prints an error, returns -errno. */
+int netns_resolve(struct netns_list *list, char *const *names, size_t count);
+
+/* Every namespace that a process is in, or that is mounted below /run/netns. */
+int netns_find_all(struct netns_list *list);
+
+/* Runs `work` inside of the namespace and comes back. Returns what it returned. */
+int netns_inside(const struct netns *netns, int (*work)(void *context), void *context);
+
+/* No process is in this namespace and no name leads there: its sockets cannot be
+ * walked. (The namespaces are looked for once.) */
+bool netns_unreachable(unsigned int inode);
+
+bool netns_listed(const struct netns_list *list, unsigned int inode);
+void netns_free(struct netns_list *list);
+
+#endif

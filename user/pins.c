@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "log.h"
+#include "pins.h"
+#include "probe.h"
+
+#define LOCK_FILE "/run/headcount.lock"
+#define LINK_MARK "link_"
+
+const char *pins_folder(void)
+{
+	static char path[4200];
+	const char *mount = probe_bpffs();
+
+	if (!mount)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/headcount", mount);
+	return path;
+}
+
+static const char *new_folder(void)
+{
+	static char path[4300];
+
+	snprintf(path, sizeof(path), "%s.new", pins_folder());
+	return path;
+}
+
+static bool have(const char *name)
+{
+	char path[4300];
+
+	snprintf(path, sizeof(path), "%s/%s", pins_folder() ?: "/nonexistent", name);
+	return !access(path, F_OK);
+}
+
+bool pins_have_maps(void)
+{
+	return have("control");
+}
+
+bool pins_have_links(void)
+{
+	return have(LINK_MARK "on_state");
+}
+
+/* Removes the files of a folder whose names begin with `mark`; how many there were. */
+static int remove_files(const char *folder, const char *mark)
+{
+	struct dirent *entry;
+	DIR *files = opendir(folder);
+	int count = 0;
+
+	while (files && (entry = readdir(files))) {
+		if (entry->d_name[0] == '.' || strncmp(entry->d_name, mark, strlen(mark)))
+			continue;
+		if (unlinkat(dirfd(files), entry->d_name, 0))
+			hc_error_errno(errno, "cannot remove %s/%s", folder, entry->d_name);
+		else
+			count++;
+	}
+	if (files)
+		closedir(files);
+	return count;
+}
+
+static int remove_folder(const char *folder)
+{
+	int links = remove_files(folder, LINK_MARK);
+
+	remove_files(folder, "");
+	if (rmdir(folder) && errno != ENOENT)
+		return hc_error_errno(errno, "cannot remove %s", folder);
+	return links;
+}
+
+int pins_remove(void)
+{
+	int links, spare;
+
+	if (!pins_folder())
+		return 0;
+	spare = remove_folder(new_folder());
+	links = remove_folder(pins_folder());
+	return links < 0 ? links : links + (spare > 0 ? spare : 0);
+}
+
+int pins_begin(const struct headcount_bpf *object)
+{
+	const char *folder = new_folder();
+	struct bpf_map *map;
+	char path[4400];
+
+	remove_folder(folder);
+	if (mkdir(folder, 0700))
+		return hc_error_errno(errno, "cannot make %s", folder);
+	bpf_object__for_each_map(map, object->obj) {
+		if (strchr(bpf_map__name(map), '.'))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, bpf_map__name(map));
+		if (bpf_obj_pin(bpf_map__fd(map), path)) {
+			int error = hc_error_errno(errno, "cannot pin %s", path);
+
+			remove_folder(folder);
+			return error;
+		}
+	}
+	return 0;
+}
+
+int pins_link(struct bpf_link *link, const char *name, bool live)
+{
+	char path[4500];
+
+	snprintf(path, sizeof(path), "%s/" LINK_MARK "%s", live ? pins_folder() : new_folder(),
+		 name);
+	if (bpf_obj_pin(bpf_link__fd(link), path))
+		return hc_error_errno(errno, "cannot pin %s", path);
+	return 0;
+}
+
+int pins_finish(void)
+{
+	const char *folder = pins_folder();
+
+	remove_folder(folder);
+	if (rename(new_folder(), folder))
+		return hc_error_errno(errno, "cannot rename %s", new_folder());
+	return 0;
+}
+
+void pins_abandon(void)
+{
+	remove_folder(new_folder());
+}
+
+void pins_drop_link(const char *name)
+{
+	char path[4500];
+
+	snprintf(path, sizeof(path), "%s/" LINK_MARK "%s", pins_folder(), name);
+	unlink(path);
+}
+
+static int read_pid(int fd)
+{
+	char text[16] = "";
+
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
+}
+
+int pins_lock(int *holder)
+{
+	char text[16];
+	int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	*holder = 0;
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		*holder = read_pid(fd);
+		close(fd);
+		return -EBUSY;
+	}
+	snprintf(text, sizeof(text), "%d\n", getpid());
+	if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
+		hc_notice("cannot write our pid to " LOCK_FILE);
+	return fd;
+}
+
+int pins_holder(void)
+{
+	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC), pid = 0;
+
+	if (fd < 0)
+		return 0;
+	/* A shared lock is refused exactly while the holder lives. */
+	if (flock(fd, LOCK_SH | LOCK_NB))
+		pid = read_pid(fd);
+	close(fd);
+	return pid;
+}

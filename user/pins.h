@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The folder below bpffs in which a running headcount publishes its maps, and
+ * with --pin its links, so that both outlive it:
+ *
+ *   headcount/MAP          every shared map, by name
+ *   headcount/link_NAME    with --pin; link_netns_INODE for each namespace
+ *
+ * A folder is made as headcount.new and renamed when it is whole.
+ */
+#ifndef HEADCOUNT_PINS_H
+#define HEADCOUNT_PINS_H
+
+#include <stdbool.h>
+#include "load.h"
+
+/* Path of the folder, or NULL where no bpffs is mounted. Static storage. */
+const char *pins_folder(void);
+
+/* Are there pinned maps? Pinned links, that is enforcement that needs no process? */
+bool pins_have_maps(void);
+bool pins_have_links(void);
+
+/* Starts headcount.new with the object's maps. */
+int pins_begin(const struct headcount_bpf *object);
+
+/* Pins a link into headcount.new (or with `live` into headcount). */
+int pins_link(struct bpf_link *link, const char *name, bool live);
+
+/* Puts headcount.new in the place of headcount, which is removed. */
+int pins_finish(void);
+
+/* Removes headcount.new, if there is one. */
+void pins_abandon(void);
+
+/* Removes one pinned link of the live folder. */
+void pins_drop_link(const char *name);
+
+/* Removes headcount and headcount.new and all in them. Links first: enforcement
+ * ends before its maps go. Returns how many links there were, or -errno. */
+int pins_remove(void);
+
+/* The lock that the one `run` of a machine holds. Returns an open file, or -EBUSY
+ * (`*holder` is its pid) or another negative errno. Prints nothing. */
+int pins_lock(int *holder);
+
+/* Pid of the `run` that is active, or 0. */
+int pins_holder(void);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The policy maps: writing a configuration into them, all or nothing, and
+ * reading what is in force.
+ */
+#ifndef HEADCOUNT_POLICY_USER_H
+#define HEADCOUNT_POLICY_USER_H
+
+#include "config.h"
+#include "load.h"
+#include "netns.h"
+
+/* The policy in force, copied out of the maps. */
+struct policy {
+	struct hc_control control;
+	struct hc_service services[HC_SERVICES_MAX];
+};
+
+int policy_read(const struct headcount_bpf *object, struct policy *policy);
+
+/* Id of a service in force by name, or -1. */
+int policy_find(const struct policy *policy, const char *name);
+
+/*
+ * Writes `config` into the half that is not in force, with services keeping the
+ * ids that their names have, and switches over in one step. On an error the old
+ * policy goes on untouched. Prints the error, returns a negative errno.
+ */
+int policy_apply(const struct headcount_bpf *object, const struct config *config,
+		 const struct netns_list *enforced);
+
+/* The cap of a user by the policy in force, as the kernel's side resolves it. */
+__u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
+		 const struct hc_user_key *key);
+
+/* Sets (or with `remove` takes back) a user's cap of the moment. */
+int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key,
+		   __u32 cap, bool remove);
+
+#endif

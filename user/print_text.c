@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events for a person. Columns have a fixed place; a cell too long for its
+ * column pushes the next ones aside, until shorter cells have made up for it.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "address.h"
+#include "decode.h"
+#include "escape.h"
+#include "print_buffer.h"
+#include "user_name.h"
+
+/* A user is the longest cell; every byte of it may become four. */
+#define LINE_ROOM (2048 + 4 * HC_USER_TEXT)
+
+#define ADDRESS_ROOM 64 /* "[", 45 bytes of IPv6, "]:", a port, NUL */
+#define SHORT_ROOM   64 /* a cell of bounded length */
+
+struct column {
+	const char *heading;
+	unsigned int width;
+	bool right;
+};
+
+static const struct column columns[] = {
+	{"TIME", 12, false},   {"EVENT", 7, false},   {"DIR", 3, false},
+	{"SERVICE", 8, false}, {"USER", 13, false},   {"PROCESS", 14, false},
+	{"LOCAL", 17, false},  {"REMOTE", 20, false}, {"DURATION", 8, true},
+	{"RX", 5, true},       {"TX", 5, true},       {"RTT(ms)", 7, true},
+	{"END", 0, false},
+};
+
+/* A line being written: where to write, how many characters it has, and where
+ * the next column begins. */
+struct line {
+	char *p;
+	size_t used;
+	size_t place;
+	const struct column *next;
+};
+
+/* Characters as a terminal counts them, wide ones aside: UTF-8's continuation
+ * bytes take no room. */
+static size_t text_width(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += (*text & 0xc0) != 0x80;
+	return width;
+}
+
+/* Writes outsiders' `text` from the character `place` on, or one space after what
+ * is there. */
+static void put_at(struct line *line, size_t place, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (line->used && place <= line->used)
+		place = line->used + 1;
+	memset(line->p, ' ', place - line->used);
+	line->p += place - line->used;
+	length = escape_text(line->p, 4 * length + 1, text, length);
+	line->used = place + text_width(line->p);
+	line->p += length;
+}
+
+/* The next column's cell; "" leaves it empty. */
+static void put_cell(struct line *line, const char *text)
+{
+	const struct column *column = line->next++;
+	size_t width = text_width(text), place = line->place;
+
+	if (column->right && width < column->width)
+		place += column->width - width;
+	if (*text)
+		put_at(line, place, text);
+	line->place += column->width + 1;
+}
+
+/* What only some lines have, after the columns that all have. */
+static void put_note(struct line *line, const char *text)
+{
+	put_at(line, line->place, text);
+}
+
+static void put_clock(struct line *line, const struct print_context *context, __u64 time_ns)
+{
+	__u64 realtime = print_realtime(context, time_ns);
+	time_t seconds = realtime / NS_PER_SECOND;
+	char text[SHORT_ROOM];
+	struct tm tm = {0};
+
+	localtime_r(&seconds, &tm);
+	snprintf(text, sizeof(text), "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 (unsigned int)(realtime % NS_PER_SECOND / 1000000));
+	put_cell(line, text);
+}
+
+static void put_process(struct line *line, const struct hc_event *event)
+{
+	int length = strnlen(event->comm, sizeof(event->comm));
+	char text[SHORT_ROOM];
+
+	if (event->pid)
+		snprintf(text, sizeof(text), "%.*s/%u", length, event->comm, event->pid);
+	else
+		snprintf(text, sizeof(text), "%.*s", length, event->comm);
+	put_cell(line, *text ? text : "-");
+}
+
+static void put_end(struct line *line, const __u8 address[16], __u16 port)
+{
+	char text[ADDRESS_ROOM] = "-", ip[ADDRESS_ROOM];
+
+	if (address_is_known(address)) {
+		address_format(address, ip, sizeof(ip));
+		if (!port)
+			snprintf(text, sizeof(text), "%.45s", ip);
+		else if (address_is_ipv4(address))
+			snprintf(text, sizeof(text), "%.45s:%u", ip, port);
+		else
+			snprintf(text, sizeof(text), "[%.45s]:%u", ip, port);
+	} else if (port) {
+		snprintf(text, sizeof(text), "*:%u", port);
+	}
+	put_cell(line, text);
+}
+
+/* Three digits or so, cut and not rounded, so that 59.99s is no 60.0s. */
+static void put_duration(struct line *line, const struct hc_event *event)
+{
+	__u64 ns = event->time_ns - event->start_ns, us = ns / 1000, s = ns / NS_PER_SECOND;
+	char text[SHORT_ROOM];
+
+	if (!event->start_ns || event->flags & HC_F_FOUND)
+		snprintf(text, sizeof(text), "-");
+	else if (event->time_ns <= event->start_ns)
+		snprintf(text, sizeof(text), "0.0ms");
+	else if (us < 10000)
+		snprintf(text, sizeof(text), "%llu.%llums", us / 1000, us / 100 % 10);
+	else if (s < 1)
+		snprintf(text, sizeof(text), "%llums", us / 1000);
+	else if (s < 60)
+		snprintf(text, sizeof(text), "%llu.%llus", s, us / 100000 % 10);
+	else if (s < 3600)
+		snprintf(text, sizeof(text), "%llum%02llus", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(text, sizeof(text), "%lluh%02llum", s / 3600, s / 60 % 60);
+	else
+		snprintf(text, sizeof(text), "%llud%02lluh", s / 86400, s / 3600 % 24);
+	put_cell(line, text);
+}
+
+static void put_bytes(struct line *line, __u64 bytes)
+{
+	const char *unit = "KMGTPE";
+	char text[SHORT_ROOM];
+
+	if (bytes < 1024) {
+		snprintf(text, sizeof(text), "%llu", bytes);
+	} else {
+		for (; bytes >= 1024 * 1024; bytes /= 1024)
+			unit++;
+		if (bytes < 10 * 1024)
+			snprintf(text, sizeof(text), "%llu.%llu%c", bytes / 1024,
+				 bytes % 1024 * 10 / 1024, *unit);
+		else
+			snprintf(text, sizeof(text), "%llu%c", bytes / 1024, *unit);
+	}
+	put_cell(line, text);
+}
+
+static void put_rtt(struct line *line, __u32 us)
+{
+	char text[SHORT_ROOM];
+
+	if (!us)
+		snprintf(text, sizeof(text), "-");
+	else if (us < 100000)
+		snprintf(text, sizeof(text), "%u.%02u", us / 1000, us / 10 % 100);
+	else
+		snprintf(text, sizeof(text), "%u", us / 1000);
+	put_cell(line, text);
+}
+
+static void put_refusal(struct line *line, const struct hc_event *event)
+{
+	char text[SHORT_ROOM];
+
+	if (event->flags & HC_F_TOTAL)
+		snprintf(text, sizeof(text), "total reached");
+	else if (event->cap == HC_UNLIMITED)
+		snprintf(text, sizeof(text), "cap unlimited");
+	else
+		snprintf(text, sizeof(text), "cap %u", event->cap);
+	put_note(line, text);
+	if (event->suppressed) {
+		snprintf(text, sizeof(text), "(+%u suppressed)", event->suppressed);
+		put_note(line, text);
+	}
+}
+
+static const char *event_word(const struct hc_event *event)
+{
+	if (event->type == HC_OPENED)
+		return "open";
+	if (event->type == HC_CLOSED)
+		return "close";
+	return event->flags & HC_F_OBSERVED ? "observe" : "refuse";
+}
+
+static void put_outcome(struct line *line, const struct hc_event *event)
+{
+	if (event->type == HC_REFUSED) {
+		put_refusal(line, event);
+	} else if (event->type == HC_CLOSED) {
+		put_duration(line, event);
+		put_bytes(line, event->rx_bytes);
+		put_bytes(line, event->tx_bytes);
+		put_rtt(line, event->srtt_us);
+		put_cell(line, decode_end_word(event->end));
+	} else if (event->flags & HC_F_FOUND) {
+		put_note(line, "was there before");
+	}
+	if (event->flags & HC_F_LATE)
+		put_note(line, "late");
+}
+
+static bool line_begin(struct line *line, struct print_buffer *out)
+{
+	*line = (struct line){.p = print_reserve(out, LINE_ROOM), .next = columns};
+	return line->p;
+}
+
+static void line_end(struct line *line, struct print_buffer *out)
+{
+	*line->p++ = '\n';
+	print_commit(out, line->p);
+}
+
+void print_text_header(struct print_buffer *out)
+{
+	struct line line;
+	size_t i;
+
+	if (!line_begin(&line, out))
+		return;
+	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		put_cell(&line, columns[i].heading);
+	line_end(&line, out);
+}
+
+void print_text_event(struct print_buffer *out, struct print_context *context,
+		      const struct hc_event *event)
+{
+	char user[HC_USER_TEXT], service[HC_NAME_MAX + 1] = "";
+	struct line line;
+
+	context->sequence++;
+	if (!line_begin(&line, out))
+		return;
+	strncat(service, context->service_names[event->user.service], HC_NAME_MAX);
+	user_key_format(&event->user, true, user, sizeof(user));
+
+	put_clock(&line, context, event->time_ns);
+	put_cell(&line, event_word(event));
+	put_cell(&line, event->direction == HC_INBOUND ? "in" : "out");
+	put_cell(&line, *service ? service : "-");
+	put_cell(&line, *user ? user : "-");
+	put_process(&line, event);
+	put_end(&line, event->ends.local, event->ends.local_port);
+	put_end(&line, event->ends.remote, event->ends.remote_port);
+	put_outcome(&line, event);
+	line_end(&line, out);
+}
+
+void print_text_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
+		     const char *word, __u64 lost)
+{
+	char text[128];
+	struct line line;
+
+	context->sequence++;
+	if (!line_begin(&line, out))
+		return;
+	put_clock(&line, context, time_ns);
+	put_cell(&line, "lost");
+	snprintf(text, sizeof(text), "%llu event%s: %s", lost, lost == 1 ? "" : "s", word);
+	put_note(&line, text);
+	line_end(&line, out);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
+
+#include "snapshot.h"
+#include "walk.h"
+
+int snapshot_take(const struct headcount_bpf *object)
+{
+	struct load_request request = {
+		.programs = LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_WALK_SESSIONS,
+		.shared = object,
+		.adopt = true,
+	};
+	struct walk_sockets found = {};
+	struct headcount_bpf *walker;
+	int error = load_object(&walker, &request);
+
+	/* First the sockets, then whose they are, then they can be told of. */
+	error = error ?: walk_all_sockets(walker, &found);
+	error = error ?: walk_files(walker);
+	error = error ?: walk_sessions(walker);
+	free(found.rows);
+	headcount_bpf__destroy(walker);
+	return error;
+}
+
+int snapshot_move(const struct headcount_bpf *object)
+{
+	struct load_request request = {.programs = LOAD_WALK_SESSIONS, .shared = object};
+	struct headcount_bpf *walker;
+	int error = load_object(&walker, &request);
+
+	error = error ?: walk_sessions(walker);
+	headcount_bpf__destroy(walker);
+	return error;
+}

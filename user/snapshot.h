@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef HEADCOUNT_SNAPSHOT_H
+#define HEADCOUNT_SNAPSHOT_H
+
+#include "load.h"
+
+/*
+ * Counts the sessions and listeners that are there already. The trace programs
+ * of `object` are attached before, so that a session is met by one or the other
+ * (a cookie that both meet is counted once), and its end is always seen.
+ */
+int snapshot_take(const struct headcount_bpf *object);
+
+/* After a change of policy: sessions go to the service they now belong to. */
+int snapshot_move(const struct headcount_bpf *object);
+
+#endif

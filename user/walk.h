@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reading the kernel through the iterators of bpf/walk.h. */
+#ifndef HEADCOUNT_WALK_USER_H
+#define HEADCOUNT_WALK_USER_H
+
+#include "load.h"
+#include "netns.h"
+#include "record.h"
+
+struct walk_sockets {
+	struct hc_socket *rows; /* one a session's socket; freed by the caller */
+	size_t count;
+	size_t room;
+};
+
+/*
+ * Walks the TCP sockets of one namespace, appending a row for each session.
+ * `object` was loaded with LOAD_WALK_SOCKETS. Returns 0 or a negative errno.
+ */
+int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
+		 struct walk_sockets *found);
+
+/* The same for every namespace that can be found. */
+int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found);
+
+/* Runs walk_files, walk_sessions, walk_users, walk_repairs once; `object` has it loaded. */
+int walk_files(const struct headcount_bpf *object);
+int walk_sessions(const struct headcount_bpf *object);
+int walk_users(const struct headcount_bpf *object);
+int walk_repairs(const struct headcount_bpf *object);
+
+#endif
