@@ -17,7 +17,7 @@ struct attachments {
 	struct attach_link *items;
 	size_t count;
 	bool pinned; /* links are pinned as they are attached */
-	bool live;   /* into the live folder, not into headcount.new */
+	bool live;   /* into the live folder, not into headcount_new */
 };
 
 /* Sessions are seen from here on. */

@@ -108,7 +108,7 @@ int command_open(struct headcount_bpf **object, unsigned int programs)
 	if (error)
 		return error;
 	if (!request.pins || !pins_have_maps()) {
-		hc_error("headcount is not running (no state in %s); start headcount run",
+		hc_error("not running: no state in %s (start it with headcount run)",
 			 request.pins ?: "/sys/fs/bpf/headcount");
 		return -ENOENT;
 	}

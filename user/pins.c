@@ -34,7 +34,7 @@ static const char *new_folder(void)
 {
 	static char path[4300];
 
-	snprintf(path, sizeof(path), "%s.new", pins_folder());
+	snprintf(path, sizeof(path), "%s_new", pins_folder());
 	return path;
 }
 

@@ -6,7 +6,7 @@
  *   headcount/MAP          every shared map, by name
  *   headcount/link_NAME    with --pin; link_netns_INODE for each namespace
  *
- * A folder is made as headcount.new and renamed when it is whole.
+ * (bpffs allows no dot in a name.) A folder is made as headcount_new and renamed when it is whole.
  */
 #ifndef HEADCOUNT_PINS_H
 #define HEADCOUNT_PINS_H
@@ -21,22 +21,22 @@ const char *pins_folder(void);
 bool pins_have_maps(void);
 bool pins_have_links(void);
 
-/* Starts headcount.new with the object's maps. */
+/* Starts headcount_new with the object's maps. */
 int pins_begin(const struct headcount_bpf *object);
 
-/* Pins a link into headcount.new (or with `live` into headcount). */
+/* Pins a link into headcount_new (or with `live` into headcount). */
 int pins_link(struct bpf_link *link, const char *name, bool live);
 
-/* Puts headcount.new in the place of headcount, which is removed. */
+/* Puts headcount_new in the place of headcount, which is removed. */
 int pins_finish(void);
 
-/* Removes headcount.new, if there is one. */
+/* Removes headcount_new, if there is one. */
 void pins_abandon(void);
 
 /* Removes one pinned link of the live folder. */
 void pins_drop_link(const char *name);
 
-/* Removes headcount and headcount.new and all in them. Links first: enforcement
+/* Removes headcount and headcount_new and all in them. Links first: enforcement
  * ends before its maps go. Returns how many links there were, or -errno. */
 int pins_remove(void);
 

@@ -66,6 +66,8 @@ def mapped():
 def one_address():
     """a service on one address does not hold on another"""
     config = service("imap", listen=f"{address(1)}:{PORT}", user="client/32/64", cap=10)
+    with inside("c1"):
+        run("ip", "route", "add", f"{NET}2.0/24", "via", address(1))
     with Headcount(config), Server("0.0.0.0", PORT):
         with crowd(address(1), [ALICE]) as clients, crowd(address(2), [ALICE]) as free:
             equal(free.go(), {"ok": 64}, "outcomes at the other address")
