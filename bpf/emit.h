@@ -5,19 +5,11 @@
 
 #include "identify.h"
 
-/* Wake-ups are what makes a tracer slow: the reader looks in by itself many
- * times a second, and is woken only when a ring is an eighth full. */
-static __always_inline __u64 emit_wakeup(void *ring)
+/* Wake-ups are what makes a tracer slow: the reader looks in by itself, many
+ * times a second, and is never woken. */
+static __always_inline void emit_submit(struct hc_event *event)
 {
-	__u64 size = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
-
-	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > size / 8 ? BPF_RB_FORCE_WAKEUP
-								       : BPF_RB_NO_WAKEUP;
-}
-
-static __always_inline void emit_submit(void *ring, struct hc_event *event)
-{
-	bpf_ringbuf_submit(event, emit_wakeup(ring));
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
 /* What headcount's own record knows of the session, or of one that was refused. */

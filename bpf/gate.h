@@ -38,7 +38,7 @@ static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 	event->active = claim->active;
 	event->cap = claim->cap;
 	event->suppressed = claim->suppressed;
-	emit_submit(&refusals, event);
+	emit_submit(event);
 }
 
 /* connect(): 1 goes on, 0 refuses. `session` is zeroed but for ends.remote*. */

@@ -46,8 +46,9 @@ MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVI
 MAP(sessions, BPF_MAP_TYPE_HASH, __u64, struct hc_session, 1, 0);
 
 /* Who listens where. Inserted at listen(), deleted when the last socket there
- * closes. Full: sessions are charged all the same, their process is unknown. */
-MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 16384,
+ * closes. Full: what comes in there is counted, but not capped (a gate must know
+ * that somebody listens), and its process is unknown (HC_LOSS_LISTENERS_FULL). */
+MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 65536,
     BPF_F_NO_PREALLOC);
 /* Listening sockets that `listeners` counts, by cookie, so that each is counted
  * once: the walk at the start and listen() may both meet it. */

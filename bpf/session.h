@@ -136,7 +136,7 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 	if (!event)
 		return;
 	session_count(session, &event->active, &event->cap);
-	emit_submit(&events, event);
+	emit_submit(event);
 }
 
 /* Outbound, entering SYN_SENT, in the caller's context; the port is not chosen yet. */
@@ -148,24 +148,27 @@ static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp)
 	const struct hc_service *service;
 	enum reservation kind = NOTHING;
 
-	if (reserved) {
-		claim.when = reserved->opened_ns;
-		claim.total = !!(reserved->flags & HC_F_TOTAL);
-		session.flags = reserved->flags & HC_F_OBSERVED;
-		kind = HELD;
-	}
+	if (reserved && !(reserved->flags & HC_F_CONNECTING))
+		return; /* charged already: the walk at the start met it first */
 	session.opened_ns = claim.now;
 	session_set_ends(&session, tp);
 	session_set_caller(&session, tp);
 	service = session_identify(&session);
 	if (!service)
 		return;
-	if (reserved) /* the gate's word holds, should a reload have come between */
+	if (reserved) {
+		/* The gate's word holds, should a reload have come between. */
 		session.user = reserved->user;
+		session.flags |= reserved->flags & HC_F_OBSERVED;
+		claim.when = reserved->opened_ns;
+		claim.total = !!(reserved->flags & HC_F_TOTAL);
+		kind = HELD;
+	}
 	session.charge = user_charge(&claim, &session.user, service, kind, id, ACT_OPENED);
 	if (reserved)
-		bpf_map_delete_elem(&sessions, &id);
-	session_insert(id, &session, &claim);
+		*reserved = session;
+	else
+		session_insert(id, &session, &claim);
 }
 
 /* Inbound, at the end of the handshake (or at the SYN of a Fast Open). */
@@ -266,7 +269,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		event->end = session_end(sk, old_state);
 		event->error = sk->sk_err;
 		emit_traffic(event, tp);
-		emit_submit(&events, event);
+		emit_submit(event);
 	}
 	bpf_map_delete_elem(&sessions, &id);
 }

@@ -242,7 +242,7 @@ static __always_inline void walk_end(__u64 id)
 	session_announce(id, session, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event)
-		emit_submit(&events, event);
+		emit_submit(event);
 	bpf_map_delete_elem(&sessions, &id);
 }
 

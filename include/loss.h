@@ -14,7 +14,7 @@
 	X(SESSIONS_FULL, UNTRACKED, "sessions-full", "session table full")                     \
 	X(USERS_FULL, UNTRACKED, "users-full", "no room for the user in the user table")       \
 	X(MAP_BUSY, UNTRACKED, "map-busy", "kernel map busy")                                  \
-	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: process unknown")      \
+	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: not capped there")     \
 	X(RING_FULL, EVENTS, "ring-full", "event ring full")                                   \
 	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \

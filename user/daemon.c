@@ -12,7 +12,7 @@
 #include "snapshot.h"
 #include "walk.h"
 
-#define POLL_MS	    50	/* how old a record may get before it is printed */
+#define NAP_MS	    20	/* how old a record may get before it is printed */
 #define UPKEEP_S    1	/* how often held-back refusals are looked for */
 #define UPKEEP_LAST 3	/* rounds of that after the last refusal */
 
@@ -175,7 +175,8 @@ out:
 	return error;
 }
 
-/* Refusals that were held back by the rate limit are told once it lets them. */
+/* Refusals that were held back by the rate limit are told once it lets them, or
+ * with `flush` at once. The walker is kept: loading it costs more than running it. */
 static int report_refusals(struct daemon *daemon, bool flush)
 {
 	struct load_request request = {
@@ -183,12 +184,15 @@ static int report_refusals(struct daemon *daemon, bool flush)
 		.shared = daemon->object,
 		.flush = flush,
 	};
-	struct headcount_bpf *walker;
-	int error = load_object(&walker, &request);
+	int error = 0;
 
-	error = error ?: walk_users(walker);
-	headcount_bpf__destroy(walker);
-	return error;
+	if (flush) {
+		headcount_bpf__destroy(daemon->walker);
+		daemon->walker = NULL;
+	}
+	if (!daemon->walker)
+		error = load_object(&daemon->walker, &request);
+	return error ?: walk_users(daemon->walker);
 }
 
 int daemon_loop(struct daemon *daemon)
@@ -197,7 +201,7 @@ int daemon_loop(struct daemon *daemon)
 	int rounds = 0, error = 0;
 
 	while (!stop_asked && !error) {
-		error = drain_poll(daemon->drain, POLL_MS);
+		error = drain_poll(daemon->drain, NAP_MS);
 		if (reload_asked) {
 			reload_asked = 0;
 			daemon_reload(daemon);
@@ -222,6 +226,7 @@ void daemon_free(struct daemon *daemon)
 {
 	drain_free(daemon->drain);
 	attach_close(&daemon->links);
+	headcount_bpf__destroy(daemon->walker);
 	headcount_bpf__destroy(daemon->object);
 	netns_free(&daemon->netns);
 	config_free(&daemon->config);

@@ -15,6 +15,7 @@ struct daemon {
 	const char *config_path; /* NULL: none, the defaults */
 	struct netns_list netns; /* where inbound services are enforced */
 	struct headcount_bpf *object;
+	struct headcount_bpf *walker; /* walk_users, once it is needed */
 	struct attachments links;
 	struct drain *drain;
 	bool gates; /* run, not trace */

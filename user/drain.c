@@ -163,19 +163,17 @@ static void print_losses(struct drain *drain)
 	memcpy(drain->losses, now, sizeof(now));
 }
 
-int drain_poll(struct drain *drain, int timeout_ms)
+int drain_poll(struct drain *drain, int nap_ms)
 {
 	int got;
 
+	/* Nobody wakes us: records gather while we sleep, and cost less that way.
+	 * A signal cuts the nap short. */
+	if (nap_ms)
+		poll(NULL, 0, nap_ms);
 	drain->context.realtime_offset_ns =
 		clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-	/* Most records come without a wake-up: look, whatever poll() says. */
 	got = ring_buffer__consume(drain->rings);
-	if (!got && timeout_ms) {
-		write_out(drain);
-		got = ring_buffer__poll(drain->rings, timeout_ms);
-		got = got < 0 ? got : ring_buffer__consume(drain->rings);
-	}
 	print_losses(drain);
 	write_out(drain);
 	if (drain->error == -EPIPE)

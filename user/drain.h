@@ -17,11 +17,11 @@ void drain_free(struct drain *drain);
 void drain_set_policy(struct drain *drain, const struct policy *policy);
 
 /*
- * Waits up to `timeout_ms` for records, prints what there is, and with it what
+ * Sleeps for `nap_ms`, then prints the records that gathered, and with them what
  * was lost since the last time. Returns 0, -EPIPE when nobody reads any more,
  * or another negative errno (printed).
  */
-int drain_poll(struct drain *drain, int timeout_ms);
+int drain_poll(struct drain *drain, int nap_ms);
 
 /* Refusals have been seen since the last call: some may be held back. */
 bool drain_saw_refusals(struct drain *drain);

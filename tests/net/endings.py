@@ -84,7 +84,7 @@ def compare(what):
     def agree():
         views[:] = both_views()
         return views[0] == views[1]
-    with contextlib.suppress(AssertionError):
+    with contextlib.suppress(Late):
         return until(agree, what, 10)
     raise AssertionError(f"{what}: headcount {views[0]}, ss {views[1]}")
 

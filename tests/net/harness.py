@@ -42,13 +42,17 @@ def call(function, *arguments):
 
 def run(*command, **options):
     """Runs a command to its end; its stdout, or an exception that says what it printed."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, user=0, **options)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}")
     return done.stdout
 
 
 # --- TAP ---------------------------------------------------------------------------------------
+
+class Late(AssertionError):
+    """What was waited for did not come."""
+
 
 class Skip(Exception):
     """The kernel lacks a feature that the test needs; the text says which."""
@@ -105,7 +109,7 @@ def until(condition, what, seconds=15):
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}: got {value!r}")
+            raise Late(f"waited {seconds} s for {what}: got {value!r}")
         time.sleep(0.02)
 
 
@@ -115,7 +119,7 @@ def until_equal(function, want, what, seconds=15):
     def same():
         got[:] = [function()]
         return got[0] == want
-    with contextlib.suppress(AssertionError):
+    with contextlib.suppress(Late):
         until(same, what, seconds)
     equal(got[0], want, what)
 
@@ -359,7 +363,7 @@ class Headcount:
 
 def headcount(*arguments, **options):
     """Another headcount command, whatever its exit code: code, stdout, stderr."""
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=60, **options)
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=60, **{"user": 0, **options})
     return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace")
 
 
