@@ -60,13 +60,8 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	claim.now = bpf_ktime_get_ns();
 	id = bpf_get_socket_cookie(ctx);
 	before = session_of(id);
-	if (before && before->flags & HC_F_CONNECTING) {
-		/* This socket's last connect() got nowhere; its slot goes back first. */
-		claim.when = before->opened_ns;
-		claim.total = !!(before->flags & HC_F_TOTAL);
-		user_unreserve(&claim, &before->user, HELD);
-		bpf_map_delete_elem(&sessions, &id);
-	}
+	if (before && before->flags & HC_F_CONNECTING)
+		session_unreserve(id, before, claim.now); /* of its last attempt */
 	person.uid = session->uid = bpf_get_current_uid_gid();
 	person.cgroup = session->cgroup = bpf_get_current_cgroup_id();
 	user_of(&session->user, service, HC_OUTBOUND_SERVICE, session->ends.remote, &person);

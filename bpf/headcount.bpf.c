@@ -34,6 +34,26 @@ int on_connect6(struct bpf_sock_addr *ctx)
 	return gate_outbound(ctx, &session);
 }
 
+/*
+ * A socket is closed by its owner. One whose connect() failed before it sent
+ * anything (no route, another program's refusal) goes through no state change,
+ * and still holds the slot that connect() reserved.
+ */
+SEC("?cgroup/sock_release")
+int on_release(struct bpf_sock *ctx)
+{
+	struct hc_session *session;
+	__u64 id;
+
+	if (ctx->state != TCP_CLOSE || ctx->protocol != IPPROTO_TCP)
+		return 1;
+	id = bpf_get_socket_cookie(ctx);
+	session = session_of(id);
+	if (session && session->flags & HC_F_CONNECTING)
+		session_unreserve(id, session, bpf_ktime_get_ns());
+	return 1;
+}
+
 /* Inbound: a packet without a socket, in the namespaces that are enforced. */
 
 SEC("?sk_lookup")

@@ -234,12 +234,24 @@ static __always_inline __u8 session_end(const struct sock *sk, int old_state)
 	return HC_END_FINISHED;
 }
 
+/* connect() got nowhere: no session was opened, its slot goes back. */
+static __always_inline void session_unreserve(__u64 id, struct hc_session *session, __u64 now)
+{
+	struct claim claim = {
+		.now = now,
+		.when = session->opened_ns,
+		.total = !!(session->flags & HC_F_TOTAL),
+	};
+
+	user_unreserve(&claim, &session->user, HELD);
+	bpf_map_delete_elem(&sessions, &id);
+}
+
 /* The socket reached CLOSE. Safe to call twice: the second finds no record. */
 static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	struct hc_session *session = session_of(id);
-	struct claim claim = {};
 	struct hc_event *event;
 	__u64 now;
 	__u32 left, cap = HC_UNLIMITED;
@@ -248,12 +260,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		return;
 	now = bpf_ktime_get_ns();
 	if (session->flags & HC_F_CONNECTING) {
-		/* connect() failed before it sent anything: no session was opened. */
-		claim.now = now;
-		claim.when = session->opened_ns;
-		claim.total = !!(session->flags & HC_F_TOTAL);
-		user_unreserve(&claim, &session->user, HELD);
-		bpf_map_delete_elem(&sessions, &id);
+		session_unreserve(id, session, now);
 		return;
 	}
 	if (!(session->flags & HC_F_ANNOUNCED)) {

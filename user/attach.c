@@ -75,7 +75,9 @@ int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 
 int attach_connect(struct attachments *links, const struct headcount_bpf *object)
 {
-	return to_cgroup(links, object->progs.on_connect4)
+	/* What gives slots back is there before what takes them. */
+	return to_cgroup(links, object->progs.on_release)
+			?: to_cgroup(links, object->progs.on_connect4)
 			?: to_cgroup(links, object->progs.on_connect6);
 }
 

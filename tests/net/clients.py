@@ -24,6 +24,13 @@ class Server:
                 with contextlib.suppress(OSError):
                     connection.send(b"+")
 
+    def close_dead(self, count):
+        """Closes our ends of `count` sessions that their clients have ended."""
+        for _ in range(count):
+            dead = select.select(self.connections, [], [], 20)[0][0]
+            self.connections.remove(dead)
+            dead.close()
+
     def hang_up(self):
         while self.connections:
             self.connections.pop().close()

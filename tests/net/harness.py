@@ -378,7 +378,7 @@ def session_id(row):
 
 def user(service, name, key=None):
     """A user's row (or one value of it); all zero if there is none."""
-    rows = [r for r in ask("users", "--service", service) if r["user"] == str(name)]
+    rows = [r for r in ask("users") if (r["service"], r["user"]) == (service, str(name))]
     row = rows[0] if rows else dict(active=0, cap=None, peak=0, opened=0, refused=0)
     return row[key] if key else row
 

@@ -36,7 +36,7 @@ def killed():
                 with crowd() as more:
                     equal(more.go(), {"ECONNREFUSED": 8}, "outcomes without a daemon")
                 equal(active("imap", ALICE), 5, "active without a daemon")
-        leave(server, 2)
+        server.close_dead(2)
         with Headcount(CONFIG, "--pin") as hc:
             if not [line for line in hc.said if line.startswith("headcount: adopted")]:
                 raise AssertionError(f"nothing adopted: {hc.said}")
@@ -52,18 +52,10 @@ def killed():
             with crowd() as more:
                 equal(more.go(), {"ECONNREFUSED": 8}, "outcomes under the next daemon")
             clients.close()
-            leave(server, 5)
+            server.close_dead(5)
             until_equal(lambda: active("imap", ALICE), 0, "active at the end")
             equal(headcount("audit")[0], 0, "exit code of audit")
     detach()
-
-
-def leave(server, count):
-    """Closes the server's ends of sessions that the client has ended."""
-    for _ in range(count):
-        dead, _, _ = select.select(server.connections, [], [], 20)
-        server.connections.remove(dead[0])
-        dead[0].close()
 
 
 @test

@@ -44,23 +44,15 @@ def cap_lowered():
             with crowd() as more:
                 equal(more.go(), {"ECONNREFUSED": 5}, "outcomes with 5 of 3")
             second.close()
-            close_dead(server, 2)
+            server.close_dead(2)
             until_equal(lambda: active("imap", ALICE), 3, "active")
         with crowd() as more:
             equal(more.go(), {"ECONNREFUSED": 5}, "outcomes with 3 of 3")
         first.close()
-        close_dead(server, 3)
+        server.close_dead(3)
         until_equal(lambda: active("imap", ALICE), 0, "active")
         with crowd() as more:
             equal(more.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes with 0 of 3")
-
-
-def close_dead(server, count):
-    """The server's ends of `count` sessions that the client has ended."""
-    for _ in range(count):
-        dead, _, _ = select.select(server.connections, [], [], 20)
-        server.connections.remove(dead[0])
-        dead[0].close()
 
 
 @test

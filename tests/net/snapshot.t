@@ -71,7 +71,7 @@ def listener_elsewhere_before():
 @test
 def owner_before():
     """user = uid and cgroup from before: the listener's"""
-    with cgroup("old") as (path, directory), Server("0.0.0.0", PORT, uid=UID + 1, cgroup=directory), \
+    with cgroup("old") as (path, directory), Server("0.0.0.0", PORT, uid=UID + 1, cgroup=directory) as server, \
             crowd() as clients:
         equal(clients.go(), {"ok": 4}, "outcomes")
         for kind, name in (("uid", UID + 1), ("cgroup", path)):
@@ -79,6 +79,7 @@ def owner_before():
                 equal(active("web", name), 4, f"active of {name}")
                 with crowd(BOB) as more:
                     equal(more.go(), {"ok": 1, "ECONNREFUSED": 3}, f"outcomes by {kind}")
+                server.close_dead(1)
 
 
 @test
