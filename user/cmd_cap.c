@@ -31,7 +31,7 @@ static int set_cap(const struct headcount_bpf *object, const char *service, cons
 	} else if (user_key_parse(user, &policy->services[id], id, &key, &bits, why,
 				  sizeof(why))) {
 		hc_error("%s: %s", service, why);
-	} else if (bits < 128 && key.kind == HC_BY_CLIENT && bits < key.prefix) {
+	} else if (bits < 128) {
 		hc_error("%s: %s is more than one user of this service", service, user);
 	} else if (strcmp(cap_text, "default") && number_parse_cap(cap_text, &cap)) {
 		hc_error("%s is not a cap: a number, unlimited or default", cap_text);

@@ -37,6 +37,11 @@ static int keep_reason(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
+void load_quiet(void)
+{
+	libbpf_set_print(keep_reason);
+}
+
 __u32 load_user_sets(__u32 users_max)
 {
 	__u32 sets = 16;
@@ -154,7 +159,6 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	int error;
 
 	*result = NULL;
-	libbpf_set_print(keep_reason);
 	refusal[0] = '\0';
 	object = headcount_bpf__open();
 	if (!object)

@@ -32,6 +32,9 @@ struct load_request {
 	bool flush;	    /* walk_users reports everything */
 };
 
+/* Keeps libbpf quiet; its last word becomes part of our one error. First thing. */
+void load_quiet(void);
+
 /*
  * Opens and loads. On success `*object` is the caller's (headcount_bpf__destroy
  * takes NULL too). Prints the one error and returns a negative errno otherwise;

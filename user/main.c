@@ -32,6 +32,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	load_quiet();
 	for (const struct command *command = commands; command->name; command++)
 		if (!strcmp(command->name, name))
 			return command->run(command, argc - 1, argv + 1);

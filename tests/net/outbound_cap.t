@@ -106,6 +106,11 @@ def datagrams():
             equal(as_user(UID, udp, where), 5, f"bytes sent to {where}")
 
 
+def records():
+    """Sessions that headcount keeps a record of, on the whole host."""
+    return next(m["entries"] for m in ask("status")["maps"] if m["map"] == "sessions")
+
+
 def failing(where, count):
     """errnos of connects that fail, each on a socket of its own that is closed at once."""
     outcomes = set()
@@ -126,6 +131,9 @@ def failures():
         with seven() as clients:
             equal(clients.go(), four_of_seven(), "outcomes afterwards")
         server.hang_up()
+        before = records()
+        as_user(UID, failing, NOWHERE, 300)
+        until(lambda: records() < before + 100, f"the records of 300 failed connects to go, {before} were there")
 
 
 def one_socket(channel):
