@@ -22,9 +22,9 @@ BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 -Iin
 USER_SRC := $(wildcard user/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libheadcount.a
-UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/bpf/test_*.c))
 
-.PHONY: all run check check-unit check-net check-format packages test-packages install clean
+.PHONY: all run check unit packages test-packages install clean
 all: $(BUILD)/headcount
 
 run: packages
@@ -61,8 +61,8 @@ $(BUILD)/headcount.skel.h: $(BUILD)/headcount.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name headcount_bpf > $@.new && mv $@.new $@
 
-# Unit tests: pure code, cmocka, TAP on stdout.
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
+# Tests in C, of pure code and of the BPF programs: cmocka, TAP on stdout.
+$(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
 unit: $(UNIT)

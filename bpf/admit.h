@@ -117,7 +117,7 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 	if (kind == UNSURE)
 		claim->round = slots_take_unsure(slots, claim->now);
 	else
-		slots_hold(slots);
+		slots_hold(slots, claim->now);
 	return verdict;
 }
 
@@ -232,7 +232,7 @@ __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, _
 		else
 			slots_unhold(&user->slots, claim->when);
 		if (confirm)
-			slots_hold(&user->slots);
+			slots_hold(&user->slots, claim->now);
 	}
 	bpf_spin_unlock(&set->lock);
 	return 0;
@@ -263,7 +263,7 @@ static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 	if (claim->total && kind == UNSURE)
 		claim->total_round = slots_take_unsure(&state->slots, claim->now);
 	else if (claim->total)
-		slots_hold(&state->slots);
+		slots_hold(&state->slots, claim->now);
 	bpf_spin_unlock(&state->lock);
 	return verdict;
 }
@@ -291,7 +291,7 @@ static __always_inline void total_step(struct claim *claim, __u32 id, enum reser
 	else if (kind == HELD)
 		slots_unhold_newest(&state->slots);
 	if (step == TOTAL_HOLD)
-		slots_hold(&state->slots);
+		slots_hold(&state->slots, claim->now);
 	else if (step == TOTAL_CHARGE)
 		state->slots.active++;
 	bpf_spin_unlock(&state->lock);

@@ -57,14 +57,13 @@ arrival_take(struct claim *claim, __u32 remote_low, __u16 remote_port, __u16 loc
 	claim->round = arrival->round;
 	claim->total_round = arrival->total_round;
 	claim->total = arrival->total;
-	claim->now = bpf_ktime_get_ns();
 	return &arrival->user;
 }
 
 /* A request was queued for the packet: its slot becomes a handshake's. */
 static __noinline void arrival_queued(__u32 remote_low, __u16 remote_port, __u16 local_port)
 {
-	struct claim claim = {};
+	struct claim claim = {.now = bpf_ktime_get_coarse_ns()};
 	const struct hc_user_key *user = arrival_take(&claim, remote_low, remote_port, local_port);
 
 	if (user)

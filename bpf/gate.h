@@ -32,6 +32,7 @@ static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 		return;
 	}
 	emit_fill(event, id, refused, HC_REFUSED, claim->now);
+	event->time_ns = bpf_ktime_get_ns();
 	event->flags = (claim->over ? HC_F_OBSERVED : 0) |
 		       (verdict == OVER_TOTAL ? HC_F_TOTAL : 0) |
 		       (address_is_ipv4(refused->ends.remote) ? HC_F_IPV4 : 0);
@@ -57,7 +58,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	service = policy_service(policy->half, HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
-	claim.now = bpf_ktime_get_ns();
+	claim.now = bpf_ktime_get_coarse_ns();
 	id = bpf_get_socket_cookie(ctx);
 	before = session_of(id);
 	if (before && before->flags & HC_F_CONNECTING)
@@ -68,12 +69,12 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	session->opened_ns = claim.when = claim.now;
 	session->direction = HC_OUTBOUND;
 	session->flags = HC_F_CONNECTING;
+	session->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(session->comm, sizeof(session->comm));
 	verdict = user_reserve(&claim, &session->user, service, HELD);
 	if (verdict == UNTRACKED)
 		return 1;
 	if (verdict != ADMITTED) {
-		session->pid = bpf_get_current_pid_tgid() >> 32;
-		bpf_get_current_comm(session->comm, sizeof(session->comm));
 		refusal_emit(&claim, id, session, verdict);
 		if (!claim.over) {
 			compat_set_errno(service->error);
@@ -98,7 +99,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	struct arrival *arrival = &cpu->arrival;
 	const struct hc_service *service;
 	const struct hc_listener *listener;
-	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct claim claim = {.now = bpf_ktime_get_coarse_ns()};
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;

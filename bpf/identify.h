@@ -79,11 +79,15 @@ static __always_inline void person_of(struct person *person, const struct tcp_so
 }
 
 /* Does headcount enforce inbound services in this namespace? */
-static __always_inline bool netns_enforced(__u32 half, __u32 netns)
+static __always_inline bool netns_enforced(const struct hc_control *policy, __u32 netns)
 {
-	const __u32 *halves = bpf_map_lookup_elem(&namespaces, &netns);
+	__u32 half = policy->half & 1;
+	const __u32 *halves;
 
-	return halves && (*halves & (1u << (half & 1)));
+	if (policy->netns[half] == netns)
+		return true;
+	halves = bpf_map_lookup_elem(&namespaces, &netns);
+	return halves && (*halves & (1u << half));
 }
 
 /* The inbound service of a local port in an enforced namespace. */
@@ -110,23 +114,41 @@ static __always_inline __u16 service_of(__u32 half, const __u8 local[16], __u16 
  * The listener of a local address and port: on the address itself, on any
  * address of its family, or on a dual-stack [::].
  */
-static __always_inline struct hc_listener *listener_of(__u32 netns, const __u8 local[16],
+static __noinline struct hc_listener *listener_of(__u32 netns, const __u8 local[16],
 						       __u16 port)
 {
 	struct hc_listener_key key = {.netns = netns, .port = port};
-	struct hc_listener *listener;
+	struct hc_listener *listener = NULL;
+	__u32 index = port;
+	const __u32 *places = bpf_map_lookup_elem(&listened, &index);
 
-	__builtin_memcpy(key.address, local, sizeof(key.address));
-	listener = bpf_map_lookup_elem(&listeners, &key);
-	if (!listener && address_is_ipv4(local)) {
+	if (!places || !*places)
+		return NULL;
+	if (*places & HC_LISTEN_ADDRESS) {
+		__builtin_memcpy(key.address, local, sizeof(key.address));
+		listener = bpf_map_lookup_elem(&listeners, &key);
+	}
+	if (!listener && *places & HC_LISTEN_IPV4 && address_is_ipv4(local)) {
 		address_from_ipv4(key.address, 0);
 		listener = bpf_map_lookup_elem(&listeners, &key);
 	}
-	if (!listener) {
+	if (!listener && *places & HC_LISTEN_ANY) {
 		__builtin_memset(key.address, 0, sizeof(key.address));
 		listener = bpf_map_lookup_elem(&listeners, &key);
 	}
 	return listener;
+}
+
+/* Where a listener's key is looked for: see listener_of(). */
+static __always_inline __u32 listener_place(const struct hc_listener_key *key)
+{
+	const __u64 *word = (const __u64 *)key->address;
+
+	if (!word[0] && !word[1])
+		return HC_LISTEN_ANY;
+	if (address_is_ipv4(key->address) && !*(const __u32 *)&key->address[12])
+		return HC_LISTEN_IPV4;
+	return HC_LISTEN_ADDRESS;
 }
 
 static __always_inline void user_of(struct hc_user_key *key, const struct hc_service *service,

@@ -19,17 +19,22 @@ static __always_inline void listener_key_of(struct hc_listener_key *key,
 
 /* A socket listens. `task` is the process that made it so, or NULL when the
  * socket is older than headcount (name_task() finds it later). */
-static __always_inline void listener_opened(__u64 id, const struct tcp_sock *tp,
+static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 					    const struct task_struct *task)
 {
 	struct hc_listener fresh = {.sockets = 1};
 	struct hc_listener *listener;
 	struct hc_listener_key key;
 	struct person person;
+	__u32 index, *places;
 
 	listener_key_of(&key, tp);
 	if (bpf_map_update_elem(&listening, &id, &key, BPF_NOEXIST))
 		return;
+	index = key.port;
+	places = bpf_map_lookup_elem(&listened, &index);
+	if (places)
+		__sync_fetch_and_or(places, listener_place(&key));
 	listener = bpf_map_lookup_elem(&listeners, &key);
 	if (listener) {
 		__sync_fetch_and_add(&listener->sockets, 1);

@@ -50,6 +50,8 @@ MAP(sessions, BPF_MAP_TYPE_HASH, __u64, struct hc_session, 1, 0);
  * that somebody listens), and its process is unknown (HC_LOSS_LISTENERS_FULL). */
 MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 65536,
     BPF_F_NO_PREALLOC);
+/* enum hc_listen_places of each port, in whatever namespace; bits are only set. */
+MAP(listened, BPF_MAP_TYPE_ARRAY, __u32, __u32, HC_PORTS, 0);
 /* Listening sockets that `listeners` counts, by cookie, so that each is counted
  * once: the walk at the start and listen() may both meet it. */
 MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listener_key, 65536, BPF_F_NO_PREALLOC);

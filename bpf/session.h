@@ -80,7 +80,7 @@ static __always_inline const struct hc_service *session_identify(struct hc_sessi
 	if (!policy)
 		return NULL;
 	if (session->direction == HC_INBOUND) {
-		elsewhere = !netns_enforced(policy->half, session->ends.netns);
+		elsewhere = !netns_enforced(policy, session->ends.netns);
 		id = elsewhere ? HC_INBOUND_SERVICE
 			       : service_of(policy->half, session->ends.local,
 					    session->ends.local_port);
@@ -124,51 +124,72 @@ static __always_inline void session_count(const struct hc_session *session, __u3
 	*cap = set->way[(slot - 1) % HC_WAYS].cap;
 }
 
+static __always_inline void session_emit_opened(__u64 id, const struct hc_session *session,
+						__u32 active, __u32 cap, __u64 now)
+{
+	struct hc_event *event = emit_begin(id, session, HC_OPENED, now);
+
+	if (!event)
+		return;
+	event->active = active;
+	event->cap = cap;
+	emit_submit(event);
+}
+
 /* Tells of a session once, whoever comes first: a milestone, the walk at the
  * start, or the session's end. */
 static __always_inline void session_announce(__u64 id, struct hc_session *session, __u64 now)
 {
-	struct hc_event *event;
+	__u32 active, cap;
 
 	if (__sync_fetch_and_or(&session->flags, HC_F_ANNOUNCED) & HC_F_ANNOUNCED)
 		return;
-	event = emit_begin(id, session, HC_OPENED, now);
-	if (!event)
+	session_count(session, &active, &cap);
+	session_emit_opened(id, session, active, cap, now);
+}
+
+/* The gate reserved for this session and knows whose it is: it begins now. The
+ * gate's word holds, should a reload have come between. */
+static __always_inline void session_began(__u64 id, struct hc_session *session)
+{
+	const struct hc_control *policy = policy_control();
+	const struct hc_service *service;
+	struct claim claim = {
+		.now = bpf_ktime_get_ns(),
+		.when = session->opened_ns,
+		.total = !!(session->flags & HC_F_TOTAL),
+	};
+
+	service = policy ? policy_service(policy->half, HC_OUTBOUND_SERVICE) : NULL;
+	if (!service)
 		return;
-	session_count(session, &event->active, &event->cap);
-	emit_submit(event);
+	session->opened_ns = claim.now;
+	session->charge = user_charge(&claim, &session->user, service, HELD, id, ACT_OPENED);
+	session->flags &= ~(HC_F_CONNECTING | HC_F_TOTAL);
 }
 
 /* Outbound, entering SYN_SENT, in the caller's context; the port is not chosen yet. */
 static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp)
 {
-	struct hc_session *reserved = session_of(id);
+	struct hc_session *known = session_of(id);
 	struct hc_session session = {.direction = HC_OUTBOUND};
-	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct claim claim = {};
 	const struct hc_service *service;
-	enum reservation kind = NOTHING;
 
-	if (reserved && !(reserved->flags & HC_F_CONNECTING))
-		return; /* charged already: the walk at the start met it first */
-	session.opened_ns = claim.now;
+	if (known) {
+		/* Else the walk at the start met it first, and charged it. */
+		if (known->flags & HC_F_CONNECTING)
+			session_began(id, known);
+		return;
+	}
+	claim.now = session.opened_ns = bpf_ktime_get_ns();
 	session_set_ends(&session, tp);
 	session_set_caller(&session, tp);
 	service = session_identify(&session);
 	if (!service)
 		return;
-	if (reserved) {
-		/* The gate's word holds, should a reload have come between. */
-		session.user = reserved->user;
-		session.flags |= reserved->flags & HC_F_OBSERVED;
-		claim.when = reserved->opened_ns;
-		claim.total = !!(reserved->flags & HC_F_TOTAL);
-		kind = HELD;
-	}
-	session.charge = user_charge(&claim, &session.user, service, kind, id, ACT_OPENED);
-	if (reserved)
-		*reserved = session;
-	else
-		session_insert(id, &session, &claim);
+	session.charge = user_charge(&claim, &session.user, service, NOTHING, id, ACT_OPENED);
+	session_insert(id, &session, &claim);
 }
 
 /* Inbound, at the end of the handshake (or at the SYN of a Fast Open). */
@@ -197,12 +218,9 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	session.charge = user_charge(&claim, &session.user, service, kind, id, ACT_OPENED);
 	if (claim.late)
 		session.flags |= HC_F_LATE;
-	if (session_insert(id, &session, &claim)) {
-		struct hc_session *kept = session_of(id);
-
-		if (kept)
-			session_announce(id, kept, claim.now);
-	}
+	session.flags |= HC_F_ANNOUNCED;
+	if (session_insert(id, &session, &claim))
+		session_emit_opened(id, &session, claim.active, claim.cap, claim.now);
 }
 
 /* Outbound, about to send the SYN: the port is known, the session can be told. */

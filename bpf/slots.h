@@ -73,10 +73,11 @@ static __always_inline bool slots_drop_unsure(struct hc_slots *slots, __u32 roun
 	return true;
 }
 
-/* A slot for a handshake under way, in the present tick. */
-static __always_inline void slots_hold(struct hc_slots *slots)
+/* A slot for a handshake under way. Its bucket is that of `now`, which may be a
+ * tick behind the newest: slots_unhold() looks for it by the same time. */
+static __always_inline void slots_hold(struct hc_slots *slots, __u64 now)
 {
-	slots->bucket[slots->tick % HC_TICKS]++;
+	slots->bucket[slots_tick(now) % HC_TICKS]++;
 	slots->held++;
 }
 

@@ -92,6 +92,7 @@ struct hc_control {
 	__u64 seed;	  /* of the user table's hash, unknown to clients */
 	__u64 started_ns; /* CLOCK_MONOTONIC */
 	__u64 build;	  /* which BPF object runs: only its own build adopts it */
+	__u32 netns[2];	  /* of each half: a namespace that is enforced, mostly the only one */
 };
 
 /* Ports of one half: index is half * 65536 + port, host order. The value is
@@ -199,6 +200,14 @@ struct hc_listener_key {
 	__u16 spare;
 };
 
+/* Which of a port's three places anybody has listened on since the start: its
+ * bits spare the look-ups that would find nothing. */
+enum hc_listen_places {
+	HC_LISTEN_ADDRESS = 1, /* one address */
+	HC_LISTEN_IPV4 = 2,    /* 0.0.0.0 */
+	HC_LISTEN_ANY = 4,     /* [::] */
+};
+
 struct hc_listener {
 	__u64 cgroup;
 	__u32 uid;
@@ -214,6 +223,6 @@ HC_STATIC_ASSERT(sizeof(struct hc_service) == 48);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 64);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 144);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 40);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 48);
 
 #endif

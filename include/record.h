@@ -93,7 +93,7 @@ struct hc_session {
 	struct hc_user_key user; /* its service is the session's */
 	__u32 flags; /* enum hc_flags; HC_F_ANNOUNCED is set atomically */
 	__u8 direction;
-	__u8 spare[3];
+	__u8 spare[11];
 	char comm[HC_COMM_MAX];
 };
 
@@ -122,6 +122,6 @@ HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, time_ns) == 8);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, user) == 56);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, ends) == 112);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, comm) == 152);
-HC_STATIC_ASSERT(sizeof(struct hc_session) == 120);
+HC_STATIC_ASSERT(sizeof(struct hc_session) == 128);
 
 #endif

@@ -227,6 +227,7 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	if (error)
 		goto out;
 	now->control.half = !now->control.half;
+	now->control.netns[now->control.half] = enforced->count ? enforced->items[0].inode : 0;
 	now->control.generation++;
 	error = put(object->maps.control, &zero, &now->control);
 out:

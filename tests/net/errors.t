@@ -140,7 +140,8 @@ def not_root():
             line = one_line(code, err, 1, f"headcount {words}")
             equal(bool(re.search("CAP_|root", line)), True, f"a capability named in {line!r}")
     without = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]
-    done = subprocess.run([*without, PROGRAM, "run", "-c", file_with(IMAP)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*without, PROGRAM, "run", "-c", file_with(IMAP)],
+                          capture_output=True, text=True, timeout=60)
     equal("CAP_NET_ADMIN" in one_line(done.returncode, done.stderr, 1, "run without CAP_NET_ADMIN"), True,
           f"CAP_NET_ADMIN in {done.stderr!r}")
 

@@ -32,7 +32,8 @@ def curl(source=None):
     """Whether one request from c1 succeeds."""
     with inside("c1"):
         options = ["--interface", source] if source else []
-        return subprocess.run(["curl", "-sf", "-m", "10", "-o", "/dev/null", *options, f"http://{address(1)}:{PORT}/"],
+        url = f"http://{address(1)}:{PORT}/"
+        return subprocess.run(["curl", "-sf", "-m", "10", "-o", "/dev/null", *options, url],
                               stdin=subprocess.DEVNULL).returncode == 0
 
 

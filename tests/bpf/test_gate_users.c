@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The user table under the inbound gate: who finds room, who is forgotten. */
+#include "gate.h"
+
+#define EXACT   IMAP "user = client/32/128\n"
+#define CLIENTS (2 * HC_WAYS)
+
+/* Clients that all live in one set of the table. */
+static char client[CLIENTS][16];
+static struct hc_user_key user[CLIENTS];
+static __u32 one_set;
+
+static void start_crowd(const char *text)
+{
+	struct hc_user_key key;
+	char address[16];
+	int found = 0;
+
+	start(text);
+	listen_at(NULL, 143);
+	one_set = 5;
+	for (int i = 0; found < CLIENTS; i++) {
+		snprintf(address, sizeof(address), "10.0.%d.%d", i / 256, i % 256);
+		key = user_at(address);
+		if (set_of(&key) != one_set)
+			continue;
+		memcpy(client[found], address, sizeof(address));
+		user[found++] = key;
+	}
+}
+
+static bool is_known(int i)
+{
+	struct hc_user_set set;
+
+	read_set(one_set, &set);
+	return user_in(&set, &user[i]);
+}
+
+static void arrive_first(int count)
+{
+	for (int i = 0; i < count; i++)
+		assert_int_equal(arrive(client[i]), SK_PASS);
+}
+
+static void test_place(void **state)
+{
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 5\n");
+	arrive_first(HC_WAYS);
+	for (int i = 0; i < HC_WAYS; i++)
+		assert_true(is_known(i));
+	assert_int_equal(users_known(), HC_WAYS);
+}
+
+/* A full set: those without a session make room, the one longest ago first. */
+static void test_reclaim(void **state)
+{
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 5\n");
+	arrive_first(HC_WAYS);
+	/* The first one comes again, so the second is the one longest ago. */
+	assert_int_equal(arrive(client[0]), SK_PASS);
+	assert_int_equal(arrive(client[HC_WAYS]), SK_PASS);
+	assert_true(is_known(0));
+	assert_false(is_known(1));
+	assert_true(is_known(2));
+	assert_true(is_known(HC_WAYS));
+	assert_int_equal(arrive(client[HC_WAYS + 1]), SK_PASS);
+	assert_false(is_known(2));
+	assert_int_equal(users_known(), HC_WAYS);
+	assert_int_equal(lost(HC_LOSS_USERS_FULL), 0);
+}
+
+/* One place among users with sessions: all newcomers share it. */
+static void test_active_stay(void **state)
+{
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 5\n");
+	arrive_first(HC_WAYS);
+	for (int i = 1; i < HC_WAYS; i++)
+		user_set_active(&user[i], i % 4 + 1);
+	for (int round = 0; round < 20; round++)
+		for (int i = HC_WAYS; i < CLIENTS; i++) {
+			assert_int_equal(arrive(client[i]), SK_PASS);
+			assert_true(is_known(i));
+		}
+	assert_false(is_known(0));
+	for (int i = 1; i < HC_WAYS; i++)
+		assert_int_equal(user_read(&user[i]).slots.active, i % 4 + 1);
+	assert_int_equal(lost(HC_LOSS_USERS_FULL), 0);
+	assert_int_equal(users_known(), HC_WAYS);
+}
+
+static void test_all_active(void **state)
+{
+	struct hc_user_set before, after;
+
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 5\n");
+	arrive_first(HC_WAYS);
+	for (int i = 0; i < HC_WAYS; i++)
+		user_set_active(&user[i], 1);
+	/* A last packet of no interest, so that nothing waits to be given back. */
+	arrive_packet(packet_of(client[0], LOCAL4, 80), 1);
+	reload(SMALL EXACT "cap = 0\n");
+	read_set(one_set, &before);
+	for (int i = HC_WAYS; i < CLIENTS; i++)
+		assert_int_equal(arrive(client[i]), SK_PASS);
+	assert_int_equal(lost(HC_LOSS_USERS_FULL), CLIENTS - HC_WAYS);
+	read_set(one_set, &after);
+	assert_memory_equal(before.tag, after.tag, sizeof(before.tag));
+	assert_memory_equal(before.way, after.way, sizeof(before.way));
+	assert_int_equal(read_refusals(), 0);
+	/* Those inside of the table are capped as ever. */
+	assert_int_equal(arrive(client[0]), SK_DROP);
+	/* Room again, and the newcomer is one of them. */
+	user_set_active(&user[3], 0);
+	assert_int_equal(arrive(client[HC_WAYS]), SK_DROP);
+	assert_false(is_known(3));
+	assert_int_equal(lost(HC_LOSS_USERS_FULL), CLIENTS - HC_WAYS);
+}
+
+/* As if the user had had a session, the last at this time. */
+static void had_session(int i, __u64 last_ns)
+{
+	struct hc_user_set set;
+	struct hc_user *way;
+
+	read_set(one_set, &set);
+	way = user_in(&set, &user[i]);
+	assert_non_null(way);
+	way->opened = 1;
+	if (last_ns)
+		way->last_ns = last_ns;
+	write_set(one_set, &set);
+}
+
+/* First those long gone, then those that never had a session, then the others:
+ * a flood of forged sources does not forget who was here. */
+static void test_order_of_reclaim(void **state)
+{
+	struct timespec now;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec <= HC_KEEP_SECONDS)
+		skip(); /* nobody can be long gone on a machine just started */
+	start_crowd(SMALL EXACT "cap = 5\n");
+	arrive_first(HC_WAYS);
+	arrive_packet(packet_of(client[0], LOCAL4, 80), 1);
+	for (int i = 0; i < 4; i++)
+		had_session(i, 0);
+	had_session(20, 1);
+	assert_int_equal(arrive(client[HC_WAYS]), SK_PASS);
+	assert_false(is_known(20));
+	/* A flood: more than the set holds, over and over. */
+	for (int round = 0; round < 20; round++)
+		for (int i = HC_WAYS; i < CLIENTS; i++)
+			assert_int_equal(arrive(client[i]), SK_PASS);
+	for (int i = 0; i < 4; i++) {
+		assert_true(is_known(i));
+		assert_int_equal(user_read(&user[i]).opened, 1);
+	}
+	assert_int_equal(lost(HC_LOSS_USERS_FULL), 0);
+}
+
+/* The slot in hand belongs to a user that is no longer there: the next user of
+ * the way, and the same user anew, keep theirs. */
+static void test_arrival_outlives_user(void **state)
+{
+	struct hc_user_set set;
+
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 5\ntotal = 1\n");
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(arrive(client[0]), SK_PASS);
+		read_set(one_set, &set);
+		memset(set.tag, 0, sizeof(set.tag));
+		memset(set.way, 0, sizeof(set.way));
+		write_set(one_set, &set);
+		/* The total's slot comes back even so, or this were refused. */
+		assert_int_equal(arrive(client[again]), SK_PASS);
+		assert_int_equal(user_read(&user[again]).slots.unsure, 1);
+		assert_int_equal(user_read(&user[again]).slots.active, 0);
+		assert_int_equal(arrive_packet(packet_of(client[0], LOCAL4, 80), 1), SK_PASS);
+		assert_int_equal(user_read(&user[again]).slots.unsure, 0);
+	}
+}
+
+static __u64 put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
+{
+	struct hc_session session = {
+		.opened_ns = 1,
+		.uid = 77,
+		.ends = {.local_port = 143, .remote_port = 40000, .netns = netns},
+		.user = *key,
+		.flags = HC_F_ANNOUNCED | HC_F_IPV4,
+		.direction = HC_INBOUND,
+	};
+	struct hc_user_set set;
+	__u64 slot;
+
+	read_set(one_set, &set);
+	slot = one_set * HC_WAYS + (user_in(&set, key) - set.way) + 1;
+	session.charge = slot << 32 | (__u64)key->service << 24 | (id & 0xffffff);
+	address_of(session.ends.local, LOCAL4);
+	memcpy(session.ends.remote, key->id, sizeof(session.ends.remote));
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(object->maps.sessions), &id, &session,
+					     BPF_NOEXIST),
+			 0);
+	return id;
+}
+
+/* Sessions of namespaces that are not enforced count apart, and limit nobody. */
+static void test_elsewhere(void **state)
+{
+	struct hc_user_key here, away;
+	struct hc_session session;
+	struct policy policy;
+	__u64 id;
+
+	(void)state;
+	start_crowd(SMALL "[service inbound]\nuser = client/32/128\ncap = 1\n");
+	here = user[0];
+	here.service = HC_INBOUND_SERVICE;
+	away = here;
+	away.elsewhere = 1;
+	assert_int_equal(arrive(client[0]), SK_PASS);
+	one_set = set_of(&here);
+	user_set_active(&here, 1);
+	assert_int_equal(arrive(client[0]), SK_DROP);
+	/* Its one session turns out to be of another namespace. */
+	id = put_session(1234, enforced.items[0].inode + 1, &here);
+	assert_int_equal(walk_sessions(object), 0);
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(object->maps.sessions), &id, &session),
+			 0);
+	assert_memory_equal(&session.user, &away, sizeof(away));
+	assert_int_equal(user_read(&here).slots.active, 0);
+	assert_int_equal(user_read(&away).slots.active, 1);
+	assert_int_equal(user_read(&away).cap, HC_UNLIMITED);
+	user_set_active(&away, 100);
+	assert_int_equal(arrive(client[0]), SK_PASS);
+	assert_int_equal(user_read(&here).slots.unsure, 1);
+	assert_int_equal(user_read(&away).slots.unsure, 0);
+	/* Not even by a cap of the moment. */
+	assert_int_equal(policy_set_cap(object, &away, 0, false), 0);
+	assert_int_equal(policy_read(object, &policy), 0);
+	assert_int_equal(policy_cap(object, &policy, &away), HC_UNLIMITED);
+	assert_int_equal(policy_cap(object, &policy, &here), 1);
+	assert_int_equal(arrive(client[0]), SK_PASS);
+	/* Its namespace is enforced from now on: the session comes back. */
+	user_set_active(&away, 1);
+	enforced.items[0].inode++;
+	reload(SMALL "[service inbound]\nuser = client/32/128\ncap = 1\n");
+	assert_int_equal(walk_sessions(object), 0);
+	assert_int_equal(user_read(&here).slots.active, 1);
+	assert_int_equal(user_read(&away).slots.active, 0);
+	assert_int_equal(user_read(&here).opened, 1);
+	assert_int_equal(arrive(client[0]), SK_DROP);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_place, begin, end),
+		cmocka_unit_test_setup_teardown(test_reclaim, begin, end),
+		cmocka_unit_test_setup_teardown(test_active_stay, begin, end),
+		cmocka_unit_test_setup_teardown(test_all_active, begin, end),
+		cmocka_unit_test_setup_teardown(test_order_of_reclaim, begin, end),
+		cmocka_unit_test_setup_teardown(test_arrival_outlives_user, begin, end),
+		cmocka_unit_test_setup_teardown(test_elsewhere, begin, end),
+	};
+
+	return RUN_GATE_TESTS(tests);
+}
