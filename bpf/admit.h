@@ -32,7 +32,7 @@ enum verdict {
 enum reservation {
 	NOTHING,
 	UNSURE, /* taken in sk_lookup */
-	HELD,	/* a handshake under way */
+	HELD,   /* a handshake under way */
 };
 
 /* One question to the user table and its answer. */
@@ -55,24 +55,27 @@ struct claim {
 /* Packs a charge: the slot, the service, whether its total is charged too, and
  * the low bits of the cookie so that a recycled record is never mistaken for
  * its past. */
-#define CHARGE_TOTAL	     (1ull << 63)
+#define CHARGE_TOTAL           (1ull << 63)
 #define CHARGE_SLOT(charge)    ((__u32)((charge) >> 32) & 0x7fffffffu)
 #define CHARGE_SERVICE(charge) ((__u32)(charge) >> 24)
 
 static __always_inline __u64 charge_pack(const struct claim *claim, __u32 service, __u64 id)
 {
-	__u64 charge = (__u64)claim->slot << 32 | (__u64)(service & 0xff) << 24 |
-		       (id & 0xffffff);
+	__u64 charge =
+		(__u64)claim->slot << 32 | (__u64)(service & 0xff) << 24 | (id & 0xffffff);
 
 	return claim->total ? charge | CHARGE_TOTAL : charge;
 }
 
-static __always_inline void refusal_count(struct hc_user *user, struct claim *claim)
+static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,
+					  bool observe, bool total)
 {
 	struct hc_refusals *refusals = &user->refusals;
 	__u32 window = claim->now >> HC_WINDOW_SHIFT;
 
 	user->refused++;
+	claim->over = observe;
+	refusals->flags = (observe ? HC_F_OBSERVED : 0) | (total ? HC_F_TOTAL : 0);
 	if (refusals->window != window) {
 		refusals->window = window;
 		refusals->sent = 0;
@@ -108,8 +111,7 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 
 	slots_forget(slots, claim->now);
 	if (user->cap != HC_UNLIMITED && slots_taken(slots) >= user->cap) {
-		refusal_count(user, claim);
-		claim->over = observe;
+		refusal_count(user, claim, observe, false);
 		verdict = OVER_CAP;
 		if (!observe)
 			return verdict;
@@ -144,8 +146,8 @@ static __always_inline enum verdict charge_locked(struct hc_user *user, struct c
 /* What user_act() does once it has the user. */
 enum act {
 	ACT_RESERVE = 0, /* + enum reservation: take a slot of that kind */
-	ACT_CHARGE = 4,	 /* + enum reservation: take that over */
-	ACT_OPENED = 8,	 /* with ACT_CHARGE: a new session, not one that moves */
+	ACT_CHARGE = 4,  /* + enum reservation: take that over */
+	ACT_OPENED = 8,  /* with ACT_CHARGE: a new session, not one that moves */
 };
 
 /*
@@ -301,7 +303,7 @@ static __always_inline void total_step(struct claim *claim, __u32 id, enum reser
  * the refusal is the user's. */
 static __always_inline void user_refused_by_total(struct claim *claim,
 						  const struct hc_user_key *key,
-						  enum reservation kind)
+						  enum reservation kind, bool observe)
 {
 	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
 	struct hc_user *user;
@@ -311,11 +313,11 @@ static __always_inline void user_refused_by_total(struct claim *claim,
 	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	if (user_same(&user->key, key)) {
-		if (!claim->over && kind == UNSURE)
+		if (!observe && kind == UNSURE)
 			slots_drop_unsure(&user->slots, claim->round);
-		else if (!claim->over)
+		else if (!observe)
 			slots_unhold(&user->slots, claim->now);
-		refusal_count(user, claim);
+		refusal_count(user, claim, observe, true);
 	}
 	bpf_spin_unlock(&set->lock);
 }
@@ -341,8 +343,7 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 	if (total_reserve(claim, key->service, service, kind) == OVER_TOTAL &&
 	    verdict == ADMITTED) {
 		verdict = OVER_TOTAL;
-		claim->over = observe;
-		user_refused_by_total(claim, key, kind);
+		user_refused_by_total(claim, key, kind, observe);
 	}
 	return verdict;
 }

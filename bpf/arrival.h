@@ -64,7 +64,8 @@ arrival_take(struct claim *claim, __u32 remote_low, __u16 remote_port, __u16 loc
 static __noinline void arrival_queued(__u32 remote_low, __u16 remote_port, __u16 local_port)
 {
 	struct claim claim = {.now = bpf_ktime_get_coarse_ns()};
-	const struct hc_user_key *user = arrival_take(&claim, remote_low, remote_port, local_port);
+	const struct hc_user_key *user =
+		arrival_take(&claim, remote_low, remote_port, local_port);
 
 	if (user)
 		user_confirm(&claim, user);

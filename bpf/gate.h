@@ -48,7 +48,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	const struct hc_control *policy = policy_control();
 	struct claim claim = {};
 	const struct hc_service *service;
-	struct hc_session *before;
+	struct hc_session *before, *record;
 	struct person person;
 	enum verdict verdict;
 	__u64 id;
@@ -69,8 +69,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	session->opened_ns = claim.when = claim.now;
 	session->direction = HC_OUTBOUND;
 	session->flags = HC_F_CONNECTING;
-	session->pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(session->comm, sizeof(session->comm));
+	process_of(bpf_get_current_task_btf(), &session->pid, session->comm);
 	verdict = user_reserve(&claim, &session->user, service, HELD);
 	if (verdict == UNTRACKED)
 		return 1;
@@ -84,8 +83,12 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	}
 	if (claim.total)
 		session->flags |= HC_F_TOTAL;
-	if (bpf_map_update_elem(&sessions, &id, session, BPF_NOEXIST)) {
-		count_loss(HC_LOSS_SESSIONS_FULL);
+	record = session_make(id);
+	if (record) {
+		session->way = record->way;
+		session->try = record->try;
+		*record = *session;
+	} else {
 		user_unreserve(&claim, &session->user, HELD);
 	}
 	return 1;

@@ -105,8 +105,6 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	} else if (ctx->op == BPF_SOCK_OPS_TCP_LISTEN_CB) {
 		listener_opened(id, tp, bpf_get_current_task_btf());
 	} else {
-		if (!session_of(id)) /* SYN_SENT came before we were attached */
-			session_connecting(id, tp);
 		session_connected(id, tp);
 	}
 	return 1;

@@ -78,6 +78,14 @@ static __always_inline void person_of(struct person *person, const struct tcp_so
 	person->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 }
 
+/* By the task itself: not every hook has the helpers for the current process. */
+static __always_inline void process_of(const struct task_struct *task, __u32 *pid,
+				       char comm[HC_COMM_MAX])
+{
+	*pid = task->tgid;
+	bpf_probe_read_kernel(comm, HC_COMM_MAX, task->comm);
+}
+
 /* Does headcount enforce inbound services in this namespace? */
 static __always_inline bool netns_enforced(const struct hc_control *policy, __u32 netns)
 {
@@ -114,8 +122,7 @@ static __always_inline __u16 service_of(__u32 half, const __u8 local[16], __u16 
  * The listener of a local address and port: on the address itself, on any
  * address of its family, or on a dual-stack [::].
  */
-static __noinline struct hc_listener *listener_of(__u32 netns, const __u8 local[16],
-						       __u16 port)
+static __noinline struct hc_listener *listener_of(__u32 netns, const __u8 local[16], __u16 port)
 {
 	struct hc_listener_key key = {.netns = netns, .port = port};
 	struct hc_listener *listener = NULL;
@@ -164,7 +171,8 @@ static __always_inline void user_of(struct hc_user_key *key, const struct hc_ser
 		key->cgroup = person->cgroup;
 	} else {
 		__builtin_memcpy(key->id, remote, sizeof(key->id));
-		key->prefix = address_is_ipv4(remote) ? 96 + service->prefix4 : service->prefix6;
+		key->prefix =
+			address_is_ipv4(remote) ? 96 + service->prefix4 : service->prefix6;
 		address_mask(key->word, key->prefix);
 	}
 }

@@ -14,13 +14,13 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
-#define AF_INET	      2
+#define AF_INET       2
 #define AF_INET6      10
 #define SOCK_STREAM   1
 #define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
 #define PF_KTHREAD    0x00200000 /* include/linux/sched.h */
-#define SOCK_DONE     1		 /* include/net/sock.h, enum sock_flags: a FIN was received */
+#define SOCK_DONE     1          /* include/net/sock.h, enum sock_flags: a FIN was received */
 
 #define ECONNRESET   104
 #define ETIMEDOUT    110
@@ -87,10 +87,12 @@ typedef struct {
 	unsigned int val;
 } kuid_t;
 
+struct socket;
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	int sk_err;
+	struct socket *sk_socket; /* NULL until accept(), for a child */
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
 };

@@ -20,7 +20,7 @@ static __always_inline void listener_key_of(struct hc_listener_key *key,
 /* A socket listens. `task` is the process that made it so, or NULL when the
  * socket is older than headcount (name_task() finds it later). */
 static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
-					    const struct task_struct *task)
+				       const struct task_struct *task)
 {
 	struct hc_listener fresh = {.sockets = 1};
 	struct hc_listener *listener;
@@ -43,11 +43,8 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 	person_of(&person, tp);
 	fresh.uid = person.uid;
 	fresh.cgroup = person.cgroup;
-	if (task) {
-		fresh.pid = task->tgid;
-		bpf_probe_read_kernel(fresh.comm, sizeof(fresh.comm),
-				      task->group_leader->comm);
-	}
+	if (task)
+		process_of(task->group_leader, &fresh.pid, fresh.comm);
 	if (bpf_map_update_elem(&listeners, &key, &fresh, BPF_ANY))
 		count_loss(HC_LOSS_LISTENERS_FULL);
 }

@@ -40,10 +40,12 @@ MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, 0);
 /* Slots of each service as a whole, kept only while it has a `total`. */
 MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVICES_MAX, 0);
 
-/* Sessions by socket cookie (sized). Inserted when a session starts (or by the
- * socket walk), deleted when its socket reaches CLOSE, always under the socket's
- * lock. Full: the session is admitted and counted (HC_LOSS_SESSIONS_FULL). */
-MAP(sessions, BPF_MAP_TYPE_HASH, __u64, struct hc_session, 1, 0);
+/* Sessions by socket cookie, set-associative (sized); bpf/sessions.h. Made when a
+ * session starts (or by the socket walk), freed when its socket reaches CLOSE,
+ * always under the socket's lock. Full: the session is admitted, not charged, and
+ * counted (HC_LOSS_SESSIONS_FULL). */
+MAP(sessions, BPF_MAP_TYPE_ARRAY, __u32, struct hc_session_set, 1, 0);
+const volatile __u32 session_sets = 1; /* its entries */
 
 /* Who listens where. Inserted at listen(), deleted when the last socket there
  * closes. Full: what comes in there is counted, but not capped (a gate must know

@@ -16,11 +16,7 @@
 
 #include "arrival.h"
 #include "listen.h"
-
-static __always_inline struct hc_session *session_of(__u64 id)
-{
-	return bpf_map_lookup_elem(&sessions, &id);
-}
+#include "sessions.h"
 
 static __always_inline void session_set_ends(struct hc_session *session,
 					     const struct tcp_sock *tp)
@@ -35,15 +31,15 @@ static __always_inline void session_set_ends(struct hc_session *session,
 static __always_inline void session_set_caller(struct hc_session *session,
 					       const struct tcp_sock *tp)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	const struct task_struct *task = bpf_get_current_task_btf();
 	struct person owner;
 
-	person_of(&owner, tp);
-	session->cgroup = owner.cgroup;
-	session->uid = owner.uid;
-	session->pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_get_current_comm(session->comm, sizeof(session->comm));
-	if (!(task->flags & PF_KTHREAD)) {
+	process_of(task, &session->pid, session->comm);
+	if (task->flags & PF_KTHREAD) {
+		person_of(&owner, tp);
+		session->cgroup = owner.cgroup;
+		session->uid = owner.uid;
+	} else {
 		session->cgroup = bpf_get_current_cgroup_id();
 		session->uid = bpf_get_current_uid_gid();
 	}
@@ -58,8 +54,8 @@ static __always_inline void session_set_listener(struct hc_session *session,
 	person_of(&owner, tp);
 	session->uid = owner.uid;
 	session->cgroup = owner.cgroup;
-	listener = listener_of(session->ends.netns, session->ends.local,
-			       session->ends.local_port);
+	listener =
+		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
 	if (listener) {
 		session->uid = listener->uid;
 		session->cgroup = listener->cgroup;
@@ -93,20 +89,17 @@ static __always_inline const struct hc_service *session_identify(struct hc_sessi
 	return service;
 }
 
-/* Inserts a session that is charged now; true if it is tracked. A session that
- * does not fit is not charged either: nothing would release it. */
-static __always_inline bool session_insert(__u64 id, struct hc_session *session,
-					   struct claim *claim)
+/* Charges the session, and only then lets others see the record. The charge can
+ * be 0 (the user table is full): the session is told of all the same. */
+static __always_inline void session_charge(__u64 id, struct hc_session *session,
+					   const struct hc_service *service,
+					   struct claim *claim, enum reservation kind)
 {
-	__u32 cap;
-	long error = bpf_map_update_elem(&sessions, &id, session, BPF_NOEXIST);
+	__u64 charge = user_charge(claim, &session->user, service, kind, id, ACT_OPENED);
 
-	if (!error)
-		return true;
-	user_release(session->charge, claim->now, &cap);
-	if (error != -17 /* EEXIST: the walk met it first */)
-		count_loss(error == -16 ? HC_LOSS_MAP_BUSY : HC_LOSS_SESSIONS_FULL);
-	return false;
+	if (claim->late)
+		session->flags |= HC_F_LATE;
+	__sync_lock_test_and_set(&session->charge, charge);
 }
 
 /* What the user of a charge holds now; for an event, so read without the lock. */
@@ -164,63 +157,71 @@ static __always_inline void session_began(__u64 id, struct hc_session *session)
 	if (!service)
 		return;
 	session->opened_ns = claim.now;
-	session->charge = user_charge(&claim, &session->user, service, HELD, id, ACT_OPENED);
 	session->flags &= ~(HC_F_CONNECTING | HC_F_TOTAL);
+	session_charge(id, session, service, &claim, HELD);
 }
 
 /* Outbound, entering SYN_SENT, in the caller's context; the port is not chosen yet. */
 static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp)
 {
-	struct hc_session *known = session_of(id);
-	struct hc_session session = {.direction = HC_OUTBOUND};
-	struct claim claim = {};
+	struct hc_session *session = session_of(id);
+	struct claim claim = {.now = bpf_ktime_get_ns()};
 	const struct hc_service *service;
 
-	if (known) {
+	if (session) {
 		/* Else the walk at the start met it first, and charged it. */
-		if (known->flags & HC_F_CONNECTING)
-			session_began(id, known);
+		if (session->flags & HC_F_CONNECTING)
+			session_began(id, session);
 		return;
 	}
-	claim.now = session.opened_ns = bpf_ktime_get_ns();
-	session_set_ends(&session, tp);
-	session_set_caller(&session, tp);
-	service = session_identify(&session);
-	if (!service)
+	session = session_make(id);
+	if (!session)
 		return;
-	session.charge = user_charge(&claim, &session.user, service, NOTHING, id, ACT_OPENED);
-	session_insert(id, &session, &claim);
+	session->direction = HC_OUTBOUND;
+	session->opened_ns = claim.now;
+	session_set_ends(session, tp);
+	session_set_caller(session, tp);
+	service = session_identify(session);
+	if (service)
+		session_charge(id, session, service, &claim, NOTHING);
 }
 
-/* Inbound, at the end of the handshake (or at the SYN of a Fast Open). */
+/*
+ * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
+ * that somebody owns already was not accepted: it connected, and met a SYN from
+ * the other side, perhaps from itself.
+ */
 static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 {
-	struct hc_session session = {.direction = HC_INBOUND};
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	const struct hc_service *service;
 	enum reservation kind = NOTHING;
+	struct hc_session *session;
 
-	session.opened_ns = claim.now;
-	session_set_ends(&session, tp);
-	session_set_listener(&session, tp);
-	service = session_identify(&session);
+	if (tp->inet_conn.icsk_inet.sk.sk_socket)
+		return;
+	session = session_make(id);
+	if (!session)
+		return;
+	session->direction = HC_INBOUND;
+	session->opened_ns = claim.now;
+	session_set_ends(session, tp);
+	session_set_listener(session, tp);
+	service = session_identify(session);
 	if (!service)
 		return;
 	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;
 	 * else a handshake of this user holds the slot. */
-	if (arrival_take(&claim, *(__u32 *)&session.ends.remote[12], session.ends.remote_port,
-			 session.ends.local_port)) {
+	if (arrival_take(&claim, *(__u32 *)&session->ends.remote[12], session->ends.remote_port,
+			 session->ends.local_port)) {
 		kind = UNSURE;
-	} else if (service->limited && !session.user.elsewhere) {
+	} else if (service->limited && !session->user.elsewhere) {
 		kind = HELD;
 		claim.total = service->total != HC_UNLIMITED;
 	}
-	session.charge = user_charge(&claim, &session.user, service, kind, id, ACT_OPENED);
-	if (claim.late)
-		session.flags |= HC_F_LATE;
-	session.flags |= HC_F_ANNOUNCED;
-	if (session_insert(id, &session, &claim))
-		session_emit_opened(id, &session, claim.active, claim.cap, claim.now);
+	session->flags |= HC_F_ANNOUNCED;
+	session_charge(id, session, service, &claim, kind);
+	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
 }
 
 /* Outbound, about to send the SYN: the port is known, the session can be told. */
@@ -244,7 +245,7 @@ static __always_inline __u8 session_end(const struct sock *sk, int old_state)
 		return HC_END_UNREACHABLE;
 	if (old_state == TCP_SYN_SENT)
 		return error == ECONNREFUSED ? HC_END_REFUSED
-		       : error		     ? HC_END_RESET
+		       : error               ? HC_END_RESET
 					     : HC_END_ABANDONED;
 	if (error || old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
 	    old_state == TCP_FIN_WAIT1)
@@ -262,7 +263,7 @@ static __always_inline void session_unreserve(__u64 id, struct hc_session *sessi
 	};
 
 	user_unreserve(&claim, &session->user, HELD);
-	bpf_map_delete_elem(&sessions, &id);
+	session_free(id, session);
 }
 
 /* The socket reached CLOSE. Safe to call twice: the second finds no record. */
@@ -296,7 +297,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		emit_traffic(event, tp);
 		emit_submit(event);
 	}
-	bpf_map_delete_elem(&sessions, &id);
+	session_free(id, session);
 }
 
 #endif

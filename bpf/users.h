@@ -95,9 +95,8 @@ static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, 
 }
 
 /* Makes a user in the cheapest way of the set; NULL if all have sessions. */
-static __always_inline struct hc_user *users_make(struct hc_user_set *set,
-						  const struct hc_user_key *key, __u32 tag,
-						  __u64 now)
+static __always_inline struct hc_user *
+users_make(struct hc_user_set *set, const struct hc_user_key *key, __u32 tag, __u64 now)
 {
 	volatile __u64 *least = &set->worth;
 	struct hc_user *user;

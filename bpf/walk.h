@@ -26,26 +26,27 @@ static __always_inline bool walk_is_session(__u8 state)
 	       state != TCP_SYN_RECV;
 }
 
-/* Charges a session that headcount has not seen begin, under the socket's lock.
- * `session` is zeroed but for its ends. */
-static __always_inline bool walk_charge(__u64 id, const struct tcp_sock *tp,
-					struct hc_session *session)
+/* A session that headcount has not seen begin, under its socket's lock. */
+static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
+	struct hc_session *session = session_make(id);
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	const struct hc_service *service;
 
-	session->flags |= HC_F_FOUND;
-	session_set_listener(session, tp);
-	session->direction = listener_of(session->ends.netns, session->ends.local,
-					 session->ends.local_port)
-				     ? HC_INBOUND
-				     : HC_OUTBOUND;
-	service = session_identify(session);
-	if (!service)
-		return false;
+	if (!session)
+		return NULL;
+	session->flags = HC_F_FOUND;
 	session->opened_ns = claim.now;
-	session->charge = user_charge(&claim, &session->user, service, NOTHING, id, ACT_OPENED);
-	return session_insert(id, session, &claim);
+	session_set_ends(session, tp);
+	session_set_listener(session, tp);
+	session->direction =
+		listener_of(session->ends.netns, session->ends.local, session->ends.local_port)
+			? HC_INBOUND
+			: HC_OUTBOUND;
+	service = session_identify(session);
+	if (service)
+		session_charge(id, session, service, &claim, NOTHING);
+	return session;
 }
 
 static __always_inline __u32 walk_idle(const struct tcp_sock *tp, __u32 now)
@@ -73,17 +74,15 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	if (!walk_is_session(row.state))
 		return 0;
 	session = session_of(row.id);
-	if (session && session->flags & HC_F_CONNECTING && walk_adopt) {
-		bpf_map_delete_elem(&sessions, &row.id);
-		session = NULL;
+	if (!session && walk_adopt) {
+		session = walk_charge(row.id, tp);
+		row.repaired = !!session;
 	}
 	if (session) {
 		row.session = *session;
 		row.tracked = true;
 	} else {
 		session_set_ends(&row.session, tp);
-		if (walk_adopt)
-			row.tracked = row.repaired = walk_charge(row.id, tp, &row.session);
 	}
 	row.rx_bytes = received_of(tp);
 	row.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
@@ -116,18 +115,14 @@ int walk_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	id = bpf_get_socket_cookie(sk);
 	session = session_of(id);
-	if (session && !session->pid && session->direction == HC_OUTBOUND) {
-		bpf_probe_read_kernel(session->comm, sizeof(session->comm), task->comm);
-		session->pid = task->tgid;
-	}
+	if (session && !session->pid && session->direction == HC_OUTBOUND)
+		process_of(task, &session->pid, session->comm);
 	place = bpf_map_lookup_elem(&listening, &id);
 	if (!place)
 		return 0;
 	listener = bpf_map_lookup_elem(&listeners, place);
-	if (listener && !listener->pid) {
-		bpf_probe_read_kernel(listener->comm, sizeof(listener->comm), task->comm);
-		listener->pid = task->tgid;
-	}
+	if (listener && !listener->pid)
+		process_of(task, &listener->pid, listener->comm);
 	return 0;
 }
 
@@ -159,19 +154,10 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 	user_release(before, claim.now, &cap);
 }
 
-SEC("?iter/bpf_map_elem")
-int walk_sessions(struct bpf_iter__bpf_map_elem *ctx)
+static __noinline void walk_session(__u64 id, struct hc_session *session)
 {
 	const struct hc_listener *listener;
-	struct hc_session *session;
-	__u64 *key = ctx->key, id;
 
-	if (!key)
-		return 0;
-	id = *key;
-	session = session_of(id);
-	if (!session || session->flags & HC_F_CONNECTING)
-		return 0;
 	walk_move(id, session);
 	if (!session->pid && session->direction == HC_INBOUND) {
 		listener = listener_of(session->ends.netns, session->ends.local,
@@ -183,6 +169,23 @@ int walk_sessions(struct bpf_iter__bpf_map_elem *ctx)
 	}
 	if (session->flags & HC_F_FOUND)
 		session_announce(id, session, bpf_ktime_get_ns());
+}
+
+SEC("?iter/bpf_map_elem")
+int walk_sessions(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u32 *key = ctx->key, index;
+	struct hc_session_set *set;
+
+	if (!key)
+		return 0;
+	index = *key;
+	set = bpf_map_lookup_elem(&sessions, &index);
+	if (!set)
+		return 0;
+	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
+		if (set->id[way] && set->way[way].charge)
+			walk_session(set->id[way], &set->way[way]);
 	return 0;
 }
 
@@ -203,6 +206,7 @@ int walk_users(struct bpf_iter__bpf_map_elem *ctx)
 		struct hc_session last = {.uid = HC_UID_UNKNOWN};
 		struct claim claim = {.now = now, .slot = index * HC_WAYS + i + 1};
 		struct hc_user *user = &set->way[i];
+		__u32 flags = 0;
 
 		if (!user->refusals.suppressed)
 			continue;
@@ -215,13 +219,15 @@ int walk_users(struct bpf_iter__bpf_map_elem *ctx)
 			claim.cap = user->cap;
 			claim.report = true;
 			last.user = user->key;
+			flags = user->refusals.flags;
 			user->refusals.suppressed = 0;
 		}
 		bpf_spin_unlock(&set->lock);
+		claim.over = !!(flags & HC_F_OBSERVED);
 		last.direction = last.user.service ? HC_INBOUND : HC_OUTBOUND;
 		if (last.user.kind == HC_BY_CLIENT)
 			__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
-		refusal_emit(&claim, 0, &last, OVER_CAP);
+		refusal_emit(&claim, 0, &last, flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
 	}
 	return 0;
 }
@@ -243,7 +249,7 @@ static __always_inline void walk_end(__u64 id)
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event)
 		emit_submit(event);
-	bpf_map_delete_elem(&sessions, &id);
+	session_free(id, session);
 }
 
 SEC("?iter/bpf_map_elem")

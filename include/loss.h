@@ -13,19 +13,19 @@
 #define HC_LOSSES(X)                                                                           \
 	X(SESSIONS_FULL, UNTRACKED, "sessions-full", "session table full")                     \
 	X(USERS_FULL, UNTRACKED, "users-full", "no room for the user in the user table")       \
-	X(MAP_BUSY, UNTRACKED, "map-busy", "kernel map busy")                                  \
 	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: not capped there")     \
 	X(RING_FULL, EVENTS, "ring-full", "event ring full")                                   \
 	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
-	X(NESTED, NOTE, "nested", "state change missed by the first program, seen by the second")
+	X(NESTED, NOTE, "nested",                                                              \
+	  "state change missed by the first program, seen by the second")
 
 enum hc_loss {
 #define X(name, kind, word, text) HC_LOSS_##name,
 	HC_LOSSES(X)
 #undef X
-	HC_LOSS_COUNT,
+		HC_LOSS_COUNT,
 };
 
 #endif

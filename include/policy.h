@@ -17,12 +17,12 @@
 
 #define HC_STATE_VERSION 1 /* layout of every pinned map; another one is not adopted */
 
-#define HC_SERVICES_MAX  256 /* service ids; 0 and 1 are the built-ins */
-#define HC_NAME_MAX	 32  /* bytes of a service's name with its NUL */
-#define HC_COMM_MAX	 16  /* TASK_COMM_LEN */
-#define HC_UNLIMITED	 0xffffffffu
-#define HC_UID_UNKNOWN	 0xffffffffu
-#define HC_KEEP_SECONDS	 300 /* a user's record is shown this long after its last session */
+#define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
+#define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
+#define HC_COMM_MAX     16  /* TASK_COMM_LEN */
+#define HC_UNLIMITED    0xffffffffu
+#define HC_UID_UNKNOWN  0xffffffffu
+#define HC_KEEP_SECONDS 300 /* a user's record is shown this long after its last session */
 
 enum hc_builtin {
 	HC_OUTBOUND_SERVICE = 0,
@@ -39,7 +39,7 @@ enum hc_direction {
  * program sets it yet. */
 enum hc_identify {
 	HC_BY_CLIENT = 0, /* id: remote address, masked to the prefix */
-	HC_BY_UID = 1,	  /* id: first 4 bytes are the uid */
+	HC_BY_UID = 1,    /* id: first 4 bytes are the uid */
 	HC_BY_CGROUP = 2, /* id: first 8 bytes are the cgroup v2 id */
 	HC_BY_LABEL = 3,
 };
@@ -56,8 +56,8 @@ enum hc_excess {
  */
 struct hc_user_key {
 	__u16 service;
-	__u8 kind;	/* enum hc_identify */
-	__u8 prefix;	/* HC_BY_CLIENT: bits of `id` that count, 0..128 */
+	__u8 kind;       /* enum hc_identify */
+	__u8 prefix;     /* HC_BY_CLIENT: bits of `id` that count, 0..128 */
 	__u32 elsewhere; /* 1: a session of a namespace that headcount does not enforce in */
 	union {
 		__u8 id[16];
@@ -85,20 +85,20 @@ struct hc_service {
 
 /* The one record that switches policies. */
 struct hc_control {
-	__u32 version;	  /* HC_STATE_VERSION */
-	__u32 half;	  /* 0 or 1: which half of the policy holds */
+	__u32 version;    /* HC_STATE_VERSION */
+	__u32 half;       /* 0 or 1: which half of the policy holds */
 	__u32 generation; /* moves with every change; caps resolved under another are stale */
 	__u32 user_sets;  /* a power of two: sets in the user table */
-	__u64 seed;	  /* of the user table's hash, unknown to clients */
+	__u64 seed;       /* of the user table's hash, unknown to clients */
 	__u64 started_ns; /* CLOCK_MONOTONIC */
-	__u64 build;	  /* which BPF object runs: only its own build adopts it */
-	__u32 netns[2];	  /* of each half: a namespace that is enforced, mostly the only one */
+	__u64 build;      /* which BPF object runs: only its own build adopts it */
+	__u32 netns[2];   /* of each half: a namespace that is enforced, mostly the only one */
 };
 
 /* Ports of one half: index is half * 65536 + port, host order. The value is
  * the service id that listens on the port on every address (0: none), with
  * HC_PORT_BY_ADDRESS where `addresses` has an entry for one address. */
-#define HC_PORTS	   65536
+#define HC_PORTS           65536
 #define HC_PORT_BY_ADDRESS 0x8000
 
 struct hc_address_key {
@@ -139,21 +139,21 @@ struct hc_slots {
 	__u32 unsure;
 	__u32 unsure_round; /* moves when stale unsure slots are dropped */
 	__u64 unsure_ns;    /* when the newest unsure slot was taken */
-	__u32 tick;	    /* the newest bucket's tick, ns >> HC_TICK_SHIFT */
+	__u32 tick;         /* the newest bucket's tick, ns >> HC_TICK_SHIFT */
 	__u32 spare;
 	__u32 bucket[HC_TICKS];
 };
 
 /* Refusals reported one by one: at most HC_REFUSALS_PER_WINDOW in
  * 2^HC_WINDOW_SHIFT ns, the rest as a number. */
-#define HC_WINDOW_SHIFT	       30
+#define HC_WINDOW_SHIFT        30
 #define HC_REFUSALS_PER_WINDOW 5
 
 struct hc_refusals {
-	__u32 window; /* ns >> HC_WINDOW_SHIFT */
-	__u32 sent;   /* reported in this window */
+	__u32 window;     /* ns >> HC_WINDOW_SHIFT */
+	__u32 sent;       /* reported in this window */
 	__u32 suppressed; /* counted since the last report */
-	__u32 spare;
+	__u32 flags;      /* of the last: HC_F_OBSERVED, HC_F_TOTAL */
 };
 
 struct hc_user {
@@ -178,8 +178,8 @@ struct hc_user {
 
 struct hc_user_set {
 	struct bpf_spin_lock lock;
-	__u32 found; /* the way that the holder of the lock works on */
-	__u64 worth; /* the holder's, while it looks for a way to reclaim */
+	__u32 found;        /* the way that the holder of the lock works on */
+	__u64 worth;        /* the holder's, while it looks for a way to reclaim */
 	__u32 tag[HC_WAYS]; /* 0: free; else the upper half of the key's hash, never 0 */
 	struct hc_user way[HC_WAYS];
 };
@@ -195,7 +195,7 @@ struct hc_service_state {
 /* One listening socket's owner, keyed by where it listens. */
 struct hc_listener_key {
 	__u8 address[16]; /* all zero: any address of either family */
-	__u32 netns;	  /* inode number of the network namespace */
+	__u32 netns;      /* inode number of the network namespace */
 	__u16 port;
 	__u16 spare;
 };
@@ -211,7 +211,7 @@ enum hc_listen_places {
 struct hc_listener {
 	__u64 cgroup;
 	__u32 uid;
-	__u32 pid; /* thread group; 0: not known yet */
+	__u32 pid;     /* thread group; 0: not known yet */
 	__u32 sockets; /* SO_REUSEPORT: how many listen there */
 	__u32 spare;
 	char comm[HC_COMM_MAX];

@@ -20,23 +20,23 @@ enum hc_event_type {
 
 /* Flags of an event and of a session. */
 enum hc_flags {
-	HC_F_ANNOUNCED = 1, /* its opened event was sent (or counted as lost) */
-	HC_F_FOUND = 2,	    /* older than headcount: its start is not known */
-	HC_F_OBSERVED = 4,  /* over the cap but admitted: excess = observe */
-	HC_F_TOTAL = 8,	    /* refused by the service's total, not by the user's cap */
+	HC_F_ANNOUNCED = 1,   /* its opened event was sent (or counted as lost) */
+	HC_F_FOUND = 2,       /* older than headcount: its start is not known */
+	HC_F_OBSERVED = 4,    /* over the cap but admitted: excess = observe */
+	HC_F_TOTAL = 8,       /* refused by the service's total, not by the user's cap */
 	HC_F_CONNECTING = 16, /* a slot is reserved; connect() has not sent a SYN yet */
-	HC_F_IPV4 = 32,	    /* IPv4 on the wire (an IPv4-mapped socket included) */
-	HC_F_LATE = 64,	    /* charged after its reservation had expired */
+	HC_F_IPV4 = 32,       /* IPv4 on the wire (an IPv4-mapped socket included) */
+	HC_F_LATE = 64,       /* charged after its reservation had expired */
 };
 
 /* Why a session ended, from the last state before CLOSE and the socket's error. */
 enum hc_end {
 	HC_END_UNKNOWN = 0,
-	HC_END_FINISHED = 1,  /* both sides sent FIN */
-	HC_END_RESET = 2,     /* a RST, from either side, or aborted here */
-	HC_END_TIMEOUT = 3,   /* retransmissions or keepalive ran out */
-	HC_END_REFUSED = 4,   /* outbound: the peer refused */
-	HC_END_ABANDONED = 5, /* outbound: closed before it was established */
+	HC_END_FINISHED = 1,    /* both sides sent FIN */
+	HC_END_RESET = 2,       /* a RST, from either side, or aborted here */
+	HC_END_TIMEOUT = 3,     /* retransmissions or keepalive ran out */
+	HC_END_REFUSED = 4,     /* outbound: the peer refused */
+	HC_END_ABANDONED = 5,   /* outbound: closed before it was established */
 	HC_END_UNREACHABLE = 6, /* outbound: no route, no free port */
 };
 
@@ -55,33 +55,34 @@ struct hc_event {
 	__u16 version; /* HC_RECORD_VERSION */
 	__u8 type;     /* enum hc_event_type */
 	__u8 direction;
-	__u8 flags; /* enum hc_flags */
-	__u8 end;   /* HC_CLOSED: enum hc_end */
+	__u8 flags;  /* enum hc_flags */
+	__u8 end;    /* HC_CLOSED: enum hc_end */
 	__u16 error; /* HC_CLOSED: the socket's errno, 0 if none */
 	__u64 time_ns;
 	__u64 start_ns; /* 0 with HC_F_FOUND */
-	__u64 id;	/* socket cookie; 0 for an inbound refusal */
+	__u64 id;       /* socket cookie; 0 for an inbound refusal */
 	__u64 rx_bytes; /* payload from the peer */
 	__u64 tx_bytes; /* payload the peer acknowledged */
 	__u64 cgroup;
 	struct hc_user_key user;
 	__u32 active; /* the user's sessions after this event */
 	__u32 cap;
-	__u32 suppressed;  /* HC_REFUSED: refusals of this user not reported since the last */
+	__u32 suppressed; /* HC_REFUSED: refusals of this user not reported since the last */
 	__u32 srtt_us;
 	__u32 retransmits;
 	__u32 uid; /* the socket's owner, HC_UID_UNKNOWN if not known */
 	__u32 pid; /* inbound: the listener's; 0 if not known */
 	__u32 spare;
-	struct hc_ends ends; /* all zero where a refusal does not know */
+	struct hc_ends ends;    /* all zero where a refusal does not know */
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 };
 
 /*
- * One session in the kernel, keyed by socket cookie.
+ * One session in the kernel.
  *
  * `charge` says which slot the session holds (bpf/admit.h packs it) and is
- * exchanged atomically: whoever takes it out releases it, once.
+ * exchanged atomically: whoever takes it out releases it, once. It is 0 while
+ * the record is not complete, or its user could not be tracked.
  */
 struct hc_session {
 	__u64 charge;
@@ -91,15 +92,27 @@ struct hc_session {
 	__u32 pid;
 	struct hc_ends ends;
 	struct hc_user_key user; /* its service is the session's */
-	__u32 flags; /* enum hc_flags; HC_F_ANNOUNCED is set atomically */
+	__u32 flags;             /* enum hc_flags; HC_F_ANNOUNCED is set atomically */
 	__u8 direction;
-	__u8 spare[11];
+	__u8 way; /* where the record is: bpf/sessions.h */
+	__u8 try;
+	__u8 spare[9];
 	char comm[HC_COMM_MAX];
+};
+
+/* The session table is set-associative: a cookie is in one way of one of
+ * HC_SESSION_TRIES sets. id 0: the way is free. */
+#define HC_SESSION_WAYS  8
+#define HC_SESSION_TRIES 4
+
+struct hc_session_set {
+	__u64 id[HC_SESSION_WAYS];
+	struct hc_session way[HC_SESSION_WAYS];
 };
 
 /* What `audit --repair` asks for: key and value of the map `repairs`. */
 #define HC_REPAIR_USER (1ull << 63) /* + slot: add the value to the user's sessions */
-				    /* else a session's id: its socket is gone, end it */
+/* else a session's id: its socket is gone, end it */
 
 /* One TCP socket as the socket walk (iter/tcp) sees it now, with the session
  * that headcount keeps for it, if any. */
@@ -109,10 +122,10 @@ struct hc_socket {
 	__u64 tx_bytes;
 	__u32 srtt_us;
 	__u32 idle_jiffies; /* since data was last sent or received */
-	__u32 jiffies; /* the kernel's clock when the row was made */
-	__u8 state; /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
-	__u8 tracked; /* `session` holds what headcount keeps */
-	__u8 repaired; /* the walk made the session now */
+	__u32 jiffies;      /* the kernel's clock when the row was made */
+	__u8 state;         /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
+	__u8 tracked;       /* `session` holds what headcount keeps */
+	__u8 repaired;      /* the walk made the session now */
 	__u8 spare;
 	struct hc_session session; /* addresses are filled in untracked too */
 };

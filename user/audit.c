@@ -32,14 +32,13 @@ struct differences {
 struct look {
 	struct walk_sockets sockets;
 	struct state_session *sessions;
-	struct state_user *users;
-	size_t session_count, user_count;
+	struct state_user *users, *later; /* before and after the sessions were read */
+	size_t session_count, user_count, later_count;
 };
 
 static int add(struct differences *found, int kind, __u64 id, __s32 change)
 {
-	struct difference *grown =
-		reallocarray(found->items, found->count + 1, sizeof(*grown));
+	struct difference *grown = reallocarray(found->items, found->count + 1, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
@@ -58,7 +57,8 @@ static int by_id(const void *left, const void *right)
 static int by_slot(const void *left, const void *right)
 {
 	const struct state_session *a = left, *b = right;
-	__u32 x = state_charge_slot(a->session.charge), y = state_charge_slot(b->session.charge);
+	__u32 x = state_charge_slot(a->session.charge),
+	      y = state_charge_slot(b->session.charge);
 
 	return x < y ? -1 : x > y;
 }
@@ -91,10 +91,23 @@ static int compare_sessions(struct look *look, struct differences *found)
 	return error;
 }
 
+/* Did nothing happen to the user while the sessions were read? */
+static bool quiet(const struct state_user *user, const struct look *look, size_t *at)
+{
+	const struct state_user *later;
+
+	while (*at < look->later_count && look->later[*at].slot < user->slot)
+		++*at;
+	later = &look->later[*at];
+	return *at < look->later_count && later->slot == user->slot &&
+	       later->user.slots.active == user->user.slots.active &&
+	       later->user.last_ns == user->user.last_ns;
+}
+
 /* Each user's count against the records that are charged to it. */
 static int compare_users(struct look *look, struct differences *found)
 {
-	size_t at = 0;
+	size_t at = 0, later = 0;
 	int error = 0;
 
 	qsort(look->sessions, look->session_count, sizeof(*look->sessions), by_slot);
@@ -110,7 +123,7 @@ static int compare_users(struct look *look, struct differences *found)
 		       state_charge_slot(look->sessions[at].session.charge) == user->slot;
 		     at++)
 			held++;
-		if (held != user->user.slots.active)
+		if (held != user->user.slots.active && quiet(user, look, &later))
 			error = add(found, WRONG, user->slot, held - user->user.slots.active);
 	}
 	return error;
@@ -123,13 +136,15 @@ static int look_once(const struct headcount_bpf *object, struct differences *fou
 
 	memset(found, 0, sizeof(*found));
 	error = walk_all_sockets(object, &look.sockets);
-	error = error ?: state_read_sessions(object, &look.sessions, &look.session_count);
 	error = error ?: state_read_users(object, &look.users, &look.user_count);
+	error = error ?: state_read_sessions(object, &look.sessions, &look.session_count);
+	error = error ?: state_read_users(object, &look.later, &look.later_count);
 	if (!error && (compare_sessions(&look, found) || compare_users(&look, found)))
 		error = hc_error_errno(ENOMEM, "cannot audit");
 	free(look.sockets.rows);
 	free(look.sessions);
 	free(look.users);
+	free(look.later);
 	return error;
 }
 
@@ -151,8 +166,8 @@ static void intersect(struct differences *second, struct differences *first)
 
 	qsort(first->items, first->count, sizeof(*first->items), by_difference);
 	for (size_t i = 0; i < second->count; i++)
-		if (bsearch(&second->items[i], first->items, first->count, sizeof(*first->items),
-			    by_difference))
+		if (bsearch(&second->items[i], first->items, first->count,
+			    sizeof(*first->items), by_difference))
 			second->items[kept++] = second->items[i];
 	second->count = kept;
 }

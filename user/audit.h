@@ -9,10 +9,10 @@
 #include "load.h"
 
 struct audit {
-	size_t checked;	    /* sessions that were looked at */
-	size_t missing;	    /* sockets without a session record */
-	size_t stale;	    /* session records without a socket */
-	size_t wrong;	    /* users whose count is not the number of their sessions */
+	size_t checked; /* sessions that were looked at */
+	size_t missing; /* sockets without a session record */
+	size_t stale;   /* session records without a socket */
+	size_t wrong;   /* users whose count is not the number of their sessions */
 	size_t repaired;
 	size_t unreachable; /* sessions in namespaces that cannot be entered */
 };

@@ -14,7 +14,8 @@
 
 struct run {
 	struct daemon daemon;
-	bool mounted; /* bpffs, by us */
+	bool mounted;   /* bpffs, by us */
+	bool published; /* the pins are this run's */
 	int lock;
 };
 
@@ -25,7 +26,8 @@ static bool fits(const struct headcount_bpf *pinned, const struct config *config
 	bool fit = policy && !policy_read(pinned, policy) &&
 		   policy->control.build == load_build() &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
-		   bpf_map__max_entries(pinned->maps.sessions) == config->sessions_max;
+		   bpf_map__max_entries(pinned->maps.sessions) ==
+			   load_session_sets(config->sessions_max);
 
 	free(policy);
 	return fit;
@@ -57,7 +59,8 @@ static int start(struct daemon *daemon)
 	}
 	if (!daemon->pin)
 		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
-				"headcount detach", request.pins);
+				"headcount detach",
+				request.pins);
 	if (load_object(&daemon->object, &request) || !fits(daemon->object, &daemon->config)) {
 		headcount_bpf__destroy(daemon->object);
 		daemon->object = NULL;
@@ -69,17 +72,18 @@ static int start(struct daemon *daemon)
 	return error;
 }
 
-/* What run leaves behind: nothing, or with --pin what is pinned. */
+/* What run leaves behind: nothing, or with --pin what is pinned. Pins that were
+ * there before, and that it could not adopt, are not its to remove. */
 static void clean_up(struct run *run)
 {
-	bool pinned = run->daemon.pin && pins_have_links();
+	bool stays = run->daemon.pin || !run->published;
 
 	daemon_free(&run->daemon);
 	if (run->lock < 0)
 		return;
-	if (!pinned && !(run->daemon.pin && pins_have_links()))
+	if (!stays)
 		pins_remove();
-	if (run->mounted && !pinned && umount(probe_bpffs()))
+	if (run->mounted && !pins_have_maps() && umount(probe_bpffs()))
 		hc_notice("bpffs stays mounted: %s", strerror(errno));
 	close(run->lock);
 }
@@ -91,8 +95,9 @@ static int run_daemon(struct run *run)
 
 	daemon_signals();
 	error = probe_privileges() ?: probe_required();
-	error = error ?: netns_resolve(&daemon->netns, daemon->config.netns,
-				       daemon->config.netns_count);
+	error = error
+			?: netns_resolve(&daemon->netns, daemon->config.netns,
+					 daemon->config.netns_count);
 	if (error)
 		return error;
 	run->lock = pins_lock(&holder);
@@ -102,6 +107,7 @@ static int run_daemon(struct run *run)
 		return hc_error_errno(run->lock, "cannot lock /run/headcount.lock");
 	error = probe_mount_bpffs(&run->mounted);
 	error = error ?: start(daemon);
+	run->published = !error;
 	error = error ?: daemon_open_drain(daemon, true);
 	if (error)
 		return error;

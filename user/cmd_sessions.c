@@ -79,7 +79,8 @@ static bool wanted(const struct listing *listing, const struct hc_session *sessi
 		return true;
 	return !strcmp(user_key_format(&session->user, false, text, sizeof(text)),
 		       listing->user) ||
-	       !strcmp(user_key_format(&session->user, true, text, sizeof(text)), listing->user);
+	       !strcmp(user_key_format(&session->user, true, text, sizeof(text)),
+		       listing->user);
 }
 
 static void add_row(const struct listing *listing, __u64 id, const struct hc_session *session,
@@ -138,7 +139,8 @@ static int add_rows(struct listing *listing)
 	qsort(found.rows, found.count, sizeof(*found.rows), by_id);
 	for (size_t i = 0; i < found.count; i++)
 		if (found.rows[i].tracked && wanted(listing, &found.rows[i].session))
-			add_row(listing, found.rows[i].id, &found.rows[i].session, &found.rows[i]);
+			add_row(listing, found.rows[i].id, &found.rows[i].session,
+				&found.rows[i]);
 	for (size_t i = 0; i < count; i++) {
 		struct hc_socket key = {.id = records[i].id};
 

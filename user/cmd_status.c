@@ -45,8 +45,9 @@ static int gather_state(struct status *status)
 	error = error ?: state_read_users(status->object, &users, &count);
 	for (size_t i = 0; i < count && !error; i++)
 		status->users += state_user_shown(&users[i].user);
-	status->users_room = bpf_map__max_entries(status->object->maps.users) * HC_WAYS;
-	status->sessions_room = bpf_map__max_entries(status->object->maps.sessions);
+	status->users_room = bpf_map__max_entries(status->object->maps.users) * HC_WAYS / 2;
+	status->sessions_room =
+		bpf_map__max_entries(status->object->maps.sessions) * HC_SESSION_WAYS / 2;
 	free(sessions);
 	free(users);
 	free(policy);
@@ -61,7 +62,7 @@ static int gather(struct status *status)
 		return error;
 	status->pid = pins_holder();
 	status->pinned = pins_have_links();
-	if (!pins_have_maps())
+	if (!pins_have_maps() || (!status->pid && !status->pinned))
 		return 0;
 	error = command_open(&status->object, 0);
 	return error ?: gather_state(status);
@@ -81,7 +82,8 @@ static void print_text(const struct status *status)
 	if (status->object) {
 		printf("\nattached:\n");
 		for (size_t i = 0; i < status->links_count; i++)
-			printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
+			printf("  %-16s %s\n", status->links[i].program,
+			       status->links[i].where);
 		printf("\nfill:\n  services  %zu of %d\n  sessions  %zu of %u\n"
 		       "  users     %zu of %u\n\nlosses:\n",
 		       status->services, HC_SERVICES_MAX, status->sessions,
@@ -108,7 +110,8 @@ static void print_json(const struct status *status)
 	       status->pinned ? "true" : "false", status->services);
 	for (size_t i = 0; i < status->links_count; i++)
 		printf("%s{\"program\":\"%s\",\"where\":\"%s\",\"missed\":%llu}", i ? "," : "",
-		       status->links[i].program, status->links[i].where, status->links[i].missed);
+		       status->links[i].program, status->links[i].where,
+		       status->links[i].missed);
 	printf("],\"losses\":{");
 	for (int i = 0; i < HC_LOSS_COUNT; i++)
 		printf("%s\"%s\":%llu", i ? "," : "", loss_rows[i].word, status->losses[i]);

@@ -107,7 +107,8 @@ int command_open(struct headcount_bpf **object, unsigned int programs)
 
 	if (error)
 		return error;
-	if (!request.pins || !pins_have_maps()) {
+	/* Maps that neither a process nor links keep true are what a killed run left. */
+	if (!request.pins || !pins_have_maps() || (!pins_holder() && !pins_have_links())) {
 		hc_error("not running: no state in %s (start it with headcount run)",
 			 request.pins ?: "/sys/fs/bpf/headcount");
 		return -ENOENT;

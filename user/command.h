@@ -30,7 +30,7 @@ int cmd_detach(const struct command *command, int argc, char **argv);
 
 struct command_option {
 	const char *name;
-	char letter;	      /* 0: none */
+	char letter;          /* 0: none */
 	const char *argument; /* name of its argument; NULL: a flag */
 	const char *help;
 	void *value; /* bool * of a flag, const char ** else */

@@ -15,12 +15,12 @@
 
 struct config_listen {
 	__u8 address[16]; /* all zero: every address */
-	__u16 port;	  /* host order */
+	__u16 port;       /* host order */
 };
 
 struct config_override {
 	struct hc_user_key key; /* key.service is the index in `services` */
-	unsigned int bits;	/* of key.id that count, 128: exact */
+	unsigned int bits;      /* of key.id that count, 128: exact */
 	__u32 cap;
 };
 
@@ -37,7 +37,7 @@ struct config_service {
 struct config {
 	__u32 sessions_max; /* default 262144, 1024 .. 16777216 */
 	__u32 users_max;    /* default 65536, 64 .. 4194304 */
-	char **netns;	    /* names or paths; none: the namespace headcount is started in */
+	char **netns;       /* names or paths; none: the namespace headcount is started in */
 	size_t netns_count;
 	struct config_service *services;
 	size_t service_count;

@@ -12,18 +12,22 @@
 #include "snapshot.h"
 #include "walk.h"
 
-#define NAP_MS	    20	/* how old a record may get before it is printed */
-#define UPKEEP_S    1	/* how often held-back refusals are looked for */
-#define UPKEEP_LAST 3	/* rounds of that after the last refusal */
+#define NAP_MS      20 /* how old a record may get before it is printed */
+#define UPKEEP_S    1  /* how often held-back refusals are looked for */
+#define UPKEEP_LAST 3  /* rounds of that after the last refusal */
 
 static volatile sig_atomic_t stop_asked, reload_asked;
 
 static void on_signal(int signal)
 {
-	if (signal == SIGHUP)
+	if (signal == SIGHUP) {
 		reload_asked = 1;
-	else
-		stop_asked = 1;
+		return;
+	}
+	/* A signal that comes just before a write to a full pipe would not interrupt
+	 * it; the alarm comes again until we have ended. */
+	stop_asked = 1;
+	alarm(1);
 }
 
 void daemon_signals(void)
@@ -33,6 +37,7 @@ void daemon_signals(void)
 	/* No SA_RESTART: a poll or a write to a full pipe is to be interrupted. */
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -104,7 +109,7 @@ static int refresh_names(struct daemon *daemon)
 
 int daemon_open_drain(struct daemon *daemon, bool json)
 {
-	daemon->drain = drain_new(daemon->object, STDOUT_FILENO, json);
+	daemon->drain = drain_new(daemon->object, STDOUT_FILENO, json, &stop_asked);
 	return daemon->drain ? refresh_names(daemon) : -ENOMEM;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,16 @@
 #include "loss.h"
 #include "print.h"
 
-#define WRITE_AT (1 << 16) /* bytes of lines that are worth a write() */
+#define WRITE_AT    (1 << 16) /* bytes of lines that are worth a write() */
+#define BATCH_MAX   200000    /* records before the caller looks at its signals again */
+#define PATIENCE_MS 1000      /* for a reader that does not read, when we are to end */
 
 struct drain {
 	const struct headcount_bpf *object;
-	struct ring_buffer *rings;
+	/* A libbpf reader each: one that is never empty must not starve the other. */
+	struct ring_buffer *events, *refusals;
+	const volatile sig_atomic_t *hurry;
+	size_t batch; /* records in this drain_poll() */
 	struct print_buffer out;
 	struct print_context context;
 	char names[HC_SERVICES_MAX][HC_NAME_MAX];
@@ -27,7 +33,7 @@ struct drain {
 	int fd;
 	int error; /* of the last write */
 	bool json;
-	bool refusals;
+	bool saw_refusals;
 };
 
 const struct loss_row loss_rows[] = {
@@ -54,19 +60,32 @@ int losses_read(const struct headcount_bpf *object, __u64 losses[])
 	return 0;
 }
 
-/* Writes all lines out; whole lines only, unless the reader goes away. */
+/*
+ * Writes all lines out; whole lines only, unless the reader goes away. When we
+ * are to end, a reader that does not read is waited for no longer than PATIENCE_MS,
+ * and pieces are small enough for a pipe that has room to take them whole.
+ */
 static void write_out(struct drain *drain)
 {
-	size_t done = 0;
+	struct pollfd ready = {drain->fd, POLLOUT, 0};
+	size_t done = 0, piece;
+	ssize_t written;
 
 	while (done < drain->out.length && !drain->error) {
-		ssize_t written = write(drain->fd, drain->out.data + done,
-					drain->out.length - done);
-
+		piece = drain->out.length - done;
+		if (*drain->hurry) {
+			piece = piece < PIPE_BUF ? piece : PIPE_BUF;
+			if (poll(&ready, 1, PATIENCE_MS) == 0) {
+				hc_notice("nobody reads our output: the last lines are lost");
+				drain->error = -EPIPE;
+				break;
+			}
+		}
+		written = write(drain->fd, drain->out.data + done, piece);
 		if (written >= 0)
 			done += written;
 		else if (errno == EAGAIN)
-			poll(&(struct pollfd){drain->fd, POLLOUT, 0}, 1, -1);
+			poll(&ready, 1, PATIENCE_MS);
 		else if (errno != EINTR)
 			drain->error = -errno;
 	}
@@ -82,17 +101,20 @@ static int handle(void *context, void *data, size_t size)
 		hc_error("a record of an unknown layout came from the kernel");
 		return 0;
 	}
-	drain->refusals |= event.type == HC_REFUSED;
+	drain->saw_refusals |= event.type == HC_REFUSED;
 	if (drain->json)
 		print_json_event(&drain->out, &drain->context, &event);
 	else
 		print_text_event(&drain->out, &drain->context, &event);
 	if (drain->out.length >= WRITE_AT)
 		write_out(drain);
+	if (++drain->batch >= BATCH_MAX)
+		return -EAGAIN;
 	return drain->error; /* stops the batch */
 }
 
-struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json)
+struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json,
+			const volatile sig_atomic_t *hurry)
 {
 	struct drain *drain = calloc(1, sizeof(*drain));
 
@@ -104,9 +126,11 @@ struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json)
 	drain->fd = fd;
 	drain->json = json;
 	drain->context.service_names = drain->names;
-	drain->rings = ring_buffer__new(bpf_map__fd(object->maps.events), handle, drain, NULL);
-	if (!drain->rings || ring_buffer__add(drain->rings, bpf_map__fd(object->maps.refusals),
-					      handle, drain)) {
+	drain->hurry = hurry;
+	drain->events = ring_buffer__new(bpf_map__fd(object->maps.events), handle, drain, NULL);
+	drain->refusals =
+		ring_buffer__new(bpf_map__fd(object->maps.refusals), handle, drain, NULL);
+	if (!drain->events || !drain->refusals) {
 		hc_error_errno(errno, "cannot map the event rings");
 		drain_free(drain);
 		return NULL;
@@ -121,7 +145,8 @@ void drain_free(struct drain *drain)
 {
 	if (!drain)
 		return;
-	ring_buffer__free(drain->rings);
+	ring_buffer__free(drain->events);
+	ring_buffer__free(drain->refusals);
 	print_buffer_free(&drain->out);
 	free(drain);
 }
@@ -173,20 +198,25 @@ int drain_poll(struct drain *drain, int nap_ms)
 		poll(NULL, 0, nap_ms);
 	drain->context.realtime_offset_ns =
 		clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-	got = ring_buffer__consume(drain->rings);
+	drain->batch = 0;
+	got = ring_buffer__consume(drain->refusals);
+	if (got >= 0 || got == -EAGAIN)
+		got = ring_buffer__consume(drain->events);
 	print_losses(drain);
 	write_out(drain);
 	if (drain->error == -EPIPE)
 		return -EPIPE;
 	if (drain->error)
 		return hc_error_errno(drain->error, "cannot write events");
-	return got < 0 && got != -EINTR ? hc_error_errno(got, "cannot read events") : 0;
+	return got < 0 && got != -EINTR && got != -EAGAIN
+		       ? hc_error_errno(got, "cannot read events")
+		       : 0;
 }
 
 bool drain_saw_refusals(struct drain *drain)
 {
-	bool seen = drain->refusals;
+	bool seen = drain->saw_refusals;
 
-	drain->refusals = false;
+	drain->saw_refusals = false;
 	return seen;
 }

@@ -3,14 +3,17 @@
 #ifndef HEADCOUNT_DRAIN_H
 #define HEADCOUNT_DRAIN_H
 
+#include <signal.h>
 #include "load.h"
 #include "policy_user.h"
 
 struct drain;
 
-/* Reads the rings of `object`, printing text or JSON to `fd`. NULL on an error,
- * which is printed. */
-struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json);
+/* Reads the rings of `object`, printing text or JSON to `fd`. Once `*hurry` is set
+ * it no longer waits for a reader that does not read. NULL on an error, which is
+ * printed. */
+struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json,
+			const volatile sig_atomic_t *hurry);
 void drain_free(struct drain *drain);
 
 /* Service names for the lines, after every change of policy. */

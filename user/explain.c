@@ -8,15 +8,10 @@
 #include "table.h"
 #include "user_name.h"
 
-/* What a pre-allocated hash costs above its values: struct htab_elem and key, and
- * a bucket of 16 bytes for each of the next power of two. */
-#define ELEMENT_OVERHEAD (48 + sizeof(__u64))
-#define BUCKET_SIZE	 16
-
 static const struct table_column columns[] = {
-	{"SERVICE", "", TABLE_TEXT, false, false}, {"LISTEN", "", TABLE_TEXT, false, false},
-	{"USER", "", TABLE_TEXT, false, false},	   {"CAP", "", TABLE_NUMBER, false, false},
-	{"TOTAL", "", TABLE_NUMBER, false, false}, {"EXCESS", "", TABLE_TEXT, false, false},
+	{"SERVICE", "", TABLE_TEXT, false, false},     {"LISTEN", "", TABLE_TEXT, false, false},
+	{"USER", "", TABLE_TEXT, false, false},        {"CAP", "", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
 	{"OVERRIDES", "", TABLE_NUMBER, false, false},
 };
 
@@ -43,7 +38,8 @@ static void add_listen(struct table *table, const struct config_service *service
 		else
 			format = strchr(address, ':') ? "[%s]:%u" : "%s:%u";
 		used += snprintf(text + used, sizeof(text) - used, "%s", i ? " " : "");
-		used += snprintf(text + used, sizeof(text) - used, format, address, listen->port);
+		used += snprintf(text + used, sizeof(text) - used, format, address,
+				 listen->port);
 	}
 	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
 }
@@ -58,21 +54,12 @@ static void add_user(struct table *table, const struct hc_service *service)
 		table_add(table, "client/%u/%u", service->prefix4, service->prefix6);
 }
 
-static double session_memory(__u32 sessions)
-{
-	__u64 buckets = 1;
-
-	while (buckets < sessions)
-		buckets *= 2;
-	return sessions * (double)(ELEMENT_OVERHEAD + sizeof(struct hc_session)) +
-	       buckets * (double)BUCKET_SIZE;
-}
-
 void explain(const struct config *config, const char *path)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	double users = load_user_sets(config->users_max) * (double)sizeof(struct hc_user_set);
-	double sessions = session_memory(config->sessions_max);
+	double sessions =
+		load_session_sets(config->sessions_max) * (double)sizeof(struct hc_session_set);
 
 	printf("%s: correct\n\n", path ?: "no file, the defaults");
 	for (size_t i = 0; table && i < config->service_count; i++) {

@@ -67,7 +67,8 @@ int links_read(const struct headcount_bpf *object, struct links_row **rows, size
 
 		if (fd < 0)
 			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &size) || !uses(info.prog_id, map, &row)) {
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) ||
+		    !uses(info.prog_id, map, &row)) {
 			close(fd);
 			continue;
 		}

@@ -8,7 +8,7 @@
 struct links_row {
 	char program[64];
 	char where[64]; /* "cgroup 1", "netns 4026531840", "tracepoint" */
-	__u64 missed;	/* runs that the kernel skipped, as it was inside the program already */
+	__u64 missed;   /* runs that the kernel skipped, as it was inside the program already */
 };
 
 /* Links whose programs use the maps of `object`. `*rows` is the caller's to free. */

@@ -12,6 +12,7 @@
 
 #include "load.h"
 #include "log.h"
+#include "record.h"
 
 /* The kernel's own words for the last thing that it refused. */
 static char refusal[512];
@@ -30,8 +31,8 @@ static int keep_reason(enum libbpf_print_level level, const char *format, va_lis
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (*line && !strstr(line, "END PROG LOAD LOG") && !strstr(line, "processed ") &&
-		    !strstr(line, "failed to load object") && !strstr(line, "failed to load BPF"))
+		if (*line && !strstr(line, "END PROG LOAD LOG") &&
+		    !strstr(line, "processed ") && !strstr(line, "failed to load"))
 			snprintf(refusal, sizeof(refusal), "%.500s", line);
 	}
 	return 0;
@@ -50,6 +51,11 @@ __u32 load_user_sets(__u32 users_max)
 	while (sets < users_max / (HC_WAYS / 2))
 		sets *= 2;
 	return sets;
+}
+
+__u32 load_session_sets(__u32 sessions_max)
+{
+	return sessions_max / (HC_SESSION_WAYS / 2);
 }
 
 __u64 load_build(void)
@@ -118,15 +124,16 @@ static int share_map(struct bpf_map *map, const struct load_request *request)
 	int fd, error;
 
 	if (request->shared) {
-		const struct bpf_map *theirs = bpf_object__find_map_by_name(
-			request->shared->obj, bpf_map__name(map));
+		const struct bpf_map *theirs =
+			bpf_object__find_map_by_name(request->shared->obj, bpf_map__name(map));
 
 		return bpf_map__reuse_fd(map, bpf_map__fd(theirs));
 	}
 	snprintf(path, sizeof(path), "%s/%s", request->pins, bpf_map__name(map));
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : hc_error_errno(errno, "cannot open %s", path);
+		return errno == ENOENT ? -ENOENT
+				       : hc_error_errno(errno, "cannot open %s", path);
 	error = bpf_map__reuse_fd(map, fd);
 	close(fd);
 	return error;
@@ -138,7 +145,8 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 	int error;
 
 	if (!request->shared && !request->pins) {
-		bpf_map__set_max_entries(object->maps.sessions, request->config->sessions_max);
+		bpf_map__set_max_entries(object->maps.sessions,
+					 load_session_sets(request->config->sessions_max));
 		bpf_map__set_max_entries(object->maps.users,
 					 load_user_sets(request->config->users_max));
 		return 0;
@@ -148,7 +156,8 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 		if (error == -ENOENT)
 			return error;
 		if (error)
-			return hc_error_errno(error, "cannot use the map %s", bpf_map__name(map));
+			return hc_error_errno(error, "cannot use the map %s",
+					      bpf_map__name(map));
 	}
 	return 0;
 }
@@ -170,6 +179,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	error = set_up_maps(object, request);
 	if (error)
 		goto out;
+	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
 	error = headcount_bpf__load(object);
 	if (error) {
 		hc_error("the kernel refused a BPF program or map: %s (%s)",

@@ -12,7 +12,7 @@
 
 /* Which programs to load. */
 enum load_programs {
-	LOAD_TRACE = 1,	  /* on_state, on_state_missed, on_milestone */
+	LOAD_TRACE = 1,   /* on_state, on_state_missed, on_milestone */
 	LOAD_CONNECT = 2, /* on_connect4, on_connect6, on_release */
 	LOAD_ARRIVAL = 4, /* on_arrival, for one namespace */
 	LOAD_WALK_SOCKETS = 8,
@@ -23,13 +23,13 @@ enum load_programs {
 };
 
 struct load_request {
-	unsigned int programs; /* enum load_programs */
-	const struct config *config; /* sizes of fresh maps */
+	unsigned int programs;              /* enum load_programs */
+	const struct config *config;        /* sizes of fresh maps */
 	const struct headcount_bpf *shared; /* share this object's maps, or */
-	const char *pins;   /* open the maps pinned in this folder */
-	unsigned int netns; /* LOAD_ARRIVAL: inode number of its namespace */
-	bool adopt;	    /* walk_sockets charges what it finds */
-	bool flush;	    /* walk_users reports everything */
+	const char *pins;                   /* open the maps pinned in this folder */
+	unsigned int netns;                 /* LOAD_ARRIVAL: inode number of its namespace */
+	bool adopt;                         /* walk_sockets charges what it finds */
+	bool flush;                         /* walk_users reports everything */
 };
 
 /* Keeps libbpf quiet; its last word becomes part of our one error. First thing. */
@@ -47,6 +47,9 @@ __u64 load_build(void);
 
 /* Writes the first control record of fresh maps. */
 int load_control(const struct headcount_bpf *object);
+
+/* How many sets the session table has for so many sessions. */
+__u32 load_session_sets(__u32 sessions_max);
 
 /* How many sets the user table has for so many users. */
 __u32 load_user_sets(__u32 users_max);

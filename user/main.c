@@ -6,10 +6,11 @@
 #include "log.h"
 
 static const struct command commands[] = {
-	{"trace", "", "Show every TCP session of the host as it opens and closes; caps nothing.",
-	 cmd_trace},
+	{"trace", "",
+	 "Show every TCP session of the host as it opens and closes; caps nothing.", cmd_trace},
 	{"run", "", "Enforce the configuration and stream events as JSON lines.", cmd_run},
-	{"users", "", "List users with their sessions and caps, most sessions first.", cmd_users},
+	{"users", "", "List users with their sessions and caps, most sessions first.",
+	 cmd_users},
 	{"sessions", "", "List sessions as the kernel has them now.", cmd_sessions},
 	{"cap", "SERVICE USER N|unlimited|default", "Change one user's cap now.", cmd_cap},
 	{"status", "", "Show what is attached, how full it is, what was lost, what is missing.",

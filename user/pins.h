@@ -6,7 +6,8 @@
  *   headcount/MAP          every shared map, by name
  *   headcount/link_NAME    with --pin; link_netns_INODE for each namespace
  *
- * (bpffs allows no dot in a name.) A folder is made as headcount_new and renamed when it is whole.
+ * (bpffs allows no dot in a name.) A folder is made as headcount_new and renamed when it is
+ * whole.
  */
 #ifndef HEADCOUNT_PINS_H
 #define HEADCOUNT_PINS_H

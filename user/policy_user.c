@@ -69,15 +69,17 @@ static int assign_ids(const struct policy *now, const struct config *config, int
 	for (int id = 0; id < HC_SERVICES_MAX; id++)
 		taken[id] = now->services[id].used;
 	for (size_t i = 0; i < config->service_count; i++) {
-		ids[i] = i < HC_FIRST_SERVICE ? (int)i
-					      : policy_find(now, config->services[i].service.name);
+		ids[i] = i < HC_FIRST_SERVICE
+				 ? (int)i
+				 : policy_find(now, config->services[i].service.name);
 		if (ids[i] >= 0)
 			continue;
 		while (next < HC_SERVICES_MAX && taken[next])
 			next++;
 		if (next == HC_SERVICES_MAX)
 			return hc_error("too many services: %d at most, those that are being "
-					"replaced included", HC_SERVICES_MAX);
+					"replaced included",
+					HC_SERVICES_MAX);
 		taken[next] = true;
 		ids[i] = next;
 	}
@@ -142,8 +144,8 @@ static int write_ports(const struct headcount_bpf *object, const struct config *
 }
 
 /* Bit `half` of a namespace's value says that the half enforces there. */
-static int write_namespaces(const struct headcount_bpf *object, const struct netns_list *enforced,
-			    __u32 half)
+static int write_namespaces(const struct headcount_bpf *object,
+			    const struct netns_list *enforced, __u32 half)
 {
 	int fd = bpf_map__fd(object->maps.namespaces), error = 0;
 	__u32 bit = 1u << half, inode, next, halves;
@@ -261,7 +263,8 @@ int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key 
 {
 	struct policy *now = malloc(sizeof(*now));
 	__u32 zero = 0, index;
-	int error = now ? policy_read(object, now) : hc_error_errno(ENOMEM, "cannot set the cap");
+	int error =
+		now ? policy_read(object, now) : hc_error_errno(ENOMEM, "cannot set the cap");
 
 	if (error)
 		goto out;

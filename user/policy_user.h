@@ -34,7 +34,7 @@ __u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy
 		 const struct hc_user_key *key);
 
 /* Sets (or with `remove` takes back) a user's cap of the moment. */
-int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key,
-		   __u32 cap, bool remove);
+int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
+		   bool remove);
 
 #endif

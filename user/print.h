@@ -19,8 +19,8 @@ struct print_buffer {
 /* What a line needs that the record does not carry. */
 struct print_context {
 	char (*service_names)[HC_NAME_MAX]; /* HC_SERVICES_MAX of them, by id */
-	__s64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
-	__u64 sequence;		  /* of the last line that was printed */
+	__s64 realtime_offset_ns;           /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	__u64 sequence;                     /* of the last line that was printed */
 };
 
 void print_buffer_free(struct print_buffer *buffer);

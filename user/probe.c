@@ -56,7 +56,8 @@ const struct probe_feature *probe_features(size_t *count)
 		{"iter/task_file", "processes of sessions older than headcount", true, false},
 		{"cgroup/connect", "outbound caps", true, false},
 		{"sk_lookup", "inbound caps", true, false},
-		{"bpf_set_retval", "errno of a refused connect(); without it EPERM", false, false},
+		{"bpf_set_retval", "errno of a refused connect(); without it EPERM", false,
+		 false},
 	};
 	static bool done;
 	struct btf *btf;
@@ -94,8 +95,10 @@ int probe_required(void)
 		return -ENOTSUP;
 	}
 	if (!probe_cgroup_is_root())
-		hc_notice("%s is not the root of the cgroup v2 hierarchy (a cgroup namespace?): "
-			  "only what is below it is counted and capped", cgroup_mount());
+		hc_notice(
+			"%s is not the root of the cgroup v2 hierarchy (a cgroup namespace?): "
+			"only what is below it is counted and capped",
+			cgroup_mount());
 	return 0;
 }
 
@@ -127,8 +130,8 @@ int probe_privileges(void)
 	}
 	if (!*missing)
 		return 0;
-	hc_error("%s (missing: %s)", geteuid() ? "must be run as root" : "capabilities are missing",
-		 missing);
+	hc_error("%s (missing: %s)",
+		 geteuid() ? "must be run as root" : "capabilities are missing", missing);
 	return -EPERM;
 }
 

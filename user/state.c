@@ -10,8 +10,7 @@
 #include "log.h"
 #include "state.h"
 
-#define SETS_AT_ONCE	 256
-#define SESSIONS_AT_ONCE 16384
+#define SETS_AT_ONCE 512
 
 bool state_user_shown(const struct hc_user *user)
 {
@@ -27,8 +26,10 @@ bool state_user_shown(const struct hc_user *user)
 	return (__s64)age < HC_KEEP_SECONDS * 1000000000ll;
 }
 
-static size_t copy_users(const struct hc_user_set *set, __u32 index, struct state_user *users)
+static size_t copy_users(const void *from, __u32 index, void *rows)
 {
+	const struct hc_user_set *set = from;
+	struct state_user *users = rows;
 	size_t count = 0;
 
 	for (__u32 way = 0; way < HC_WAYS; way++) {
@@ -40,78 +41,104 @@ static size_t copy_users(const struct hc_user_set *set, __u32 index, struct stat
 	return count;
 }
 
+static size_t copy_sessions(const void *from, __u32 index, void *rows)
+{
+	const struct hc_session_set *set = from;
+	struct state_session *sessions = rows;
+	size_t count = 0;
+
+	(void)index;
+
+	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
+		if (set->id[way])
+			sessions[count++] = (struct state_session){set->id[way], set->way[way]};
+	return count;
+}
+
+/* Both tables are arrays of sets. Reads all sets, and appends what `copy` makes of
+ * each, at most `ways` rows of `row` bytes, to the result. */
+struct reading {
+	const struct bpf_map *map;
+	__u64 flags;
+	size_t ways, row;
+	size_t (*copy)(const void *set, __u32 index, void *rows);
+	char *rows;
+	size_t count;
+};
+
+static int read_batches(struct reading *reading, void *sets, __u32 *keys)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, options, .elem_flags = reading->flags);
+	size_t size = bpf_map__value_size(reading->map);
+	__u32 position, got;
+	bool first = true;
+	int error = 0;
+
+	while (!error) {
+		char *grown;
+
+		got = SETS_AT_ONCE;
+		error = bpf_map_lookup_batch(bpf_map__fd(reading->map),
+					     first ? NULL : &position, &position, keys, sets,
+					     &got, &options);
+		if (error && error != -ENOENT)
+			return error;
+		first = false;
+		grown = realloc(reading->rows,
+				(reading->count + got * reading->ways) * reading->row + 1);
+		if (!grown)
+			return -ENOMEM;
+		reading->rows = grown;
+		for (__u32 i = 0; i < got; i++)
+			reading->count += reading->copy((char *)sets + i * size, keys[i],
+							grown + reading->count * reading->row);
+	}
+	return 0; /* ENOENT: that was the last batch */
+}
+
+static int read_all(struct reading *reading)
+{
+	void *sets = malloc(SETS_AT_ONCE * bpf_map__value_size(reading->map));
+	__u32 *keys = malloc(SETS_AT_ONCE * sizeof(*keys));
+	int error = sets && keys ? read_batches(reading, sets, keys) : -ENOMEM;
+
+	free(sets);
+	free(keys);
+	if (!error)
+		return 0;
+	free(reading->rows);
+	return hc_error_errno(error, "cannot read the map %s", bpf_map__name(reading->map));
+}
+
 int state_read_users(const struct headcount_bpf *object, struct state_user **users,
 		     size_t *count)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, options, .elem_flags = BPF_F_LOCK);
-	int fd = bpf_map__fd(object->maps.users), error = 0;
-	__u32 keys[SETS_AT_ONCE], got, position = 0;
-	struct hc_user_set *sets = malloc(SETS_AT_ONCE * sizeof(*sets));
-	bool first = true;
+	struct reading reading = {
+		.map = object->maps.users,
+		.flags = BPF_F_LOCK,
+		.ways = HC_WAYS,
+		.row = sizeof(**users),
+		.copy = copy_users,
+	};
+	int error = read_all(&reading);
 
-	*users = NULL;
-	*count = 0;
-	while (sets && !error) {
-		struct state_user *grown;
-
-		got = SETS_AT_ONCE;
-		error = bpf_map_lookup_batch(fd, first ? NULL : &position, &position, keys, sets,
-					     &got, &options);
-		if (error && error != -ENOENT)
-			break;
-		first = false;
-		grown = realloc(*users, (*count + got * HC_WAYS) * sizeof(**users) + 1);
-		if (!grown) {
-			error = -ENOMEM;
-			break;
-		}
-		*users = grown;
-		for (__u32 i = 0; i < got; i++)
-			*count += copy_users(&sets[i], keys[i], *users + *count);
-	}
-	free(sets);
-	if (error == -ENOENT) /* that was the last batch */
-		return 0;
-	free(*users);
-	*users = NULL;
-	return hc_error_errno(error ?: ENOMEM, "cannot read the user table");
+	*users = error ? NULL : (struct state_user *)reading.rows;
+	*count = error ? 0 : reading.count;
+	return error;
 }
 
 int state_read_sessions(const struct headcount_bpf *object, struct state_session **sessions,
 			size_t *count)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, options);
-	int fd = bpf_map__fd(object->maps.sessions), error = 0;
-	struct hc_session *values = malloc(SESSIONS_AT_ONCE * sizeof(*values));
-	__u64 *keys = malloc(SESSIONS_AT_ONCE * sizeof(*keys));
-	__u32 position = 0, got;
-	bool first = true;
+	struct reading reading = {
+		.map = object->maps.sessions,
+		.ways = HC_SESSION_WAYS,
+		.row = sizeof(**sessions),
+		.copy = copy_sessions,
+	};
+	int error = read_all(&reading);
 
-	*sessions = NULL;
-	*count = 0;
-	while (values && keys && !error) {
-		struct state_session *grown;
-
-		got = SESSIONS_AT_ONCE;
-		error = bpf_map_lookup_batch(fd, first ? NULL : &position, &position, keys,
-					     values, &got, &options);
-		if (error && error != -ENOENT)
-			break;
-		first = false;
-		grown = realloc(*sessions, (*count + got) * sizeof(**sessions) + 1);
-		if (!grown) {
-			error = -ENOMEM;
-			break;
-		}
-		*sessions = grown;
-		for (__u32 i = 0; i < got; i++)
-			grown[(*count)++] = (struct state_session){keys[i], values[i]};
-	}
-	free(values);
-	free(keys);
-	if (error == -ENOENT)
-		return 0;
-	free(*sessions);
-	*sessions = NULL;
-	return hc_error_errno(error ?: ENOMEM, "cannot read the session table");
+	*sessions = error ? NULL : (struct state_session *)reading.rows;
+	*count = error ? 0 : reading.count;
+	return error;
 }

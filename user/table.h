@@ -12,7 +12,8 @@
 
 enum table_kind {
 	TABLE_TEXT,   /* left-aligned; a JSON string */
-	TABLE_NUMBER, /* right-aligned; a JSON number, or null for an empty cell ("-" in a table) */
+	TABLE_NUMBER, /* right-aligned; a JSON number, or null for an empty cell ("-" in a
+			 table) */
 	TABLE_BOOL,   /* "yes"/"no"; JSON true/false */
 };
 
@@ -20,7 +21,7 @@ struct table_column {
 	const char *heading; /* upper case, for the table */
 	const char *key;     /* for JSON */
 	enum table_kind kind;
-	bool json_only; /* not shown in the table */
+	bool json_only;  /* not shown in the table */
 	bool table_only; /* not in JSON */
 };
 

@@ -66,7 +66,8 @@ static int run(const struct bpf_program *program, const struct bpf_map *map,
 	fd = bpf_iter_create(bpf_link__fd(link));
 	error = fd < 0 ? -errno : read_rows(fd, found ? found : &nothing);
 	if (error)
-		hc_error_errno(error, "cannot read the iterator %s", bpf_program__name(program));
+		hc_error_errno(error, "cannot read the iterator %s",
+			       bpf_program__name(program));
 	if (fd >= 0)
 		close(fd);
 	bpf_link__destroy(link);

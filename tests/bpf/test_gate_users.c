@@ -6,14 +6,14 @@
 #define CLIENTS (2 * HC_WAYS)
 
 /* Clients that all live in one set of the table. */
-static char client[CLIENTS][16];
+static char client[CLIENTS][20];
 static struct hc_user_key user[CLIENTS];
 static __u32 one_set;
 
 static void start_crowd(const char *text)
 {
 	struct hc_user_key key;
-	char address[16];
+	char address[20];
 	int found = 0;
 
 	start(text);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The session table: find, make, free a record by socket cookie. Set-associative
+ * in an array map, because that costs a third of the kernel's hash map and the
+ * record can be filled in place. A cookie may live in any way of HC_SESSION_TRIES
+ * sets; cookies count up, so that their first sets are spread evenly.
+ *
+ * A record belongs to whoever holds its socket's lock. Two sockets that want the
+ * same way settle it by compare-and-swap of the way's id. Readers without the
+ * lock (the walks, user space) skip records whose `charge` is 0: it is set last
+ * and taken out first.
+ */
+#ifndef HEADCOUNT_SESSIONS_H
+#define HEADCOUNT_SESSIONS_H
+
+#include "maps.h"
+
+/* The set for a try: Fibonacci hashing, another odd multiplier for each try,
+ * brought into range by multiplication. */
+static __always_inline struct hc_session_set *session_set(__u64 id, __u32 try)
+{
+	__u64 hash = id * (0x9e3779b97f4a7c15ull + 0x6a09e667f3bcc908ull * try);
+	__u32 set = ((hash >> 32) * session_sets) >> 32;
+
+	return bpf_map_lookup_elem(&sessions, &set);
+}
+
+static __noinline struct hc_session *session_of(__u64 id)
+{
+	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
+		struct hc_session_set *set = session_set(id, try);
+
+		if (!set)
+			return NULL;
+		for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
+			if (set->id[way] == id)
+				return &set->way[way];
+	}
+	return NULL;
+}
+
+/* A fresh record, all zero but for its place; NULL if there is no room, which is
+ * counted. The id must not be in the table. */
+static __noinline struct hc_session *session_make(__u64 id)
+{
+	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
+		struct hc_session_set *set = session_set(id, try);
+
+		if (!set)
+			return NULL;
+		for (__u32 way = 0; way < HC_SESSION_WAYS; way++) {
+			struct hc_session *session = &set->way[way];
+
+			if (set->id[way] || __sync_val_compare_and_swap(&set->id[way], 0, id))
+				continue;
+			__builtin_memset(session, 0, sizeof(*session));
+			session->way = way;
+			session->try = try;
+			return session;
+		}
+	}
+	count_loss(HC_LOSS_SESSIONS_FULL);
+	return NULL;
+}
+
+/* Its charge has been taken out before. */
+static __always_inline void session_free(__u64 id, const struct hc_session *session)
+{
+	__u32 way = session->way;
+	struct hc_session_set *set = session_set(id, session->try);
+
+	if (set && way < HC_SESSION_WAYS)
+		__sync_lock_test_and_set(&set->id[way], 0);
+}
+
+#endif
