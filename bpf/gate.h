@@ -50,8 +50,9 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	const struct hc_service *service;
 	struct hc_session *before, *record;
 	struct person person;
+	const struct tcp_sock *tp;
 	enum verdict verdict;
-	__u64 id;
+	__u64 id, cookie;
 
 	if (!policy)
 		return 1;
@@ -59,8 +60,10 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
 	claim.now = bpf_ktime_get_coarse_ns();
+	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
+	cookie = tp ? tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter : 1;
 	id = bpf_get_socket_cookie(ctx);
-	before = session_of(id);
+	before = session_of_seen(id, cookie);
 	if (before && before->flags & HC_F_CONNECTING)
 		session_unreserve(id, before, claim.now); /* of its last attempt */
 	person.uid = session->uid = bpf_get_current_uid_gid();

@@ -117,16 +117,17 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 {
 	struct cpu_state *cpu;
 	struct tcp_sock *tp;
-	__u64 id;
+	__u64 id, cookie;
 
 	if (new_state != TCP_CLOSE && new_state != TCP_SYN_SENT)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk); /* NULL for what is not TCP: MPTCP comes here too */
 	if (!tp)
 		return 0;
+	cookie = sk->__sk_common.skc_cookie.counter;
 	id = bpf_get_socket_cookie(sk);
 	if (new_state == TCP_SYN_SENT) {
-		session_connecting(id, tp);
+		session_connecting(id, tp, cookie);
 		return 0;
 	}
 	if (old_state == TCP_LISTEN)

@@ -48,19 +48,19 @@ static __always_inline void session_set_caller(struct hc_session *session,
 static __always_inline void session_set_listener(struct hc_session *session,
 						 const struct tcp_sock *tp)
 {
-	struct hc_listener *listener;
+	struct hc_listener *listener =
+		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
 	struct person owner;
 
-	person_of(&owner, tp);
-	session->uid = owner.uid;
-	session->cgroup = owner.cgroup;
-	listener =
-		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
 	if (listener) {
 		session->uid = listener->uid;
 		session->cgroup = listener->cgroup;
 		session->pid = listener->pid;
 		__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
+	} else {
+		person_of(&owner, tp);
+		session->uid = owner.uid;
+		session->cgroup = owner.cgroup;
 	}
 }
 
@@ -162,9 +162,9 @@ static __always_inline void session_began(__u64 id, struct hc_session *session)
 }
 
 /* Outbound, entering SYN_SENT, in the caller's context; the port is not chosen yet. */
-static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp)
+static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie)
 {
-	struct hc_session *session = session_of(id);
+	struct hc_session *session = session_of_seen(id, cookie);
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	const struct hc_service *service;
 

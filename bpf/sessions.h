@@ -39,6 +39,14 @@ static __noinline struct hc_session *session_of(__u64 id)
 	return NULL;
 }
 
+/* The same, when the socket may be one that nobody has asked for its cookie yet:
+ * then it has no record, and looking for one in every set is saved. `cookie` is
+ * what skc_cookie was before `id` was asked for. */
+static __always_inline struct hc_session *session_of_seen(__u64 id, __u64 cookie)
+{
+	return cookie ? session_of(id) : NULL;
+}
+
 /* A fresh record, all zero but for its place; NULL if there is no room, which is
  * counted. The id must not be in the table. */
 static __noinline struct hc_session *session_make(__u64 id)

@@ -128,6 +128,16 @@ static int end(void **state)
 	return 0;
 }
 
+static void map_get(const struct bpf_map *map, const void *key, void *value, __u64 flags)
+{
+	assert_int_equal(bpf_map_lookup_elem_flags(bpf_map__fd(map), key, value, flags), 0);
+}
+
+static void map_put(const struct bpf_map *map, const void *key, const void *value, __u64 flags)
+{
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), key, value, flags), 0);
+}
+
 static void address_of(__u8 address[16], const char *text)
 {
 	char mapped[64];
@@ -142,12 +152,16 @@ static inline void listen_at(const char *address, __u16 port)
 	struct hc_listener_key key = {.netns = enforced.items[0].inode, .port = port};
 	struct hc_listener listener = {
 		.uid = 77, .cgroup = 4242, .pid = 99, .sockets = 1, .comm = "imapd"};
+	__u32 places = HC_LISTEN_ANY, index = port, before;
 
-	if (address)
+	if (address) {
 		address_of(key.address, address);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(object->maps.listeners), &key,
-					     &listener, BPF_ANY),
-			 0);
+		places = strcmp(address, "0.0.0.0") ? HC_LISTEN_ADDRESS : HC_LISTEN_IPV4;
+	}
+	map_put(object->maps.listeners, &key, &listener, BPF_ANY);
+	map_get(object->maps.listened, &index, &before, 0);
+	places |= before;
+	map_put(object->maps.listened, &index, &places, BPF_ANY);
 }
 
 /* A packet without a socket, as the kernel describes it. */
@@ -205,8 +219,7 @@ static __u32 set_of(const struct hc_user_key *key)
 	struct hc_control control;
 	__u64 word[3], hash;
 
-	assert_int_equal(
-		bpf_map_lookup_elem(bpf_map__fd(object->maps.control), &zero, &control), 0);
+	map_get(object->maps.control, &zero, &control, 0);
 	memcpy(word, key, sizeof(word));
 	hash = control.seed;
 	for (int i = 0; i < 3; i++) {
@@ -222,16 +235,12 @@ static __u32 set_of(const struct hc_user_key *key)
 
 static void read_set(__u32 index, struct hc_user_set *set)
 {
-	assert_int_equal(bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.users), &index, set,
-						   BPF_F_LOCK),
-			 0);
+	map_get(object->maps.users, &index, set, BPF_F_LOCK);
 }
 
 static inline void write_set(__u32 index, const struct hc_user_set *set)
 {
-	assert_int_equal(
-		bpf_map_update_elem(bpf_map__fd(object->maps.users), &index, set, BPF_F_LOCK),
-		0);
+	map_put(object->maps.users, &index, set, BPF_F_LOCK);
 }
 
 /* The user's way in its set, or NULL. */
@@ -264,7 +273,6 @@ static inline void user_set_active(const struct hc_user_key *key, __u32 active)
 	user = user_in(&set, key);
 	assert_non_null(user);
 	user->slots.active = active;
-	user->opened += active;
 	write_set(set_of(key), &set);
 }
 

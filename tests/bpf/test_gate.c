@@ -193,9 +193,7 @@ static struct hc_service_state total_read(void)
 	struct hc_service_state total;
 	__u32 id = IMAP_ID;
 
-	assert_int_equal(bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states),
-						   &id, &total, BPF_F_LOCK),
-			 0);
+	map_get(object->maps.service_states, &id, &total, BPF_F_LOCK);
 	return total;
 }
 
@@ -205,9 +203,7 @@ static void total_set_active(__u32 active)
 	__u32 id = IMAP_ID;
 
 	total.slots.active = active;
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(object->maps.service_states), &id,
-					     &total, BPF_F_LOCK),
-			 0);
+	map_put(object->maps.service_states, &id, &total, BPF_F_LOCK);
 }
 
 static void test_total(void **state)

@@ -10,19 +10,19 @@ static __u64 accounted(void)
 	return reported + suppressed;
 }
 
-/* Waits for a window of the rate limit to begin, with most of it to come. */
+/* Waits for a window of the rate limit that has begun by every clock (the gate's
+ * is coarse), with most of it to come. */
 static void await_window(void)
 {
-	__u64 window = 1ull << HC_WINDOW_SHIFT, ns;
+	const __u64 window = 1ull << HC_WINDOW_SHIFT;
 	struct timespec now;
+	__u64 passed;
 
 	do {
+		usleep(1000);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		ns = now.tv_sec * 1000000000ull + now.tv_nsec;
-		if (ns % window < window / 4)
-			return;
-		usleep((window - ns % window) / 1000 + 1000);
-	} while (true);
+		passed = (now.tv_sec * 1000000000ull + now.tv_nsec) % window;
+	} while (passed < window / 16 || passed > window / 4);
 }
 
 /* As if the user's window were over. */
