@@ -14,15 +14,9 @@
 
 #define BETWEEN_MS 200
 
-/* A difference: kind, and whose. Sorted lists of these are intersected. */
-struct difference {
-	enum { MISSING, STALE, WRONG } kind;
-	__s32 change; /* WRONG: what the user's count lacks */
-	__u64 id;     /* session, or WRONG: slot */
-};
-
+/* Sorted lists of these are intersected. */
 struct differences {
-	struct difference *items;
+	struct audit_difference *items;
 	size_t count;
 	size_t checked;
 	size_t unreachable;
@@ -38,12 +32,13 @@ struct look {
 
 static int add(struct differences *found, int kind, __u64 id, __s32 change)
 {
-	struct difference *grown = reallocarray(found->items, found->count + 1, sizeof(*grown));
+	struct audit_difference *grown =
+		reallocarray(found->items, found->count + 1, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	found->items = grown;
-	grown[found->count++] = (struct difference){kind, change, id};
+	grown[found->count++] = (struct audit_difference){kind, change, id};
 	return 0;
 }
 
@@ -74,7 +69,7 @@ static int compare_sessions(struct look *look, struct differences *found)
 
 		found->checked++;
 		if (!row->tracked)
-			error = add(found, MISSING, row->id, 0);
+			error = add(found, AUDIT_MISSING, row->id, 0);
 	}
 	for (size_t i = 0; i < look->session_count && !error; i++) {
 		const struct state_session *session = &look->sessions[i];
@@ -86,7 +81,7 @@ static int compare_sessions(struct look *look, struct differences *found)
 		if (netns_unreachable(session->session.ends.netns))
 			found->unreachable++;
 		else
-			error = add(found, STALE, session->id, 0);
+			error = add(found, AUDIT_STALE, session->id, 0);
 	}
 	return error;
 }
@@ -124,7 +119,8 @@ static int compare_users(struct look *look, struct differences *found)
 		     at++)
 			held++;
 		if (held != user->user.slots.active && quiet(user, look, &later))
-			error = add(found, WRONG, user->slot, held - user->user.slots.active);
+			error = add(found, AUDIT_WRONG, user->slot,
+				    held - user->user.slots.active);
 	}
 	return error;
 }
@@ -150,7 +146,7 @@ static int look_once(const struct headcount_bpf *object, struct differences *fou
 
 static int by_difference(const void *left, const void *right)
 {
-	const struct difference *a = left, *b = right;
+	const struct audit_difference *a = left, *b = right;
 
 	if (a->kind != b->kind)
 		return (int)a->kind - (int)b->kind;
@@ -188,11 +184,11 @@ static int repair_all(const struct headcount_bpf *object, const struct differenc
 
 	error = load_object(&walker, &request);
 	for (size_t i = 0; i < found->count && !error; i++) {
-		const struct difference *difference = &found->items[i];
+		const struct audit_difference *difference = &found->items[i];
 
-		key = difference->kind == WRONG ? HC_REPAIR_USER | difference->id
-						: difference->id;
-		if (difference->kind != MISSING &&
+		key = difference->kind == AUDIT_WRONG ? HC_REPAIR_USER | difference->id
+						      : difference->id;
+		if (difference->kind != AUDIT_MISSING &&
 		    bpf_map_update_elem(fd, &key, &difference->change, BPF_ANY))
 			error = hc_error_errno(errno, "cannot write the map repairs");
 	}
@@ -220,9 +216,9 @@ int audit_run(const struct headcount_bpf *object, bool repair, struct audit *aud
 	audit->checked = first.checked;
 	audit->unreachable = first.unreachable;
 	for (size_t i = 0; i < second.count; i++) {
-		audit->missing += second.items[i].kind == MISSING;
-		audit->stale += second.items[i].kind == STALE;
-		audit->wrong += second.items[i].kind == WRONG;
+		audit->missing += second.items[i].kind == AUDIT_MISSING;
+		audit->stale += second.items[i].kind == AUDIT_STALE;
+		audit->wrong += second.items[i].kind == AUDIT_WRONG;
 	}
 	if (!error && repair && second.count) {
 		int repaired = repair_all(object, &second);
@@ -231,6 +227,7 @@ int audit_run(const struct headcount_bpf *object, bool repair, struct audit *aud
 		audit->repaired = repaired > 0 ? repaired : 0;
 	}
 	free(first.items);
-	free(second.items);
+	audit->differences = second.items;
+	audit->count = second.count;
 	return error;
 }

@@ -8,6 +8,17 @@
 
 #include "load.h"
 
+/* One difference: a session's id, or of a user its slot. */
+struct audit_difference {
+	enum audit_kind {
+		AUDIT_MISSING,
+		AUDIT_STALE,
+		AUDIT_WRONG,
+	} kind;
+	__s32 change; /* AUDIT_WRONG: what the user's count lacks */
+	__u64 id;
+};
+
 struct audit {
 	size_t checked; /* sessions that were looked at */
 	size_t missing; /* sockets without a session record */
@@ -15,6 +26,8 @@ struct audit {
 	size_t wrong;   /* users whose count is not the number of their sessions */
 	size_t repaired;
 	size_t unreachable; /* sessions in namespaces that cannot be entered */
+	struct audit_difference *differences; /* freed by the caller */
+	size_t count;
 };
 
 /* `object` has LOAD_WALK_SOCKETS. Prints errors, returns 0 or a negative errno. */
