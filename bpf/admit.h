@@ -163,27 +163,27 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 	enum verdict verdict = UNTRACKED;
 	struct hc_user_set *set;
 	struct place place;
-	__u32 generation;
+	__u32 generation, forgotten = 0;
 
 	if (!policy || !claim || !key)
 		return UNTRACKED;
-	service = policy_service(policy->half, key->service);
+	generation = policy_generation(policy);
+	service = policy_service(generation, key->service);
 	place_of(&place, key, policy);
 	set = users_set(place.set);
 	if (!set || !service)
 		return UNTRACKED;
-	generation = policy->generation;
 	claim->slot = 0;
 	for (int round = 0; round < 2; round++) {
 		struct hc_user *user;
 		__u32 cap = 0;
 
 		if (round)
-			cap = users_cap(key, service, policy->half);
+			cap = users_cap(key, service, generation);
 		bpf_spin_lock(&set->lock);
 		user = users_find(set, key, place.tag);
 		if (round && !user)
-			user = users_make(set, key, place.tag, claim->now);
+			user = users_make(set, key, place.tag, claim->now, &forgotten);
 		if (round && user) {
 			user->cap = cap;
 			user->generation = generation;
@@ -200,6 +200,8 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 			claim->slot = place.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
 		}
 		bpf_spin_unlock(&set->lock);
+		if (forgotten)
+			count_losses(HC_LOSS_REFUSALS_FORGOTTEN, forgotten);
 		if (claim->slot)
 			return verdict;
 	}

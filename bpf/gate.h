@@ -56,7 +56,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 
 	if (!policy)
 		return 1;
-	service = policy_service(policy->half, HC_OUTBOUND_SERVICE);
+	service = policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
 	claim.now = bpf_ktime_get_coarse_ns();
@@ -109,14 +109,16 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;
+	__u32 half;
 	__u16 id;
 
 	if (arrival->pending)
 		arrival_clear(arrival, claim.now);
 	if (!policy)
 		return SK_PASS;
-	id = service_of(policy->half, ends->local, ends->local_port);
-	service = policy_service(policy->half, id);
+	half = policy_generation(policy);
+	id = service_of(half, ends->local, ends->local_port);
+	service = policy_service(half, id);
 	if (!service || !service->limited)
 		return SK_PASS;
 	/* Nobody listens: the kernel refuses by itself, and it is no refusal of ours. */

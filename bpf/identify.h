@@ -87,15 +87,15 @@ static __always_inline void process_of(const struct task_struct *task, __u32 *pi
 }
 
 /* Does headcount enforce inbound services in this namespace? */
-static __always_inline bool netns_enforced(const struct hc_control *policy, __u32 netns)
+static __always_inline bool netns_enforced(const struct hc_control *policy, __u32 half,
+					   __u32 netns)
 {
-	__u32 half = policy->half & 1;
 	const __u32 *halves;
 
-	if (policy->netns[half] == netns)
+	if (policy->netns[half & 1] == netns)
 		return true;
 	halves = bpf_map_lookup_elem(&namespaces, &netns);
-	return halves && (*halves & (1u << half));
+	return halves && (*halves & (1u << (half & 1)));
 }
 
 /* The inbound service of a local port in an enforced namespace. */
@@ -106,7 +106,7 @@ static __always_inline __u16 service_of(__u32 half, const __u8 local[16], __u16 
 	__u16 service = entry ? *entry : 0;
 
 	if (service & HC_PORT_BY_ADDRESS) {
-		struct hc_address_key key = {.port = port, .half = half};
+		struct hc_address_key key = {.port = port, .half = half & 1};
 		const __u16 *special;
 
 		__builtin_memcpy(key.address, local, sizeof(key.address));

@@ -19,7 +19,8 @@
 		__uint(map_flags, flags);                                                      \
 	} name SEC(".maps")
 
-/* Policy. User space alone writes these; half = control.half is in force. */
+/* Policy. User space alone writes these; the lowest bit of
+ * control.generation is the half in force. */
 MAP(control, BPF_MAP_TYPE_ARRAY, __u32, struct hc_control, 1, 0);
 MAP(services, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service, 2 * HC_SERVICES_MAX, 0);
 MAP(ports, BPF_MAP_TYPE_ARRAY, __u32, __u16, 2 * HC_PORTS, 0);
@@ -100,12 +101,17 @@ struct {
 	__uint(max_entries, 1 << 19);
 } refusals SEC(".maps");
 
-static __always_inline void count_loss(__u32 reason)
+static __always_inline void count_losses(__u32 reason, __u64 number)
 {
 	__u64 *count = bpf_map_lookup_elem(&losses, &reason);
 
 	if (count)
-		*count += 1;
+		*count += number;
+}
+
+static __always_inline void count_loss(__u32 reason)
+{
+	count_losses(reason, 1);
 }
 
 static __always_inline const struct hc_control *policy_control(void)
@@ -113,6 +119,12 @@ static __always_inline const struct hc_control *policy_control(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&control, &zero);
+}
+
+/* Read once for one decision: half and generation must be of the same policy. */
+static __always_inline __u32 policy_generation(const struct hc_control *policy)
+{
+	return *(const volatile __u32 *)&policy->generation;
 }
 
 static __always_inline struct hc_service *policy_service(__u32 half, __u32 id)

@@ -72,16 +72,18 @@ static __always_inline const struct hc_service *session_identify(struct hc_sessi
 	const struct hc_service *service;
 	__u16 id = HC_OUTBOUND_SERVICE;
 	bool elsewhere = false;
+	__u32 half;
 
 	if (!policy)
 		return NULL;
+	half = policy_generation(policy);
 	if (session->direction == HC_INBOUND) {
-		elsewhere = !netns_enforced(policy, session->ends.netns);
-		id = elsewhere ? HC_INBOUND_SERVICE
-			       : service_of(policy->half, session->ends.local,
-					    session->ends.local_port);
+		elsewhere = !netns_enforced(policy, half, session->ends.netns);
+		id = elsewhere
+			     ? HC_INBOUND_SERVICE
+			     : service_of(half, session->ends.local, session->ends.local_port);
 	}
-	service = policy_service(policy->half, id);
+	service = policy_service(half, id);
 	if (!service)
 		return NULL;
 	user_of(&session->user, service, id, session->ends.remote, &person);
@@ -153,7 +155,8 @@ static __always_inline void session_began(__u64 id, struct hc_session *session)
 		.total = !!(session->flags & HC_F_TOTAL),
 	};
 
-	service = policy ? policy_service(policy->half, HC_OUTBOUND_SERVICE) : NULL;
+	service =
+		policy ? policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE) : NULL;
 	if (!service)
 		return;
 	session->opened_ns = claim.now;

@@ -74,29 +74,41 @@ static __always_inline struct hc_user *users_find(struct hc_user_set *set,
 	return users_found(set);
 }
 
-/*
- * How dear a way is; the least is reclaimed first, and ~0 never. Free ways,
- * then users long gone, then those that never had a session (a flood's forged
- * sources are such, even while a reservation stands), then users just gone.
- */
+/* How dear a way is; the least is reclaimed first, and ~0 never. The class is in
+ * the two highest bits, within it the longest untouched goes first. */
+enum worth {
+	WORTH_GONE,      /* its last session is minutes ago; also a free way */
+	WORTH_STRANGER,  /* never had a session: a flood's forged sources are such */
+	WORTH_JUST_GONE, /* had one */
+	WORTH_HANDSHAKE, /* a stranger whose reservation stands: to forget that is to
+			  * risk its cap, so it comes last */
+};
+
 static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, __u64 now)
 {
 	bool idle = slots_idle(&user->slots, now);
+	/* Clocks differ between programs by some milliseconds: the age is signed. */
+	__s64 age = now - user->last_ns;
+	__u64 class = WORTH_JUST_GONE;
 
 	if (!tag)
 		return 0;
-	if (user->slots.active)
+	if (user->slots.active || (user->opened && !idle))
 		return ~0ull;
-	if (idle && now - user->last_ns > HC_KEEP_SECONDS * 1000000000ull)
-		return user->last_ns;
-	if (!user->opened)
-		return user->last_ns | 1ull << 62;
-	return idle ? user->last_ns | 1ull << 63 : ~0ull;
+	if (!idle)
+		class = WORTH_HANDSHAKE;
+	else if (age > (__s64)(HC_KEEP_SECONDS * 1000000000ull))
+		class = WORTH_GONE;
+	else if (!user->opened)
+		class = WORTH_STRANGER;
+	return class << 62 | (user->last_ns & ~0ull >> 2);
 }
 
-/* Makes a user in the cheapest way of the set; NULL if all have sessions. */
-static __always_inline struct hc_user *
-users_make(struct hc_user_set *set, const struct hc_user_key *key, __u32 tag, __u64 now)
+/* Makes a user in the cheapest way of the set; NULL if all have sessions.
+ * `*forgotten` is how many refusals of the way's last user were never told. */
+static __always_inline struct hc_user *users_make(struct hc_user_set *set,
+						  const struct hc_user_key *key, __u32 tag,
+						  __u64 now, __u32 *forgotten)
 {
 	volatile __u64 *least = &set->worth;
 	struct hc_user *user;
@@ -118,6 +130,7 @@ users_make(struct hc_user_set *set, const struct hc_user_key *key, __u32 tag, __
 	if (way >= HC_WAYS)
 		return NULL;
 	user = &set->way[way];
+	*forgotten = set->tag[way] ? user->refusals.suppressed : 0;
 	set->tag[way] = tag;
 	__builtin_memset(user, 0, sizeof(*user));
 	user->key = *key;

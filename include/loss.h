@@ -16,6 +16,8 @@
 	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: not capped there")     \
 	X(RING_FULL, EVENTS, "ring-full", "event ring full")                                   \
 	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
+	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \
+	  "suppressed refusals of a user that made room for another")                          \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
 	X(NESTED, NOTE, "nested",                                                              \

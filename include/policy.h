@@ -6,8 +6,8 @@
  * order, an IPv4 address as ::ffff:a.b.c.d.
  *
  * A reload never touches a program. The maps hold two halves of the policy;
- * user space fills the half that is not in use and then writes hc_control,
- * which switches to it and moves the generation in one store.
+ * user space fills the half that is not in use and then moves the generation,
+ * which switches to it in one store.
  */
 #ifndef HEADCOUNT_POLICY_H
 #define HEADCOUNT_POLICY_H
@@ -86,9 +86,10 @@ struct hc_service {
 /* The one record that switches policies. */
 struct hc_control {
 	__u32 version;    /* HC_STATE_VERSION */
-	__u32 half;       /* 0 or 1: which half of the policy holds */
-	__u32 generation; /* moves with every change; caps resolved under another are stale */
+	__u32 generation; /* moves with every change: caps resolved under another are stale;
+			   * its lowest bit is the half of the policy that holds */
 	__u32 user_sets;  /* a power of two: sets in the user table */
+	__u32 spare;
 	__u64 seed;       /* of the user table's hash, unknown to clients */
 	__u64 started_ns; /* CLOCK_MONOTONIC */
 	__u64 build;      /* which BPF object runs: only its own build adopts it */
@@ -126,8 +127,8 @@ struct hc_override_key {
  *
  * Handshakes that never finish are forgotten by time: `bucket` is a ring of
  * HC_TICK_SHIFT-long ticks, and a bucket that is HC_TICKS old is emptied.
- * Unsure slots live within one packet's processing; those older than
- * HC_UNSURE_NS were taken by packets that opened nothing.
+ * Unsure slots live within one packet's processing; once the newest is
+ * HC_UNSURE_NS old, all of them were taken by packets that opened nothing.
  */
 #define HC_TICKS      8
 #define HC_TICK_SHIFT 29 /* 2^29 ns, 0.54 s: a reservation lives 3.8 to 4.3 s */

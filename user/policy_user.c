@@ -24,7 +24,7 @@ int policy_read(const struct headcount_bpf *object, struct policy *policy)
 	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.control), &zero, &policy->control))
 		return hc_error_errno(errno, "cannot read the control record");
 	for (__u32 id = 0; id < HC_SERVICES_MAX; id++) {
-		__u32 index = (policy->control.half & 1) * HC_SERVICES_MAX + id;
+		__u32 index = policy_half(policy) * HC_SERVICES_MAX + id;
 
 		if (bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index,
 					&policy->services[id]))
@@ -225,13 +225,14 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	}
 	error = policy_read(object, now);
 	error = error ?: assign_ids(now, config, ids);
-	error = error ?: write_half(object, config, enforced, ids, !now->control.half);
+	error = error ?: write_half(object, config, enforced, ids, !policy_half(now));
 	if (error)
 		goto out;
-	now->control.half = !now->control.half;
-	now->control.netns[now->control.half] = enforced->count ? enforced->items[0].inode : 0;
-	now->control.generation++;
+	now->control.netns[!policy_half(now)] = enforced->count ? enforced->items[0].inode : 0;
 	error = put(object->maps.control, &zero, &now->control);
+	/* The next half, and that is the switch. */
+	now->control.generation++;
+	error = error ?: put(object->maps.control, &zero, &now->control);
 out:
 	free(now);
 	free(ids);
@@ -243,7 +244,7 @@ __u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy
 {
 	struct hc_override_key override = {
 		.prefixlen = HC_OVERRIDE_BITS + 128,
-		.half = policy->control.half,
+		.half = policy_half(policy),
 		.service = key->service,
 	};
 	__u32 cap;
@@ -276,11 +277,12 @@ int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key 
 		goto out;
 	if (!now->services[key->service].limited) {
 		now->services[key->service].limited = true;
-		index = now->control.half * HC_SERVICES_MAX + key->service;
+		index = policy_half(now) * HC_SERVICES_MAX + key->service;
 		error = put(object->maps.services, &index, &now->services[key->service]);
 	}
-	/* A new generation makes every user's cap stale, this one's with them. */
-	now->control.generation++;
+	/* Another generation of the same half makes every user's cap stale, this one's
+	 * with them. */
+	now->control.generation += 2;
 	error = error ?: put(object->maps.control, &zero, &now->control);
 out:
 	free(now);

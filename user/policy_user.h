@@ -16,6 +16,12 @@ struct policy {
 	struct hc_service services[HC_SERVICES_MAX];
 };
 
+/* The half in force. */
+static inline __u32 policy_half(const struct policy *policy)
+{
+	return policy->control.generation & 1;
+}
+
 int policy_read(const struct headcount_bpf *object, struct policy *policy);
 
 /* Id of a service in force by name, or -1. */

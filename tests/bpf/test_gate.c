@@ -310,7 +310,7 @@ static void test_reload(void **state)
 	assert_int_equal(policy_read(object, &before), 0);
 	reload(SMALL EXACT "cap = 2\noverride = 10.0.0.1 3\n");
 	assert_int_equal(policy_read(object, &after), 0);
-	assert_int_equal(after.control.half, !before.control.half);
+	assert_int_equal(policy_half(&after), !policy_half(&before));
 	assert_int_not_equal(after.control.generation, before.control.generation);
 	assert_cap("10.0.0.1", 3);
 	assert_cap("10.0.0.9", 2); /* the other half's override is gone */
