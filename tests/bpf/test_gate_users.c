@@ -280,6 +280,56 @@ static void test_elsewhere(void **state)
 	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
 }
 
+/* Its last session ended by a clock that is ahead of the gate's. */
+static void test_just_gone(void **state)
+{
+	struct timespec now;
+
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 5\n");
+	arrive_first(HC_WAYS);
+	arrive_packet(packet_of(client[0], LOCAL4, 80), 1);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	had_session(7, now.tv_sec * 1000000000ull + now.tv_nsec + 2000000);
+	assert_int_equal(arrive(client[HC_WAYS]), SK_PASS);
+	assert_true(is_known(7));
+}
+
+/* Refusals that were not told yet when their user made room are counted as lost. */
+static void test_suppressed(void **state)
+{
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 0\n");
+	for (int i = 0; i < CLIENTS; i++)
+		for (int j = 0; j < 10; j++)
+			assert_int_equal(arrive(client[i]), SK_DROP);
+	walk_users(object);
+	read_refusals();
+	assert_true(lost(HC_LOSS_REFUSALS_FORGOTTEN) > 0);
+	assert_int_equal(reported + suppressed + lost(HC_LOSS_REFUSALS_FORGOTTEN),
+			 10 * CLIENTS);
+}
+
+/* A user whose handshakes fill its cap stays, however many strangers come. */
+static void test_handshakes_stay(void **state)
+{
+	struct hc_user_set set;
+	struct hc_slots *slots;
+
+	(void)state;
+	start_crowd(SMALL EXACT "cap = 5\n");
+	assert_int_equal(arrive(client[0]), SK_PASS);
+	arrive_packet(packet_of(client[0], LOCAL4, 80), 1);
+	read_set(one_set, &set);
+	slots = &user_in(&set, &user[0])->slots;
+	slots->held = slots->bucket[slots->tick % HC_TICKS] = 5;
+	write_set(one_set, &set);
+	assert_int_equal(arrive(client[0]), SK_DROP);
+	for (int i = 1; i <= HC_WAYS; i++)
+		assert_int_equal(arrive(client[i]), SK_PASS);
+	assert_int_equal(arrive(client[0]), SK_DROP);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -290,6 +340,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_order_of_reclaim, begin, end),
 		cmocka_unit_test_setup_teardown(test_arrival_outlives_user, begin, end),
 		cmocka_unit_test_setup_teardown(test_elsewhere, begin, end),
+		cmocka_unit_test_setup_teardown(test_just_gone, begin, end),
+		cmocka_unit_test_setup_teardown(test_suppressed, begin, end),
+		cmocka_unit_test_setup_teardown(test_handshakes_stay, begin, end),
 	};
 
 	return RUN_GATE_TESTS(tests);
