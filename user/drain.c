@@ -75,7 +75,8 @@ static void write_out(struct drain *drain)
 		piece = drain->out.length - done;
 		if (*drain->hurry) {
 			piece = piece < PIPE_BUF ? piece : PIPE_BUF;
-			if (poll(&ready, 1, PATIENCE_MS) == 0) {
+			/* The alarm may cut this short: then, too, it was long enough. */
+			if (poll(&ready, 1, PATIENCE_MS) <= 0) {
 				hc_notice("nobody reads our output: the last lines are lost");
 				drain->error = -EPIPE;
 				break;

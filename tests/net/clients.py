@@ -27,7 +27,8 @@ class Server:
     def close_dead(self, count):
         """Closes our ends of `count` sessions that their clients have ended."""
         for _ in range(count):
-            dead = select.select(self.connections, [], [], 20)[0][0]
+            # The thread may not have accepted it yet: look again.
+            dead = until(lambda: select.select(list(self.connections), [], [], 0.1)[0], "a client to end")[0]
             self.connections.remove(dead)
             dead.close()
 
