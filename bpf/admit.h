@@ -22,25 +22,18 @@
 #include "users.h"
 
 enum verdict {
-	ADMITTED,
+	/* Apart from 0 and 1, which programs return: the compiler would hand a
+	 * function's unbounded result on as such, and the verifier refuse it. */
+	ADMITTED = 16,
 	UNTRACKED, /* admitted, no slot taken; the loss is counted */
 	OVER_CAP,
 	OVER_TOTAL,
 };
 
-/* How a slot is reserved, and what a charge takes over. */
-enum reservation {
-	NOTHING,
-	UNSURE, /* taken in sk_lookup */
-	HELD,   /* a handshake under way */
-};
-
 /* One question to the user table and its answer. */
 struct claim {
 	__u64 now;
-	__u64 when;  /* HELD: when it was taken; 0: any */
-	__u32 round; /* UNSURE: which round it was taken in */
-	__u32 total_round;
+	__u64 when; /* when the reservation was made; 0: any handshake's */
 	/* answers */
 	__u32 slot; /* place in the user table + 1 */
 	__u32 active;
@@ -116,10 +109,7 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 		if (!observe)
 			return verdict;
 	}
-	if (kind == UNSURE)
-		claim->round = slots_take_unsure(slots, claim->now);
-	else
-		slots_hold(slots, claim->now);
+	slots_reserve(slots, kind, claim->now);
 	return verdict;
 }
 
@@ -128,15 +118,9 @@ static __always_inline enum verdict charge_locked(struct hc_user *user, struct c
 						  enum reservation kind)
 {
 	struct hc_slots *slots = &user->slots;
-	bool had = true;
 
 	slots_forget(slots, claim->now);
-	if (kind == UNSURE)
-		had = slots_drop_unsure(slots, claim->round);
-	else if (kind == HELD)
-		had = claim->when ? slots_unhold(slots, claim->when)
-				  : slots_unhold_newest(slots);
-	claim->late = !had;
+	claim->late = !slots_unreserve(slots, kind, claim->when);
 	slots->active++;
 	if (slots->active > user->peak)
 		user->peak = slots->active;
@@ -231,12 +215,9 @@ __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, _
 	user = users_find(set, key, place.tag);
 	if (user) {
 		slots_forget(&user->slots, claim->now);
-		if (kind == UNSURE)
-			slots_drop_unsure(&user->slots, claim->round);
-		else
-			slots_unhold(&user->slots, claim->when);
+		slots_unreserve(&user->slots, kind, claim->when);
 		if (confirm)
-			slots_hold(&user->slots, claim->now);
+			slots_reserve(&user->slots, HELD, claim->now);
 	}
 	bpf_spin_unlock(&set->lock);
 	return 0;
@@ -264,10 +245,8 @@ static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 		verdict = OVER_TOTAL;
 	}
 	claim->total = verdict == ADMITTED || service->excess == HC_OBSERVE;
-	if (claim->total && kind == UNSURE)
-		claim->total_round = slots_take_unsure(&state->slots, claim->now);
-	else if (claim->total)
-		slots_hold(&state->slots, claim->now);
+	if (claim->total)
+		slots_reserve(&state->slots, kind, claim->now);
 	bpf_spin_unlock(&state->lock);
 	return verdict;
 }
@@ -288,14 +267,9 @@ static __always_inline void total_step(struct claim *claim, __u32 id, enum reser
 		return;
 	bpf_spin_lock(&state->lock);
 	slots_forget(&state->slots, claim->now);
-	if (kind == UNSURE)
-		slots_drop_unsure(&state->slots, claim->total_round);
-	else if (kind == HELD && claim->when)
-		slots_unhold(&state->slots, claim->when);
-	else if (kind == HELD)
-		slots_unhold_newest(&state->slots);
+	slots_unreserve(&state->slots, kind, claim->when);
 	if (step == TOTAL_HOLD)
-		slots_hold(&state->slots, claim->now);
+		slots_reserve(&state->slots, HELD, claim->now);
 	else if (step == TOTAL_CHARGE)
 		state->slots.active++;
 	bpf_spin_unlock(&state->lock);
@@ -315,10 +289,8 @@ static __always_inline void user_refused_by_total(struct claim *claim,
 	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	if (user_same(&user->key, key)) {
-		if (!observe && kind == UNSURE)
-			slots_drop_unsure(&user->slots, claim->round);
-		else if (!observe)
-			slots_unhold(&user->slots, claim->now);
+		if (!observe)
+			slots_unreserve(&user->slots, kind, claim->now);
 		refusal_count(user, claim, observe, true);
 	}
 	bpf_spin_unlock(&set->lock);

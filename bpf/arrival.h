@@ -14,8 +14,7 @@ static __always_inline void arrival_clear(struct arrival *arrival, __u64 now)
 {
 	struct claim claim = {
 		.now = now,
-		.round = arrival->round,
-		.total_round = arrival->total_round,
+		.when = arrival->when,
 		.total = arrival->total,
 	};
 
@@ -27,8 +26,7 @@ static __always_inline void arrival_set(struct arrival *arrival, const struct cl
 					const struct hc_session *packet)
 {
 	arrival->user = packet->user;
-	arrival->round = claim->round;
-	arrival->total_round = claim->total_round;
+	arrival->when = claim->now;
 	arrival->total = claim->total;
 	arrival->remote_low = *(const __u32 *)&packet->ends.remote[12];
 	arrival->remote_port = packet->ends.remote_port;
@@ -36,13 +34,20 @@ static __always_inline void arrival_set(struct arrival *arrival, const struct cl
 	arrival->pending = true;
 }
 
-/*
- * Takes this CPU's arrival over if it is for the packet with these ends:
- * `remote_low` is the last 4 bytes of the peer's address. Fills the claim and
- * returns the user whose slot it is, or NULL.
- */
-static __always_inline const struct hc_user_key *
-arrival_take(struct claim *claim, __u32 remote_low, __u16 remote_port, __u16 local_port)
+/* Takes this CPU's arrival over; the user whose slot it is. */
+static __always_inline const struct hc_user_key *arrival_take(struct arrival *arrival,
+							      struct claim *claim)
+{
+	arrival->pending = false;
+	claim->when = arrival->when;
+	claim->total = arrival->total;
+	return &arrival->user;
+}
+
+/* The arrival of a packet with these ports, from an address that ends with one of
+ * these four bytes; or NULL. */
+static __always_inline struct arrival *arrival_of(__u32 low, __u32 other_low, __u16 remote_port,
+						  __u16 local_port)
 {
 	struct cpu_state *cpu = this_cpu();
 	struct arrival *arrival;
@@ -50,25 +55,22 @@ arrival_take(struct claim *claim, __u32 remote_low, __u16 remote_port, __u16 loc
 	if (!cpu)
 		return NULL;
 	arrival = &cpu->arrival;
-	if (!arrival->pending || arrival->remote_low != remote_low ||
-	    arrival->remote_port != remote_port || arrival->local_port != local_port)
+	if (!arrival->pending || arrival->remote_port != remote_port ||
+	    arrival->local_port != local_port)
 		return NULL;
-	arrival->pending = false;
-	claim->round = arrival->round;
-	claim->total_round = arrival->total_round;
-	claim->total = arrival->total;
-	return &arrival->user;
+	return arrival->remote_low == low || arrival->remote_low == other_low ? arrival : NULL;
 }
 
-/* A request was queued for the packet: its slot becomes a handshake's. */
-static __noinline void arrival_queued(__u32 remote_low, __u16 remote_port, __u16 local_port)
+/* A request was queued for the packet: its slot becomes a handshake's. Of the two
+ * addresses of a request socket only its own family's is set. */
+static __noinline void arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_port,
+				      __u16 local_port)
 {
-	struct claim claim = {.now = bpf_ktime_get_coarse_ns()};
-	const struct hc_user_key *user =
-		arrival_take(&claim, remote_low, remote_port, local_port);
+	struct arrival *arrival = arrival_of(ipv4, ipv6_low, remote_port, local_port);
+	struct claim claim = {.now = bpf_ktime_get_ns()};
 
-	if (user)
-		user_confirm(&claim, user);
+	if (arrival)
+		user_confirm(&claim, arrival_take(arrival, &claim));
 }
 
 #endif

@@ -59,20 +59,22 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	service = policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
-	claim.now = bpf_ktime_get_coarse_ns();
+	claim.now = bpf_ktime_get_ns();
 	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
-	cookie = tp ? tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter : 1;
+	if (!tp)
+		return 1;
+	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = bpf_get_socket_cookie(ctx);
 	before = session_of_seen(id, cookie);
 	if (before && before->flags & HC_F_CONNECTING)
 		session_unreserve(id, before, claim.now); /* of its last attempt */
-	person.uid = session->uid = bpf_get_current_uid_gid();
-	person.cgroup = session->cgroup = bpf_get_current_cgroup_id();
+	session_set_caller(session, tp);
+	person.uid = session->uid;
+	person.cgroup = session->cgroup;
 	user_of(&session->user, service, HC_OUTBOUND_SERVICE, session->ends.remote, &person);
 	session->opened_ns = claim.when = claim.now;
 	session->direction = HC_OUTBOUND;
 	session->flags = HC_F_CONNECTING;
-	process_of(bpf_get_current_task_btf(), &session->pid, session->comm);
 	verdict = user_reserve(&claim, &session->user, service, HELD);
 	if (verdict == UNTRACKED)
 		return 1;
@@ -86,7 +88,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	}
 	if (claim.total)
 		session->flags |= HC_F_TOTAL;
-	record = session_make(id);
+	record = session_make(id, claim.now);
 	if (record) {
 		session->way = record->way;
 		session->try = record->try;
@@ -105,7 +107,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	struct arrival *arrival = &cpu->arrival;
 	const struct hc_service *service;
 	const struct hc_listener *listener;
-	struct claim claim = {.now = bpf_ktime_get_coarse_ns()};
+	struct claim claim = {.now = bpf_ktime_get_ns()};
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;
@@ -121,20 +123,26 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	service = policy_service(half, id);
 	if (!service || !service->limited)
 		return SK_PASS;
-	/* Nobody listens: the kernel refuses by itself, and it is no refusal of ours. */
+	/* Nobody listens: the kernel refuses by itself, and it is no refusal of ours.
+	 * A named service that goes by address holds even so, should the listener
+	 * table be full. */
 	listener = listener_of(ends->netns, ends->local, ends->local_port);
-	if (!listener)
+	if (listener) {
+		packet->uid = listener->uid;
+		packet->cgroup = listener->cgroup;
+		packet->pid = listener->pid;
+		__builtin_memcpy(packet->comm, listener->comm, sizeof(packet->comm));
+	} else if (id < HC_FIRST_SERVICE || service->identify != HC_BY_CLIENT) {
 		return SK_PASS;
-	person.uid = packet->uid = listener->uid;
-	person.cgroup = packet->cgroup = listener->cgroup;
+	}
+	person.uid = packet->uid;
+	person.cgroup = packet->cgroup;
 	user_of(&packet->user, service, id, ends->remote, &person);
 	verdict = user_reserve(&claim, &packet->user, service, UNSURE);
 	if (verdict == UNTRACKED)
 		return SK_PASS;
 	if (verdict != ADMITTED) {
 		packet->direction = HC_INBOUND;
-		packet->pid = listener->pid;
-		__builtin_memcpy(packet->comm, listener->comm, sizeof(packet->comm));
 		refusal_emit(&claim, 0, packet, verdict);
 		if (!claim.over)
 			return SK_DROP;

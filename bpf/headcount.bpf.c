@@ -82,15 +82,12 @@ SEC("?sockops")
 int on_milestone(struct bpf_sock_ops *ctx)
 {
 	struct tcp_sock *tp;
-	__u32 remote_low;
 	__u64 id;
 
 	if (ctx->op == BPF_SOCK_OPS_TIMEOUT_INIT && !ctx->is_fullsock) {
 		/* A SYN was queued; ctx is its request socket. */
-		remote_low = ctx->remote_ip6[3];
-		if (ctx->family == AF_INET || !remote_low)
-			remote_low = ctx->remote_ip4;
-		arrival_queued(remote_low, bpf_ntohl(ctx->remote_port), ctx->local_port);
+		arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3], bpf_ntohl(ctx->remote_port),
+			       ctx->local_port);
 		return 1;
 	}
 	if (ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&

@@ -83,7 +83,11 @@ static __always_inline void process_of(const struct task_struct *task, __u32 *pi
 				       char comm[HC_COMM_MAX])
 {
 	*pid = task->tgid;
-	bpf_probe_read_kernel(comm, HC_COMM_MAX, task->comm);
+	/* Byte by byte: reading through BTF works under lockdown, where
+	 * bpf_probe_read_kernel() may be refused. */
+#pragma unroll
+	for (int i = 0; i < HC_COMM_MAX; i++)
+		comm[i] = task->comm[i];
 }
 
 /* Does headcount enforce inbound services in this namespace? */

@@ -22,6 +22,7 @@
 #define PF_KTHREAD    0x00200000 /* include/linux/sched.h */
 #define SOCK_DONE     1          /* include/net/sock.h, enum sock_flags: a FIN was received */
 
+#define EEXIST       17
 #define ECONNRESET   104
 #define ETIMEDOUT    110
 #define ECONNREFUSED 111

@@ -49,8 +49,8 @@ MAP(sessions, BPF_MAP_TYPE_ARRAY, __u32, struct hc_session_set, 1, 0);
 const volatile __u32 session_sets = 1; /* its entries */
 
 /* Who listens where. Inserted at listen(), deleted when the last socket there
- * closes. Full: what comes in there is counted, but not capped (a gate must know
- * that somebody listens), and its process is unknown (HC_LOSS_LISTENERS_FULL). */
+ * closes. Full: the process of what comes in there is unknown, and so is its owner:
+ * caps by uid or cgroup do not hold there (HC_LOSS_LISTENERS_FULL). */
 MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 65536,
     BPF_F_NO_PREALLOC);
 /* enum hc_listen_places of each port, in whatever namespace; bits are only set. */
@@ -69,14 +69,13 @@ MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listener_key, 65536, BPF_F_NO
  */
 struct arrival {
 	struct hc_user_key user;
-	__u32 round; /* of the user's unsure slots */
-	__u32 total_round;
+	__u64 when;       /* of the reservation */
 	__u32 remote_low; /* last 4 bytes of the peer's address */
 	__u16 local_port;
 	__u16 remote_port;
 	__u8 pending;
 	__u8 total; /* a slot of the service's total is taken too */
-	__u16 spare;
+	__u8 spare[6];
 };
 
 struct cpu_state {
@@ -86,7 +85,7 @@ struct cpu_state {
 MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
 
 /* Filled and emptied by `audit --repair`, read by walk_repairs. */
-MAP(repairs, BPF_MAP_TYPE_HASH, __u64, __s32, 65536, BPF_F_NO_PREALLOC);
+MAP(repairs, BPF_MAP_TYPE_HASH, __u64, struct hc_repair, 65536, BPF_F_NO_PREALLOC);
 
 MAP(losses, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
 

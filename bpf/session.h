@@ -87,7 +87,7 @@ static __always_inline const struct hc_service *session_identify(struct hc_sessi
 	if (!service)
 		return NULL;
 	user_of(&session->user, service, id, session->ends.remote, &person);
-	session->user.elsewhere = elsewhere && service->limited;
+	session->user.elsewhere = elsewhere;
 	return service;
 }
 
@@ -177,7 +177,7 @@ static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp, _
 			session_began(id, session);
 		return;
 	}
-	session = session_make(id);
+	session = session_make(id, claim.now);
 	if (!session)
 		return;
 	session->direction = HC_OUTBOUND;
@@ -200,10 +200,12 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	const struct hc_service *service;
 	enum reservation kind = NOTHING;
 	struct hc_session *session;
+	struct arrival *arrival;
+	__u32 low;
 
 	if (tp->inet_conn.icsk_inet.sk.sk_socket)
 		return;
-	session = session_make(id);
+	session = session_make(id, claim.now);
 	if (!session)
 		return;
 	session->direction = HC_INBOUND;
@@ -215,8 +217,10 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 		return;
 	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;
 	 * else a handshake of this user holds the slot. */
-	if (arrival_take(&claim, *(__u32 *)&session->ends.remote[12], session->ends.remote_port,
-			 session->ends.local_port)) {
+	low = *(__u32 *)&session->ends.remote[12];
+	arrival = arrival_of(low, low, session->ends.remote_port, session->ends.local_port);
+	if (arrival) {
+		arrival_take(arrival, &claim);
 		kind = UNSURE;
 	} else if (service->limited && !session->user.elsewhere) {
 		kind = HELD;

@@ -47,23 +47,38 @@ static __always_inline struct hc_session *session_of_seen(__u64 id, __u64 cookie
 	return cookie ? session_of(id) : NULL;
 }
 
-/* A fresh record, all zero but for its place; NULL if there is no room, which is
- * counted. The id must not be in the table. */
-static __noinline struct hc_session *session_make(__u64 id)
+/* A reservation whose socket never came to anything, and whose slot has been
+ * forgotten long since. (Sockets of the kernel, such as MPTCP's subflows, are
+ * closed without our seeing it if they never connected.) */
+static __always_inline bool session_forgotten(const struct hc_session *session, __u64 now)
 {
-	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
-		struct hc_session_set *set = session_set(id, try);
+	return session->flags & HC_F_CONNECTING &&
+	       (__s64)(now - session->opened_ns) > (__s64)(HC_TICKS + 1ull) << HC_HELD_SHIFT;
+}
+
+/*
+ * A fresh record, all zero but for its place; NULL if there is no room, which is
+ * counted. The id must not be in the table. Free ways of all sets come first, in
+ * the second round those of forgotten reservations.
+ */
+static __noinline struct hc_session *session_make(__u64 id, __u64 now)
+{
+	for (__u32 try = 0; try < 2 * HC_SESSION_TRIES; try++) {
+		struct hc_session_set *set = session_set(id, try % HC_SESSION_TRIES);
 
 		if (!set)
 			return NULL;
 		for (__u32 way = 0; way < HC_SESSION_WAYS; way++) {
 			struct hc_session *session = &set->way[way];
+			__u64 old = set->id[way];
 
-			if (set->id[way] || __sync_val_compare_and_swap(&set->id[way], 0, id))
+			if (old && (try < HC_SESSION_TRIES || !session_forgotten(session, now)))
+				continue;
+			if (__sync_val_compare_and_swap(&set->id[way], old, id) != old)
 				continue;
 			__builtin_memset(session, 0, sizeof(*session));
 			session->way = way;
-			session->try = try;
+			session->try = try % HC_SESSION_TRIES;
 			return session;
 		}
 	}

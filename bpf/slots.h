@@ -10,106 +10,113 @@
 
 #include "policy.h"
 
-static __always_inline __u32 slots_tick(__u64 now)
-{
-	return now >> HC_TICK_SHIFT;
-}
-
-/* Drops reservations whose time is over. Clocks of two CPUs may differ by a
+/* Empties the buckets whose time is over. Clocks of two CPUs may differ by a
  * little: time that seems to run backwards changes nothing. */
-static __always_inline void slots_forget(struct hc_slots *slots, __u64 now)
+static __always_inline void ring_forget(struct hc_ring *ring, __u64 now, __u32 shift)
 {
-	__u32 tick = slots_tick(now);
-	__s32 passed = tick - slots->tick;
+	__u32 tick = now >> shift;
+	__s32 passed = tick - ring->tick;
 
-	if (slots->unsure && (__s64)(now - slots->unsure_ns) > (__s64)HC_UNSURE_NS) {
-		slots->unsure = 0;
-		slots->unsure_round++;
-	}
 	if (passed <= 0)
 		return;
-	for (__u32 i = 1; i <= HC_TICKS && slots->held; i++) {
-		__u32 *bucket = &slots->bucket[(slots->tick + i) % HC_TICKS];
+	for (__u32 i = 1; i <= HC_TICKS && ring->sum; i++) {
+		__u32 *bucket = &ring->bucket[(ring->tick + i) % HC_TICKS];
 
 		if ((__s32)i > passed)
 			break;
-		slots->held -= *bucket;
+		ring->sum -= *bucket;
 		*bucket = 0;
 	}
-	slots->tick = tick;
+	ring->tick = tick;
+}
+
+/* The bucket is that of `when`, which may be a tick behind the newest, so that
+ * ring_drop() finds it by the same time. */
+static __always_inline void ring_take(struct hc_ring *ring, __u64 when, __u32 shift)
+{
+	ring->bucket[(when >> shift) % HC_TICKS]++;
+	ring->sum++;
+}
+
+/* Gives back what was taken at `when`; false if it has been forgotten. */
+static __always_inline bool ring_drop(struct hc_ring *ring, __u64 when, __u32 shift)
+{
+	__s32 age = ring->tick - (__u32)(when >> shift);
+	__u32 *bucket = &ring->bucket[(when >> shift) % HC_TICKS];
+
+	if (age >= HC_TICKS || !*bucket)
+		return false;
+	*bucket -= 1;
+	ring->sum--;
+	return true;
+}
+
+/* Gives back the newest: which handshake it was taken for does not matter, and
+ * the newest is the likeliest to finish. */
+static __always_inline bool ring_drop_newest(struct hc_ring *ring)
+{
+	for (__u32 i = 0; i < HC_TICKS && ring->sum; i++) {
+		__u32 *bucket = &ring->bucket[(ring->tick - i) % HC_TICKS];
+
+		if (*bucket) {
+			*bucket -= 1;
+			ring->sum--;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Nothing in it, or all of it past its time. */
+static __always_inline bool ring_idle(const struct hc_ring *ring, __u64 now, __u32 shift)
+{
+	return !ring->sum || (__s32)((__u32)(now >> shift) - ring->tick) >= HC_TICKS;
+}
+
+static __always_inline void slots_forget(struct hc_slots *slots, __u64 now)
+{
+	ring_forget(&slots->held, now, HC_HELD_SHIFT);
+	ring_forget(&slots->unsure, now, HC_UNSURE_SHIFT);
 }
 
 static __always_inline __u32 slots_taken(const struct hc_slots *slots)
 {
-	return slots->active + slots->held + slots->unsure;
+	return slots->active + slots->held.sum + slots->unsure.sum;
 }
 
 /* Nothing holds on to these slots: neither sessions nor live reservations. */
 static __always_inline bool slots_idle(const struct hc_slots *slots, __u64 now)
 {
-	__s32 passed = slots_tick(now) - slots->tick;
-
-	if (slots->active)
-		return false;
-	if (slots->unsure && (__s64)(now - slots->unsure_ns) <= (__s64)HC_UNSURE_NS)
-		return false;
-	return !slots->held || passed >= HC_TICKS;
+	return !slots->active && ring_idle(&slots->held, now, HC_HELD_SHIFT) &&
+	       ring_idle(&slots->unsure, now, HC_UNSURE_SHIFT);
 }
 
-/* A slot for the packet in hand. Returns the round to give it back with. */
-static __always_inline __u32 slots_take_unsure(struct hc_slots *slots, __u64 now)
+/* How a slot is reserved, and what a charge takes over. */
+enum reservation {
+	NOTHING,
+	UNSURE, /* taken in sk_lookup, for the packet in hand */
+	HELD,   /* a handshake under way */
+};
+
+static __always_inline void slots_reserve(struct hc_slots *slots, enum reservation kind,
+					  __u64 now)
 {
-	slots->unsure++;
-	slots->unsure_ns = now;
-	return slots->unsure_round;
+	if (kind == UNSURE)
+		ring_take(&slots->unsure, now, HC_UNSURE_SHIFT);
+	else if (kind == HELD)
+		ring_take(&slots->held, now, HC_HELD_SHIFT);
 }
 
-/* Gives that slot back; false if it had been dropped as stale already. */
-static __always_inline bool slots_drop_unsure(struct hc_slots *slots, __u32 round)
+/* Gives back a reservation of `when`, or with 0 the newest handshake's; false if
+ * it has been forgotten. */
+static __always_inline bool slots_unreserve(struct hc_slots *slots, enum reservation kind,
+					    __u64 when)
 {
-	if (round != slots->unsure_round || !slots->unsure)
-		return false;
-	slots->unsure--;
-	return true;
-}
-
-/* A slot for a handshake under way. Its bucket is that of `now`, which may be a
- * tick behind the newest: slots_unhold() looks for it by the same time. */
-static __always_inline void slots_hold(struct hc_slots *slots, __u64 now)
-{
-	slots->bucket[slots_tick(now) % HC_TICKS]++;
-	slots->held++;
-}
-
-/* Gives back the slot that was held at time `when`; false if it has expired. */
-static __always_inline bool slots_unhold(struct hc_slots *slots, __u64 when)
-{
-	__s32 age = slots->tick - slots_tick(when);
-	__u32 *bucket = &slots->bucket[slots_tick(when) % HC_TICKS];
-
-	if (age >= HC_TICKS || !*bucket)
-		return false;
-	*bucket -= 1;
-	slots->held--;
-	return true;
-}
-
-/* Gives back the newest slot held: which handshake it was taken for does not
- * matter, and the newest is the likeliest to finish. */
-static __always_inline bool slots_unhold_newest(struct hc_slots *slots)
-{
-	if (!slots->held)
-		return false;
-	for (__u32 i = 0; i < HC_TICKS; i++) {
-		__u32 *bucket = &slots->bucket[(slots->tick - i) % HC_TICKS];
-
-		if (*bucket) {
-			*bucket -= 1;
-			slots->held--;
-			return true;
-		}
-	}
-	return false;
+	if (kind == UNSURE)
+		return ring_drop(&slots->unsure, when, HC_UNSURE_SHIFT);
+	if (kind == HELD && when)
+		return ring_drop(&slots->held, when, HC_HELD_SHIFT);
+	return kind == NOTHING || ring_drop_newest(&slots->held);
 }
 
 #endif

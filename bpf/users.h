@@ -134,9 +134,7 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 	set->tag[way] = tag;
 	__builtin_memset(user, 0, sizeof(*user));
 	user->key = *key;
-	user->slots.tick = slots_tick(now);
-	/* A stale arrival of the way's last user must not match. */
-	user->slots.unsure_round = now;
+	slots_forget(&user->slots, now);
 	user->last_ns = now;
 	return user;
 }

@@ -29,8 +29,8 @@ static __always_inline bool walk_is_session(__u8 state)
 /* A session that headcount has not seen begin, under its socket's lock. */
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
-	struct hc_session *session = session_make(id);
 	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct hc_session *session = session_make(id, claim.now);
 	const struct hc_service *service;
 
 	if (!session)
@@ -71,9 +71,10 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	row.id = bpf_get_socket_cookie(common);
 	if (row.state == TCP_LISTEN && walk_adopt)
 		listener_opened(row.id, tp, NULL);
-	if (!walk_is_session(row.state))
-		return 0;
 	session = session_of(row.id);
+	/* A Fast Open child has a record while it is still in SYN_RECV. */
+	if (!walk_is_session(row.state) && !(session && row.state == TCP_SYN_RECV))
+		return 0;
 	if (!session && walk_adopt) {
 		session = walk_charge(row.id, tp);
 		row.repaired = !!session;
@@ -256,16 +257,20 @@ SEC("?iter/bpf_map_elem")
 int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
 {
 	__u64 *key = ctx->key, id;
-	__s32 *value = ctx->value, change;
+	const struct hc_repair *repair;
 	struct hc_user_set *set;
+	struct hc_user *user;
+	bool corrected = false;
 	__u32 slot;
 
-	if (!key || !value)
+	if (!key)
 		return 0;
 	id = *key;
-	change = *value;
-	count_loss(HC_LOSS_CORRECTED);
+	repair = bpf_map_lookup_elem(&repairs, &id);
+	if (!repair)
+		return 0;
 	if (!(id & HC_REPAIR_USER)) {
+		count_loss(HC_LOSS_CORRECTED);
 		walk_end(id);
 		return 0;
 	}
@@ -273,9 +278,16 @@ int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
 	set = users_set((slot - 1) / HC_WAYS);
 	if (!slot || !set)
 		return 0;
+	user = &set->way[(slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
-	set->way[(slot - 1) % HC_WAYS].slots.active += change;
+	if (user->last_ns == repair->last_ns &&
+	    (__s32)(user->slots.active + repair->change) >= 0) {
+		user->slots.active += repair->change;
+		corrected = true;
+	}
 	bpf_spin_unlock(&set->lock);
+	if (corrected)
+		count_loss(HC_LOSS_CORRECTED);
 	return 0;
 }
 

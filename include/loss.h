@@ -13,7 +13,7 @@
 #define HC_LOSSES(X)                                                                           \
 	X(SESSIONS_FULL, UNTRACKED, "sessions-full", "session table full")                     \
 	X(USERS_FULL, UNTRACKED, "users-full", "no room for the user in the user table")       \
-	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: not capped there")     \
+	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: owner not known")      \
 	X(RING_FULL, EVENTS, "ring-full", "event ring full")                                   \
 	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \

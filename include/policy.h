@@ -89,7 +89,7 @@ struct hc_control {
 	__u32 generation; /* moves with every change: caps resolved under another are stale;
 			   * its lowest bit is the half of the policy that holds */
 	__u32 user_sets;  /* a power of two: sets in the user table */
-	__u32 spare;
+	__u32 next_id;    /* service ids are not used again before all have been */
 	__u64 seed;       /* of the user table's hash, unknown to clients */
 	__u64 started_ns; /* CLOCK_MONOTONIC */
 	__u64 build;      /* which BPF object runs: only its own build adopts it */
@@ -125,24 +125,25 @@ struct hc_override_key {
  * session (active), by a handshake under way (held), or by a packet that may
  * turn out to be the start of one (unsure); the cap bounds the sum.
  *
- * Handshakes that never finish are forgotten by time: `bucket` is a ring of
- * HC_TICK_SHIFT-long ticks, and a bucket that is HC_TICKS old is emptied.
- * Unsure slots live within one packet's processing; once the newest is
- * HC_UNSURE_NS old, all of them were taken by packets that opened nothing.
+ * What never comes to anything is forgotten by time: reservations are counted in
+ * a ring of HC_TICKS buckets, each for the reservations of one tick, and a bucket
+ * that is HC_TICKS old is emptied. A reservation lives for 7 to 8 ticks.
  */
-#define HC_TICKS      8
-#define HC_TICK_SHIFT 29 /* 2^29 ns, 0.54 s: a reservation lives 3.8 to 4.3 s */
-#define HC_UNSURE_NS  20000000ull
+#define HC_TICKS        8
+#define HC_HELD_SHIFT   29 /* tick of 2^29 ns = 0.54 s: 3.8 to 4.3 s for a handshake */
+#define HC_UNSURE_SHIFT 18 /* tick of 2^18 ns = 0.26 ms: 1.8 to 2.1 ms for a packet */
+
+struct hc_ring {
+	__u32 tick; /* the newest bucket's: ns >> shift */
+	__u32 sum;  /* of all buckets */
+	__u32 bucket[HC_TICKS];
+};
 
 struct hc_slots {
 	__u32 active;
-	__u32 held;
-	__u32 unsure;
-	__u32 unsure_round; /* moves when stale unsure slots are dropped */
-	__u64 unsure_ns;    /* when the newest unsure slot was taken */
-	__u32 tick;         /* the newest bucket's tick, ns >> HC_TICK_SHIFT */
+	struct hc_ring held;
+	struct hc_ring unsure;
 	__u32 spare;
-	__u32 bucket[HC_TICKS];
 };
 
 /* Refusals reported one by one: at most HC_REFUSALS_PER_WINDOW in
@@ -212,8 +213,10 @@ enum hc_listen_places {
 struct hc_listener {
 	__u64 cgroup;
 	__u32 uid;
-	__u32 pid;     /* thread group; 0: not known yet */
-	__u32 sockets; /* SO_REUSEPORT: how many listen there */
+	__u32 pid;                 /* thread group; 0: not known yet */
+	struct bpf_spin_lock lock; /* of the next two */
+	__u32 sockets;             /* SO_REUSEPORT: how many listen there */
+	__u32 dead;                /* the last has gone: the entry is being deleted */
 	__u32 spare;
 	char comm[HC_COMM_MAX];
 };
@@ -221,8 +224,8 @@ struct hc_listener {
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_service) == 48);
-HC_STATIC_ASSERT(sizeof(struct hc_slots) == 64);
-HC_STATIC_ASSERT(sizeof(struct hc_user) == 144);
+HC_STATIC_ASSERT(sizeof(struct hc_slots) == 88);
+HC_STATIC_ASSERT(sizeof(struct hc_user) == 168);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 48);
 

@@ -110,9 +110,16 @@ struct hc_session_set {
 	struct hc_session way[HC_SESSION_WAYS];
 };
 
-/* What `audit --repair` asks for: key and value of the map `repairs`. */
-#define HC_REPAIR_USER (1ull << 63) /* + slot: add the value to the user's sessions */
-/* else a session's id: its socket is gone, end it */
+/* What `audit --repair` asks for: a row of the map `repairs`. The key is a
+ * session's id, whose socket is gone; or HC_REPAIR_USER + a slot, whose count of
+ * sessions is to change, unless something happened to the user since `last_ns`. */
+#define HC_REPAIR_USER (1ull << 63)
+
+struct hc_repair {
+	__u64 last_ns;
+	__s32 change;
+	__u32 spare;
+};
 
 /* One TCP socket as the socket walk (iter/tcp) sees it now, with the session
  * that headcount keeps for it, if any. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "attach.h"
@@ -126,6 +127,38 @@ void attach_drop_arrival(struct attachments *links, unsigned int netns)
 	}
 }
 
+/* Is the pinned link attached to anything still? A namespace that is gone leaves
+ * its link dead, and its inode number to the next one. */
+static bool is_live(const char *name)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+	char path[4500];
+	bool live;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/link_%s", pins_folder(), name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	live = !bpf_obj_get_info_by_fd(fd, &info, &size) &&
+	       (info.type != BPF_LINK_TYPE_NETNS || info.netns.netns_ino) &&
+	       (info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id);
+	close(fd);
+	return live;
+}
+
+bool attach_is_whole(void)
+{
+	static const char *const needed[] = {"on_state",    "on_state_missed", "on_milestone",
+					     "on_connect4", "on_connect6",     "on_release"};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!is_live(needed[i]))
+			return false;
+	return true;
+}
+
 int attach_adopt(struct attachments *links)
 {
 	const char *mark = "link_";
@@ -140,6 +173,10 @@ int attach_adopt(struct attachments *links)
 
 		if (strncmp(entry->d_name, mark, strlen(mark)))
 			continue;
+		if (!is_live(entry->d_name + strlen(mark))) {
+			pins_drop_link(entry->d_name + strlen(mark));
+			continue;
+		}
 		item = list(links, entry->d_name + strlen(mark));
 		if (!item)
 			error = -ENOMEM;

@@ -36,7 +36,10 @@ bool attach_has_arrival(const struct attachments *links, unsigned int netns);
 /* Ends the enforcement in a namespace. */
 void attach_drop_arrival(struct attachments *links, unsigned int netns);
 
-/* Notes the namespaces of adopted links. */
+/* Are all links pinned that enforcement on the host needs, and attached? */
+bool attach_is_whole(void);
+
+/* Notes the adopted links, dropping dead ones (of namespaces that are gone). */
 int attach_adopt(struct attachments *links);
 
 /* Closes our hold on the links; what is pinned stays attached. */

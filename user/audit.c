@@ -30,7 +30,7 @@ struct look {
 	size_t session_count, user_count, later_count;
 };
 
-static int add(struct differences *found, int kind, __u64 id, __s32 change)
+static int add(struct differences *found, int kind, __u64 id, __s32 change, __u64 last_ns)
 {
 	struct audit_difference *grown =
 		reallocarray(found->items, found->count + 1, sizeof(*grown));
@@ -38,7 +38,7 @@ static int add(struct differences *found, int kind, __u64 id, __s32 change)
 	if (!grown)
 		return -ENOMEM;
 	found->items = grown;
-	grown[found->count++] = (struct audit_difference){kind, change, id};
+	grown[found->count++] = (struct audit_difference){kind, change, id, last_ns};
 	return 0;
 }
 
@@ -69,7 +69,7 @@ static int compare_sessions(struct look *look, struct differences *found)
 
 		found->checked++;
 		if (!row->tracked)
-			error = add(found, AUDIT_MISSING, row->id, 0);
+			error = add(found, AUDIT_MISSING, row->id, 0, 0);
 	}
 	for (size_t i = 0; i < look->session_count && !error; i++) {
 		const struct state_session *session = &look->sessions[i];
@@ -81,7 +81,7 @@ static int compare_sessions(struct look *look, struct differences *found)
 		if (netns_unreachable(session->session.ends.netns))
 			found->unreachable++;
 		else
-			error = add(found, AUDIT_STALE, session->id, 0);
+			error = add(found, AUDIT_STALE, session->id, 0, 0);
 	}
 	return error;
 }
@@ -120,7 +120,7 @@ static int compare_users(struct look *look, struct differences *found)
 			held++;
 		if (held != user->user.slots.active && quiet(user, look, &later))
 			error = add(found, AUDIT_WRONG, user->slot,
-				    held - user->user.slots.active);
+				    held - user->user.slots.active, user->user.last_ns);
 	}
 	return error;
 }
@@ -186,10 +186,12 @@ static int repair_all(const struct headcount_bpf *object, const struct differenc
 	for (size_t i = 0; i < found->count && !error; i++) {
 		const struct audit_difference *difference = &found->items[i];
 
+		struct hc_repair repair = {difference->last_ns, difference->change, 0};
+
 		key = difference->kind == AUDIT_WRONG ? HC_REPAIR_USER | difference->id
 						      : difference->id;
 		if (difference->kind != AUDIT_MISSING &&
-		    bpf_map_update_elem(fd, &key, &difference->change, BPF_ANY))
+		    bpf_map_update_elem(fd, &key, &repair, BPF_ANY))
 			error = hc_error_errno(errno, "cannot write the map repairs");
 	}
 	error = error ?: walk_repairs(walker);

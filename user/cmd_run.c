@@ -61,7 +61,8 @@ static int start(struct daemon *daemon)
 		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
 				"headcount detach",
 				request.pins);
-	if (load_object(&daemon->object, &request) || !fits(daemon->object, &daemon->config)) {
+	if (!attach_is_whole() || load_object(&daemon->object, &request) ||
+	    !fits(daemon->object, &daemon->config)) {
 		headcount_bpf__destroy(daemon->object);
 		daemon->object = NULL;
 		return rebuild(daemon);

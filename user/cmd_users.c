@@ -53,6 +53,45 @@ static void add_row(struct table *table, const struct headcount_bpf *object,
 	table_add(table, "%llu", user->refused);
 }
 
+static int by_key(const void *left, const void *right)
+{
+	const struct hc_user *a = &((const struct state_user *)left)->user;
+	const struct hc_user *b = &((const struct state_user *)right)->user;
+
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+/*
+ * Sessions of other namespaces are counted apart, so that they limit nobody here;
+ * to a person both are one user. The cap is that of the one that can be capped,
+ * and the peak is at least the larger one. Returns how many are left.
+ */
+static size_t merge(struct state_user *users, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct hc_user_key key = users[i].user.key;
+		struct state_user *here = NULL, like = {.user.key = key};
+
+		like.user.key.elsewhere = 0;
+		if (key.elsewhere)
+			here = bsearch(&like, users, count, sizeof(*users), by_key);
+		if (!here)
+			continue;
+		here->user.slots.active += users[i].user.slots.active;
+		here->user.opened += users[i].user.opened;
+		here->user.refused += users[i].user.refused;
+		if (here->user.peak < users[i].user.peak)
+			here->user.peak = users[i].user.peak;
+		users[i].user.opened = users[i].user.refused = users[i].user.slots.active = 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (state_user_shown(&users[i].user))
+			users[kept++] = users[i];
+	return kept;
+}
+
 static int print_users(const struct headcount_bpf *object, const struct policy *policy,
 		       int service, bool json)
 {
@@ -63,11 +102,13 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 
 	if (error)
 		goto out;
+	qsort(users, count, sizeof(*users), by_key);
+	count = merge(users, count);
 	qsort(users, count, sizeof(*users), by_activity);
 	for (size_t i = 0; table && i < count; i++) {
 		const struct hc_user *user = &users[i].user;
 
-		if (user->key.service >= HC_SERVICES_MAX || !state_user_shown(user) ||
+		if (user->key.service >= HC_SERVICES_MAX ||
 		    !policy->services[user->key.service].used ||
 		    (service >= 0 && user->key.service != service))
 			continue;

@@ -77,6 +77,20 @@ int daemon_start(struct daemon *daemon)
 	return error;
 }
 
+/* Puts a configuration in force for new sessions, and then for those that are. */
+static int switch_policy(struct daemon *daemon, const struct config *config,
+			 const struct netns_list *netns)
+{
+	struct headcount_bpf *mover;
+	int error = snapshot_mover(daemon->object, &mover);
+
+	error = error ?: policy_apply(daemon->object, config, netns);
+	if (!error && walk_sessions(mover))
+		hc_error("sessions that are open stay with their services");
+	headcount_bpf__destroy(mover);
+	return error;
+}
+
 int daemon_adopt(struct daemon *daemon)
 {
 	int error = attach_adopt(&daemon->links);
@@ -85,14 +99,16 @@ int daemon_adopt(struct daemon *daemon)
 		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))
 			error = attach_arrival(&daemon->links, daemon->object,
 					       &daemon->netns.items[i]);
-	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
-	if (error)
-		return error;
-	for (size_t i = daemon->links.count; i-- > 0;)
-		if (daemon->links.items[i].netns &&
-		    !netns_listed(&daemon->netns, daemon->links.items[i].netns))
-			attach_drop_arrival(&daemon->links, daemon->links.items[i].netns);
-	return snapshot_move(daemon->object);
+	error = error ?: switch_policy(daemon, &daemon->config, &daemon->netns);
+	/* Gates that the configuration no longer names; after an error, new ones. */
+	for (size_t i = daemon->links.count; i-- > 0;) {
+		const struct attach_link *item = &daemon->links.items[i];
+
+		if (item->netns &&
+		    (error ? !!item->link : !netns_listed(&daemon->netns, item->netns)))
+			attach_drop_arrival(&daemon->links, item->netns);
+	}
+	return error;
 }
 
 static int refresh_names(struct daemon *daemon)
@@ -159,7 +175,7 @@ int daemon_reload(struct daemon *daemon)
 	error = same_sizes(&daemon->config, &config);
 	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
 	error = error ?: gate_new(daemon, &netns);
-	error = error ?: policy_apply(daemon->object, &config, &netns);
+	error = error ?: switch_policy(daemon, &config, &netns);
 	if (error) {
 		drop_gates(daemon, &netns, &daemon->netns);
 		goto out;
@@ -170,9 +186,8 @@ int daemon_reload(struct daemon *daemon)
 	daemon->config = config;
 	daemon->netns = netns;
 	refresh_names(daemon);
-	error = snapshot_move(daemon->object);
 	hc_notice("reloaded %s", daemon->config_path);
-	return error;
+	return 0;
 out:
 	hc_notice("not reloaded, the old configuration goes on");
 	config_free(&config);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -59,29 +62,33 @@ static void clear_half(const struct bpf_map *map, size_t offset, __u16 half)
 	}
 }
 
-/* Names keep their ids, so that users and sessions stay where they are; new
- * names get ids that no service in force has. */
-static int assign_ids(const struct policy *now, const struct config *config, int *ids)
+/* Names keep their ids, so that users and sessions stay where they are. New names
+ * get ids in turn: none is used again before all have been, lest the users of a
+ * service that is gone appear under another. `*next` is moved on. */
+static int assign_ids(const struct policy *now, const struct config *config, int *ids,
+		      __u32 *next)
 {
-	bool taken[HC_SERVICES_MAX] = {};
-	int next = HC_FIRST_SERVICE;
+	bool taken[HC_SERVICES_MAX] = {
+		[HC_OUTBOUND_SERVICE] = true, [HC_INBOUND_SERVICE] = true};
 
 	for (int id = 0; id < HC_SERVICES_MAX; id++)
-		taken[id] = now->services[id].used;
+		taken[id] |= now->services[id].used;
 	for (size_t i = 0; i < config->service_count; i++) {
+		int tries = 0;
+
 		ids[i] = i < HC_FIRST_SERVICE
 				 ? (int)i
 				 : policy_find(now, config->services[i].service.name);
 		if (ids[i] >= 0)
 			continue;
-		while (next < HC_SERVICES_MAX && taken[next])
-			next++;
-		if (next == HC_SERVICES_MAX)
+		while (taken[*next % HC_SERVICES_MAX] && tries++ < HC_SERVICES_MAX)
+			++*next;
+		if (taken[*next % HC_SERVICES_MAX])
 			return hc_error("too many services: %d at most, those that are being "
 					"replaced included",
 					HC_SERVICES_MAX);
-		taken[next] = true;
-		ids[i] = next;
+		ids[i] = *next % HC_SERVICES_MAX;
+		taken[ids[i]] = true;
 	}
 	return 0;
 }
@@ -190,6 +197,39 @@ static void limit_by_caps(const struct headcount_bpf *object, __u32 half)
 	}
 }
 
+/* Caps of the moment go with their service. */
+static void drop_caps(const struct headcount_bpf *object, const int *ids, size_t count)
+{
+	struct hc_user_key key, next;
+	int caps = bpf_map__fd(object->maps.caps);
+	bool more = !bpf_map_get_next_key(caps, NULL, &next), kept;
+
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(caps, &key, &next);
+		kept = false;
+		for (size_t i = 0; i < count; i++)
+			kept |= ids[i] == key.service;
+		if (!kept)
+			bpf_map_delete_elem(caps, &key);
+	}
+}
+
+/* Held while the policy is read, changed and written: `cap` and a reload may come
+ * at the same time. The lock goes with the file. */
+static int lock_policy(void)
+{
+	int fd = open("/run/headcount.policy", O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		      0600);
+
+	if (fd < 0)
+		return hc_error_errno(errno, "cannot lock /run/headcount.policy");
+	while (flock(fd, LOCK_EX))
+		if (errno != EINTR)
+			break;
+	return fd;
+}
+
 static int write_half(const struct headcount_bpf *object, const struct config *config,
 		      const struct netns_list *enforced, const int *ids, __u32 half)
 {
@@ -216,15 +256,14 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 		 const struct netns_list *enforced)
 {
 	struct policy *now = malloc(sizeof(*now));
-	int *ids = calloc(config->service_count, sizeof(*ids)), error = -ENOMEM;
+	int *ids = calloc(config->service_count, sizeof(*ids)), error, lock = lock_policy();
 	__u32 zero = 0;
 
-	if (!now || !ids) {
-		hc_error_errno(ENOMEM, "cannot apply the configuration");
-		goto out;
-	}
-	error = policy_read(object, now);
-	error = error ?: assign_ids(now, config, ids);
+	error = lock < 0 ? lock : 0;
+	if (!error && (!now || !ids))
+		error = hc_error_errno(ENOMEM, "cannot apply the configuration");
+	error = error ?: policy_read(object, now);
+	error = error ?: assign_ids(now, config, ids, &now->control.next_id);
 	error = error ?: write_half(object, config, enforced, ids, !policy_half(now));
 	if (error)
 		goto out;
@@ -233,7 +272,11 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	/* The next half, and that is the switch. */
 	now->control.generation++;
 	error = error ?: put(object->maps.control, &zero, &now->control);
+	if (!error)
+		drop_caps(object, ids, config->service_count);
 out:
+	if (lock >= 0)
+		close(lock);
 	free(now);
 	free(ids);
 	return error;
@@ -264,9 +307,11 @@ int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key 
 {
 	struct policy *now = malloc(sizeof(*now));
 	__u32 zero = 0, index;
-	int error =
-		now ? policy_read(object, now) : hc_error_errno(ENOMEM, "cannot set the cap");
+	int lock = lock_policy(), error = lock < 0 ? lock : 0;
 
+	if (!error && !now)
+		error = hc_error_errno(ENOMEM, "cannot set the cap");
+	error = error ?: policy_read(object, now);
 	if (error)
 		goto out;
 	if (!remove)
@@ -285,6 +330,8 @@ int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key 
 	now->control.generation += 2;
 	error = error ?: put(object->maps.control, &zero, &now->control);
 out:
+	if (lock >= 0)
+		close(lock);
 	free(now);
 	return error;
 }

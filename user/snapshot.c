@@ -24,13 +24,9 @@ int snapshot_take(const struct headcount_bpf *object)
 	return error;
 }
 
-int snapshot_move(const struct headcount_bpf *object)
+int snapshot_mover(const struct headcount_bpf *object, struct headcount_bpf **mover)
 {
 	struct load_request request = {.programs = LOAD_WALK_SESSIONS, .shared = object};
-	struct headcount_bpf *walker;
-	int error = load_object(&walker, &request);
 
-	error = error ?: walk_sessions(walker);
-	headcount_bpf__destroy(walker);
-	return error;
+	return load_object(mover, &request);
 }

@@ -11,7 +11,11 @@
  */
 int snapshot_take(const struct headcount_bpf *object);
 
-/* After a change of policy: sessions go to the service they now belong to. */
-int snapshot_move(const struct headcount_bpf *object);
+/*
+ * After a change of policy sessions go to the service and the user that they now
+ * belong to. What does it is loaded before the change (snapshot_mover), so that
+ * there is as little time as can be in which new users seem to hold nothing.
+ */
+int snapshot_mover(const struct headcount_bpf *object, struct headcount_bpf **mover);
 
 #endif
