@@ -84,35 +84,54 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	struct tcp_sock *tp;
 	__u64 id;
 
-	if (ctx->op == BPF_SOCK_OPS_TIMEOUT_INIT && !ctx->is_fullsock) {
-		/* A SYN was queued; ctx is its request socket. */
-		arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3], bpf_ntohl(ctx->remote_port),
-			       ctx->local_port);
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_TIMEOUT_INIT:
+		if (!ctx->is_fullsock) /* a request socket: a SYN was queued */
+			arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3],
+				       bpf_ntohl(ctx->remote_port), ctx->local_port);
+		return 1;
+	case BPF_SOCK_OPS_STATE_CB:
+		if (ctx->args[1] != TCP_CLOSE)
+			return 1;
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB:
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		/* From here on its state changes come here too; see on_state. */
+		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
+						       BPF_SOCK_OPS_STATE_CB_FLAG);
+		break;
+	default:
 		return 1;
 	}
-	if (ctx->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB &&
-	    ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
-		return 1;
 	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
 	id = bpf_get_socket_cookie(ctx);
-	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+	if (ctx->op == BPF_SOCK_OPS_STATE_CB)
+		session_closing(id, tp, ctx->args[0]);
+	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		session_accepted(id, tp);
-	} else if (ctx->op == BPF_SOCK_OPS_TCP_LISTEN_CB) {
-		listener_opened(id, tp, bpf_get_current_task_btf());
-	} else {
+	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		session_connected(id, tp);
-	}
+	else
+		listener_opened(id, tp, bpf_get_current_task_btf());
 	return 1;
 }
 
-/* Every state change of every TCP socket of the host. */
-
+/*
+ * Every state change of every TCP socket of the host: connect() entering
+ * SYN_SENT, and the end of sockets that are older than headcount.
+ *
+ * It is not relied on for the end of the others: the kernel does not run a
+ * tracing program inside itself (6.2 and later), so that it misses a socket that
+ * an interrupt's packets close while it works for another one on the same CPU.
+ * Nothing makes the kernel skip a cgroup program: on_milestone has seen the end
+ * before, and this one has nothing left to do.
+ */
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 {
-	struct cpu_state *cpu;
 	struct tcp_sock *tp;
 	__u64 id, cookie;
 
@@ -123,49 +142,9 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 		return 0;
 	cookie = sk->__sk_common.skc_cookie.counter;
 	id = bpf_get_socket_cookie(sk);
-	if (new_state == TCP_SYN_SENT) {
+	if (new_state == TCP_SYN_SENT)
 		session_connecting(id, tp, cookie);
-		return 0;
-	}
-	if (old_state == TCP_LISTEN)
-		listener_closed(id);
-	session_ended(id, tp, old_state);
-	cpu = this_cpu();
-	if (cpu)
-		cpu->closed = id;
-	return 0;
-}
-
-/*
- * The kernel does not run a tracing program inside itself (6.2 and later): when
- * an interrupt's packets close a socket while on_state works for another one on
- * the same CPU, on_state misses it, and a slot would leak. Two programs are
- * never both inside each other, so this one, attached after, sees what the
- * first missed. Interrupts do not nest deeper than this.
- */
-SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(on_state_missed, struct sock *sk, int old_state, int new_state)
-{
-	struct cpu_state *cpu;
-	struct tcp_sock *tp;
-	__u64 id;
-
-	if (new_state != TCP_CLOSE)
-		return 0;
-	cpu = this_cpu();
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || !cpu)
-		return 0;
-	id = bpf_get_socket_cookie(sk);
-	if (cpu->closed == id) {
-		cpu->closed = 0;
-		return 0;
-	}
-	if (old_state == TCP_LISTEN)
-		listener_closed(id);
-	if (session_of(id)) {
-		count_loss(HC_LOSS_NESTED);
-		session_ended(id, tp, old_state);
-	}
+	else if (cookie)
+		session_closed(id, tp, old_state);
 	return 0;
 }

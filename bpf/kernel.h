@@ -125,8 +125,17 @@ struct tcp_sock {
 	__u32 lsndtime; /* jiffies */
 };
 
+struct css_set {
+	struct cgroup *dfl_cgrp; /* in the cgroup v2 hierarchy */
+};
+struct cred {
+	kuid_t uid;
+};
+
 struct task_struct {
 	unsigned int flags;
+	const struct cred *cred;
+	struct css_set *cgroups;
 	int tgid;
 	char comm[16];
 	struct task_struct *group_leader;

@@ -80,7 +80,7 @@ struct arrival {
 
 struct cpu_state {
 	struct arrival arrival;
-	__u64 closed; /* the socket whose CLOSE the first state program handled last */
+	__u64 closed; /* the socket whose end on_milestone saw last, for on_state */
 };
 MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
 

@@ -27,7 +27,8 @@ static __always_inline void session_set_ends(struct hc_session *session,
 }
 
 /* The process in whose context we run, and whom it acts for. A kernel thread
- * (an MPTCP worker that adds a subflow, say) acts for the socket's owner. */
+ * (an MPTCP worker that adds a subflow, say) acts for the socket's owner. All of
+ * it by the task: not every hook has the helpers for the current process. */
 static __always_inline void session_set_caller(struct hc_session *session,
 					       const struct tcp_sock *tp)
 {
@@ -40,8 +41,8 @@ static __always_inline void session_set_caller(struct hc_session *session,
 		session->cgroup = owner.cgroup;
 		session->uid = owner.uid;
 	} else {
-		session->cgroup = bpf_get_current_cgroup_id();
-		session->uid = bpf_get_current_uid_gid();
+		session->cgroup = task->cgroups->dfl_cgrp->kn->id;
+		session->uid = task->cred->uid.val;
 	}
 }
 
@@ -236,6 +237,11 @@ static __noinline void session_connected(__u64 id, const struct tcp_sock *tp)
 {
 	struct hc_session *session = session_of(id);
 
+	if (!session || session->flags & HC_F_CONNECTING) {
+		/* on_state did not see SYN_SENT, or was not there yet. */
+		session_connecting(id, tp, id);
+		session = session_of(id);
+	}
 	if (!session || session->flags & (HC_F_ANNOUNCED | HC_F_CONNECTING))
 		return;
 	session_set_ends(session, tp);
@@ -305,6 +311,32 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		emit_submit(event);
 	}
 	session_free(id, session);
+}
+
+/* The same for whatever a socket was. on_milestone notes that it has seen the end, */
+static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	struct cpu_state *cpu = this_cpu();
+
+	if (old_state == TCP_LISTEN)
+		listener_closed(id);
+	else
+		session_ended(id, tp, old_state);
+	if (cpu)
+		cpu->closed = id;
+}
+
+/* and on_state, which comes right after it, need not look for the record again. */
+static __always_inline void session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	struct cpu_state *cpu = this_cpu();
+
+	if (cpu && cpu->closed == id)
+		cpu->closed = 0;
+	else if (old_state == TCP_LISTEN)
+		listener_closed(id);
+	else
+		session_ended(id, tp, old_state);
 }
 
 #endif

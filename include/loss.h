@@ -19,9 +19,7 @@
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \
 	  "suppressed refusals of a user that made room for another")                          \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
-	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
-	X(NESTED, NOTE, "nested",                                                              \
-	  "state change missed by the first program, seen by the second")
+	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")
 
 enum hc_loss {
 #define X(name, kind, word, text) HC_LOSS_##name,

@@ -64,13 +64,10 @@ static int to_cgroup(struct attachments *links, struct bpf_program *program)
 
 int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 {
-	struct bpf_program *state[] = {object->progs.on_state, object->progs.on_state_missed};
-	int error = 0;
-
 	/* Ends before beginnings: what is charged is sure to be released. */
-	for (int i = 0; i < 2 && !error; i++)
-		error = keep(links, bpf_program__attach_trace(state[i]),
-			     bpf_program__name(state[i]), 0);
+	int error =
+		keep(links, bpf_program__attach_trace(object->progs.on_state), "on_state", 0);
+
 	return error ?: to_cgroup(links, object->progs.on_milestone);
 }
 
@@ -150,8 +147,8 @@ static bool is_live(const char *name)
 
 bool attach_is_whole(void)
 {
-	static const char *const needed[] = {"on_state",    "on_state_missed", "on_milestone",
-					     "on_connect4", "on_connect6",     "on_release"};
+	static const char *const needed[] = {"on_state", "on_milestone", "on_connect4",
+					     "on_connect6", "on_release"};
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!is_live(needed[i]))

@@ -36,9 +36,7 @@ static bool uses(__u32 program, __u32 map, struct links_row *row)
 		for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++)
 			found |= maps[i] == map;
 	close(fd);
-	/* The kernel cuts names off after 15 bytes. */
-	snprintf(row->program, sizeof(row->program), "%s",
-		 strcmp(info.name, "on_state_missed") ? info.name : "on_state_missed");
+	snprintf(row->program, sizeof(row->program), "%s", info.name);
 	row->missed = info.recursion_misses;
 	return found;
 }

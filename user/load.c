@@ -95,7 +95,6 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		unsigned int when;
 	} rows[] = {
 		{object->progs.on_state, LOAD_TRACE},
-		{object->progs.on_state_missed, LOAD_TRACE},
 		{object->progs.on_milestone, LOAD_TRACE},
 		{object->progs.on_connect4, LOAD_CONNECT},
 		{object->progs.on_connect6, LOAD_CONNECT},

@@ -12,7 +12,7 @@
 
 /* Which programs to load. */
 enum load_programs {
-	LOAD_TRACE = 1,   /* on_state, on_state_missed, on_milestone */
+	LOAD_TRACE = 1,   /* on_state, on_milestone */
 	LOAD_CONNECT = 2, /* on_connect4, on_connect6, on_release */
 	LOAD_ARRIVAL = 4, /* on_arrival, for one namespace */
 	LOAD_WALK_SOCKETS = 8,

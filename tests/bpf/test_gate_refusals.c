@@ -10,8 +10,7 @@ static __u64 accounted(void)
 	return reported + suppressed;
 }
 
-/* Waits for a window of the rate limit that has begun by every clock (the gate's
- * is coarse), with most of it to come. */
+/* Waits for a window of the rate limit with most of it to come. */
 static void await_window(void)
 {
 	const __u64 window = 1ull << HC_WINDOW_SHIFT;
@@ -22,7 +21,7 @@ static void await_window(void)
 		usleep(1000);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		passed = (now.tv_sec * 1000000000ull + now.tv_nsec) % window;
-	} while (passed < window / 16 || passed > window / 4);
+	} while (passed > window / 4);
 }
 
 /* As if the user's window were over. */

@@ -14,15 +14,31 @@
 #endif
 #include "../../bpf/slots.h"
 
-#define TICK (1ull << HC_TICK_SHIFT)
-/* A time with some room before it, at the start of a tick. */
-#define START (1000 * TICK)
+/* The two kinds of reservation, which most tests are run on in turn. */
+struct subject {
+	enum reservation kind;
+	__u32 shift;
+};
+static struct subject held = {HELD, HC_HELD_SHIFT}, unsure = {UNSURE, HC_UNSURE_SHIFT};
+
+/* A handshake has 3.8 to 4.3 s, a packet has 1.8 to 2.1 ms. */
+HC_STATIC_ASSERT(7ull << HC_HELD_SHIFT > 3700000000 && 8ull << HC_HELD_SHIFT < 4300000000);
+HC_STATIC_ASSERT(7ull << HC_UNSURE_SHIFT > 1800000 && 8ull << HC_UNSURE_SHIFT < 2100000);
+HC_STATIC_ASSERT(HC_TICKS == 8);
+
+#define TICK(subject) (1ull << (subject)->shift)
+/* A time with some room before it, at the start of a tick of both kinds. */
+#define START (1000ull << HC_HELD_SHIFT)
 /* The ticks' 32 bits run over here. */
-#define WRAP (TICK << 32)
+#define WRAP(subject) (TICK(subject) << 32)
+#define DAY           (24 * 3600 * 1000000000ull)
 
 static struct hc_slots fresh(__u64 now)
 {
-	return (struct hc_slots){.tick = slots_tick(now)};
+	return (struct hc_slots){
+		.held.tick = now >> HC_HELD_SHIFT,
+		.unsure.tick = now >> HC_UNSURE_SHIFT,
+	};
 }
 
 static __u32 in_buckets(const struct hc_slots *slots)
@@ -30,100 +46,99 @@ static __u32 in_buckets(const struct hc_slots *slots)
 	__u32 sum = 0;
 
 	for (int i = 0; i < HC_TICKS; i++)
-		sum += slots->bucket[i];
+		sum += slots->held.bucket[i] + slots->unsure.bucket[i];
 	return sum;
 }
 
 static void assert_at_rest(const struct hc_slots *slots)
 {
-	assert_int_equal(slots->active, 0);
-	assert_int_equal(slots->held, 0);
-	assert_int_equal(slots->unsure, 0);
+	assert_int_equal(slots->active | slots->held.sum | slots->unsure.sum, 0);
 	assert_int_equal(in_buckets(slots), 0);
 	assert_int_equal(slots_taken(slots), 0);
 }
 
-static void hold_at(struct hc_slots *slots, __u64 now)
+static void take_at(struct hc_slots *slots, const struct subject *subject, __u64 now)
 {
 	slots_forget(slots, now);
-	slots_hold(slots, now);
+	slots_reserve(slots, subject->kind, now);
 }
 
-static void test_unhold(void **state)
+static void test_give_back(void **state)
 {
+	const struct subject *subject = *state;
 	struct hc_slots slots = fresh(START);
+	const __u64 tick = TICK(subject);
 
-	(void)state;
-	assert_false(slots_unhold(&slots, START));
-	hold_at(&slots, START);
-	hold_at(&slots, START + TICK - 1);
-	hold_at(&slots, START + TICK);
-	slots_forget(&slots, START + 2 * TICK);
-	assert_false(slots_unhold(&slots, START + 2 * TICK));
-	assert_int_equal(slots.held, 3);
-	assert_true(slots_unhold(&slots, START + TICK / 2));
-	assert_true(slots_unhold(&slots, START));
-	assert_false(slots_unhold(&slots, START));
-	assert_int_equal(slots.held, 1);
-	assert_true(slots_unhold(&slots, START + TICK));
+	assert_false(slots_unreserve(&slots, subject->kind, START));
+	take_at(&slots, subject, START);
+	take_at(&slots, subject, START + tick - 1);
+	take_at(&slots, subject, START + tick);
+	slots_forget(&slots, START + 2 * tick);
+	assert_false(slots_unreserve(&slots, subject->kind, START + 2 * tick));
+	assert_int_equal(slots_taken(&slots), 3);
+	assert_true(slots_unreserve(&slots, subject->kind, START + tick / 2));
+	assert_true(slots_unreserve(&slots, subject->kind, START));
+	assert_false(slots_unreserve(&slots, subject->kind, START));
+	assert_int_equal(slots_taken(&slots), 1);
+	assert_true(slots_unreserve(&slots, subject->kind, START + tick));
 	assert_at_rest(&slots);
 }
 
 /* A bucket's next turn must not answer for a slot of its last one. */
-static void test_unhold_expired(void **state)
+static void test_give_back_expired(void **state)
 {
+	const struct subject *subject = *state;
 	struct hc_slots slots = fresh(START);
-	__u64 later = START + HC_TICKS * TICK;
+	__u64 later = START + HC_TICKS * TICK(subject);
 
-	(void)state;
-	hold_at(&slots, START);
-	hold_at(&slots, later);
-	assert_int_equal(slots.held, 1);
-	assert_false(slots_unhold(&slots, START));
-	assert_int_equal(slots.held, 1);
-	assert_true(slots_unhold(&slots, later));
+	take_at(&slots, subject, START);
+	take_at(&slots, subject, later);
+	assert_int_equal(slots_taken(&slots), 1);
+	assert_false(slots_unreserve(&slots, subject->kind, START));
+	assert_int_equal(slots_taken(&slots), 1);
+	assert_true(slots_unreserve(&slots, subject->kind, later));
 	assert_at_rest(&slots);
 }
 
-static void test_unhold_newest(void **state)
+static void test_give_back_newest(void **state)
 {
+	static const int taken[] = {0, 3, 3, 5};
 	struct hc_slots slots = fresh(START);
 
 	(void)state;
-	assert_false(slots_unhold_newest(&slots));
-	hold_at(&slots, START);
-	hold_at(&slots, START + 3 * TICK);
-	hold_at(&slots, START + 3 * TICK);
-	hold_at(&slots, START + 5 * TICK);
-	slots_forget(&slots, START + 7 * TICK);
-	assert_int_equal(slots.held, 4);
-	assert_true(slots_unhold_newest(&slots));
-	assert_false(slots_unhold(&slots, START + 5 * TICK));
-	assert_true(slots_unhold_newest(&slots));
-	assert_true(slots_unhold_newest(&slots));
-	assert_false(slots_unhold(&slots, START + 3 * TICK));
-	assert_true(slots_unhold_newest(&slots));
+	assert_false(slots_unreserve(&slots, HELD, 0));
+	for (int i = 0; i < 4; i++)
+		take_at(&slots, &held, START + taken[i] * TICK(&held));
+	slots_forget(&slots, START + 7 * TICK(&held));
+	for (int left = 3; left >= 0; left--) {
+		assert_true(slots_unreserve(&slots, HELD, 0));
+		assert_int_equal(slots.held.sum, left);
+		/* It was the newest that went. */
+		assert_int_equal(slots.held.bucket[(slots.held.tick - 2) % HC_TICKS], 0);
+		assert_int_equal(slots.held.bucket[(slots.held.tick - 4) % HC_TICKS],
+				 left > 1 ? left - 1 : 0);
+	}
 	assert_at_rest(&slots);
 }
 
-/* To the tick, wherever in its tick a slot was held; also across the wrap. */
+/* To the tick, wherever in its tick a slot was taken; also across the wrap. */
 static void test_expiry(void **state)
 {
-	static const __u64 starts[] = {START, START + TICK - 1, WRAP - 3 * TICK, WRAP - 1,
-				       WRAP};
+	const struct subject *subject = *state;
+	const __u64 wrap = WRAP(subject), one = TICK(subject);
+	const __u64 starts[] = {START, START + one - 1, wrap - 3 * one, wrap - 1, wrap};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
 		struct hc_slots slots = fresh(starts[i]);
-		__u64 tick = starts[i] / TICK * TICK, end = tick + HC_TICKS * TICK;
+		__u64 tick = starts[i] / one * one, end = tick + HC_TICKS * one;
 
-		hold_at(&slots, starts[i]);
+		take_at(&slots, subject, starts[i]);
 		assert_false(slots_idle(&slots, end - 1));
 		assert_true(slots_idle(&slots, end));
-		for (; tick < end; tick += TICK)
+		for (; tick < end; tick += one)
 			slots_forget(&slots, tick);
 		slots_forget(&slots, end - 1);
-		assert_int_equal(slots.held, 1);
+		assert_int_equal(slots_taken(&slots), 1);
 		slots_forget(&slots, end);
 		assert_at_rest(&slots);
 	}
@@ -132,92 +147,85 @@ static void test_expiry(void **state)
 /* One slot a tick: each goes when its own time has come, and a leap takes all. */
 static void test_expiry_of_each(void **state)
 {
-	struct hc_slots slots = fresh(WRAP - 5 * TICK);
-	__u64 now = WRAP - 5 * TICK;
+	const struct subject *subject = *state;
+	const __u64 tick = TICK(subject);
+	__u64 now = WRAP(subject) - 5 * tick;
+	struct hc_slots slots = fresh(now);
 
-	(void)state;
-	for (int i = 0; i < HC_TICKS; i++, now += TICK)
-		hold_at(&slots, now);
-	assert_int_equal(slots.held, HC_TICKS);
-	for (int left = HC_TICKS - 1; left >= 3; left--, now += TICK) {
+	for (int i = 0; i < HC_TICKS; i++, now += tick)
+		take_at(&slots, subject, now);
+	assert_int_equal(slots_taken(&slots), HC_TICKS);
+	for (int left = HC_TICKS - 1; left >= 3; left--, now += tick) {
 		slots_forget(&slots, now);
-		assert_int_equal(slots.held, left);
+		assert_int_equal(slots_taken(&slots), left);
 		assert_int_equal(in_buckets(&slots), left);
 	}
-	slots_forget(&slots, now + 1000000 * TICK);
+	slots_forget(&slots, now + 1000000 * tick);
 	assert_at_rest(&slots);
-	assert_int_equal(slots.tick, slots_tick(now + 1000000 * TICK));
 }
 
-/* The clock of another CPU is a little behind: nothing changes, and a slot held
+/* What an idle CPU left goes in its time, however many others keep coming. */
+static void test_stale_among_new(void **state)
+{
+	const struct subject *subject = *state;
+	const __u64 step = TICK(subject) / 7, end = START + HC_TICKS * TICK(subject);
+	struct hc_slots slots = fresh(START);
+	__u64 now = START + TICK(subject) / 2;
+
+	take_at(&slots, subject, now);
+	while ((now += step) < 3 * end - 2 * START) {
+		take_at(&slots, subject, now);
+		assert_int_equal(slots_taken(&slots), now < end ? 2 : 1);
+		assert_true(slots_unreserve(&slots, subject->kind, now));
+	}
+	assert_at_rest(&slots);
+}
+
+/* The clock of another CPU is a little behind: nothing changes, and a slot taken
  * by it is given back, or expires, by that clock. */
 static void test_clock_backwards(void **state)
 {
-	__u64 ahead = START + TICK, behind = START + TICK - 1;
+	const struct subject *subject = *state;
+	__u64 ahead = START + TICK(subject), behind = ahead - 1;
 	struct hc_slots slots = fresh(START), before;
 
-	(void)state;
-	hold_at(&slots, START);
+	take_at(&slots, subject, START);
 	slots_forget(&slots, ahead);
-	slots_take_unsure(&slots, ahead);
 	before = slots;
 	slots_forget(&slots, behind);
 	assert_memory_equal(&slots, &before, sizeof(slots));
-	hold_at(&slots, behind);
-	assert_false(slots_unhold(&slots, ahead));
-	assert_true(slots_unhold(&slots, behind));
-	hold_at(&slots, ahead);
-	hold_at(&slots, behind);
-	slots_forget(&slots, START + HC_TICKS * TICK - 1);
-	assert_int_equal(slots.held, 3);
-	slots_forget(&slots, START + HC_TICKS * TICK);
-	assert_int_equal(slots.held, 1);
-	slots_forget(&slots, ahead + HC_TICKS * TICK);
+	take_at(&slots, subject, behind);
+	assert_false(slots_unreserve(&slots, subject->kind, ahead));
+	assert_true(slots_unreserve(&slots, subject->kind, behind));
+	take_at(&slots, subject, ahead);
+	take_at(&slots, subject, behind);
+	slots_forget(&slots, START + HC_TICKS * TICK(subject) - 1);
+	assert_int_equal(slots_taken(&slots), 3);
+	slots_forget(&slots, START + HC_TICKS * TICK(subject));
+	assert_int_equal(slots_taken(&slots), 1);
+	slots_forget(&slots, ahead + HC_TICKS * TICK(subject));
 	assert_at_rest(&slots);
 }
 
-static void test_unsure(void **state)
+/* Slots that were never used, or not for long, work whatever the clock says. */
+static void test_any_time(void **state)
 {
-	struct hc_slots slots = fresh(START);
-	__u32 round = slots.unsure_round = 0xffffffff;
+	const struct subject *subject = *state;
 
-	(void)state;
-	assert_false(slots_drop_unsure(&slots, round));
-	assert_int_equal(slots_take_unsure(&slots, START), round);
-	assert_int_equal(slots_take_unsure(&slots, START + 5), round);
-	assert_false(slots_drop_unsure(&slots, round + 1));
-	assert_false(slots_drop_unsure(&slots, round - 1));
-	assert_int_equal(slots.unsure, 2);
-	assert_true(slots_drop_unsure(&slots, round));
-	slots_forget(&slots, START + HC_UNSURE_NS + 6);
-	assert_int_equal(slots.unsure_round, 0);
-	assert_false(slots_drop_unsure(&slots, round));
-	assert_at_rest(&slots);
-}
+	for (__u64 now = DAY / 4; now < 60 * DAY; now += DAY / 8) {
+		struct hc_slots slots = {};
 
-static void test_unsure_stale(void **state)
-{
-	struct hc_slots slots = fresh(START);
-	__u64 late = START + 1000 + HC_UNSURE_NS;
-	__u32 round, next;
-
-	(void)state;
-	slots_take_unsure(&slots, START);
-	round = slots_take_unsure(&slots, START + 1000);
-	slots_forget(&slots, late);
-	assert_int_equal(slots.unsure, 2);
-	assert_false(slots_idle(&slots, late));
-	assert_true(slots_idle(&slots, late + 1));
-	slots_forget(&slots, late + 1);
-	assert_int_equal(slots.unsure, 0);
-	assert_false(slots_drop_unsure(&slots, round));
-	next = slots_take_unsure(&slots, late + 1);
-	assert_int_not_equal(next, round);
-	/* Too late to give back the slot of another. */
-	assert_false(slots_drop_unsure(&slots, round));
-	assert_int_equal(slots.unsure, 1);
-	assert_true(slots_drop_unsure(&slots, next));
-	assert_at_rest(&slots);
+		if (now / (DAY / 8) % 2)
+			take_at(&slots, subject, START);
+		assert_true(slots_idle(&slots, now));
+		take_at(&slots, subject, now);
+		take_at(&slots, subject, now);
+		assert_int_equal(slots_taken(&slots), 2);
+		assert_true(slots_unreserve(&slots, subject->kind, now));
+		assert_int_equal(slots_taken(&slots), 1);
+		slots_forget(&slots, now + HC_TICKS * TICK(subject));
+		assert_at_rest(&slots);
+	}
 }
 
 static void test_taken_and_idle(void **state)
@@ -228,170 +236,162 @@ static void test_taken_and_idle(void **state)
 	assert_at_rest(&slots);
 	assert_true(slots_idle(&slots, START));
 	slots.active = 3;
-	assert_false(slots_idle(&slots, START + 100 * TICK));
-	hold_at(&slots, START);
-	slots_take_unsure(&slots, START);
+	assert_false(slots_idle(&slots, START + 100 * TICK(&held)));
+	take_at(&slots, &held, START);
+	take_at(&slots, &unsure, START);
 	assert_int_equal(slots_taken(&slots), 5);
 	slots.active = 0;
-	assert_true(slots_drop_unsure(&slots, slots.unsure_round));
+	assert_true(slots_unreserve(&slots, UNSURE, START));
+	assert_false(slots_unreserve(&slots, UNSURE, START));
 	assert_false(slots_idle(&slots, START));
-	assert_true(slots_unhold(&slots, START));
+	assert_true(slots_unreserve(&slots, HELD, START));
 	assert_true(slots_idle(&slots, START));
+	take_at(&slots, &unsure, START);
+	assert_false(slots_idle(&slots, START));
+	assert_false(slots_unreserve(&slots, HELD, START));
+	assert_false(slots_unreserve(&slots, HELD, 0));
+	assert_true(slots_unreserve(&slots, UNSURE, START));
+	slots_reserve(&slots, NOTHING, START);
+	assert_true(slots_unreserve(&slots, NOTHING, START));
 	assert_at_rest(&slots);
 }
 
-/* The same as a list: one entry for each slot held, with the tick it is in. */
+/* The same as lists: one entry for each slot taken, with the tick it is in. */
 #define OPERATIONS 100000
 #define SEED       20251121
 
-struct model {
-	__u32 tick[64];
-	__u32 held, active, unsure, round, newest;
-	__u64 unsure_ns;
+struct list {
+	__u32 tick[1024];
+	__u32 count, newest;
 };
 
-static __u32 in_tick(const struct model *model, __u32 tick)
+static __u32 in_tick(const struct list *list, __u32 tick)
 {
 	__u32 count = 0;
 
-	for (__u32 i = 0; i < model->held; i++)
-		count += model->tick[i] == tick;
+	for (__u32 i = 0; i < list->count; i++)
+		count += list->tick[i] == tick;
 	return count;
 }
 
-static bool model_remove(struct model *model, __u32 tick)
+static bool list_remove(struct list *list, __u32 tick)
 {
-	for (__u32 i = 0; i < model->held; i++) {
-		if (model->tick[i] != tick)
+	for (__u32 i = 0; i < list->count; i++) {
+		if (list->tick[i] != tick)
 			continue;
-		model->tick[i] = model->tick[--model->held];
+		list->tick[i] = list->tick[--list->count];
 		return true;
 	}
 	return false;
 }
 
-static bool model_remove_newest(struct model *model)
+static void list_forget(struct list *list, __u32 tick)
 {
-	for (__u32 age = 0; age < HC_TICKS; age++)
-		if (model_remove(model, model->newest - age))
-			return true;
-	return false;
-}
-
-static void model_forget(struct model *model, __u64 now)
-{
-	if (model->unsure && now > model->unsure_ns + HC_UNSURE_NS) {
-		model->unsure = 0;
-		model->round++;
-	}
-	if ((__s32)(slots_tick(now) - model->newest) > 0)
-		model->newest = slots_tick(now);
-	for (__u32 i = 0; i < model->held;)
-		if (model->newest - model->tick[i] >= HC_TICKS)
-			model->tick[i] = model->tick[--model->held];
+	if ((__s32)(tick - list->newest) > 0)
+		list->newest = tick;
+	for (__u32 i = 0; i < list->count;)
+		if (list->newest - list->tick[i] >= HC_TICKS)
+			list->tick[i] = list->tick[--list->count];
 		else
 			i++;
 }
 
-static void assert_same(const struct hc_slots *slots, const struct model *model, __u64 now)
+static void assert_ring(const struct hc_ring *ring, const struct list *list)
 {
-	assert_int_equal(slots->active, model->active);
-	assert_int_equal(slots->held, model->held);
-	assert_int_equal(slots->unsure, model->unsure);
-	assert_int_equal(slots->unsure_round, model->round);
-	assert_int_equal(slots->tick, model->newest);
-	assert_int_equal(in_buckets(slots), slots->held);
+	assert_int_equal(ring->sum, list->count);
+	assert_int_equal((__u32)ring->tick, list->newest);
 	for (__u32 age = 0; age < HC_TICKS; age++) {
-		__u32 tick = slots->tick - age;
+		__u32 tick = list->newest - age;
 
-		assert_int_equal(slots->bucket[tick % HC_TICKS], in_tick(model, tick));
+		assert_int_equal(ring->bucket[tick % HC_TICKS], in_tick(list, tick));
 	}
-	assert_true((__s32)slots->held >= 0 && (__s32)slots->unsure >= 0);
-	assert_int_equal(slots_taken(slots), model->active + model->held + model->unsure);
+}
+
+static void assert_same(const struct hc_slots *slots, const struct list lists[2], __u64 now)
+{
+	assert_ring(&slots->held, &lists[0]);
+	assert_ring(&slots->unsure, &lists[1]);
+	assert_int_equal(slots_taken(slots), lists[0].count + lists[1].count);
 	assert_int_equal(slots_idle(slots, now), !slots_taken(slots));
 }
 
-static void step(struct hc_slots *slots, struct model *model, __u64 now)
+static void step(struct hc_slots *slots, struct list lists[2], __u64 now)
 {
-	__u32 tick = model->newest - rand() % (2 * HC_TICKS), round = model->round - rand() % 2;
+	const struct subject *subject = rand() % 2 ? &held : &unsure;
+	struct list *list = &lists[subject == &unsure];
+	__u64 when = now - rand() % (2 * HC_TICKS) * TICK(subject);
+	__u32 tick = when >> subject->shift;
 	bool had;
 
-	switch (rand() % 8) {
+	switch (rand() % 4) {
 	case 0:
 	case 1:
-		if (model->held == sizeof(model->tick) / sizeof(*model->tick))
-			break;
-		model->tick[model->held++] = slots_tick(now);
-		slots_hold(slots, now);
+		list->tick[list->count++] = now >> subject->shift;
+		slots_reserve(slots, subject->kind, now);
 		break;
 	case 2:
-		had = model->newest - tick < HC_TICKS && model_remove(model, tick);
-		assert_int_equal(slots_unhold(slots, tick * TICK + rand() % TICK), had);
+		had = list->newest - tick < HC_TICKS && list_remove(list, tick);
+		assert_int_equal(slots_unreserve(slots, subject->kind, when), had);
 		break;
 	case 3:
-		had = model_remove_newest(model);
-		assert_int_equal(slots_unhold_newest(slots), had);
-		model->active += had;
-		slots->active += had;
-		break;
-	case 4:
-	case 5:
-		model->unsure++;
-		model->unsure_ns = now;
-		assert_int_equal(slots_take_unsure(slots, now), model->round);
-		break;
-	case 6:
-		had = round == model->round && model->unsure;
-		model->unsure -= had;
-		assert_int_equal(slots_drop_unsure(slots, round), had);
-		break;
-	case 7:
-		had = model->active;
-		model->active -= had;
-		slots->active -= had;
+		had = false;
+		for (__u32 age = 0; age < HC_TICKS && !had; age++)
+			had = list_remove(&lists[0], lists[0].newest - age);
+		assert_int_equal(slots_unreserve(slots, HELD, 0), had);
 	}
 }
 
 static void test_against_model(void **state)
 {
-	__u64 now = WRAP - 1000 * TICK;
+	const struct subject *subject = *state;
+	__u64 now = WRAP(subject) - 1000 * TICK(&held);
 	struct hc_slots slots = fresh(now);
-	struct model model = {.newest = slots_tick(now)};
+	struct list lists[2] = {{.newest = slots.held.tick}, {.newest = slots.unsure.tick}};
 
-	(void)state;
 	printf("# seed %u\n", SEED);
 	srand(SEED);
 	for (int i = 0; i < OPERATIONS; i++) {
 		int leap = rand() % 100;
 
 		if (leap < 10) /* another CPU's clock */
-			now -= rand() % (TICK / 100);
-		else if (leap < 60)
-			now += rand() % (HC_UNSURE_NS / 2);
-		else if (leap < 97)
-			now += rand() % (TICK / 2);
+			now -= rand() % TICK(&unsure);
+		else if (leap < 80)
+			now += rand() % (TICK(&unsure) * 3 / 2);
+		else if (leap < 98)
+			now += rand() % (TICK(&held) / 2);
 		else
-			now += rand() % (3 * HC_TICKS) * TICK;
+			now += rand() % (3 * HC_TICKS) * TICK(&held);
 		slots_forget(&slots, now);
-		model_forget(&model, now);
-		assert_same(&slots, &model, now);
-		step(&slots, &model, now);
-		assert_same(&slots, &model, now);
+		list_forget(&lists[0], now >> HC_HELD_SHIFT);
+		list_forget(&lists[1], now >> HC_UNSURE_SHIFT);
+		assert_same(&slots, lists, now);
+		step(&slots, lists, now);
+		assert_same(&slots, lists, now);
 	}
-	assert_true(now > WRAP);
-	slots.active = 0;
-	slots_forget(&slots, now + (HC_TICKS + 1) * TICK);
+	assert_true(now > WRAP(subject));
+	slots_forget(&slots, now + (HC_TICKS + 1) * TICK(&held));
 	assert_at_rest(&slots);
 }
+
+#define OF_BOTH(test)                                                                          \
+	{#test ": held", test, NULL, NULL, &held},                                             \
+	{                                                                                      \
+#test ": unsure", test, NULL, NULL, &unsure                                    \
+	}
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unhold),         cmocka_unit_test(test_unhold_expired),
-		cmocka_unit_test(test_unhold_newest),  cmocka_unit_test(test_expiry),
-		cmocka_unit_test(test_expiry_of_each), cmocka_unit_test(test_clock_backwards),
-		cmocka_unit_test(test_unsure),         cmocka_unit_test(test_unsure_stale),
-		cmocka_unit_test(test_taken_and_idle), cmocka_unit_test(test_against_model),
+		OF_BOTH(test_give_back),
+		OF_BOTH(test_give_back_expired),
+		cmocka_unit_test(test_give_back_newest),
+		OF_BOTH(test_expiry),
+		OF_BOTH(test_expiry_of_each),
+		OF_BOTH(test_stale_among_new),
+		OF_BOTH(test_clock_backwards),
+		OF_BOTH(test_any_time),
+		cmocka_unit_test(test_taken_and_idle),
+		OF_BOTH(test_against_model),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
