@@ -134,6 +134,8 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		__builtin_memcpy(packet->comm, listener->comm, sizeof(packet->comm));
 	} else if (id < HC_FIRST_SERVICE || service->identify != HC_BY_CLIENT) {
 		return SK_PASS;
+	} else {
+		packet->uid = HC_UID_UNKNOWN;
 	}
 	person.uid = packet->uid;
 	person.cgroup = packet->cgroup;

@@ -14,15 +14,15 @@
  * little: time that seems to run backwards changes nothing. */
 static __always_inline void ring_forget(struct hc_ring *ring, __u64 now, __u32 shift)
 {
-	__u32 tick = now >> shift;
-	__s32 passed = tick - ring->tick;
+	__u64 tick = now >> shift;
+	__s64 passed = tick - ring->tick;
 
 	if (passed <= 0)
 		return;
 	for (__u32 i = 1; i <= HC_TICKS && ring->sum; i++) {
 		__u32 *bucket = &ring->bucket[(ring->tick + i) % HC_TICKS];
 
-		if ((__s32)i > passed)
+		if ((__s64)i > passed)
 			break;
 		ring->sum -= *bucket;
 		*bucket = 0;
@@ -31,7 +31,8 @@ static __always_inline void ring_forget(struct hc_ring *ring, __u64 now, __u32 s
 }
 
 /* The bucket is that of `when`, which may be a tick behind the newest, so that
- * ring_drop() finds it by the same time. */
+ * ring_drop() finds it by the same time. (A CPU that stalled since it read the
+ * clock takes a slot that is forgotten with a newer tick's.) */
 static __always_inline void ring_take(struct hc_ring *ring, __u64 when, __u32 shift)
 {
 	ring->bucket[(when >> shift) % HC_TICKS]++;
@@ -41,10 +42,10 @@ static __always_inline void ring_take(struct hc_ring *ring, __u64 when, __u32 sh
 /* Gives back what was taken at `when`; false if it has been forgotten. */
 static __always_inline bool ring_drop(struct hc_ring *ring, __u64 when, __u32 shift)
 {
-	__s32 age = ring->tick - (__u32)(when >> shift);
+	__s64 age = ring->tick - (when >> shift);
 	__u32 *bucket = &ring->bucket[(when >> shift) % HC_TICKS];
 
-	if (age >= HC_TICKS || !*bucket)
+	if (age < 0 || age >= HC_TICKS || !*bucket)
 		return false;
 	*bucket -= 1;
 	ring->sum--;
@@ -70,7 +71,7 @@ static __always_inline bool ring_drop_newest(struct hc_ring *ring)
 /* Nothing in it, or all of it past its time. */
 static __always_inline bool ring_idle(const struct hc_ring *ring, __u64 now, __u32 shift)
 {
-	return !ring->sum || (__s32)((__u32)(now >> shift) - ring->tick) >= HC_TICKS;
+	return !ring->sum || (__s64)((now >> shift) - ring->tick) >= HC_TICKS;
 }
 
 static __always_inline void slots_forget(struct hc_slots *slots, __u64 now)

@@ -134,15 +134,16 @@ struct hc_override_key {
 #define HC_UNSURE_SHIFT 18 /* tick of 2^18 ns = 0.26 ms: 1.8 to 2.1 ms for a packet */
 
 struct hc_ring {
-	__u32 tick; /* the newest bucket's: ns >> shift */
-	__u32 sum;  /* of all buckets */
+	__u64 tick; /* the newest bucket's: ns >> shift */
 	__u32 bucket[HC_TICKS];
+	__u32 sum; /* of all buckets */
+	__u32 spare;
 };
 
 struct hc_slots {
-	__u32 active;
 	struct hc_ring held;
 	struct hc_ring unsure;
+	__u32 active;
 	__u32 spare;
 };
 
@@ -224,8 +225,8 @@ struct hc_listener {
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_service) == 48);
-HC_STATIC_ASSERT(sizeof(struct hc_slots) == 88);
-HC_STATIC_ASSERT(sizeof(struct hc_user) == 168);
+HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
+HC_STATIC_ASSERT(sizeof(struct hc_user) == 184);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 48);
 

@@ -89,6 +89,7 @@ static int assign_ids(const struct policy *now, const struct config *config, int
 					HC_SERVICES_MAX);
 		ids[i] = *next % HC_SERVICES_MAX;
 		taken[ids[i]] = true;
+		++*next;
 	}
 	return 0;
 }
