@@ -46,7 +46,7 @@ MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVI
  * always under the socket's lock. Full: the session is admitted, not charged, and
  * counted (HC_LOSS_SESSIONS_FULL). */
 MAP(sessions, BPF_MAP_TYPE_ARRAY, __u32, struct hc_session_set, 1, 0);
-const volatile __u32 session_sets = 1; /* its entries */
+const volatile __u32 session_sets = 1; /* its entries, a power of two */
 
 /* Who listens where. Inserted at listen(), deleted when the last socket there
  * closes. Full: the process of what comes in there is unknown, and so is its owner:

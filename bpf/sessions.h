@@ -15,13 +15,21 @@
 
 #include "maps.h"
 
-/* The set for a try: Fibonacci hashing, another odd multiplier for each try,
- * brought into range by multiplication. */
+/*
+ * The set for a try. Cookies count up, so that the first two tries spread them
+ * evenly. The first is among few sets that stay in the processor's cache: short
+ * sessions find room there, long ones fill it and the next ones go on. The last
+ * two scatter (Fibonacci hashing).
+ */
 static __always_inline struct hc_session_set *session_set(__u64 id, __u32 try)
 {
-	__u64 hash = id * (0x9e3779b97f4a7c15ull + 0x6a09e667f3bcc908ull * try);
-	__u32 set = ((hash >> 32) * session_sets) >> 32;
+	__u32 set = id;
 
+	if (try == 0)
+		set &= HC_SESSION_HOT - 1;
+	else if (try > 1)
+		set = id * (0x9e3779b97f4a7c15ull + 0x6a09e667f3bcc908ull * try) >> 32;
+	set &= session_sets - 1;
 	return bpf_map_lookup_elem(&sessions, &set);
 }
 

@@ -104,6 +104,7 @@ struct hc_session {
  * HC_SESSION_TRIES sets. id 0: the way is free. */
 #define HC_SESSION_WAYS  8
 #define HC_SESSION_TRIES 4
+#define HC_SESSION_HOT   512 /* sets that are tried first */
 
 struct hc_session_set {
 	__u64 id[HC_SESSION_WAYS];

@@ -55,7 +55,11 @@ __u32 load_user_sets(__u32 users_max)
 
 __u32 load_session_sets(__u32 sessions_max)
 {
-	return sessions_max / (HC_SESSION_WAYS / 2);
+	__u32 sets = 16;
+
+	while (sets < sessions_max / (HC_SESSION_WAYS / 2))
+		sets *= 2;
+	return sets;
 }
 
 __u64 load_build(void)

@@ -195,9 +195,7 @@ static void test_arrival_outlives_user(void **state)
 /* Where session_make() of bpf/sessions.h puts the first session of an empty table. */
 static __u32 session_set(__u64 id)
 {
-	__u64 hash = id * 0x9e3779b97f4a7c15ull;
-
-	return (hash >> 32) * bpf_map__max_entries(object->maps.sessions) >> 32;
+	return id & (HC_SESSION_HOT - 1) & (bpf_map__max_entries(object->maps.sessions) - 1);
 }
 
 static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
