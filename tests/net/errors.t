@@ -179,6 +179,27 @@ def no_cgroup2():
     equal("cgroup" in one_line(code, err, 1, "run"), True, f"cgroup in {err!r}")
 
 
+def bpf_mounts():
+    with open("/proc/self/mounts") as mounts:
+        return sum(line.split()[1:3] == ["/sys/fs/bpf", "bpf"] for line in mounts)
+
+
+@test
+def bpffs_for_run():
+    """no bpffs: run mounts it, says so, and leaves none behind"""
+    had = bpf_mounts()
+    for _ in range(had):
+        run("umount", "/sys/fs/bpf")
+    try:
+        with Headcount(IMAP) as hc:
+            equal([line for line in hc.said if "mounted bpffs" in line], ["headcount: mounted bpffs on /sys/fs/bpf"],
+                  "what it said")
+            equal(bpf_mounts(), 1, "mounts while it runs")
+        equal(bpf_mounts(), 0, "mounts when it has ended")
+    finally:
+        run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+
+
 @test
 def no_bpffs():
     """no bpffs: read-only commands do not mount it"""
