@@ -226,6 +226,8 @@ int walk_users(struct bpf_iter__bpf_map_elem *ctx)
 		bpf_spin_unlock(&set->lock);
 		claim.over = !!(flags & HC_F_OBSERVED);
 		last.direction = last.user.service ? HC_INBOUND : HC_OUTBOUND;
+		if (last.user.kind == HC_BY_UID)
+			last.uid = last.user.uid;
 		if (last.user.kind == HC_BY_CLIENT)
 			__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
 		refusal_emit(&claim, 0, &last, flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);

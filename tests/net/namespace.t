@@ -66,4 +66,19 @@ def builtin_capped():
         equal(outcomes(1), {"ok": 5}, "outcomes elsewhere")
 
 
+@test
+def slots_of_one_namespace():
+    """sessions elsewhere take no slot of the same client's cap here; users shows one row"""
+    client = address(1, 2)  # connects to us, and to the server in its own namespace
+    with Headcount(), Server("0.0.0.0", PORT), Server("0.0.0.0", PORT, "c1"):
+        equal(headcount("cap", "inbound", client, "2"), (0, "", ""), "headcount cap")
+        with Clients(client, PORT, 1, 3, namespace="c1") as elsewhere, \
+                Clients(address(1), PORT, 1, 3, namespace="c1") as here:
+            equal(elsewhere.go(), {"ok": 3}, "outcomes elsewhere")
+            equal(here.go(), {"ok": 2, "ECONNREFUSED": 1}, "outcomes here")
+            rows = [r for r in ask("users", "--service", "inbound") if r["user"] == client]
+            equal([(r["active"], r["opened"], r["refused"], r["cap"]) for r in rows], [(5, 5, 1, 2)],
+                  "active, opened, refused and cap in the rows of the client")
+
+
 main()

@@ -164,4 +164,70 @@ def reconnects():
         until_equal(lambda: active("outbound", UID), 0, "active when disconnected")
 
 
+def mptcp_or_skip():
+    try:
+        new_socket(protocol=262).close()
+    except OSError as error:
+        raise Skip(f"MPTCP: {error}")
+
+
+def many_mptcp(channel, where, count):
+    """Many MPTCP connects that lead nowhere, on sockets that are closed when told to."""
+    held = []
+    for _ in range(count):
+        held.append(new_socket(protocol=262))
+        held[-1].setblocking(False)
+        held[-1].connect_ex((where, PORT))
+    answer(channel, "tried")
+    channel.recv(1)
+    for s in held:
+        s.close()
+    answer(channel, "closed")
+    channel.recv(1)
+
+
+@test
+def mptcp_failures():
+    """MPTCP connects that lead nowhere give their slots back, at the latest when forgotten"""
+    mptcp_or_skip()
+    silent = address(1, 99)
+    run("ip", "neigh", "add", silent, "lladdr", "02:00:00:00:00:99", "dev", "v1")
+    with Headcount(capped()), Server("0.0.0.0", PORT, "c1") as server:
+        for where in NOWHERE, silent:
+            with Child(many_mptcp, where, 50, uid=UID) as child:
+                equal(child.hear(), "tried", "the child")
+                child.tell()
+                equal(child.hear(), "closed", "the child")
+
+                def gets_in():
+                    server.hang_up()
+                    with seven() as clients:
+                        return clients.go() == four_of_seven()
+                until(gets_in, f"the slots of 50 MPTCP connects to {where}", 6)
+                equal(headcount("audit")[0], 0, f"exit code of audit after {where}")
+            server.hang_up()
+            until_equal(lambda: active("outbound", UID), 0, "active at the end")
+
+
+def failing_mptcp(count):
+    for _ in range(count):
+        with new_socket(protocol=262) as s:
+            s.connect_ex((NOWHERE, PORT))
+
+
+@test
+def mptcp_records():
+    """a table full of records of failed MPTCP connects, which the kernel ends unseen, empties"""
+    mptcp_or_skip()
+    config = section("headcount", sessions_max=1024) + capped(f"{UID + 1} unlimited")
+    with Headcount(config), Server("0.0.0.0", PORT, "c1") as server:
+        as_user(UID + 1, failing_mptcp, 4000)
+
+        def holds():
+            server.hang_up()
+            with seven() as clients:
+                return clients.go() == four_of_seven()
+        until(holds, "room for the records of capped sessions", 10)
+
+
 main()

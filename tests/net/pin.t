@@ -126,4 +126,77 @@ def detach_while_running():
     equal(pinned(), False, "pinned")
 
 
+@test
+def pinned_is_left_alone():
+    """run without --pin, where enforcement is pinned, says so and changes nothing"""
+    with Server("0.0.0.0", PORT), Headcount(CONFIG, "--pin") as hc, crowd() as clients:
+        equal(clients.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes under the daemon")
+        hc.end(signal.SIGKILL)
+        before = sorted(os.listdir(PINS))
+        hc.configure(service("imap", listen=PORT, user="client/32/64"))
+        code, out, err = headcount("run", "-c", hc.path)
+        equal((code, out, len(err.splitlines()), "enforcement is pinned" in err), (1, "", 1, True), f"run: {err!r}")
+        equal(sorted(os.listdir(PINS)), before, "what is pinned")
+        equal(active("imap", ALICE), 5, "active")
+        with crowd() as more, crowd(BOB) as others:
+            equal(more.go(), {"ECONNREFUSED": 8}, "outcomes afterwards")
+            equal(others.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes of the other")
+    detach()
+
+
+@test
+def killed_unpinned():
+    """kill -9 without --pin: the other commands see that nothing runs, the next run starts"""
+    with Headcount(CONFIG) as hc:
+        hc.end(signal.SIGKILL)
+    for command in ["users"], ["sessions"], ["cap", "imap", ALICE, "1"]:
+        code, out, err = headcount(*command)
+        equal((code, out, len(err.splitlines()), "not running" in err), (1, "", 1, True), f"{command}: {err!r}")
+    with Headcount(CONFIG) as hc, Server("0.0.0.0", PORT), crowd() as clients:
+        equal([line for line in hc.said if "ready" not in line], [], "what the next run said")
+        equal(clients.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes under the next run")
+    equal(pinned(), False, "pinned")
+
+
+def outcomes_in_c9():
+    with Server("0.0.0.0", PORT, "c9"), Clients(address(9, 2), PORT, 1, 8) as clients:
+        return clients.go()
+
+
+def inode_of_c9():
+    return os.stat("/run/netns/c9").st_ino
+
+
+def make_again(inode):
+    """Deletes the namespace c9 and makes another, with the same inode number if that is to be had."""
+    run("ip", "netns", "del", "c9")
+    until(lambda: "v9@" not in run("ip", "link"), "the namespace to vanish")
+
+    def same():
+        client_host(9)
+        if inode_of_c9() == inode:
+            return True
+        run("ip", "netns", "del", "c9")
+        return until(lambda: "v9@" not in run("ip", "link"), "the namespace to vanish") and False
+    with contextlib.suppress(Late):
+        return until(same, "the inode number to come again", 4)
+    client_host(9)
+    return False
+
+
+@test
+def another_namespace():
+    """another namespace of the same name: the next run --pin holds there"""
+    client_host(9)
+    config = section("headcount", netns="c9") + CONFIG
+    want = {"ok": 5, "ECONNREFUSED": 3}
+    with Headcount(config, "--pin") as hc:
+        equal(outcomes_in_c9(), want, "outcomes in the first")
+        hc.end(signal.SIGKILL)
+    say("the inode number came again" if make_again(inode_of_c9()) else "another inode number")
+    with Headcount(config, "--pin"):
+        equal(outcomes_in_c9(), want, "outcomes in the second")
+    detach()
+
+
 main()

@@ -151,4 +151,24 @@ def cap_command_outbound():
             equal(clients.go(), {"ok": 2, "ECONNREFUSED": 3}, "outcomes")
 
 
+@test
+def cap_command_goes_with_its_service():
+    """what cap set for a service does not hold in one that a reload puts in its place"""
+    smtp = service("smtp", listen=MOVED, user="client/32/64")
+    with Headcount(imap()) as hc, Server("0.0.0.0", PORT), Server("0.0.0.0", MOVED):
+        for between in [], [""]:
+            hc.reload(imap())
+            cap("imap", ALICE, "1")
+            with crowd(BOB) as others:
+                equal(others.go(), {"ok": 5}, "outcomes of the other at imap")
+            for config in *between, smtp:
+                hc.reload(config)
+            with crowd(port=MOVED) as clients:
+                equal(clients.go(), {"ok": 5}, f"outcomes at smtp, after {between}")
+                equal(user("smtp", ALICE, "cap"), None, "cap at smtp")
+        hc.reload(imap())
+        with crowd() as clients:
+            equal(clients.go(), {"ok": 5}, "outcomes at imap, which was gone in between")
+
+
 main()

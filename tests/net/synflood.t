@@ -15,22 +15,22 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xffff
 
 
-def syn(source, port, flags=2):
-    """A whole IPv4 packet."""
+def packet(source, port, flags=2, data=b""):
+    """A whole IPv4 packet; with data of an even length, if any."""
     addresses = socket.inet_aton(source) + socket.inet_aton(HERE)
-    tcp = struct.pack("!HHIIBBHHH", port, PORT, 1000, 0, 5 << 4, flags, 1024, 0, 0)
+    tcp = struct.pack("!HHIIBBHHH", port, PORT, 1000, 0, 5 << 4, flags, 1024, 0, 0) + data
     check = checksum(addresses + struct.pack("!HH", 6, len(tcp)) + tcp)
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 6, 0)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0)
     return ip + addresses + tcp[:16] + struct.pack("!H", check) + tcp[18:]
 
 
-def flood(sources, flags=2):
-    """Sends a SYN from each source address and port, out of namespace c1."""
+def flood(sources, flags=2, data=b""):
+    """Sends a packet, a SYN by default, from each source address and port, out of namespace c1."""
     with inside(C1):
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     with raw:
         for source, port in sources:
-            raw.sendto(syn(source, port, flags), (HERE, 0))
+            raw.sendto(packet(source, port, flags, data), (HERE, 0))
 
 
 def clients(source=ALICE, count=8):
@@ -82,6 +82,66 @@ def strays():
             equal(real.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes of a real client")
         until(lambda: not [r for r in ask("users", "--service", "imap") if r["user"] != ALICE],
               "users who never came to be forgotten", 30)
+
+
+def connect_soon_after(stray_port):
+    """Sends a stray ACK on CPU 1 and connects on CPU 0 when its slot must be free again."""
+    os.sched_setaffinity(0, {1})
+    flood([(ALICE, stray_port)], 0x10)
+    os.sched_setaffinity(0, {0})
+    instant = time.monotonic() + 0.005
+    while time.monotonic() < instant:
+        pass
+    c = new_socket(namespace=C1)
+    return c, c.connect_ex((HERE, PORT))
+
+
+@test
+def stray_on_another_cpu():
+    """a stray ACK takes the only slot for less than 5 ms, also when its CPU sees no more packets"""
+    cpus = os.sched_getaffinity(0)
+    if not {0, 1} <= cpus:
+        raise Skip("needs the CPUs 0 and 1")
+    config = service("imap", listen=PORT, user="client/32/64", cap=1)
+    outcomes = collections.Counter()
+    try:
+        with Headcount(config), listen("0.0.0.0", PORT) as listener:
+            for i in range(50):
+                c, error = connect_soon_after(3000 + i)
+                outcomes[error] += 1
+                if not error:
+                    s = listener.accept()[0]
+                    c.close()
+                    s.close()
+                c.close()
+                until_equal(lambda: active("imap", ALICE), 0, "active")
+    finally:
+        os.sched_setaffinity(0, cpus)
+    equal(dict(outcomes), {0: 50}, "errors of connect")
+
+
+@test
+def fast_open_children():
+    """Fast Open sessions whose handshake never ends are counted while they live, and not stale"""
+    silent = [address(1, host) for host in range(240, 245)]
+    for host in silent:
+        run("ip", "neigh", "add", host, "lladdr", "02:00:00:00:00:99", "dev", "v1")
+    sysctl("net.ipv4.tcp_fastopen", 0x607)  # no cookie asked for: data in a SYN is enough
+
+    def receiving():
+        return len(run("ss", "-tnH", "state", "syn-recv", "sport", "=", str(PORT)).splitlines())
+    with Headcount(CONFIG), listen("0.0.0.0", PORT, options=[(socket.IPPROTO_TCP, 23, 100)]) as listener:
+        flood([(host, 1024) for host in silent], 2, b"hello!")
+        accepted = [listener.accept()[0] for _ in silent]
+        equal([s.recv(9) for s in accepted], [b"hello!"] * 5, "data of the SYNs")
+        equal((receiving(), sum(active("imap", host) for host in silent)), (5, 5), "in SYN-RECV, and active")
+        code, out, err = headcount("audit", "--json")
+        found = json.loads(out)
+        equal((code, err, found["missing"], found["stale"], found["wrong"]), (0, "", 0, 0, 0), f"audit {found}")
+        for s in accepted:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.close()
+        until_equal(lambda: sum(active("imap", host) for host in silent), 0, "active at the end")
 
 
 main()
