@@ -276,10 +276,10 @@ static __always_inline void total_step(struct claim *claim, __u32 id, enum reser
 }
 
 /* The total refused: the user's slot goes back (unless we only observe), and
- * the refusal is the user's. */
-static __always_inline void user_refused_by_total(struct claim *claim,
-						  const struct hc_user_key *key,
-						  enum reservation kind, bool observe)
+ * the refusal is the user's. Not inline, nor user_unreserve(): the gates' stack is
+ * full. */
+static __noinline void user_refused_by_total(struct claim *claim, const struct hc_user_key *key,
+					     enum reservation kind, bool observe)
 {
 	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
 	struct hc_user *user;
@@ -331,8 +331,8 @@ static __always_inline void user_confirm(struct claim *claim, const struct hc_us
 }
 
 /* Gives back what user_reserve() took. */
-static __always_inline void user_unreserve(struct claim *claim, const struct hc_user_key *key,
-					   enum reservation kind)
+static __noinline void user_unreserve(struct claim *claim, const struct hc_user_key *key,
+				      enum reservation kind)
 {
 	user_settle(claim, key, kind, false);
 	if (claim->total)

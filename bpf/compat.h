@@ -8,10 +8,14 @@
 
 /* Chooses what connect() returns where the kernel lets us (5.18); before that a
  * refused connect() is EPERM, whatever we ask for. */
-static __always_inline void compat_set_errno(int error)
+static __always_inline void compat_set_errno(__u32 error)
 {
+	/* By 64 bits, and at most 4095: the verifier of 7.2 wants to see that the
+	 * whole register is in -4095..0, which it cannot of a negated int. */
+	long (*const set_retval)(__s64) = (void *)BPF_FUNC_set_retval;
+
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_set_retval))
-		bpf_set_retval(-error);
+		set_retval(-(__s64)(error & 0xfff));
 }
 
 /* An earlier program of this hook has already refused. */

@@ -65,8 +65,9 @@ static __always_inline void session_set_listener(struct hc_session *session,
 	}
 }
 
-/* Service and user of a session whose ends and owner are known. */
-static __always_inline const struct hc_service *session_identify(struct hc_session *session)
+/* Service and `*user` of a session whose ends and owner are known. */
+static __always_inline const struct hc_service *
+session_identify(const struct hc_session *session, struct hc_user_key *user)
 {
 	const struct hc_control *policy = policy_control();
 	struct person person = {.uid = session->uid, .cgroup = session->cgroup};
@@ -87,8 +88,8 @@ static __always_inline const struct hc_service *session_identify(struct hc_sessi
 	service = policy_service(half, id);
 	if (!service)
 		return NULL;
-	user_of(&session->user, service, id, session->ends.remote, &person);
-	session->user.elsewhere = elsewhere;
+	user_of(user, service, id, session->ends.remote, &person);
+	user->elsewhere = elsewhere;
 	return service;
 }
 
@@ -185,7 +186,7 @@ static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp, _
 	session->opened_ns = claim.now;
 	session_set_ends(session, tp);
 	session_set_caller(session, tp);
-	service = session_identify(session);
+	service = session_identify(session, &session->user);
 	if (service)
 		session_charge(id, session, service, &claim, NOTHING);
 }
@@ -213,7 +214,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	session->opened_ns = claim.now;
 	session_set_ends(session, tp);
 	session_set_listener(session, tp);
-	service = session_identify(session);
+	service = session_identify(session, &session->user);
 	if (!service)
 		return;
 	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;

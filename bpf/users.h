@@ -119,6 +119,9 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 	for (__u32 i = 0; i < HC_WAYS; i++) {
 		__u64 worth = users_worth(&set->way[i], set->tag[i], now);
 
+		/* Without it clang 19 turns the loop so that it goes back by falling
+		 * through, which 6.1 refuses as a "back-edge". */
+		barrier_var(worth);
 		if (worth < *least) {
 			*least = worth;
 			*(volatile __u32 *)&set->found = i;
@@ -143,21 +146,27 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 static __always_inline __u32 users_cap(const struct hc_user_key *key,
 				       const struct hc_service *service, __u32 half)
 {
-	struct hc_override_key override = {
-		.prefixlen = HC_OVERRIDE_BITS + 128,
-		.half = half & 1,
-		.service = key->service,
-	};
+	/* A copy, because 6.1 lets no map's key be what a global function was given;
+	 * and one for both maps, because the stack is full. */
+	union {
+		struct hc_user_key user;
+		struct hc_override_key override;
+	} ask = {.user = *key};
 	const __u32 *cap;
 
+	_Static_assert(__builtin_offsetof(struct hc_user_key, id) ==
+			       __builtin_offsetof(struct hc_override_key, id),
+		       "the id stays where it is");
 	/* Of another namespace: counted, never capped. */
 	if (key->elsewhere)
 		return HC_UNLIMITED;
-	cap = bpf_map_lookup_elem(&caps, key);
+	cap = bpf_map_lookup_elem(&caps, &ask.user);
 	if (cap)
 		return *cap;
-	__builtin_memcpy(override.id, key->id, sizeof(override.id));
-	cap = bpf_map_lookup_elem(&overrides, &override);
+	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
+	ask.override.half = half & 1;
+	ask.override.service = key->service;
+	cap = bpf_map_lookup_elem(&overrides, &ask.override);
 	return cap ? *cap : service->cap;
 }
 

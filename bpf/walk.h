@@ -43,7 +43,7 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 		listener_of(session->ends.netns, session->ends.local, session->ends.local_port)
 			? HC_INBOUND
 			: HC_OUTBOUND;
-	service = session_identify(session);
+	service = session_identify(session, &session->user);
 	if (service)
 		session_charge(id, session, service, &claim, NOTHING);
 	return session;
@@ -56,29 +56,16 @@ static __always_inline __u32 walk_idle(const struct tcp_sock *tp, __u32 now)
 	return sent < received ? sent : received;
 }
 
-SEC("?iter/tcp")
-int walk_sockets(struct bpf_iter__tcp *ctx)
+/* In a frame of its own: beside walk_charge()'s there is no room for the row. */
+static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64 id,
+				const struct hc_session *session, bool repaired)
 {
-	struct sock_common *common = ctx->sk_common;
-	struct hc_socket row = {};
-	struct hc_session *session;
-	struct tcp_sock *tp;
+	struct hc_socket row = {
+		.id = id,
+		.state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state,
+		.repaired = repaired,
+	};
 
-	tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
-	if (!tp)
-		return 0;
-	row.state = common->skc_state;
-	row.id = bpf_get_socket_cookie(common);
-	if (row.state == TCP_LISTEN && walk_adopt)
-		listener_opened(row.id, tp, NULL);
-	session = session_of(row.id);
-	/* A Fast Open child has a record while it is still in SYN_RECV. */
-	if (!walk_is_session(row.state) && !(session && row.state == TCP_SYN_RECV))
-		return 0;
-	if (!session && walk_adopt) {
-		session = walk_charge(row.id, tp);
-		row.repaired = !!session;
-	}
 	if (session) {
 		row.session = *session;
 		row.tracked = true;
@@ -90,7 +77,35 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	row.srtt_us = tp->srtt_us >> 3;
 	row.jiffies = bpf_jiffies64();
 	row.idle_jiffies = walk_idle(tp, row.jiffies);
-	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
+	bpf_seq_write(seq, &row, sizeof(row));
+}
+
+SEC("?iter/tcp")
+int walk_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct hc_session *session;
+	bool repaired = false;
+	struct tcp_sock *tp;
+	__u8 state;
+	__u64 id;
+
+	tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
+	if (!tp)
+		return 0;
+	state = common->skc_state;
+	id = bpf_get_socket_cookie(common);
+	if (state == TCP_LISTEN && walk_adopt)
+		listener_opened(id, tp, NULL);
+	session = session_of(id);
+	/* A Fast Open child has a record while it is still in SYN_RECV. */
+	if (!walk_is_session(state) && !(session && state == TCP_SYN_RECV))
+		return 0;
+	if (!session && walk_adopt) {
+		session = walk_charge(id, tp);
+		repaired = !!session;
+	}
+	walk_row(ctx->meta->seq, tp, id, session, repaired);
 	return 0;
 }
 
@@ -131,18 +146,17 @@ int walk_files(struct bpf_iter__task_file *ctx)
 static __noinline void walk_move(__u64 id, struct hc_session *session)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct hc_session moved = *session;
-	__u64 before = moved.charge, after;
-	const struct hc_service *service = session_identify(&moved);
+	struct hc_user_key user; /* not a copy of the session: the stack is full */
+	__u64 before = session->charge, after;
+	const struct hc_service *service = session_identify(session, &user);
 	__u32 cap;
 
 	if (!before || !service)
 		return;
-	if (user_same(&moved.user, &session->user) &&
-	    (service->total != HC_UNLIMITED && !moved.user.elsewhere) ==
-		    !!(before & CHARGE_TOTAL))
+	if (user_same(&user, &session->user) &&
+	    (service->total != HC_UNLIMITED && !user.elsewhere) == !!(before & CHARGE_TOTAL))
 		return;
-	after = user_charge(&claim, &moved.user, service, NOTHING, id, 0);
+	after = user_charge(&claim, &user, service, NOTHING, id, 0);
 	if (!after)
 		return;
 	/* Lost against the session's end: it released the old charge, and nobody
@@ -151,7 +165,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 		user_release(after, claim.now, &cap);
 		return;
 	}
-	session->user = moved.user;
+	session->user = user;
 	user_release(before, claim.now, &cap);
 }
 
@@ -190,48 +204,57 @@ int walk_sessions(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+/*
+ * One place of the user table (numbered from 1): a refusal that was not reported
+ * yet. Global, so that the verifier checks it once: that of 6.1 walked it again for
+ * every way of the set, and ran out of patience.
+ */
+__noinline int walk_user(__u32 slot)
+{
+	struct hc_session last = {.uid = HC_UID_UNKNOWN};
+	struct claim claim = {.now = bpf_ktime_get_ns(), .slot = slot};
+	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_user *user;
+	__u32 flags = 0;
+
+	if (!slot || !set)
+		return 0;
+	user = &set->way[(slot - 1) % HC_WAYS];
+	if (!user->refusals.suppressed)
+		return 0;
+	bpf_spin_lock(&set->lock);
+	if (user->refusals.suppressed &&
+	    (walk_flush || user->refusals.window != (__u32)(claim.now >> HC_WINDOW_SHIFT))) {
+		/* The event stands for the last of them. */
+		claim.suppressed = user->refusals.suppressed - 1;
+		claim.active = user->slots.active;
+		claim.cap = user->cap;
+		claim.report = true;
+		last.user = user->key;
+		flags = user->refusals.flags;
+		user->refusals.suppressed = 0;
+	}
+	bpf_spin_unlock(&set->lock);
+	claim.over = !!(flags & HC_F_OBSERVED);
+	last.direction = last.user.service ? HC_INBOUND : HC_OUTBOUND;
+	if (last.user.kind == HC_BY_UID)
+		last.uid = last.user.uid;
+	if (last.user.kind == HC_BY_CLIENT)
+		__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
+	refusal_emit(&claim, 0, &last, flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
+	return 0;
+}
+
 SEC("?iter/bpf_map_elem")
 int walk_users(struct bpf_iter__bpf_map_elem *ctx)
 {
-	__u32 *key = ctx->key, index;
-	struct hc_user_set *set;
-	__u64 now = bpf_ktime_get_ns();
+	__u32 *key = ctx->key, set;
 
 	if (!key)
 		return 0;
-	index = *key;
-	set = users_set(index);
-	if (!set)
-		return 0;
-	for (__u32 i = 0; i < HC_WAYS; i++) {
-		struct hc_session last = {.uid = HC_UID_UNKNOWN};
-		struct claim claim = {.now = now, .slot = index * HC_WAYS + i + 1};
-		struct hc_user *user = &set->way[i];
-		__u32 flags = 0;
-
-		if (!user->refusals.suppressed)
-			continue;
-		bpf_spin_lock(&set->lock);
-		if (user->refusals.suppressed &&
-		    (walk_flush || user->refusals.window != (__u32)(now >> HC_WINDOW_SHIFT))) {
-			/* The event stands for the last of them. */
-			claim.suppressed = user->refusals.suppressed - 1;
-			claim.active = user->slots.active;
-			claim.cap = user->cap;
-			claim.report = true;
-			last.user = user->key;
-			flags = user->refusals.flags;
-			user->refusals.suppressed = 0;
-		}
-		bpf_spin_unlock(&set->lock);
-		claim.over = !!(flags & HC_F_OBSERVED);
-		last.direction = last.user.service ? HC_INBOUND : HC_OUTBOUND;
-		if (last.user.kind == HC_BY_UID)
-			last.uid = last.user.uid;
-		if (last.user.kind == HC_BY_CLIENT)
-			__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
-		refusal_emit(&claim, 0, &last, flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
-	}
+	set = *key;
+	for (__u32 way = 0; way < HC_WAYS; way++)
+		walk_user(set * HC_WAYS + way + 1);
 	return 0;
 }
 
