@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +21,15 @@ static char refusal[512];
 /* libbpf says much; the last line that tells why is kept for our one error. */
 static int keep_reason(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char text[16384], *line, *next;
+	char *text, *line, *next;
 
-	if (getenv("HEADCOUNT_DEBUG"))
-		return vfprintf(stderr, format, args);
-	if (level == LIBBPF_DEBUG)
+	if (level == LIBBPF_DEBUG && !getenv("HEADCOUNT_DEBUG"))
 		return 0;
-	vsnprintf(text, sizeof(text), format, args);
+	/* The verifier's whole log may come in one piece. */
+	if (vasprintf(&text, format, args) < 0)
+		return 0;
+	if (getenv("HEADCOUNT_DEBUG"))
+		fputs(text, stderr);
 	for (line = text; line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
@@ -35,6 +38,7 @@ static int keep_reason(enum libbpf_print_level level, const char *format, va_lis
 		    !strstr(line, "processed ") && !strstr(line, "failed to load"))
 			snprintf(refusal, sizeof(refusal), "%.500s", line);
 	}
+	free(text);
 	return 0;
 }
 
@@ -168,6 +172,7 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 int load_object(struct headcount_bpf **result, const struct load_request *request)
 {
 	struct headcount_bpf *object;
+	sigset_t all, before;
 	int error;
 
 	*result = NULL;
@@ -183,7 +188,11 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	if (error)
 		goto out;
 	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
+	/* The kernel gives a load up with EAGAIN when a signal comes. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
 	error = headcount_bpf__load(object);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (error) {
 		hc_error("the kernel refused a BPF program or map: %s (%s)",
 			 refusal[0] ? refusal : "no reason given", strerror(-error));

@@ -201,11 +201,11 @@ static char *put_network(char *p, const struct hc_event *event)
 {
 	const struct hc_ends *ends = &event->ends;
 
-	p = PUT(p, ",\"network.transport\":\"tcp\",\"network.type\":");
+	p = PUT(p, ",\"network.transport\":\"tcp\"");
 	if (event->flags & HC_F_IPV4 || address_is_ipv4(ends->remote))
-		p = PUT(p, "\"ipv4\"");
-	else
-		p = PUT(p, "\"ipv6\"");
+		p = PUT(p, ",\"network.type\":\"ipv4\"");
+	else if (address_is_known(ends->remote))
+		p = PUT(p, ",\"network.type\":\"ipv6\"");
 	if (event->direction == HC_INBOUND)
 		p = PUT(p, ",\"network.direction\":\"ingress\"");
 	else
