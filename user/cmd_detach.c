@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdio.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "log.h"
@@ -23,7 +22,7 @@ int cmd_detach(const struct command *command, int argc, char **argv)
 	}
 	links = pins_remove();
 	if (lock >= 0)
-		close(lock);
+		pins_unlock(lock);
 	if (links < 0)
 		return EXIT_FAILED;
 	if (links)

@@ -86,7 +86,7 @@ static void clean_up(struct run *run)
 		pins_remove();
 	if (run->mounted && !pins_have_maps() && umount(probe_bpffs()))
 		hc_notice("bpffs stays mounted: %s", strerror(errno));
-	close(run->lock);
+	pins_unlock(run->lock);
 }
 
 static int run_daemon(struct run *run)

@@ -161,23 +161,45 @@ static int read_pid(int fd)
 	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
 }
 
+/* Is the open file still the one of that name? Its last owner may have removed it. */
+static bool is_lock_file(int fd)
+{
+	struct stat open_file, named;
+
+	return !fstat(fd, &open_file) && !stat(LOCK_FILE, &named) &&
+	       open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
+}
+
 int pins_lock(int *holder)
 {
 	char text[16];
-	int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd;
 
 	*holder = 0;
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		*holder = read_pid(fd);
+	for (;;) {
+		/* Nobody else may lock it, or any user could keep run from starting. */
+		fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return -errno;
+		if (flock(fd, LOCK_EX | LOCK_NB)) {
+			*holder = read_pid(fd);
+			close(fd);
+			return -EBUSY;
+		}
+		if (is_lock_file(fd))
+			break;
 		close(fd);
-		return -EBUSY;
 	}
 	snprintf(text, sizeof(text), "%d\n", getpid());
 	if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
 		hc_notice("cannot write our pid to " LOCK_FILE);
 	return fd;
+}
+
+void pins_unlock(int fd)
+{
+	unlink(LOCK_FILE);
+	close(fd);
 }
 
 int pins_holder(void)

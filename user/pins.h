@@ -45,6 +45,9 @@ int pins_remove(void);
  * (`*holder` is its pid) or another negative errno. Prints nothing. */
 int pins_lock(int *holder);
 
+/* Gives the lock back and leaves no file. */
+void pins_unlock(int fd);
+
 /* Pid of the `run` that is active, or 0. */
 int pins_holder(void);
 

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "log.h"
+#include "pins.h"
 #include "policy_user.h"
 
 static int put(const struct bpf_map *map, const void *key, const void *value)
@@ -216,18 +217,17 @@ static void drop_caps(const struct headcount_bpf *object, const int *ids, size_t
 	}
 }
 
-/* Held while the policy is read, changed and written: `cap` and a reload may come
- * at the same time. The lock goes with the file. */
+/*
+ * Held while the policy is read, changed and written: `cap` and a reload may come
+ * at the same time. It is a lock on the folder of the pins; while there is none
+ * (-1), nobody else has these maps.
+ */
 static int lock_policy(void)
 {
-	int fd = open("/run/headcount.policy", O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		      0600);
+	int fd = pins_folder() ? open(pins_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
-	if (fd < 0)
-		return hc_error_errno(errno, "cannot lock /run/headcount.policy");
-	while (flock(fd, LOCK_EX))
-		if (errno != EINTR)
-			break;
+	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
+		;
 	return fd;
 }
 
@@ -260,9 +260,7 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	int *ids = calloc(config->service_count, sizeof(*ids)), error, lock = lock_policy();
 	__u32 zero = 0;
 
-	error = lock < 0 ? lock : 0;
-	if (!error && (!now || !ids))
-		error = hc_error_errno(ENOMEM, "cannot apply the configuration");
+	error = now && ids ? 0 : hc_error_errno(ENOMEM, "cannot apply the configuration");
 	error = error ?: policy_read(object, now);
 	error = error ?: assign_ids(now, config, ids, &now->control.next_id);
 	error = error ?: write_half(object, config, enforced, ids, !policy_half(now));
@@ -308,11 +306,9 @@ int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key 
 {
 	struct policy *now = malloc(sizeof(*now));
 	__u32 zero = 0, index;
-	int lock = lock_policy(), error = lock < 0 ? lock : 0;
+	int lock = lock_policy(), error;
 
-	if (!error && !now)
-		error = hc_error_errno(ENOMEM, "cannot set the cap");
-	error = error ?: policy_read(object, now);
+	error = now ? policy_read(object, now) : hc_error_errno(ENOMEM, "cannot set the cap");
 	if (error)
 		goto out;
 	if (!remove)
