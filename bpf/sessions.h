@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The session table: find, make, free a record by socket cookie. Set-associative
- * in an array map, because that costs a third of the kernel's hash map and the
- * record can be filled in place. A cookie may live in any way of HC_SESSION_TRIES
+ * in an array map: looking up needs no call, and the record is filled in place. A cookie may live in any way of HC_SESSION_TRIES
  * sets; cookies count up, so that their first sets are spread evenly.
  *
  * A record belongs to whoever holds its socket's lock. Two sockets that want the
