@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The session table: find, make, free a record by socket cookie. Set-associative
- * in an array map: looking up needs no call, and the record is filled in place. A cookie may live in any way of HC_SESSION_TRIES
- * sets; cookies count up, so that their first sets are spread evenly.
+ * in an array map: looking up needs no call, and the record is filled in place. A
+ * cookie may live in any way of HC_SESSION_TRIES sets; cookies count up, so that
+ * their first sets are spread evenly.
  *
  * A record belongs to whoever holds its socket's lock. Two sockets that want the
  * same way settle it by compare-and-swap of the way's id. Readers without the
