@@ -65,7 +65,11 @@ $(BUILD)/headcount.skel.h: $(BUILD)/headcount.bpf.o
 $(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
-unit: $(UNIT)
+unit: $(UNIT) $(BUILD)/tests/net/old_kernel.so
+
+$(BUILD)/tests/net/%.so: tests/net/%.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -shared -fPIC -o $@ $<
 
 install: all
 	install -D -m 755 $(BUILD)/headcount $(DESTDIR)$(PREFIX)/sbin/headcount

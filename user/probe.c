@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
@@ -38,6 +39,68 @@ static bool have_program(enum bpf_prog_type type)
 	return libbpf_probe_bpf_prog_type(type, NULL) == 1;
 }
 
+/* Does the verifier take these instructions? Nothing is attached or kept. */
+static bool loads(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id,
+		  const struct bpf_insn *code, size_t count)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach,
+		    .attach_btf_id = btf_id);
+	int program = bpf_prog_load(type, "hc_probe", "GPL", code, count, &options);
+
+	if (program >= 0)
+		close(program);
+	return program >= 0;
+}
+#define LOADS(type, attach, btf_id, code)                                                      \
+	loads(type, attach, btf_id, code, sizeof(code) / sizeof((code)[0]))
+
+#define RETURN(value)                                                                          \
+	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = (value)},                                 \
+	{                                                                                      \
+		.code = BPF_JMP | BPF_EXIT                                                     \
+	}
+
+static bool have_release(void)
+{
+	static const struct bpf_insn code[] = {RETURN(1)};
+
+	return LOADS(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_RELEASE, 0, code);
+}
+
+/* Exchanges r0 with the stack's first word. */
+static bool have_atomics(void)
+{
+	static const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 0},
+		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .off = -8,
+		 .imm = BPF_XCHG},
+		RETURN(0),
+	};
+
+	return LOADS(BPF_PROG_TYPE_SOCKET_FILTER, 0, 0, code);
+}
+
+/* Asks for the cookie of the tracepoint's first argument, a socket. */
+static bool have_cookie(const struct btf *btf)
+{
+	static const struct bpf_insn code[] = {
+		{.code = BPF_LDX | BPF_MEM | BPF_DW,
+		 .dst_reg = BPF_REG_1,
+		 .src_reg = BPF_REG_1},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_socket_cookie},
+		RETURN(0),
+	};
+	int tracepoint = btf ? btf__find_by_name_kind(btf, "btf_trace_inet_sock_set_state",
+						      BTF_KIND_TYPEDEF)
+			     : -ENOENT;
+
+	return tracepoint > 0 &&
+	       LOADS(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, tracepoint, code);
+}
+
 static bool have_retval(void)
 {
 	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval,
@@ -56,6 +119,9 @@ const struct probe_feature *probe_features(size_t *count)
 		{"iter/task_file", "processes of sessions older than headcount", true, false},
 		{"cgroup/connect", "outbound caps", true, false},
 		{"sk_lookup", "inbound caps", true, false},
+		{"cgroup/sock_release", "outbound caps: connects without a route", true, false},
+		{"atomic exchange", "counts that are exact (Linux 5.12)", true, false},
+		{"socket cookie in tp_btf", "telling sessions apart (Linux 5.12)", true, false},
 		{"bpf_set_retval", "errno of a refused connect(); without it EPERM", false,
 		 false},
 	};
@@ -76,6 +142,9 @@ const struct probe_feature *probe_features(size_t *count)
 	rows[i++].found = have_iterator(btf, "task_file");
 	rows[i++].found = have_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
 	rows[i++].found = have_program(BPF_PROG_TYPE_SK_LOOKUP);
+	rows[i++].found = have_release();
+	rows[i++].found = have_atomics();
+	rows[i++].found = have_cookie(btf);
 	rows[i++].found = have_retval();
 	btf__free(btf);
 	done = true;
@@ -86,14 +155,21 @@ int probe_required(void)
 {
 	size_t count;
 	const struct probe_feature *rows = probe_features(&count);
+	char lacking[1024] = "";
+	int length = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (rows[i].found || !rows[i].required)
 			continue;
-		hc_error("this machine lacks %s, which is needed for %s", rows[i].name,
-			 rows[i].needed_for);
-		return -ENOTSUP;
+		length += snprintf(lacking + length, sizeof(lacking) - length,
+				   "%s%s, needed for %s", length ? "; " : "", rows[i].name,
+				   rows[i].needed_for);
+		/* Without BTF, whatever is told by BTF is missing too. */
+		if (!i)
+			break;
 	}
+	if (length)
+		return hc_error("this machine lacks %s", lacking), -ENOTSUP;
 	if (!probe_cgroup_is_root())
 		hc_notice(
 			"%s is not the root of the cgroup v2 hierarchy (a cgroup namespace?): "

@@ -19,7 +19,7 @@ const struct probe_feature *probe_features(size_t *count);
 /* 0, or prints which capability is missing and returns -EPERM. */
 int probe_privileges(void);
 
-/* 0, or prints the first required feature that is missing and returns -ENOTSUP. */
+/* 0, or prints which required features are missing and returns -ENOTSUP. */
 int probe_required(void);
 
 /* Is the cgroup v2 mount the hierarchy's root (not a cgroup namespace's)? */
