@@ -121,7 +121,7 @@ static __always_inline enum verdict charge_locked(struct hc_user *user, struct c
 
 	slots_forget(slots, claim->now);
 	claim->late = !slots_unreserve(slots, kind, claim->when);
-	slots->active++;
+	active_add(slots, 1);
 	if (slots->active > user->peak)
 		user->peak = slots->active;
 	return ADMITTED;
@@ -271,7 +271,7 @@ static __always_inline void total_step(struct claim *claim, __u32 id, enum reser
 	if (step == TOTAL_HOLD)
 		slots_reserve(&state->slots, HELD, claim->now);
 	else if (step == TOTAL_CHARGE)
-		state->slots.active++;
+		active_add(&state->slots, 1);
 	bpf_spin_unlock(&state->lock);
 }
 
@@ -360,34 +360,30 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 	return charge_pack(claim, key->service, id);
 }
 
-/* Releases a charge that its taker has exchanged out of the record. Returns the
- * sessions that the user still holds, and its cap in `*cap`. */
+/*
+ * Releases a charge that its taker has exchanged out of the record. Returns the
+ * sessions that the user still holds, and its cap in `*cap`.
+ *
+ * Without the lock, which is dear: it only makes room. A user with a session is
+ * not reclaimed, so that the place is its own until `active` has been lowered;
+ * after that nothing of it is touched.
+ */
 static __always_inline __u32 user_release(__u64 charge, __u64 now, __u32 *cap)
 {
 	__u32 slot = CHARGE_SLOT(charge);
 	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
 	struct hc_service_state *state;
 	struct hc_user *user;
-	__u32 left;
 
 	if (!slot || !set)
 		return 0;
 	user = &set->way[(slot - 1) % HC_WAYS];
-	bpf_spin_lock(&set->lock);
-	if (user->slots.active)
-		user->slots.active--;
 	user->last_ns = now;
-	left = user->slots.active;
 	*cap = user->cap;
-	bpf_spin_unlock(&set->lock);
 	state = charge & CHARGE_TOTAL ? total_state(CHARGE_SERVICE(charge)) : NULL;
-	if (state) {
-		bpf_spin_lock(&state->lock);
-		if (state->slots.active)
-			state->slots.active--;
-		bpf_spin_unlock(&state->lock);
-	}
-	return left;
+	if (state)
+		active_take(&state->slots);
+	return active_take(&user->slots);
 }
 
 #endif

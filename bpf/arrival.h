@@ -67,10 +67,13 @@ static __noinline void arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_p
 				      __u16 local_port)
 {
 	struct arrival *arrival = arrival_of(ipv4, ipv6_low, remote_port, local_port);
-	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct claim claim = {};
 
-	if (arrival)
-		user_confirm(&claim, arrival_take(arrival, &claim));
+	if (!arrival)
+		return;
+	/* The same packet's: the clock is dear, and has been read for it. */
+	claim.now = arrival->when;
+	user_confirm(&claim, arrival_take(arrival, &claim));
 }
 
 #endif

@@ -45,8 +45,8 @@ int on_release(struct bpf_sock *ctx)
 	struct hc_session *session;
 	__u64 id;
 
-	/* The port is set just before SYN_SENT: a socket that has one got further. */
-	if (ctx->state != TCP_CLOSE || ctx->protocol != IPPROTO_TCP || ctx->dst_port)
+	/* The port is set just before SYN_SENT: a closed socket that has one got further. */
+	if (ctx->protocol != IPPROTO_TCP || !(ctx->state == TCP_CLOSE && !ctx->dst_port))
 		return 1;
 	id = bpf_get_socket_cookie(ctx);
 	session = session_of(id);
@@ -83,7 +83,7 @@ SEC("?sockops")
 int on_milestone(struct bpf_sock_ops *ctx)
 {
 	struct tcp_sock *tp;
-	__u64 id;
+	__u64 id, cookie;
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
@@ -92,7 +92,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] != TCP_CLOSE)
+		if (ctx->args[1] != TCP_CLOSE && ctx->args[1] != TCP_SYN_SENT)
 			return 1;
 		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
@@ -108,27 +108,31 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
+	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = bpf_get_socket_cookie(ctx);
-	if (ctx->op == BPF_SOCK_OPS_STATE_CB)
+	if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_CLOSE)
 		session_closing(id, tp, ctx->args[0]);
+	else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
+		session_connecting(id, tp, cookie);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		session_accepted(id, tp);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		session_connected(id, tp);
+		session_connected(id, tp, cookie);
 	else
 		listener_opened(id, tp, bpf_get_current_task_btf());
 	return 1;
 }
 
 /*
- * Every state change of every TCP socket of the host: connect() entering
- * SYN_SENT, and the end of sockets that are older than headcount.
+ * Every state change of every TCP socket of the host: the same for sockets that
+ * are older than headcount. Attached until the walk at the start has made those,
+ * too, tell on_milestone; where the kernel cannot do that (before 6.12) it stays.
  *
- * It is not relied on for the end of the others: the kernel does not run a
- * tracing program inside itself (6.2 and later), so that it misses a socket that
- * an interrupt's packets close while it works for another one on the same CPU.
- * Nothing makes the kernel skip a cgroup program: on_milestone has seen the end
- * before, and this one has nothing left to do.
+ * It is not relied on for others: the kernel does not run a tracing program inside
+ * itself (6.2 and later), so that it misses a socket that an interrupt's packets
+ * close while it works for another one on the same CPU. Nothing makes the kernel
+ * skip a cgroup program: on_milestone has seen the end before, and this one has
+ * nothing left to do.
  */
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)

@@ -22,6 +22,8 @@
 #define PF_KTHREAD    0x00200000 /* include/linux/sched.h */
 #define SOCK_DONE     1          /* include/net/sock.h, enum sock_flags: a FIN was received */
 
+#define SOL_TCP 6
+
 #define EEXIST       17
 #define ECONNRESET   104
 #define ETIMEDOUT    110
@@ -123,6 +125,8 @@ struct tcp_sock {
 	__u32 srtt_us; /* shifted left by 3 */
 	__u32 total_retrans;
 	__u32 lsndtime; /* jiffies */
+	__u8 bpf_sock_ops_cb_flags;
+	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may send no SYN */
 };
 
 struct css_set {

@@ -2,8 +2,8 @@
 /*
  * A session's life, keyed by its socket's cookie:
  *
- *   outbound  gate.h reserves -> session_connecting() charges at SYN_SENT
- *             -> session_connected() announces it once it has a port
+ *   outbound  gate.h reserves -> session_connected() charges it and announces it, as it
+ *             sends its SYN; session_connecting() before, if that is put off
  *   inbound   gate.h reserves -> session_accepted() charges and announces
  *   both      session_ended() releases, announces the end, deletes
  *
@@ -145,14 +145,15 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 	session_emit_opened(id, session, active, cap, now);
 }
 
-/* The gate reserved for this session and knows whose it is: it begins now. The
- * gate's word holds, should a reload have come between. */
+/* The gate reserved for this session and knows whose it is: it begins with what the
+ * gate said, also about the time (the clock is dear), should a reload have come
+ * between. */
 static __always_inline void session_began(__u64 id, struct hc_session *session)
 {
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
 	struct claim claim = {
-		.now = bpf_ktime_get_ns(),
+		.now = session->opened_ns,
 		.when = session->opened_ns,
 		.total = !!(session->flags & HC_F_TOTAL),
 	};
@@ -161,27 +162,29 @@ static __always_inline void session_began(__u64 id, struct hc_session *session)
 		policy ? policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE) : NULL;
 	if (!service)
 		return;
-	session->opened_ns = claim.now;
 	session->flags &= ~(HC_F_CONNECTING | HC_F_TOTAL);
 	session_charge(id, session, service, &claim, HELD);
 }
 
-/* Outbound, entering SYN_SENT, in the caller's context; the port is not chosen yet. */
-static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie)
+/* Outbound, in SYN_SENT, in the caller's context; the port may not be chosen yet. The
+ * session's record, or NULL. Another call changes nothing. */
+static __noinline struct hc_session *session_connecting(__u64 id, const struct tcp_sock *tp,
+							__u64 cookie)
 {
 	struct hc_session *session = session_of_seen(id, cookie);
-	struct claim claim = {.now = bpf_ktime_get_ns()};
 	const struct hc_service *service;
+	struct claim claim = {};
 
 	if (session) {
 		/* Else the walk at the start met it first, and charged it. */
 		if (session->flags & HC_F_CONNECTING)
 			session_began(id, session);
-		return;
+		return session;
 	}
+	claim.now = bpf_ktime_get_ns();
 	session = session_make(id, claim.now);
 	if (!session)
-		return;
+		return NULL;
 	session->direction = HC_OUTBOUND;
 	session->opened_ns = claim.now;
 	session_set_ends(session, tp);
@@ -189,6 +192,7 @@ static __noinline void session_connecting(__u64 id, const struct tcp_sock *tp, _
 	service = session_identify(session, &session->user);
 	if (service)
 		session_charge(id, session, service, &claim, NOTHING);
+	return session;
 }
 
 /*
@@ -233,20 +237,16 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
 }
 
-/* Outbound, about to send the SYN: the port is known, the session can be told. */
-static __noinline void session_connected(__u64 id, const struct tcp_sock *tp)
+/* Outbound, about to send the SYN: the port is known, the session begins if it has
+ * not yet, and can be told. */
+static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __u64 cookie)
 {
-	struct hc_session *session = session_of(id);
+	struct hc_session *session = session_connecting(id, tp, cookie);
 
-	if (!session || session->flags & HC_F_CONNECTING) {
-		/* on_state did not see SYN_SENT, or was not there yet. */
-		session_connecting(id, tp, id);
-		session = session_of(id);
-	}
 	if (!session || session->flags & (HC_F_ANNOUNCED | HC_F_CONNECTING))
 		return;
 	session_set_ends(session, tp);
-	session_announce(id, session, bpf_ktime_get_ns());
+	session_announce(id, session, session->opened_ns);
 }
 
 static __always_inline __u8 session_end(const struct sock *sk, int old_state)

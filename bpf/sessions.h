@@ -16,18 +16,19 @@
 #include "maps.h"
 
 /*
- * The set for a try. Cookies count up, so that the first two tries spread them
- * evenly. The first is among few sets that stay in the processor's cache: short
- * sessions find room there, long ones fill it and the next ones go on. The last
- * two scatter (Fibonacci hashing).
+ * The set for a try. The first tries are among few sets, which stay in the
+ * processor's cache: sessions that last fill them, and those that come and go are
+ * at home in the first level that has room. Cookies count up: four in a row share a
+ * set, and its cache lines. The last two tries scatter over the whole table
+ * (Fibonacci hashing).
  */
 static __always_inline struct hc_session_set *session_set(__u64 id, __u32 try)
 {
-	__u32 set = id;
+	__u32 set = id >> 2;
 
-	if (try == 0)
-		set &= HC_SESSION_HOT - 1;
-	else if (try > 1)
+	if (try < HC_SESSION_LEVELS)
+		set &= (HC_SESSION_HOT << (4 * try)) - 1;
+	else
 		set = id * (0x9e3779b97f4a7c15ull + 0x6a09e667f3bcc908ull * try) >> 32;
 	set &= session_sets - 1;
 	return bpf_map_lookup_elem(&sessions, &set);

@@ -85,6 +85,24 @@ static __always_inline __u32 slots_taken(const struct hc_slots *slots)
 	return slots->active + slots->held.sum + slots->unsure.sum;
 }
 
+/* `active` is lowered without the lock, by releases. */
+static __always_inline void active_add(struct hc_slots *slots, __s32 number)
+{
+	__sync_fetch_and_add(&slots->active, number);
+}
+
+/* One session less; how many are left. */
+static __always_inline __u32 active_take(struct hc_slots *slots)
+{
+	__u32 before = __sync_fetch_and_add(&slots->active, -1);
+
+	/* Not reached as long as each charge is released once; to go below 0 would lock
+	 * the user out for good. */
+	if (!before)
+		active_add(slots, 1);
+	return before ? before - 1 : 0;
+}
+
 /* Nothing holds on to these slots: neither sessions nor live reservations. */
 static __always_inline bool slots_idle(const struct hc_slots *slots, __u64 now)
 {

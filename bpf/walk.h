@@ -17,6 +17,8 @@
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
+/* Sockets that walk_adopt could not make tell on_milestone of their end. */
+__u32 walk_unseen = 0;
 /* walk_users reports every refusal, however recent the last report is. */
 const volatile bool walk_flush = false;
 
@@ -94,6 +96,9 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	state = common->skc_state;
+	/* Before it has a record: the end of what has one is seen. */
+	if (walk_adopt && !compat_set_callbacks(tp, tp))
+		walk_unseen++;
 	id = bpf_get_socket_cookie(common);
 	if (state == TCP_LISTEN && walk_adopt)
 		listener_opened(id, tp, NULL);
@@ -307,7 +312,7 @@ int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
 	bpf_spin_lock(&set->lock);
 	if (user->last_ns == repair->last_ns &&
 	    (__s32)(user->slots.active + repair->change) >= 0) {
-		user->slots.active += repair->change;
+		active_add(&user->slots, repair->change);
 		corrected = true;
 	}
 	bpf_spin_unlock(&set->lock);

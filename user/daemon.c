@@ -42,6 +42,18 @@ void daemon_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* What is counted is capped from here on, and others find it. */
+static int enforce(struct daemon *daemon)
+{
+	int error = attach_connect(&daemon->links, daemon->object);
+
+	for (size_t i = 0; i < daemon->netns.count && !error; i++)
+		error = attach_arrival(&daemon->links, daemon->object, &daemon->netns.items[i]);
+	error = error ?: pins_finish();
+	daemon->links.live = true;
+	return error;
+}
+
 static int start(struct daemon *daemon)
 {
 	struct load_request request = {
@@ -49,6 +61,7 @@ static int start(struct daemon *daemon)
 		.config = &daemon->config,
 	};
 	int error = load_object(&daemon->object, &request);
+	unsigned int unseen;
 
 	error = error ?: load_control(daemon->object);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
@@ -56,14 +69,11 @@ static int start(struct daemon *daemon)
 		error = pins_begin(daemon->object);
 	daemon->links.pinned = daemon->pin;
 	error = error ?: attach_trace(&daemon->links, daemon->object);
-	error = error ?: snapshot_take(daemon->object);
-	if (!daemon->gates)
-		return error;
-	error = error ?: attach_connect(&daemon->links, daemon->object);
-	for (size_t i = 0; i < daemon->netns.count && !error; i++)
-		error = attach_arrival(&daemon->links, daemon->object, &daemon->netns.items[i]);
-	error = error ?: pins_finish();
-	daemon->links.live = true;
+	error = error ?: snapshot_take(daemon->object, &unseen);
+	if (daemon->gates)
+		error = error ?: enforce(daemon);
+	if (!error && !unseen)
+		attach_drop_state(&daemon->links);
 	return error;
 }
 

@@ -53,7 +53,7 @@ bool pins_have_maps(void)
 
 bool pins_have_links(void)
 {
-	return have(LINK_MARK "on_state");
+	return have(LINK_MARK "on_milestone");
 }
 
 /* Removes the files of a folder whose names begin with `mark`; how many there were. */

@@ -4,7 +4,7 @@
 #include "snapshot.h"
 #include "walk.h"
 
-int snapshot_take(const struct headcount_bpf *object)
+int snapshot_take(const struct headcount_bpf *object, unsigned int *unseen)
 {
 	struct load_request request = {
 		.programs = LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_WALK_SESSIONS,
@@ -19,6 +19,8 @@ int snapshot_take(const struct headcount_bpf *object)
 	error = error ?: walk_all_sockets(walker, &found);
 	error = error ?: walk_files(walker);
 	error = error ?: walk_sessions(walker);
+	if (!error)
+		*unseen = walker->bss->walk_unseen;
 	free(found.rows);
 	headcount_bpf__destroy(walker);
 	return error;

@@ -313,7 +313,8 @@ class Headcount:
                 event = json.loads(line.decode("utf-8"))
                 self.events.append(event if isinstance(event, dict) else self.bad.append(line))
             except ValueError:
-                self.bad.append(line)
+                if self.ends_with != -signal.SIGKILL or line.endswith(b"\n"):
+                    self.bad.append(line)  # kill -9 may cut the last one short
 
     def read_said(self):
         for line in self.process.stderr:
@@ -342,8 +343,8 @@ class Headcount:
 
     def end(self, how=signal.SIGTERM):
         if self.process.poll() is None:
-            os.kill(self.process.pid, how)
             self.ends_with = -how if how == signal.SIGKILL else 0
+            os.kill(self.process.pid, how)
         code = self.process.wait(30)
         for reader in self.readers:
             reader.join(10)
