@@ -249,6 +249,9 @@ int daemon_loop(struct daemon *daemon)
 		error = report_refusals(daemon, true);
 		error = error ?: drain_poll(daemon->drain, 0);
 	}
+	/* Pinned rings are for the next run to read. */
+	if (error == -EPIPE && !daemon->pin)
+		drain_count_rest(daemon->drain);
 	return error == -EPIPE ? 0 : error;
 }
 

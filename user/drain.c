@@ -18,7 +18,7 @@
 
 #define WRITE_AT    (1 << 16) /* bytes of lines that are worth a write() */
 #define BATCH_MAX   200000    /* records before the caller looks at its signals again */
-#define PATIENCE_MS 1000      /* for a reader that does not read, when we are to end */
+#define PATIENCE_MS 3000      /* for a slow reader, when we are to end */
 
 struct drain {
 	const struct headcount_bpf *object;
@@ -31,7 +31,9 @@ struct drain {
 	char names[HC_SERVICES_MAX][HC_NAME_MAX];
 	__u64 losses[HC_LOSS_COUNT];
 	int fd;
-	int error; /* of the last write */
+	int error;         /* of the last write */
+	__u64 deadline_ns; /* of all writing, from when we are to end; before that 0 */
+	__u64 unread;      /* events that it left behind */
 	bool json;
 	bool saw_refusals;
 };
@@ -60,31 +62,74 @@ int losses_read(const struct headcount_bpf *object, __u64 losses[])
 	return 0;
 }
 
+static __u64 clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* We are to end: waits until the reader takes a piece, but not past the deadline. */
+static bool reader_is_ready(struct drain *drain)
+{
+	struct pollfd ready = {drain->fd, POLLOUT, 0};
+	__u64 now = clock_ns(CLOCK_MONOTONIC);
+	int got = 0;
+
+	if (!drain->deadline_ns)
+		drain->deadline_ns = now + PATIENCE_MS * 1000000ull;
+	while (got <= 0 && now < drain->deadline_ns) {
+		got = poll(&ready, 1, (drain->deadline_ns - now) / 1000000 + 1);
+		now = clock_ns(CLOCK_MONOTONIC);
+	}
+	return got > 0;
+}
+
+static __u64 count_lines(const char *text, const char *end)
+{
+	__u64 lines = 0;
+
+	for (; text < end && (text = memchr(text, '\n', end - text)); text++)
+		lines++;
+	return lines;
+}
+
+/* As many whole lines as a pipe that has room takes at once. */
+static size_t small_piece(const char *at, size_t length)
+{
+	const char *end;
+
+	if (length <= PIPE_BUF)
+		return length;
+	end = memrchr(at, '\n', PIPE_BUF);
+	return end ? (size_t)(end + 1 - at) : PIPE_BUF;
+}
+
 /*
  * Writes all lines out; whole lines only, unless the reader goes away. When we
- * are to end, a reader that does not read is waited for no longer than PATIENCE_MS,
- * and pieces are small enough for a pipe that has room to take them whole.
+ * are to end, a slow reader is waited for no longer than PATIENCE_MS in all.
  */
 static void write_out(struct drain *drain)
 {
 	struct pollfd ready = {drain->fd, POLLOUT, 0};
-	size_t done = 0, piece;
+	const char *at = drain->out.data, *end = at + drain->out.length;
 	ssize_t written;
+	size_t piece;
 
-	while (done < drain->out.length && !drain->error) {
-		piece = drain->out.length - done;
+	while (at < end && !drain->error) {
+		piece = end - at;
 		if (*drain->hurry) {
-			piece = piece < PIPE_BUF ? piece : PIPE_BUF;
-			/* The alarm may cut this short: then, too, it was long enough. */
-			if (poll(&ready, 1, PATIENCE_MS) <= 0) {
-				hc_notice("nobody reads our output: the last lines are lost");
+			piece = small_piece(at, piece);
+			if (!reader_is_ready(drain)) {
+				drain->unread += count_lines(at, end);
 				drain->error = -EPIPE;
 				break;
 			}
 		}
-		written = write(drain->fd, drain->out.data + done, piece);
+		written = write(drain->fd, at, piece);
 		if (written >= 0)
-			done += written;
+			at += written;
 		else if (errno == EAGAIN)
 			poll(&ready, 1, PATIENCE_MS);
 		else if (errno != EINTR)
@@ -98,6 +143,11 @@ static int handle(void *context, void *data, size_t size)
 	struct drain *drain = context;
 	struct hc_event event;
 
+	if (drain->unread) {
+		/* drain_count_rest() */
+		drain->unread++;
+		return ++drain->batch >= BATCH_MAX ? -EAGAIN : 0;
+	}
 	if (decode_event(&event, data, size)) {
 		hc_error("a record of an unknown layout came from the kernel");
 		return 0;
@@ -146,6 +196,8 @@ void drain_free(struct drain *drain)
 {
 	if (!drain)
 		return;
+	if (drain->unread)
+		hc_notice("nobody read our output: %llu events are lost", drain->unread);
 	ring_buffer__free(drain->events);
 	ring_buffer__free(drain->refusals);
 	print_buffer_free(&drain->out);
@@ -160,14 +212,6 @@ void drain_set_policy(struct drain *drain, const struct policy *policy)
 			memcpy(drain->names[id], policy->services[id].name, HC_NAME_MAX);
 }
 
-static __u64 clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 static void print_losses(struct drain *drain)
 {
 	__u64 now[HC_LOSS_COUNT], time_ns = clock_ns(CLOCK_MONOTONIC);
@@ -179,7 +223,9 @@ static void print_losses(struct drain *drain)
 
 		if (!lost || loss_rows[reason].kind != LOSS_EVENTS)
 			continue;
-		if (drain->json)
+		if (drain->unread)
+			drain->unread += lost;
+		else if (drain->json)
 			print_json_lost(&drain->out, &drain->context, time_ns,
 					loss_rows[reason].word, lost);
 		else
@@ -212,6 +258,16 @@ int drain_poll(struct drain *drain, int nap_ms)
 	return got < 0 && got != -EINTR && got != -EAGAIN
 		       ? hc_error_errno(got, "cannot read events")
 		       : 0;
+}
+
+void drain_count_rest(struct drain *drain)
+{
+	if (!drain->unread)
+		return;
+	drain->batch = 0;
+	if (ring_buffer__consume(drain->refusals) >= 0)
+		ring_buffer__consume(drain->events);
+	print_losses(drain);
 }
 
 bool drain_saw_refusals(struct drain *drain)

@@ -10,8 +10,8 @@
 struct drain;
 
 /* Reads the rings of `object`, printing text or JSON to `fd`. Once `*hurry` is set
- * it no longer waits for a reader that does not read. NULL on an error, which is
- * printed. */
+ * a slow reader has some seconds left; what it does not take is counted, and
+ * drain_free() says how much that is. NULL on an error, which is printed. */
 struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json,
 			const volatile sig_atomic_t *hurry);
 void drain_free(struct drain *drain);
@@ -25,6 +25,9 @@ void drain_set_policy(struct drain *drain, const struct policy *policy);
  * or another negative errno (printed).
  */
 int drain_poll(struct drain *drain, int nap_ms);
+
+/* If it was given up because nobody reads: what is in the rings goes unread too. */
+void drain_count_rest(struct drain *drain);
 
 /* Refusals have been seen since the last call: some may be held back. */
 bool drain_saw_refusals(struct drain *drain);
