@@ -284,7 +284,7 @@ def service(name, **settings):
 def start(*command, **options):
     """A process that dies with the test (start it from the main thread)."""
     return subprocess.Popen(command, **{
-        "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+        "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "user": 0,
         "preexec_fn": lambda: call("prctl", PR_SET_PDEATHSIG, signal.SIGTERM), **options})
 
 
