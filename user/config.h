@@ -13,6 +13,12 @@
 
 #define CONFIG_PATH_DEFAULT "/etc/headcount.conf"
 
+/* Half of what the policy maps hold (bpf/maps.h): the other half is the policy in force while
+ * a new one is written. */
+#define CONFIG_ADDRESSES_MAX 4096
+#define CONFIG_OVERRIDES_MAX 65536
+#define CONFIG_NETNS_MAX     512
+
 struct config_listen {
 	__u8 address[16]; /* all zero: every address */
 	__u16 port;       /* host order */

@@ -83,6 +83,9 @@ static int add_netns(struct config_parser *parser, const char *word)
 	for (size_t i = 0; i < config->netns_count; i++)
 		if (!strcmp(config->netns[i], word))
 			return config_fail(parser, parser->line, "netns %s twice", word);
+	if (config->netns_count == CONFIG_NETNS_MAX)
+		return config_fail(parser, parser->line, "more than %d namespaces",
+				   CONFIG_NETNS_MAX);
 	copy = strdup(word);
 	if (!copy)
 		return config_fail_errno(parser, ENOMEM);
@@ -131,6 +134,7 @@ static int add_listen(struct config_parser *parser, const char *word)
 	const struct config *config = parser->config;
 	struct config_service *service = current(parser);
 	struct config_listen listen;
+	size_t addresses = 0;
 
 	if (parse_listen(word, &listen))
 		return config_fail(parser, parser->line,
@@ -145,12 +149,18 @@ static int add_listen(struct config_parser *parser, const char *word)
 	for (size_t i = 0; i < config->service_count; i++) {
 		const struct config_service *other = &config->services[i];
 
-		for (size_t j = 0; j < other->listens; j++)
+		for (size_t j = 0; j < other->listens; j++) {
 			if (!memcmp(&other->listen[j], &listen, sizeof(listen)))
 				return config_fail(parser, parser->line,
 						   "%s is in [service %s] already", word,
 						   other->service.name);
+			addresses += address_is_known(other->listen[j].address);
+		}
 	}
+	if (addresses == CONFIG_ADDRESSES_MAX && address_is_known(listen.address))
+		return config_fail(parser, parser->line,
+				   "more than %d addresses; a port alone is none",
+				   CONFIG_ADDRESSES_MAX);
 	return config_append(parser, &service->listen, &service->listens, &listen,
 			     sizeof(listen));
 }
@@ -245,9 +255,16 @@ static int set_errno(struct config_parser *parser, const char *value)
 
 static int set_override(struct config_parser *parser, const char *value)
 {
-	struct config_pending pending = {.line = parser->line, .text = strdup(value)};
+	struct config_pending pending = {.line = parser->line};
+	size_t count = parser->pending_count;
 	int err;
 
+	for (size_t i = 0; i < parser->config->service_count; i++)
+		count += parser->config->services[i].override_count;
+	if (count == CONFIG_OVERRIDES_MAX)
+		return config_fail(parser, parser->line, "more than %d overrides",
+				   CONFIG_OVERRIDES_MAX);
+	pending.text = strdup(value);
 	if (!pending.text)
 		return config_fail_errno(parser, ENOMEM);
 	err = config_append(parser, &parser->pending, &parser->pending_count, &pending,

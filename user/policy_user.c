@@ -16,9 +16,12 @@
 
 static int put(const struct bpf_map *map, const void *key, const void *value)
 {
-	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
-		return hc_error_errno(errno, "cannot write the map %s", bpf_map__name(map));
-	return 0;
+	if (!bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
+		return 0;
+	if (errno == E2BIG || errno == ENOSPC) /* a hash, or a trie */
+		return hc_error("the map %s is full: %u entries", bpf_map__name(map),
+				bpf_map__max_entries(map));
+	return hc_error_errno(errno, "cannot write the map %s", bpf_map__name(map));
 }
 
 int policy_read(const struct headcount_bpf *object, struct policy *policy)
