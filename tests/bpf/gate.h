@@ -253,7 +253,7 @@ static struct hc_user *user_in(struct hc_user_set *set, const struct hc_user_key
 }
 
 /* What the kernel knows of the user; all zero if it does not. */
-static struct hc_user user_read(const struct hc_user_key *key)
+static inline struct hc_user user_read(const struct hc_user_key *key)
 {
 	struct hc_user_set set;
 	struct hc_user *user;
