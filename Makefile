@@ -27,7 +27,7 @@ UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/bpf/t
 FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 
-.PHONY: all run check check-sanitized fuzz fuzzers unit packages test-packages install clean
+.PHONY: all run check torture check-sanitized fuzz fuzzers unit packages test-packages install clean
 all: $(BUILD)/headcount
 
 run: packages
@@ -36,6 +36,14 @@ run: packages
 
 check: test-packages
 	$(Q)tests/run
+
+# The second build differs in nothing but its bytes, and is to take over from the first.
+SECONDS ?= 60
+SEED    ?=
+torture: test-packages
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/second CLANG="$(CLANG) -grecord-command-line" all
+	$(Q)tests/torture/torture --seconds $(SECONDS) $(SEED:%=--seed %)
 
 # What the machine lacks comes from its distribution's packages; nothing to
 # install is nothing to do.

@@ -86,8 +86,9 @@ def syn_cookies():
     sysctl("net.ipv4.tcp_syncookies", 1)
 
 
-def open_fast(where=HERE):
+def open_fast(where=None):
     """Data in the SYN, with no cookie asked for."""
+    where = where or HERE
     other = listen(where, OTHER_PORT, options=[(socket.IPPROTO_TCP, FASTOPEN, 100)])
     c = client(family_of(where))
     equal(c.sendto(b"early", socket.MSG_FASTOPEN, (where, OTHER_PORT)), 5, "bytes in the SYN")

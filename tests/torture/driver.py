@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs the rounds of a plan: workers that work, headcount that is worked on, the comparisons."""
+from ledger import *
+from watch import *
+import harness  # noqa: E402
+
+
+class Torture:
+    def __init__(self, builds):
+        self.builds, self.stack = builds, contextlib.ExitStack()
+        self.hc, self.policy, self.ledger, self.watch = None, None, Ledger(), Watch()
+        self.workers, self.outcomes, self.steps = {}, collections.defaultdict(collections.Counter), collections.Counter()
+        self.sure, self.restarted, self.build, self.rounds, self.exact = True, False, 0, 0, 0
+
+    def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+        make_world()
+        groups = [self.stack.enter_context(cgroup(f"torture{n}")) for n in range(plan.USERS)]
+        self.groups, self.folders = zip(*groups)
+        for place in PLACES:
+            self.start_worker(place.number)
+        self.stack.enter_context(self.watch)
+        return self
+
+    def __exit__(self, *_):
+        for worker in self.workers.values():
+            worker.end()
+        if self.hc:
+            self.hc.end(signal.SIGKILL)
+        self.stack.close()
+
+    # --- Parts ----------------------------------------------------------------------------------
+
+    def start_worker(self, number):
+        place = PLACES[number]
+        worker = Child(Worker, place, namespace=place.server, cgroup=self.folders[place.group])
+        equal(worker.hear(), "ready", f"worker {number}")
+        self.workers[number] = worker
+
+    def start_headcount(self, build, anew):
+        harness.PROGRAM = self.builds[build]
+        self.hc = Headcount(self.policy.text(), "--pin")
+        said = "\n".join(self.hc.said)
+        if self.ledger.daemons and ("counting anew" in said, "adopted the pinned" in said) != (anew, not anew):
+            raise AssertionError(f"build {self.build}, then {build}, and headcount said: {said}")
+        self.build = build
+        self.ledger.add(self.hc, anew)
+
+    def read_losses(self):
+        """Those that are no fault here: `late`, and the ring that others on this host may fill."""
+        losses = collections.Counter(ask("status")["losses"])
+        others = +collections.Counter({k: v for k, v in losses.items() if k not in ("late", "ring-full")})
+        equal(others, {}, "losses beside late and ring-full")
+        return losses
+
+    # --- What happens to headcount while the workers work ---------------------------------------
+
+    def step(self, kind, *words):
+        self.steps[kind] += 1
+        getattr(self, "step_" + kind)(*words)
+
+    def step_reload(self, policy):
+        self.watch.pause()
+        self.policy = Policy(policy, self.groups)
+        self.hc.reload(self.policy.text())
+
+    def step_caps(self, policy):
+        self.policy = Policy(policy, self.groups)
+        self.watch.also(self.policy)
+        self.hc.reload(self.policy.text())
+
+    def step_cap(self, service, number, cap):
+        if service != "outbound" and service not in self.policy.in_force():
+            return
+        who = service, self.policy.user_number(service, number)
+        self.watch.cap_of_the_moment(who, cap)
+        code, _, err = headcount("cap", *who, str(cap))
+        want = 1 if "/" in who[1] and who[1][0] != "/" else 0  # a prefix is more than one user
+        equal((code, bool(err)), (want, bool(want)), f"headcount cap {who} {cap}: {err}")
+
+    def step_kill(self, gap, build):
+        self.again(signal.SIGKILL, gap, build)
+
+    def step_stop(self, gap, build):
+        self.again(signal.SIGTERM, gap, build)
+
+    def again(self, how, gap, build):
+        self.hc.end(how)
+        equal(self.hc.bad[:-1] if how == signal.SIGKILL else self.hc.bad, [], "lines that are not JSON")
+        time.sleep(gap)
+        anew = build != self.build
+        self.start_headcount(build, anew)
+        self.restarted = True
+        if anew:
+            self.sure, self.losses = True, collections.Counter()
+            self.watch.forget_moments()
+            self.steps["rebuilt"] += 1
+        elif how == signal.SIGKILL:
+            self.sure = False
+
+    def step_worker(self, number):
+        self.workers.pop(number).end(signal.SIGKILL)
+
+    def step_cookies(self, value):
+        sysctl("net.ipv4.tcp_syncookies", value, "home", "c2")
+
+    def step_look(self, words):
+        code, out, err = headcount(*words, "--json")
+        found = json.loads(out)
+        if words == ["audit"]:
+            found = {key: found[key] for key in ("missing", "stale", "wrong")}
+            equal(found, dict(missing=0, stale=0, wrong=0), f"audit while all moves: {out}")
+        equal((code, err), (0, ""), f"headcount {words}")
+
+    # --- Rounds ---------------------------------------------------------------------------------
+
+    def round(self, this):
+        began, self.rounds = time.monotonic(), self.rounds + 1
+        self.begin(this["policy"])
+        busy = dict(self.workers)
+        for number, worker in busy.items():
+            worker.tell(json.dumps(this["work"][number]))
+        for pause, *step in this["control"]:
+            time.sleep(pause)
+            self.step(*step)
+        for number in busy.keys() & self.workers.keys():
+            for kind, outcomes in busy[number].hear():
+                self.outcomes[kind].update(outcomes)
+        for number in busy.keys() - self.workers.keys():
+            self.start_worker(number)
+        worked = time.monotonic()
+        tries, sockets = self.rest()
+        print(f"round {this['round']}: {worked - began:.1f} s and {time.monotonic() - worked:.1f} s to compare "
+              f"({tries} looks), {len(sockets)} sockets; {' '.join(step[1] for step in this['control'])}", flush=True)
+
+    def begin(self, policy):
+        """The round's policy, switched to while nothing moves."""
+        same = self.policy and self.policy.plan == policy
+        self.policy = Policy(policy, self.groups)
+        if not self.hc:
+            self.start_headcount(0, True)
+        elif not same:
+            self.watch.pause()
+            self.hc.reload(self.policy.text())
+        _, sockets = compare(self.policy)
+        self.losses, self.told, self.restarted = self.read_losses(), self.ledger.lost, False
+        self.watch.allow(self.policy, sockets)
+
+    def rest(self):
+        """Nothing works: everything has to be exact."""
+        tries, sockets = compare(self.policy)
+        new = self.read_losses() - self.losses
+        late, lost = new["late"], new["ring-full"]
+        self.ledger.check(sockets, self.sure and not lost)
+        self.exact += self.sure and not lost
+        self.sure = True
+        if not self.restarted:
+            until(lambda: self.ledger.read() is not None and self.ledger.lost - self.told >= lost, "events-lost")
+        equal(self.hc.bad, [], "lines that are not JSON")
+        over = {who: most for who, most in self.watch.over.items() if most[0] > most[1] + late}
+        equal(over, {}, f"sessions at once and the most allowed ({late} late)")
+        self.step_look(["audit"])
+        return tries, sockets
+
+    def finish(self):
+        """All sessions end, and nothing may be left."""
+        for worker in self.workers.values():
+            worker.tell(json.dumps([["drop_all", 0]]))
+        for worker in self.workers.values():
+            worker.hear()
+            worker.end()
+        until_equal(lambda: ss(*HOMES), [], "sockets left at the end", 60)
+        _, sockets = self.rest()
+        equal((sockets, headcounts()), ([], (collections.Counter(), [])), "left at the end")
+        self.hc.end()
+        equal((headcount("detach")[0], os.path.exists("/sys/fs/bpf/headcount")), (0, False), "detach, pins")
+        self.report()
+
+    def report(self):
+        print(f"{self.rounds} rounds, events exact in {self.exact}, {dict(self.ledger.count)}, "
+              f"{self.watch.looks} looks at ss while all moved")
+        print("steps:", dict(self.steps))
+        for kind, outcomes in sorted(self.outcomes.items()):
+            print(f"  {kind:36} {dict(outcomes.most_common())}")
+        print("ok", flush=True)
+
+    def explain(self):
+        """After a failure, whatever may help to understand it."""
+        with contextlib.suppress(Exception):
+            print("the policy in force:\n" + self.policy.text())
+            print("headcount said:", self.hc.said)
+            print("losses:", ask("status")["losses"], "audit:", headcount("audit", "--json")[1])

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The events of all daemons of a run as one book: what was opened and not closed is what ss shows."""
+from oracle import *
+
+
+class Ledger:
+    def __init__(self):
+        self.daemons, self.open, self.count, self.lost = [], set(), collections.Counter(), 0
+
+    def add(self, daemon, anew):
+        """`anew`: it tells of every session, old ones too; else it goes on where the last one ended."""
+        daemon.anew, daemon.told = anew, 0
+        self.daemons.append(daemon)
+
+    def check(self, sockets, sure):
+        """At rest. Not `sure`: events were lost (a daemon was killed before it had printed them, or
+        the ring was full); we go on from what ss shows."""
+        want = {s.id for s in sockets}
+        while any(daemon.anew for daemon in self.daemons[1:]):
+            del self.daemons[0]
+        if not sure:
+            self.open = None
+        elif self.daemons[0].anew:
+            self.open = set()
+        with contextlib.suppress(Late):
+            until(lambda: self.read() == want or not sure, "the events of what is open", 5)
+        if sure and self.open != want:
+            raise AssertionError(
+                f"sessions opened and not closed, by the events: {len(self.open)}, by ss: {len(want)};\n"
+                f"by the events alone {self.tell(self.open - want)}\nby ss alone {self.tell(want - self.open)}")
+        self.open = want
+        del self.daemons[:-1]
+        self.daemons[0].anew = False
+
+    def read(self):
+        for daemon in self.daemons:
+            events = daemon.events[daemon.told:]
+            for event in events:
+                self.number(daemon, event)
+                self.enter(event)
+            daemon.told += len(events)
+        return self.open
+
+    @staticmethod
+    def number(daemon, event):
+        number = event["event.sequence"]
+        before = getattr(daemon, "number", number - 1)
+        equal(number, before + 1, "the number of an event after the last")
+        daemon.number = number
+
+    def enter(self, event):
+        action = event["event.action"]
+        self.lost += event.get("headcount.events-lost", 0)
+        if action not in ("session-opened", "session-closed") or \
+                not (ours(event["source.ip"]) or ours(event["destination.ip"])):
+            return
+        self.count[action] += 1
+        if self.open is None:
+            return
+        name = event["headcount.session.id"]
+        name = name if isinstance(name, int) else int(name, 16)
+        if (name in self.open) == (action == "session-opened"):
+            raise AssertionError(f"{action}, but it {'was' if name in self.open else 'was not'} open: {event}")
+        (self.open.add if action == "session-opened" else self.open.discard)(name)
+
+    def tell(self, names):
+        events = [e for daemon in self.daemons for e in daemon.events]
+        return {hex(n): [e for e in events if str(e.get("headcount.session.id")) in (str(n), f"{n:x}", hex(n))]
+                for n in list(names)[:3]}

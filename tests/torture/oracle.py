@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What ought to be: users' sessions by ss and the policy in force, without asking headcount."""
+import ipaddress
+
+from actions import *
+
+HOMES = ("home", "c1", "c2")
+
+
+class Policy:
+    """A plan's policy with this run's addresses, uids and cgroups (paths by number)."""
+
+    def __init__(self, plan_policy, groups):
+        self.plan, self.groups = plan_policy, groups
+        self.services = {**plan_policy["services"], "inbound": plan_policy["inbound"]}
+
+    def service_name(self, place):
+        """Of sessions that come in at a worker's listeners."""
+        name = self.plan["workers"][place.number]
+        return name if place.server in self.plan["netns"] and name in self.services else "inbound"
+
+    def user_number(self, service, number):
+        """A user as headcount writes it: the number-th client host, uid or cgroup."""
+        kind = self.services[service]["user"] if service != "outbound" else "uid"
+        if kind == "uid":
+            return str(UID + number)
+        if kind == "cgroup":
+            return self.groups[number]
+        return self.prefix(kind, address(number + 1, 2))
+
+    @staticmethod
+    def prefix(kind, peer):
+        bits = kind.split("/")[2 if ":" in peer else 1]
+        network = ipaddress.ip_network(f"{peer}/{bits}", strict=False)
+        return str(network if network.num_addresses > 1 else network.network_address)
+
+    def user(self, service, place, peer):
+        kind = self.services[service]["user"]
+        if kind == "uid":
+            return str(place.uid)
+        if kind == "cgroup":
+            return self.groups[place.group]
+        return self.prefix(kind, peer)
+
+    def whose(self, s):
+        """Service and user of a socket."""
+        place = place_of(s.port)
+        if place:
+            service = self.service_name(place)
+            return service, self.user(service, place, s.peer)
+        place = place_of(s.peer_port)
+        # One that is connected to itself: the worker's sockets are all that is left.
+        return "outbound", str(place.uid if place else s.uid)
+
+    def cap(self, service, user):
+        """None: unlimited."""
+        if service == "outbound":
+            number = int(user) - UID
+            return self.plan["outbound"][number] if 0 <= number < plan.USERS else None
+        settings = self.services[service]
+        for number, cap in settings["override"]:
+            if self.user_number(service, number) == user:
+                return None if cap == "unlimited" else cap
+        return settings["cap"]
+
+    def in_force(self):
+        """Names of services that stand in the file: one without ports cannot."""
+        return {"inbound", *(set(self.plan["workers"]) & set(self.services))}
+
+    def text(self):
+        """As a configuration file."""
+        ports = {name: [] for name in self.services}
+        for place in PLACES:
+            name = self.plan["workers"][place.number]
+            if name in ports:
+                ports[name] += [place.port, place.port + 1]
+        text = section("headcount", netns=self.plan["netns"])
+        for name, settings in self.services.items():
+            lines = {"user": settings["user"], "excess": settings["excess"], "override": [
+                f"{self.user_number(name, number)} {cap}" for number, cap in settings["override"]]}
+            lines.update({key: settings[key] for key in ("cap", "total") if settings[key] is not None})
+            if name == "inbound":
+                text += service(name, **lines)
+            elif name in self.in_force():
+                text += service(name, listen=ports[name], **lines)
+        return text + service("outbound", user="uid", override=[
+            f"{UID + n} {cap}" for n, cap in enumerate(self.plan["outbound"]) if cap is not None])
+
+
+def owners(sockets, policy):
+    return collections.Counter(policy.whose(s) for s in sockets)
+
+
+def ids(sockets):
+    return sorted(s.id for s in sockets)
+
+
+def ours(event_or_text):
+    return NET in event_or_text or NET6 in event_or_text
+
+
+def headcounts():
+    """Active by user, and ids of sessions, as headcount has them."""
+    mine = [str(UID + n) for n in range(plan.USERS)]
+    rows = collections.Counter()
+    for row in ask("users"):
+        if ours(row["user"]) or row["user"] in mine or row["user"].startswith(f"/headcount-test-{os.getpid()}-"):
+            rows[row["service"], row["user"]] += row["active"]
+    return +rows, sorted(map(session_id, our_sessions()))
+
+
+def compare(policy, seconds=15):
+    """At rest: waits until ss says the same before and after headcount has been asked, and headcount
+    the same as ss; how many tries that took."""
+    deadline, tries, difference = time.monotonic() + seconds, 0, None
+    while time.monotonic() < deadline:
+        tries += 1
+        before, (counted, listed), after = ss(*HOMES), headcounts(), ss(*HOMES)
+        if ids(before) != ids(after):
+            difference = "the kernel's sockets do not come to rest"
+            continue
+        want = owners(before, policy), ids(before)
+        if want == (counted, listed):
+            return tries, before
+        known = {s.id: s for s in before}
+        difference = "\n".join(
+            [f"users: headcount - ss: {dict(counted - want[0])}, ss - headcount: {dict(want[0] - counted)}",
+             f"sessions of headcount alone: {[hex(i) for i in listed if i not in known]}",
+             f"sessions of ss alone: {[s for i, s in known.items() if i not in listed]}"])
+        time.sleep(0.05)
+    raise AssertionError(f"headcount and ss differ after {tries} looks:\n{difference}")
+
+
