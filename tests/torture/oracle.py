@@ -4,6 +4,7 @@ import ipaddress
 
 from actions import *
 
+SESSIONS_MAX = 524288  # room for those of others on this host
 HOMES = ("home", "c1", "c2")
 
 
@@ -74,7 +75,7 @@ class Policy:
             name = self.plan["workers"][place.number]
             if name in ports:
                 ports[name] += [place.port, place.port + 1]
-        text = section("headcount", netns=self.plan["netns"])
+        text = section("headcount", netns=self.plan["netns"], sessions_max=SESSIONS_MAX)
         for name, settings in self.services.items():
             lines = {"user": settings["user"], "excess": settings["excess"], "override": [
                 f"{self.user_number(name, number)} {cap}" for number, cap in settings["override"]]}
