@@ -291,6 +291,7 @@ def start(*command, **options):
 class Headcount:
     """`headcount run`, attached when the constructor returns; stopped at the end of `with`."""
     count = 0
+    patience = 30  # seconds for an answer on stderr
 
     def __init__(self, config="", *options, until="headcount: ready"):
         Headcount.count += 1
@@ -326,7 +327,7 @@ class Headcount:
             if not found and self.process.poll() is not None:
                 raise AssertionError(f"headcount ended with {self.process.returncode}: {self.said}")
             return found
-        return until(heard, f"stderr to say {pattern!r}", 30)[0]
+        return until(heard, f"stderr to say {pattern!r}", self.patience)[0]
 
     def reload(self, config, says="headcount: reloaded"):
         """Gives it another file and waits for its answer on stderr."""

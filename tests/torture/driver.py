@@ -5,6 +5,20 @@ from watch import *
 import harness  # noqa: E402
 
 
+def records(differences):
+    """What the table holds of sessions that audit misses in the kernel."""
+    ids = [d["id"] for d in differences if d["kind"] == "stale"]
+    dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned", "/sys/fs/bpf/headcount/sessions")) if ids else []
+    for entry in dump:
+        value = entry.get("formatted", entry)["value"]
+        for name, way in zip(value["id"], value["way"]):
+            if name in ids:
+                ends = way["ends"]
+                print(name, "opened", way["opened_ns"] / 1e9, "now", time.clock_gettime(time.CLOCK_MONOTONIC), "from",
+                      bytes(ends["remote"][12:]).hex() if isinstance(ends["remote"][0], int) else ends["remote"], ends)
+    return ids
+
+
 class Torture:
     def __init__(self, builds):
         self.builds, self.stack = builds, contextlib.ExitStack()
@@ -85,7 +99,6 @@ class Torture:
 
     def again(self, how, gap, build):
         self.hc.end(how)
-        equal(self.hc.bad[:-1] if how == signal.SIGKILL else self.hc.bad, [], "lines that are not JSON")
         time.sleep(gap)
         anew = build != self.build
         self.start_headcount(build, anew)
@@ -122,15 +135,20 @@ class Torture:
         for pause, *step in this["control"]:
             time.sleep(pause)
             self.step(*step)
-        for number in busy.keys() & self.workers.keys():
-            for kind, outcomes in busy[number].hear():
-                self.outcomes[kind].update(outcomes)
+        self.hear_workers(busy.keys() & self.workers.keys())
         for number in busy.keys() - self.workers.keys():
             self.start_worker(number)
         worked = time.monotonic()
         tries, sockets = self.rest()
         print(f"round {this['round']}: {worked - began:.1f} s and {time.monotonic() - worked:.1f} s to compare "
               f"({tries} looks), {len(sockets)} sockets; {' '.join(step[1] for step in this['control'])}", flush=True)
+
+    def hear_workers(self, numbers):
+        for number in numbers:
+            self.workers[number].tell("rest")
+        for number in numbers:
+            for kind, outcomes in self.workers[number].hear().items():
+                self.outcomes[kind].update(outcomes)
 
     def begin(self, policy):
         """The round's policy, switched to while nothing moves."""
@@ -156,7 +174,6 @@ class Torture:
         if not self.restarted:
             until(lambda: self.ledger.read() is not None and self.ledger.lost - self.told >= lost,
                   f"events that tell of the {lost} lost ones")
-        equal(self.hc.bad, [], "lines that are not JSON")
         over = {who: most for who, most in self.watch.over.items() if most[0] > most[1] + late}
         equal(over, {}, f"sessions at once and the most allowed ({late} late)")
         self.step_look(["audit"])
@@ -166,8 +183,8 @@ class Torture:
         """All sessions end, and nothing may be left."""
         for worker in self.workers.values():
             worker.tell(json.dumps([["drop_all", 0]]))
+        self.hear_workers(self.workers)
         for worker in self.workers.values():
-            worker.hear()
             worker.end()
         until_equal(lambda: ss(*HOMES), [], "sockets left at the end", 60)
         _, sockets = self.rest()
@@ -189,4 +206,5 @@ class Torture:
         with contextlib.suppress(Exception):
             print("the policy in force:\n" + self.policy.text())
             print("headcount said:", self.hc.said)
+            print("stale:", records(ask("audit")["differences"]))
             print("losses:", ask("status")["losses"], "audit:", headcount("audit", "--json")[1])

@@ -4,25 +4,48 @@ from oracle import *
 
 
 class Daemon(Headcount):
-    """Keeps the events that concern us: others on this host may open many thousand sessions a second."""
-    OURS = re.compile("|".join([re.escape(NET), NET6, "events-lost"]).encode())
-    NUMBER = re.compile(rb'"event.sequence":(\d+)')
+    """Others on this host may open many thousand sessions a second: grep keeps our events and those
+    that tell of losses, in a file, and no thread of ours has to keep pace."""
+    patience = 120  # the workers leave it little of the processors
+    OURS = "|".join([re.escape(NET), NET6, "events-lost"])
 
     def __init__(self, *arguments):
-        self.number, self.told = 0, 0
-        super().__init__(*arguments)
+        self.place, self.number = 0, 0
+        try:
+            super().__init__(*arguments)
+        except BaseException:
+            say(self.where())
+            self.end(signal.SIGKILL)
+            raise
+
+    def where(self):
+        """What the kernel has it do, if it does not come up."""
+        texts = []
+        for name in ("wchan", "syscall", "stack", "status"):
+            with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/{name}") as file:
+                texts.append(file.read())
+        return "\n".join(texts + self.said)
 
     def read_events(self):
-        for line in self.process.stdout:
-            number = self.NUMBER.search(line)
-            if not number or int(number[1]) != self.number + 1 or not line.endswith(b"}\n"):
-                self.bad.append(line)
-            self.number = int(number[1]) if number else -1
-            if self.OURS.search(line):
-                try:
-                    self.events.append(json.loads(line.decode("utf-8")))
-                except ValueError:
-                    self.bad.append(line)
+        with open(self.path + ".events", "wb") as file:
+            subprocess.run(["grep", "--line-buffered", "-aE", self.OURS], stdin=self.process.stdout,
+                           stdout=file, user=0, check=False)
+
+    def collect(self):
+        """Takes what has come since the last time."""
+        with contextlib.suppress(FileNotFoundError), open(self.path + ".events", "rb") as file:
+            file.seek(self.place)
+            lines = file.read().splitlines(keepends=True)
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            self.place += len(line)
+            event = json.loads(line)
+            if event["event.sequence"] <= self.number:
+                raise AssertionError(f"after event {self.number} comes {event}")
+            self.number = event["event.sequence"]
+            self.events.append(event)
+        return self.events
 
 
 class Ledger:
@@ -31,7 +54,7 @@ class Ledger:
 
     def add(self, daemon, anew):
         """`anew`: it tells of every session, old ones too; else it goes on where the last one ended."""
-        daemon.anew = anew
+        daemon.anew, daemon.told = anew, 0
         self.daemons.append(daemon)
 
     def check(self, sure):
@@ -62,10 +85,9 @@ class Ledger:
 
     def read(self):
         for daemon in self.daemons:
-            events = daemon.events[daemon.told:]
-            for event in events:
+            for event in daemon.collect()[daemon.told:]:
                 self.enter(event)
-            daemon.told += len(events)
+            daemon.told = len(daemon.events)
         return self.open
 
     def enter(self, event):

@@ -15,7 +15,7 @@ OUTBOUND = (None, None, 10, 60, 120)
 USERS = 2  # of each kind: client hosts, uids, cgroups
 
 # Endings of tests/net by name, and how often at most in one go.
-ENDINGS = {name: 12 for name in (
+ENDINGS = {name: 40 for name in (
     "client_closes_first", "server_closes_first", "both_close_at_once", "client_aborts", "server_aborts",
     "closed_with_unread_data", "half_closed", "refused_by_the_peer", "unroutable", "no_free_port",
     "abandoned_while_connecting", "abandoned_after_the_syn", "disconnected_and_connected_again",
@@ -76,13 +76,13 @@ def control(rng, state):
 
 
 def action(rng):
-    kind = rng.choices(("ending", "hold", "rush", "drop"), (12, 2, 2, 3))[0]
+    kind = rng.choices(("ending", "hold", "rush", "drop", "churn"), (12, 2, 2, 3, 2))[0]
     if kind == "ending":
         name = rng.choice(list(ENDINGS))
         return [name, rng.randint(1, ENDINGS[name])]
     if kind == "drop":
         return [kind, rng.randint(1, 40), rng.choice(("client_fin", "client_rst", "server_fin", "server_rst"))]
-    return [kind, rng.randint(1, 30), rng.choice((4, 6))]
+    return [kind, rng.randint(1, 600 if kind == "churn" else 30), rng.choice((4, 6))]
 
 
 def round_of(seed, number):
