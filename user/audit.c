@@ -78,7 +78,7 @@ static int compare_sessions(struct look *look, struct differences *found)
 		if (session->session.flags & HC_F_CONNECTING ||
 		    bsearch(&key, look->sockets.rows, look->sockets.count, sizeof(key), by_id))
 			continue;
-		if (netns_unreachable(session->session.ends.netns))
+		if (!netns_listed(&look->sockets.netns, session->session.ends.netns))
 			found->unreachable++;
 		else
 			error = add(found, AUDIT_STALE, session->id, 0, 0);
@@ -137,7 +137,7 @@ static int look_once(const struct headcount_bpf *object, struct differences *fou
 	error = error ?: state_read_users(object, &look.later, &look.later_count);
 	if (!error && (compare_sessions(&look, found) || compare_users(&look, found)))
 		error = hc_error_errno(ENOMEM, "cannot audit");
-	free(look.sockets.rows);
+	walk_free(&look.sockets);
 	free(look.sessions);
 	free(look.users);
 	free(look.later);
@@ -198,7 +198,7 @@ static int repair_all(const struct headcount_bpf *object, const struct differenc
 	error = error ?: walk_all_sockets(walker, &walked);
 	while (!bpf_map_get_next_key(fd, last, &key))
 		bpf_map_delete_elem(fd, &key);
-	free(walked.rows);
+	walk_free(&walked);
 	headcount_bpf__destroy(walker);
 	return error ?: (int)found->count;
 }

@@ -146,12 +146,12 @@ static int add_rows(struct listing *listing)
 
 		if (!(records[i].session.flags & HC_F_CONNECTING) &&
 		    !bsearch(&key, found.rows, found.count, sizeof(key), by_id) &&
-		    netns_unreachable(records[i].session.ends.netns) &&
+		    !netns_listed(&found.netns, records[i].session.ends.netns) &&
 		    wanted(listing, &records[i].session))
 			add_row(listing, records[i].id, &records[i].session, NULL);
 	}
 out:
-	free(found.rows);
+	walk_free(&found);
 	free(records);
 	return error;
 }

@@ -138,12 +138,3 @@ void netns_free(struct netns_list *list)
 	free(list->items);
 	memset(list, 0, sizeof(*list));
 }
-
-bool netns_unreachable(unsigned int inode)
-{
-	static struct netns_list all;
-
-	if (!all.count && netns_find_all(&all))
-		return false;
-	return !netns_listed(&all, inode);
-}

@@ -27,10 +27,6 @@ int netns_find_all(struct netns_list *list);
 /* Runs `work` inside of the namespace and comes back. Returns what it returned. */
 int netns_inside(const struct netns *netns, int (*work)(void *context), void *context);
 
-/* No process is in this namespace and no name leads there: its sockets cannot be
- * walked. (The namespaces are looked for once.) */
-bool netns_unreachable(unsigned int inode);
-
 bool netns_listed(const struct netns_list *list, unsigned int inode);
 void netns_free(struct netns_list *list);
 

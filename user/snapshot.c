@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdlib.h>
-
 #include "snapshot.h"
 #include "walk.h"
 
@@ -21,7 +19,7 @@ int snapshot_take(const struct headcount_bpf *object, unsigned int *unseen)
 	error = error ?: walk_sessions(walker);
 	if (!error)
 		*unseen = walker->bss->walk_unseen;
-	free(found.rows);
+	walk_free(&found);
 	headcount_bpf__destroy(walker);
 	return error;
 }

@@ -98,13 +98,18 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found)
 {
-	struct netns_list all;
-	int error = netns_find_all(&all);
+	int error = netns_find_all(&found->netns);
 
-	for (size_t i = 0; i < all.count && !error; i++)
-		error = walk_sockets(object, &all.items[i], found);
-	netns_free(&all);
+	for (size_t i = 0; i < found->netns.count && !error; i++)
+		error = walk_sockets(object, &found->netns.items[i], found);
 	return error;
+}
+
+void walk_free(struct walk_sockets *found)
+{
+	free(found->rows);
+	netns_free(&found->netns);
+	memset(found, 0, sizeof(*found));
 }
 
 int walk_files(const struct headcount_bpf *object)

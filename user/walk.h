@@ -8,10 +8,12 @@
 #include "record.h"
 
 struct walk_sockets {
-	struct hc_socket *rows; /* one a session's socket; freed by the caller */
+	struct hc_socket *rows; /* one a session's socket */
 	size_t count;
 	size_t room;
+	struct netns_list netns; /* those that walk_all_sockets() went through */
 };
+void walk_free(struct walk_sockets *found);
 
 /*
  * Walks the TCP sockets of one namespace, appending a row for each session.
