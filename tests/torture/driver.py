@@ -119,10 +119,11 @@ class Torture:
     def step_look(self, words):
         code, out, err = headcount(*words, "--json")
         found = json.loads(out)
-        if words == ["audit"]:
-            found = {key: found[key] for key in ("missing", "stale", "wrong")}
-            equal(found, dict(missing=0, stale=0, wrong=0), f"audit while all moves: {out}")
-        equal((code, err), (0, ""), f"headcount {words}")
+        if words == ["audit"] and code:  # a foreign namespace may have come within reach only now
+            known = ids(ss(*HOMES))
+            wrong = [d for d in found["differences"] if d["kind"] != "missing" or d["id"] in known]
+            code = 1 if wrong else 0
+        equal((code, err), (0, ""), f"headcount {words} {out[:1000] if code else ''}")
 
     # --- Rounds ---------------------------------------------------------------------------------
 
