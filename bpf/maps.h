@@ -88,6 +88,9 @@ MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
 MAP(repairs, BPF_MAP_TYPE_HASH, __u64, struct hc_repair, 65536, BPF_F_NO_PREALLOC);
 
 MAP(losses, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
+/* How many of them the events have told of. User space alone reads and writes it:
+ * the next daemon goes on where the last one ended. */
+MAP(losses_told, BPF_MAP_TYPE_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
 
 /* Sessions, and apart from them refusals, so that neither can crowd out the
  * other. Full: the record is counted in `losses`. (both sized) */

@@ -29,13 +29,14 @@ struct drain {
 	struct print_buffer out;
 	struct print_context context;
 	char names[HC_SERVICES_MAX][HC_NAME_MAX];
-	__u64 losses[HC_LOSS_COUNT];
+	__u64 told[HC_LOSS_COUNT]; /* losses that our output tells of */
 	int fd;
 	int error;         /* of the last write */
 	__u64 deadline_ns; /* of all writing, from when we are to end; before that 0 */
 	__u64 unread;      /* events that it left behind */
 	bool json;
 	bool saw_refusals;
+	bool tells; /* of losses, in lines that are not written yet */
 };
 
 const struct loss_row loss_rows[] = {
@@ -186,7 +187,9 @@ struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json,
 		drain_free(drain);
 		return NULL;
 	}
-	losses_read(object, drain->losses);
+	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++)
+		bpf_map_lookup_elem(bpf_map__fd(object->maps.losses_told), &reason,
+				    &drain->told[reason]);
 	if (!json)
 		print_text_header(&drain->out);
 	return drain;
@@ -219,7 +222,7 @@ static void print_losses(struct drain *drain)
 	if (losses_read(drain->object, now))
 		return;
 	for (int reason = 0; reason < HC_LOSS_COUNT; reason++) {
-		__u64 lost = now[reason] - drain->losses[reason];
+		__u64 lost = now[reason] - drain->told[reason];
 
 		if (!lost || loss_rows[reason].kind != LOSS_EVENTS)
 			continue;
@@ -231,8 +234,19 @@ static void print_losses(struct drain *drain)
 		else
 			print_text_lost(&drain->out, &drain->context, time_ns,
 					loss_rows[reason].word, lost);
+		drain->told[reason] = now[reason];
+		drain->tells = true;
 	}
-	memcpy(drain->losses, now, sizeof(now));
+}
+
+/* Once it is written: a daemon that is killed before tells too little, and the
+ * next one tells it again. */
+static void keep_told(struct drain *drain)
+{
+	for (__u32 reason = 0; drain->tells && reason < HC_LOSS_COUNT; reason++)
+		bpf_map_update_elem(bpf_map__fd(drain->object->maps.losses_told), &reason,
+				    &drain->told[reason], BPF_ANY);
+	drain->tells = false;
 }
 
 int drain_poll(struct drain *drain, int nap_ms)
@@ -251,6 +265,8 @@ int drain_poll(struct drain *drain, int nap_ms)
 		got = ring_buffer__consume(drain->events);
 	print_losses(drain);
 	write_out(drain);
+	if (!drain->error)
+		keep_told(drain);
 	if (drain->error == -EPIPE)
 		return -EPIPE;
 	if (drain->error)
