@@ -349,6 +349,8 @@ class Headcount:
         code = self.process.wait(30)
         for reader in self.readers:
             reader.join(10)
+        if how == signal.SIGKILL:  # in the middle of a line, perhaps
+            del self.bad[-1:]
         return code
 
     def __enter__(self):
