@@ -7,6 +7,7 @@ client_host(1)
 sysctl("net.ipv4.tcp_fastopen", 3, None, "c1")
 PORT, CAP = 7143, 4
 THERE, THERE6 = address(1, 2), address(1, 2, 6)
+FASTOPEN_CONNECT = 30  # linux/tcp.h
 NOWHERE = "192.0.2.1"  # no route leads to it
 
 
@@ -162,6 +163,49 @@ def reconnects():
             child.tell()
         equal(child.hear(), "out", "the child")
         until_equal(lambda: active("outbound", UID), 0, "active when disconnected")
+
+
+def put_off(channel):
+    """Seven connects that send no SYN yet; seven more when told to; then all send and, told again, close."""
+    held = []
+    for _ in range(2):
+        outcomes = collections.Counter()
+        for _ in range(7):
+            held.append(new_socket())
+            held[-1].setsockopt(socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
+            outcomes[errno.errorcode.get(held[-1].connect_ex((THERE, PORT)), "ok")] += 1
+        answer(channel, outcomes)
+        channel.recv(1)
+    for s in held:
+        with contextlib.suppress(OSError):
+            s.send(b"now")
+    answer(channel, "sent")
+    channel.recv(1)
+    for s in held:
+        s.close()
+    answer(channel, "closed")
+    channel.recv(1)
+
+
+@test
+def fast_open_put_off():
+    """a connect() that puts its SYN off (TCP_FASTOPEN_CONNECT) holds its slot for as long as it takes"""
+    sysctl("net.ipv4.tcp_fastopen", 5)  # without a cookie
+    with Headcount(capped()), Server("0.0.0.0", PORT, "c1"):
+        for sends in True, False:
+            with Child(put_off, uid=UID) as child:
+                equal(child.hear(), four_of_seven(), "outcomes")
+                equal(active("outbound", UID), CAP, "active before a SYN is sent")
+                time.sleep(5)  # longer than a reservation lives
+                child.tell()
+                equal(child.hear(), {"ECONNREFUSED": 7}, "outcomes when all slots are taken")
+                if sends:
+                    child.tell()
+                    equal(child.hear(), "sent", "the child")
+                    equal(active("outbound", UID), CAP, "active when all have sent")
+                    child.tell()
+                    equal(child.hear(), "closed", "the child")
+            until_equal(lambda: active("outbound", UID), 0, "active at the end")
 
 
 def mptcp_or_skip():
