@@ -22,12 +22,13 @@ BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 -Iin
 USER_SRC := $(wildcard user/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libheadcount.a
+BENCH    := $(patsubst tools/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/bpf/test_*.c))
 
 FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 
-.PHONY: all run check torture check-sanitized fuzz fuzzers unit packages test-packages install clean
+.PHONY: all run check torture check-sanitized fuzz fuzzers unit packages test-packages install clean bench bench-programs bench-packages
 all: $(BUILD)/headcount
 
 run: packages
@@ -44,6 +45,9 @@ torture: test-packages
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/second CLANG="$(CLANG) -grecord-command-line" all
 	$(Q)tests/torture/torture --seconds $(SECONDS) $(SEED:%=--seed %)
+bench: bench-packages
+	$(Q)$(MAKE) --no-print-directory bench-programs
+	$(Q)exec tools/bench/bench
 
 # What the machine lacks comes from its distribution's packages; nothing to
 # install is nothing to do.
@@ -51,6 +55,8 @@ packages:
 	$(Q)tools/packages build
 test-packages:
 	$(Q)tools/packages build test
+bench-packages:
+	$(Q)tools/packages build bench
 
 $(BUILD)/headcount: $(BUILD)/user/main.o $(LIB)
 	$(call say,LINK,$@)
@@ -110,6 +116,20 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(HC_CFLAGS) -o $@ $< $(LIB) $(HC_LIBS)
 
+# Load programs of the benchmarks.
+bench-programs: $(BUILD)/headcount $(BENCH)
+$(BUILD)/bench/%: tools/bench/%.c $(LIB)
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -I$(@D) -o $@ $< $(LIB) $(HC_LIBS)
+$(BUILD)/bench/%.bpf.o: tools/bench/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.new && mv $@.new $@
+.PRECIOUS: $(BUILD)/bench/%.bpf.o $(BUILD)/bench/%.skel.h
+$(BUILD)/bench/floor: $(BUILD)/bench/floor.skel.h
+
 install: all
 	install -D -m 755 $(BUILD)/headcount $(DESTDIR)$(PREFIX)/sbin/headcount
 	install -D -m 644 user/headcount.8 $(DESTDIR)$(PREFIX)/share/man/man8/headcount.8
@@ -118,3 +138,4 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(USER_OBJ:.o=.d) $(BUILD)/headcount.bpf.d $(UNIT:=.d) $(FUZZ:%=$(BUILD)/fuzz_%.d)
+-include $(USER_OBJ:.o=.d) $(BUILD)/headcount.bpf.d $(UNIT:=.d) $(BENCH:=.d)

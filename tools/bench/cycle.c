@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cycle CPU SERVER PORT WARM_MS MS: connect, accept, close by RST, over and over
+ * in one process; both ends are this host's. Prints cycles, CPU ns and wall ns
+ * of the time after the warm-up.
+ */
+#include "load.h"
+
+#define BATCH 32 /* cycles between two looks at the clock */
+
+static void cycle(int listener, const struct sockaddr_in *server)
+{
+	int client = new_client(NULL), accepted;
+
+	if (connect(client, (const void *)server, sizeof(*server)))
+		err(1, "connect");
+	accepted = accept(listener, NULL, NULL);
+	if (accepted < 0)
+		err(1, "accept");
+	close(client);
+	close(accepted);
+}
+
+static uint64_t cycles_for(unsigned int ms, int listener, const struct sockaddr_in *server)
+{
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + ms * 1000000ull, count = 0;
+
+	do {
+		for (int i = 0; i < BATCH; i++)
+			cycle(listener, server);
+		count += BATCH;
+	} while (clock_ns(CLOCK_MONOTONIC) < end);
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in server;
+	uint64_t cpu, wall, cycles;
+	int listener;
+
+	if (argc != 6)
+		errx(2, "usage: cycle CPU SERVER PORT WARM_MS MS");
+	become_load(atoi(argv[1]));
+	server = address_of(argv[2], atoi(argv[3]));
+	listener = listen_on(&server);
+	cycles_for(atoi(argv[4]), listener, &server);
+	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	wall = clock_ns(CLOCK_MONOTONIC);
+	cycles = cycles_for(atoi(argv[5]), listener, &server);
+	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	wall = clock_ns(CLOCK_MONOTONIC) - wall;
+	printf("%llu %llu %llu\n", (unsigned long long)cycles, (unsigned long long)cpu,
+	       (unsigned long long)wall);
+	return 0;
+}

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Alternation in short slices, and what is made of the samples.
+
+Every round runs one slice of each variant, in an order that changes from round to round, so
+that what drifts (clock rate, caches, neighbours) meets all of them alike. A slice during which
+somebody else's BPF programs were attached to this host is run again, and said if that persists.
+"""
+import random
+import statistics
+import sys
+import time
+
+import kernel
+from world import Skip
+
+OLD_LINKS = kernel.links()  # there before us: the "bare" kernel has them too
+TRIES = 4
+
+
+class Samples:
+    def __init__(self, names):
+        self.of = {name: [] for name in names}
+        self.skipped = {}
+        self.disturbed = self.slices = 0
+
+    def names(self):
+        return [name for name in self.of if name not in self.skipped]
+
+    def ratios(self, name, base="bare"):
+        """Against the base of the same round."""
+        return [mine / other for mine, other in zip(self.of[name], self.of[base])]
+
+    def summary(self, name, base="bare"):
+        mine, other = self.of[name], self.of[base]
+        return {
+            "min": min(mine), "median": statistics.median(mine),
+            "ratio_min": min(mine) / min(other),
+            "ratio_median": statistics.median(self.ratios(name, base)),
+            "spread": spread(self.ratios(name, base)), "slices": len(mine),
+        }
+
+    def notes(self):
+        lines = [f"{name}: skipped: {why}" for name, why in self.skipped.items()]
+        if self.disturbed:
+            lines.append(f"{self.disturbed} of {self.slices} slices ran beside somebody else's BPF programs")
+        return lines
+
+
+def spread(values):
+    """Half the distance between the quartiles: how far a median can be trusted."""
+    if len(values) < 4:
+        return None
+    low, _, high = statistics.quantiles(values, n=4)
+    return (high - low) / 2
+
+
+def foreign(child):
+    return kernel.links() - OLD_LINKS - (kernel.links_of(child.pid) if child else set())
+
+
+def one(variant, measure):
+    """One slice: its value, and whether it was disturbed."""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(attempt)
+        with variant() as child:
+            before = foreign(child)
+            value = measure(child)
+            if not before and not foreign(child):
+                return value, False
+    return value, True
+
+
+def alternate(variants, measure, rounds, say=None):
+    """variants: name -> context manager; measure(name) -> function of the
+    attached process -> number."""
+    samples, order = Samples(variants), random.Random(1)
+    for number in range(rounds):
+        names = samples.names()
+        order.shuffle(names)
+        for name in names:
+            try:
+                value, disturbed = one(variants[name], measure(name))
+            except Skip as reason:
+                samples.skipped[name] = str(reason)
+                continue
+            samples.of[name].append(value)
+            samples.slices += 1
+            samples.disturbed += disturbed
+        progress(say, number + 1, rounds)
+    return samples
+
+
+def progress(what, number, rounds):
+    if what and sys.stderr.isatty():
+        end = "\r" if number < rounds else "\r\033[K"
+        print(f"{what}: {number}/{rounds}", end=end, file=sys.stderr, flush=True)
