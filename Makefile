@@ -129,6 +129,7 @@ $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.new && mv $@.new $@
 .PRECIOUS: $(BUILD)/bench/%.bpf.o $(BUILD)/bench/%.skel.h
 $(BUILD)/bench/floor: $(BUILD)/bench/floor.skel.h
+$(BUILD)/bench/drain: $(BUILD)/bench/fill.skel.h
 
 install: all
 	install -D -m 755 $(BUILD)/headcount $(DESTDIR)$(PREFIX)/sbin/headcount

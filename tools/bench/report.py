@@ -53,6 +53,7 @@ def machine(command):
                 break
     return {
         "kernel": os.uname().release, "machine": os.uname().machine, "cpu": model, "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d %H:%M:%S %z"), "command": command,
         "headcount": harness.run(harness.PROGRAM, "--version").strip(),
     }

@@ -14,7 +14,7 @@ import kernel
 from world import Skip
 
 OLD_LINKS = kernel.links()  # there before us: the "bare" kernel has them too
-TRIES = 4
+TRIES, PATIENCE = 2, 1.5  # seconds
 
 
 class Samples:
@@ -60,15 +60,21 @@ def foreign(child):
 
 def one(variant, measure):
     """One slice: its value, and whether it was disturbed."""
-    for attempt in range(TRIES):
-        if attempt:
-            time.sleep(attempt)
+    for _ in range(TRIES):
         with variant() as child:
+            quiet(child)
             before = foreign(child)
             value = measure(child)
             if not before and not foreign(child):
                 return value, False
     return value, True
+
+
+def quiet(child):
+    """Gives others a moment to take their programs away."""
+    deadline = time.monotonic() + PATIENCE
+    while foreign(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def alternate(variants, measure, rounds, say=None):

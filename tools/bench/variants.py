@@ -2,7 +2,9 @@
 """What is compared: the bare kernel, headcount in its shapes, and its peers, each attached for
 the length of a `with`. All caps are per client address of one service, the same, and admit."""
 import contextlib
+import json
 import os
+import re
 import time
 
 import kernel

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A real server: nginx answers 200 to wrk, which makes a connection for each request."""
+import re
+import slices
+from report import Table
+from variants import *
+
+TARGET = 0.98
+NGINX = """worker_processes 1;
+daemon off;
+pid /run/bench-nginx.pid;
+error_log /dev/null;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    server {{ listen {port} backlog=4096; location / {{ return 200 "ok"; }} }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx():
+    """One worker on one CPU; wrk has the other. Who drains events takes from both, as it would."""
+    path = f"/run/bench-nginx-{os.getpid()}.conf"
+    with open(path, "w") as file:
+        file.write(NGINX.format(port=PORT))
+    with process("nginx", "-e", "/dev/null", "-c", path, cpu=OTHER_CPU):
+        def listens():
+            return f":{PORT}" in harness.run("ss", "-tlnH")
+        harness.until(listens, "nginx to listen")
+        yield
+
+
+def wrk(seconds):
+    """Requests a second; an error in one of them spoils the slice."""
+    said = tried("taskset", "-c", str(LOAD_CPU), "wrk", "-t1", "-c64", f"-d{seconds}s",
+                 "-H", "Connection: close", f"http://127.0.0.1:{PORT}/")
+    if "Socket errors" in said or "Non-2xx" in said:
+        raise RuntimeError(f"wrk met errors: {said}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+
+
+def throughput(_):
+    def measure(child):
+        with nginx():
+            wrk(1)
+            return wrk(2)
+    return measure
+
+
+def in_fresh_namespace(variant):
+    """Without the last slice's TIME_WAIT sockets and conntrack entries."""
+    @contextlib.contextmanager
+    def attached():
+        fresh_namespace()
+        with variant() as child:
+            yield child
+    return attached
+
+
+def run(options):
+    names = options.variants or ["bare", "caps+events", "nft", "xt_connlimit", "tcplife"]
+    samples = slices.alternate({n: in_fresh_namespace(VARIANTS[n]) for n in dict.fromkeys(["bare", *names])},
+                               throughput, options.rounds or (3 if options.quick else 10), "server")
+    table = Table("A real server: nginx `return 200` under wrk -c64 -H 'Connection: close', requests/s", {
+        "name": ("variant", "s"), "max": ("max", ".0f"), "median": ("median", ".0f"),
+        "ratio_max": ("max/bare", ".3f"), "ratio_median": ("median/bare", ".3f"), "spread": ("+-", ".3f"),
+        "slices": ("slices", "d"), "target": ("target", "s"), "met": ("", "s")}, samples.notes())
+    for name in samples.names():
+        row = samples.summary(name)
+        row["max"], row["ratio_max"] = max(samples.of[name]), max(samples.of[name]) / max(samples.of["bare"])
+        goal = table.goal(row["ratio_median"], least=TARGET) if name == "caps+events" else {}
+        table.add(name=name, **row, **goal)
+    return [table]
