@@ -59,7 +59,7 @@ def lossless(options):
         # Sessions of the rest of the host add lines, so there may be more; never fewer.
         table.add(cycles=cycles, rate=2 * cycles / seconds, records=expected, lines=lines, lost=gone,
                   resident=resident / 2**20, target="none lost", met=gone == 0 and lines >= expected)
-    table.notes.append(f"both ends are sessions, each opens and closes; load on all {len(CPUS)} CPUs at nice -20")
+    table.notes.append(f"both ends are sessions, each opens and closes; the load is on all {len(CPUS)} CPUs, the daemon beside it")
     return table
 
 

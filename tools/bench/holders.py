@@ -11,20 +11,19 @@ class Holders:
 
     def __init__(self, most, users=0):
         files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 20000)
-        self.each = (files - 100) // 2
-        count = -(-most // self.each)
-        self.each = -(-most // count)
-        self.stack, self.children = contextlib.ExitStack(), []
-        for i in range(count):
-            share = users // count if users else 0
+        self.count = -(-most // ((files - 100) // 2))
+        self.stack, self.children, first = contextlib.ExitStack(), [], 0
+        for i, share in enumerate(self.shares(users)):
             self.children.append(self.stack.enter_context(process(
-                built("hold"), f"127.0.2.{i + 1}", PORT, i * share, share,
-                cpu=None, stdout=subprocess.PIPE)))
+                built("hold"), f"127.0.2.{i + 1}", PORT, first, share, cpu=None, stdout=subprocess.PIPE)))
+            first += share
+
+    def shares(self, total):
+        return [total * (i + 1) // self.count - total * i // self.count for i in range(self.count)]
 
     def hold(self, total):
         """Returns once so many are held; the processes connect side by side."""
-        shares = [total * (i + 1) // len(self.children) - total * i // len(self.children)
-                  for i in range(len(self.children))]
+        shares = self.shares(total)
         for child, share in zip(self.children, shares):
             child.stdin.write(b"%d\n" % share)
             child.stdin.flush()

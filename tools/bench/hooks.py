@@ -15,7 +15,7 @@ def per_cycle(variant):
         session.cost()
         with kernel.statistics():
             before = kernel.programs_of(child.pid)
-            cycles = load(built("cycle"), LOAD_CPU, "127.0.0.1", PORT, 0, 400)[0]
+            cycles = load(built("cycle"), LOAD_CPU, "127.0.0.1", PORT, 0, 400, nice=session.AHEAD)[0]
             after = kernel.programs_of(child.pid)
     found = {}
     for name, (runs, ns) in after.items():

@@ -29,8 +29,7 @@ static inline uint64_t clock_ns(clockid_t clock)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/* Runs on that CPU alone, ahead of what else is there, not as root, and dies with
- * the driver. */
+/* Runs on that CPU alone, not as root, and dies with the driver. */
 static inline void become_load(int cpu)
 {
 	struct rlimit files;
@@ -40,7 +39,6 @@ static inline void become_load(int cpu)
 	CPU_SET(cpu, &set);
 	if (cpu >= 0 && sched_setaffinity(0, sizeof(set), &set))
 		err(1, "cannot run on CPU %d", cpu);
-	setpriority(PRIO_PROCESS, 0, -20);
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
