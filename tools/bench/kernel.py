@@ -62,6 +62,11 @@ def statistics():
         os.close(fd)
 
 
+def statistics_are_on():
+    with open("/proc/sys/kernel/bpf_stats_enabled") as switch:
+        return switch.read().strip() != "0"
+
+
 def programs_of(pid):
     """name: (runs, ns) of the programs that a process has attached."""
     ours = {int(text["prog_id"]) for _, text in fdinfo(pid, "link_id")}

@@ -3,6 +3,7 @@
 import os
 import time
 
+import kernel
 from world import harness
 
 
@@ -53,7 +54,7 @@ def machine(command):
                 break
     return {
         "kernel": os.uname().release, "machine": os.uname().machine, "cpu": model, "cpus": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
+        "bpf links that were there": len(kernel.links()), "load": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d %H:%M:%S %z"), "command": command,
         "headcount": harness.run(harness.PROGRAM, "--version").strip(),
     }

@@ -15,13 +15,14 @@ from world import Skip
 
 OLD_LINKS = kernel.links()  # there before us: the "bare" kernel has them too
 TRIES, PATIENCE = 2, 1.5  # seconds
+HOPELESS = 5  # so many disturbed slices in a row: it will not be quiet soon
 
 
 class Samples:
     def __init__(self, names):
         self.of = {name: [] for name in names}
         self.skipped = {}
-        self.disturbed = self.slices = 0
+        self.disturbed = self.slices = self.streak = 0
 
     def names(self):
         return [name for name in self.of if name not in self.skipped]
@@ -42,7 +43,8 @@ class Samples:
     def notes(self):
         lines = [f"{name}: skipped: {why}" for name, why in self.skipped.items()]
         if self.disturbed:
-            lines.append(f"{self.disturbed} of {self.slices} slices ran beside somebody else's BPF programs")
+            lines.append(f"{self.disturbed} of {self.slices} slices ran beside somebody else's BPF programs "
+                         "or statistics")
         return lines
 
 
@@ -55,14 +57,17 @@ def spread(values):
 
 
 def foreign(child):
-    return kernel.links() - OLD_LINKS - (kernel.links_of(child.pid) if child else set())
+    """What others do on this host that a slice would feel."""
+    found = kernel.links() - OLD_LINKS - (kernel.links_of(child.pid) if child else set())
+    return found | {"statistics"} if kernel.statistics_are_on() else found
 
 
-def one(variant, measure):
+def one(variant, measure, hope):
     """One slice: its value, and whether it was disturbed."""
-    for _ in range(TRIES):
+    for _ in range(TRIES if hope else 1):
         with variant() as child:
-            quiet(child)
+            if hope:
+                quiet(child)
             before = foreign(child)
             value = measure(child)
             if not before and not foreign(child):
@@ -78,21 +83,22 @@ def quiet(child):
 
 
 def alternate(variants, measure, rounds, say=None):
-    """variants: name -> context manager; measure(name) -> function of the
-    attached process -> number."""
+    """variants: name -> context manager; measure(name) -> function of the attached
+    process -> number."""
     samples, order = Samples(variants), random.Random(1)
     for number in range(rounds):
         names = samples.names()
         order.shuffle(names)
         for name in names:
             try:
-                value, disturbed = one(variants[name], measure(name))
+                value, disturbed = one(variants[name], measure(name), samples.streak < HOPELESS)
             except Skip as reason:
                 samples.skipped[name] = str(reason)
                 continue
             samples.of[name].append(value)
             samples.slices += 1
             samples.disturbed += disturbed
+            samples.streak = samples.streak + 1 if disturbed else 0
         progress(say, number + 1, rounds)
     return samples
 
