@@ -12,7 +12,8 @@ from variants import *
 CAP, ABUSER, POLITE = 8, "127.1.0.0", "127.1.0.9"
 VARIANT = {"closed port": bare, "caps+events": caps_events, "nft": nft, "xt_connlimit": connlimit}
 WHAT = {"closed port": "nobody listens", "caps+events": "headcount run, over the cap",
-        "nft": "nft ct count over, reject with tcp reset", "xt_connlimit": "iptables REJECT --reject-with tcp-reset"}
+        "nft": "nft ct count over, reject with tcp reset",
+        "xt_connlimit": "iptables REJECT --reject-with tcp-reset"}
 
 
 def refuse(name, ms):
@@ -72,9 +73,10 @@ def with_cap(variant):
 def run(options):
     names = [n for n in VARIANT if not options.variants or n in options.variants or n == "closed port"]
     samples = slices.alternate({n: with_cap(VARIANT[n]) for n in names}, measure,
-                               options.rounds or (2 if options.quick else 8), "refusing")
+                               options.rounds or (2 if options.quick else 6), "refusing")
     table = Table("Refusing one over-cap client; connect() of another client of the service, us (medians)", {
-        "name": ("variant", "s"), "what": ("", "s"), "rate": ("refused/s", ",.0f"), "cpu_ns": ("CPU ns", ",.0f"),
+        "name": ("variant", "s"), "what": ("", "s"), "rate": ("refused/s", ",.0f"),
+        "cpu_ns": ("CPU ns", ",.0f"),
         "alone_p50": ("p50", ".1f"), "alone_p99": ("p99", ".1f"),
         "refusing_p50": ("p50 meanwhile", ".1f"), "refusing_p99": ("p99 meanwhile", ".1f")}, samples.notes())
     for name in samples.names():

@@ -6,6 +6,9 @@ import time
 import kernel
 from world import harness
 
+GOAL = {"target": ("target", "s"), "met": ("", "s")}
+INTERVAL = {"low": ("95 %", ".3f"), "high": ("", ".3f")}
+
 
 class Table:
     """columns: key -> (heading, format); a row is a dict. "target" and "met" are like any other."""
@@ -16,19 +19,19 @@ class Table:
     def add(self, **row):
         self.rows.append(row)
 
-    def goal(self, value, most=None, least=None):
-        """The cells that say whether a target was met."""
-        met = value <= most if most is not None else value >= least
+    def goal(self, low, high=None, most=None, least=None):
+        """The cells that say whether a target was met, by all of the interval low..high or by
+        nothing of it; "unclear" (null in JSON) if the target lies within."""
+        high = low if high is None else high
+        met = [value <= most if most is not None else value >= least for value in (low, high)]
         sign, bound = ("<=", most) if most is not None else (">=", least)
-        return {"target": f"{sign} {bound:g}", "met": met}
+        return {"target": f"{sign} {bound:,}", "met": met[0] if met[0] == met[1] else None}
 
     def cell(self, row, key):
         value = row.get(key)
-        if value is None:
-            return ""
-        if key == "met":
-            return "met" if value else "MISSED"
-        return format(value, self.columns[key][1])
+        if key == "met" and key in row:
+            return {True: "met", False: "MISSED", None: "unclear"}[value]
+        return "" if value is None else format(value, self.columns[key][1])
 
     def text(self):
         cells = [[heading for heading, _ in self.columns.values()]]

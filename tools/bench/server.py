@@ -2,7 +2,7 @@
 """A real server: nginx answers 200 to wrk, which makes a connection for each request."""
 import re
 import slices
-from report import Table
+from report import GOAL, INTERVAL, Table
 from variants import *
 
 TARGET = 0.98
@@ -64,11 +64,11 @@ def run(options):
                                throughput, options.rounds or (3 if options.quick else 10), "server")
     table = Table("A real server: nginx `return 200` under wrk -c64 -H 'Connection: close', requests/s", {
         "name": ("variant", "s"), "max": ("max", ".0f"), "median": ("median", ".0f"),
-        "ratio_max": ("max/bare", ".3f"), "ratio_median": ("median/bare", ".3f"), "spread": ("+-", ".3f"),
-        "slices": ("slices", "d"), "target": ("target", "s"), "met": ("", "s")}, samples.notes())
+        "ratio_max": ("max/bare", ".3f"), "ratio_median": ("median/bare", ".3f"), **INTERVAL,
+        "slices": ("slices", "d"), **GOAL}, samples.notes())
     for name in samples.names():
         row = samples.summary(name)
         row["max"], row["ratio_max"] = max(samples.of[name]), max(samples.of[name]) / max(samples.of["bare"])
-        goal = table.goal(row["ratio_median"], least=TARGET) if name == "caps+events" else {}
+        goal = table.goal(row["low"], row["high"], least=TARGET) if name == "caps+events" else {}
         table.add(name=name, **row, **goal)
     return [table]

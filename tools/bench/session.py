@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Cost of a session: connect, accept, close by RST, both ends on this host."""
 import slices
-from report import Table
+from report import GOAL, INTERVAL, Table
 from variants import *
 
 TARGET = 1.05
@@ -43,12 +43,12 @@ def run(options):
                                options.rounds or (8 if options.quick else 40), "session")
     table = Table("Cost of a session (connect, accept, RST close on loopback, both ends), ns of CPU", {
         "name": ("variant", "s"), "what": ("", "s"), "min": ("min", ".0f"), "median": ("median", ".0f"),
-        "ratio_min": ("min/bare", ".3f"), "ratio_median": ("median/bare", ".3f"), "spread": ("+-", ".3f"),
-        "slices": ("slices", "d"), "target": ("target", "s"), "met": ("", "s")}, samples.notes())
+        "ratio_min": ("min/bare", ".3f"), "ratio_median": ("median/bare", ".3f"), **INTERVAL,
+        "slices": ("slices", "d"), **GOAL}, samples.notes())
     for name in samples.names():
         row = samples.summary(name)
-        goal = table.goal(row["ratio_median"], most=TARGET) if name == "caps+events" else {}
+        goal = table.goal(row["low"], row["high"], most=TARGET) if name == "caps+events" else {}
         table.add(name=name, what=WHAT[name], **row, **goal)
-    table.notes.append("median/bare: median of the ratios to the bare slice of the same round; "
-                       "+-: half their interquartile range")
+    table.notes.append("median/bare: median of the ratios to the bare slice of the same round, and where it "
+                       "lies in 95 of 100 cases")
     return [table]

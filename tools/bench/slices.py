@@ -3,7 +3,7 @@
 
 Every round runs one slice of each variant, in an order that changes from round to round, so
 that what drifts (clock rate, caches, neighbours) meets all of them alike. A slice during which
-somebody else's BPF programs were attached to this host is run again, and said if that persists.
+somebody else's BPF programs came to this host or left it is run again, and said if that persists.
 """
 import random
 import statistics
@@ -32,33 +32,33 @@ class Samples:
         return [mine / other for mine, other in zip(self.of[name], self.of[base])]
 
     def summary(self, name, base="bare"):
-        mine, other = self.of[name], self.of[base]
+        mine, other, ratios = self.of[name], self.of[base], self.ratios(name, base)
+        low, high = interval(ratios)
         return {
             "min": min(mine), "median": statistics.median(mine),
-            "ratio_min": min(mine) / min(other),
-            "ratio_median": statistics.median(self.ratios(name, base)),
-            "spread": spread(self.ratios(name, base)), "slices": len(mine),
+            "ratio_min": min(mine) / min(other), "ratio_median": statistics.median(ratios),
+            "low": low, "high": high, "slices": len(mine),
         }
 
     def notes(self):
         lines = [f"{name}: skipped: {why}" for name, why in self.skipped.items()]
         if self.disturbed:
-            lines.append(f"{self.disturbed} of {self.slices} slices ran beside somebody else's BPF programs "
-                         "or statistics")
+            lines.append(f"{self.disturbed} of {self.slices} slices ran beside other BPF programs "
+                         "(or statistics) than there were at the start")
         return lines
 
 
-def spread(values):
-    """Half the distance between the quartiles: how far a median can be trusted."""
-    if len(values) < 4:
-        return None
-    low, _, high = statistics.quantiles(values, n=4)
-    return (high - low) / 2
+def interval(values, times=1000):
+    """Where the median of such values lies in 95 of 100 cases (bootstrap)."""
+    pick = random.Random(1)
+    medians = sorted(statistics.median(pick.choices(values, k=len(values))) for _ in range(times))
+    return medians[times * 25 // 1000], medians[times * 975 // 1000 - 1]
 
 
 def foreign(child):
     """What others do on this host that a slice would feel."""
-    found = kernel.links() - OLD_LINKS - (kernel.links_of(child.pid) if child else set())
+    others = kernel.links() - (kernel.links_of(child.pid) if child else set())
+    found = others ^ OLD_LINKS  # who came, who went
     return found | {"statistics"} if kernel.statistics_are_on() else found
 
 

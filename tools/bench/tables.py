@@ -5,7 +5,7 @@ import statistics
 import events
 import kernel
 from holders import Holders
-from report import Table
+from report import GOAL, Table
 from variants import *
 
 USERS, CONNECTIONS = 50000, 100000  # both ends are here: 200,000 sessions
@@ -14,14 +14,14 @@ LISTINGS = {"users": (USERS, 0.2), "sessions": (2 * CONNECTIONS, 0.5)}
 
 def wall(*command):
     start = time.monotonic()
-    lines = subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=60)
-    return time.monotonic() - start if not lines.returncode else None
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=60)
+    return time.monotonic() - start
 
 
 def listings(options):
     table = Table(f"Listings to /dev/null, {USERS:,} users, {2 * CONNECTIONS:,} sessions, seconds of wall", {
         "what": ("command", "s"), "rows": ("rows", ",d"), "min": ("min", ".3f"), "median": ("median", ".3f"),
-        "target": ("target", "s"), "met": ("", "s")})
+        **GOAL})
     for name, (least, target) in LISTINGS.items():
         rows = len(harness.ask(name))
         if rows < least:
