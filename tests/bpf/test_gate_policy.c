@@ -101,6 +101,26 @@ static void test_services(void **state)
 	assert_int_equal(users_known(), 3);
 }
 
+/* A gate that is attached before the policy names its namespace, or after. */
+static void test_namespace(void **state)
+{
+	struct netns_list elsewhere = {};
+	struct config config;
+
+	(void)state;
+	start(SMALL EXACT "cap = 0\n");
+	listen_at(NULL, 143);
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	read_config(&config, SMALL EXACT "cap = 0\n");
+	assert_int_equal(policy_apply(object, &config, &elsewhere), 0);
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	assert_int_equal(arrive("10.0.0.2"), SK_PASS);
+	assert_int_equal(users_known(), 1);
+	assert_int_equal(policy_apply(object, &config, &enforced), 0);
+	assert_int_equal(arrive("10.0.0.2"), SK_DROP);
+	config_free(&config);
+}
+
 static void assert_moment(const struct hc_user_key *user, bool there)
 {
 	__u32 cap;
@@ -249,6 +269,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_overrides, begin, end),
 		cmocka_unit_test_setup_teardown(test_reload, begin, end),
 		cmocka_unit_test_setup_teardown(test_services, begin, end),
+		cmocka_unit_test_setup_teardown(test_namespace, begin, end),
 		cmocka_unit_test_setup_teardown(test_retired, begin, end),
 		cmocka_unit_test_setup_teardown(test_ids_in_turn, begin, end),
 	};

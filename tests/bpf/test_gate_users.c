@@ -238,8 +238,10 @@ static void test_elsewhere(void **state)
 {
 	const char *text = SMALL "[service inbound]\nuser = client/32/128\ncap = 1\n";
 	struct hc_user_key here, away;
+	struct netns_list one;
 	struct hc_session session;
 	struct policy policy;
+	struct netns two[2];
 
 	(void)state;
 	start(text);
@@ -269,10 +271,14 @@ static void test_elsewhere(void **state)
 	assert_int_equal(policy_cap(object, &policy, &away), HC_UNLIMITED);
 	assert_int_equal(policy_cap(object, &policy, &here), 1);
 	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
-	/* Its namespace is enforced from now on: the session comes back. */
+	/* Its namespace is enforced, too, from now on: the session comes back. */
 	user_set_active(&away, 1);
-	enforced.items[0].inode++;
+	two[0] = two[1] = enforced.items[0];
+	two[1].inode++;
+	one = enforced;
+	enforced = (struct netns_list){two, 2};
 	reload(text);
+	enforced = one;
 	assert_int_equal(walk_sessions(object), 0);
 	assert_int_equal(user_read(&here).slots.active, 1);
 	assert_int_equal(user_read(&away).slots.active, 0);
