@@ -5,20 +5,6 @@ from watch import *
 import harness  # noqa: E402
 
 
-def records(differences):
-    """What the table holds of sessions that audit misses in the kernel."""
-    ids = [d["id"] for d in differences if d["kind"] == "stale"]
-    dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned", "/sys/fs/bpf/headcount/sessions")) if ids else []
-    for entry in dump:
-        value = entry.get("formatted", entry)["value"]
-        for name, way in zip(value["id"], value["way"]):
-            if name in ids:
-                ends = way["ends"]
-                print(name, "opened", way["opened_ns"] / 1e9, "now", time.clock_gettime(time.CLOCK_MONOTONIC), "from",
-                      bytes(ends["remote"][12:]).hex() if isinstance(ends["remote"][0], int) else ends["remote"], ends)
-    return ids
-
-
 class Torture:
     def __init__(self, builds):
         self.builds, self.stack = builds, contextlib.ExitStack()
@@ -75,6 +61,7 @@ class Torture:
 
     def step_reload(self, policy):
         self.watch.pause()
+        self.reloaded = True
         self.policy = Policy(policy, self.groups)
         self.hc.reload(self.policy.text())
 
@@ -140,9 +127,9 @@ class Torture:
         for number in busy.keys() - self.workers.keys():
             self.start_worker(number)
         worked = time.monotonic()
-        tries, sockets = self.rest()
+        tries, sockets, late = self.rest()
         print(f"round {this['round']}: {worked - began:.1f} s and {time.monotonic() - worked:.1f} s to compare "
-              f"({tries} looks), {len(sockets)} sockets; {' '.join(step[1] for step in this['control'])}", flush=True)
+              f"({tries} looks), {len(sockets)} sockets, {late} late; {' '.join(step[1] for step in this['control'])}", flush=True)
 
     def hear_workers(self, numbers):
         for number in numbers:
@@ -162,12 +149,14 @@ class Torture:
             self.hc.reload(self.policy.text())
         _, sockets = compare(self.policy)
         self.losses, self.told, self.restarted = self.read_losses(), self.ledger.lost, False
+        self.refused, self.refused_told, self.reloaded = our_users("refused"), self.ledger.refused.copy(), False
         self.watch.allow(self.policy, sockets)
 
     def rest(self):
         """Nothing works: everything has to be exact."""
         tries, sockets = compare(self.policy)
         new = self.read_losses() - self.losses
+        self.watch.look(sockets)
         late, lost = new["late"], new["ring-full"]
         self.ledger.check(self.sure and not lost)
         self.exact += self.sure and not lost
@@ -178,7 +167,21 @@ class Torture:
         over = {who: most for who, most in self.watch.over.items() if most[0] > most[1] + late}
         equal(over, {}, f"sessions at once and the most allowed ({late} late)")
         self.step_look(["audit"])
-        return tries, sockets
+        if not self.restarted and not self.reloaded:
+            self.check_refusals()
+        return tries, sockets, late
+
+    def check_refusals(self):
+        """Refused events and what they say was suppressed are the refusals that were counted."""
+        def told():
+            self.ledger.read()
+            return +collections.Counter({who: n - self.refused_told[who] for who, n in self.ledger.refused.items()})
+
+        def counted():
+            return +collections.Counter({who: n - self.refused.get(who, 0) for who, n in our_users("refused").items()})
+        with contextlib.suppress(Late):  # the last ones are held back for a second or two
+            return until(lambda: told() == counted(), "refusals", 20)
+        raise AssertionError(f"refusals by the events {told()}, by users {counted()}")
 
     def finish(self):
         """All sessions end, and nothing may be left."""
@@ -188,7 +191,7 @@ class Torture:
         for worker in self.workers.values():
             worker.end()
         until_equal(lambda: ss(*HOMES), [], "sockets left at the end", 60)
-        _, sockets = self.rest()
+        _, sockets, _ = self.rest()
         equal((sockets, headcounts()), ([], (collections.Counter(), [])), "left at the end")
         self.hc.end()
         equal((headcount("detach")[0], os.path.exists("/sys/fs/bpf/headcount")), (0, False), "detach, pins")
@@ -207,5 +210,4 @@ class Torture:
         with contextlib.suppress(Exception):
             print("the policy in force:\n" + self.policy.text())
             print("headcount said:", self.hc.said)
-            print("stale:", records(ask("audit")["differences"]))
             print("losses:", ask("status")["losses"], "audit:", headcount("audit", "--json")[1])

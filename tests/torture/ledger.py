@@ -7,7 +7,7 @@ class Daemon(Headcount):
     """Others on this host may open many thousand sessions a second: grep keeps our events and those
     that tell of losses, in a file, and no thread of ours has to keep pace."""
     patience = 120  # the workers leave it little of the processors
-    OURS = "|".join([re.escape(NET), NET6, "events-lost"])
+    OURS = "|".join([re.escape(NET), NET6, GROUPS, f'"headcount.user":"{UID // 10}', "events-lost"])
 
     def __init__(self, *arguments):
         self.place, self.number = 0, 0
@@ -40,7 +40,12 @@ class Daemon(Headcount):
             if not line.endswith(b"\n"):
                 break
             self.place += len(line)
-            event = json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError:  # killed in the middle of a line; grep completes it
+                if self.ends_with != -signal.SIGKILL or line is not lines[-1]:
+                    raise
+                break
             if event["event.sequence"] <= self.number:
                 raise AssertionError(f"after event {self.number} comes {event}")
             self.number = event["event.sequence"]
@@ -50,7 +55,8 @@ class Daemon(Headcount):
 
 class Ledger:
     def __init__(self):
-        self.daemons, self.open, self.count, self.lost = [], set(), collections.Counter(), 0
+        self.daemons, self.open, self.lost = [], set(), 0
+        self.count, self.refused = collections.Counter(), collections.Counter()
 
     def add(self, daemon, anew):
         """`anew`: it tells of every session, old ones too; else it goes on where the last one ended."""
@@ -93,6 +99,9 @@ class Ledger:
     def enter(self, event):
         action = event["event.action"]
         self.lost += event.get("headcount.events-lost", 0)
+        if action == "session-refused":
+            self.count[action] += 1 + event["headcount.suppressed"]
+            self.refused[event["rule.name"], event["headcount.user"]] += 1 + event["headcount.suppressed"]
         if action not in ("session-opened", "session-closed") or \
                 not (ours(event["source.ip"]) or ours(event["destination.ip"])):
             return

@@ -100,14 +100,19 @@ def ours(event_or_text):
     return NET in event_or_text or NET6 in event_or_text
 
 
+GROUPS = f"/headcount-test-{os.getpid()}-"  # what cgroups of harness.cgroup() begin with
+
+
+def our_users(key):
+    """What headcount says of them, by service and user: active, refused, ..."""
+    mine = [str(UID + n) for n in range(plan.USERS)]
+    return {(row["service"], row["user"]): row[key] for row in ask("users")
+            if ours(row["user"]) or row["user"] in mine or row["user"].startswith(GROUPS)}
+
+
 def headcounts():
     """Active by user, and ids of sessions, as headcount has them."""
-    mine = [str(UID + n) for n in range(plan.USERS)]
-    rows = collections.Counter()
-    for row in ask("users"):
-        if ours(row["user"]) or row["user"] in mine or row["user"].startswith(f"/headcount-test-{os.getpid()}-"):
-            rows[row["service"], row["user"]] += row["active"]
-    return +rows, sorted(map(session_id, our_sessions()))
+    return +collections.Counter(our_users("active")), sorted(map(session_id, our_sessions()))
 
 
 def compare(policy, seconds=15):

@@ -72,18 +72,19 @@ class Watch:
         last = set()
         while not self.stop:
             now = ss(*HOMES)
-            with self.lock:
-                if self.policy:
-                    self.check(self.count([s for s in now if s.id in last]))
+            self.look([s for s in now if s.id in last])
             last = {s.id for s in now}
             time.sleep(0.02)
 
-    def check(self, counts):
-        self.looks += 1
-        for who, count in counts.items():
-            bound = self.bound(who)
-            if bound is not None and count > bound:
-                self.over[who] = max(self.over.get(who, (0, 0)), (count, bound))
+    def look(self, sockets):
+        with self.lock:
+            if not self.policy:
+                return
+            self.looks += 1
+            for who, count in self.count(sockets).items():
+                bound = self.bound(who)
+                if bound is not None and count > bound:
+                    self.over[who] = max(self.over.get(who, (0, 0)), (count, bound))
 
     def __enter__(self):
         self.thread.start()
