@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "attach.h"
+#include "links.h"
 #include "log.h"
 #include "pins.h"
 #include "user_name.h"
@@ -131,9 +132,9 @@ void attach_drop_state(struct attachments *links)
 			return drop(links, &links->items[i]);
 }
 
-/* Is the pinned link attached to anything still? A namespace that is gone leaves
- * its link dead, and its inode number to the next one. */
-static bool is_live(const char *name)
+/* Is the pinned link attached to anything still, with a program on these maps? A
+ * namespace that is gone leaves its link dead, and its inode number to the next one. */
+static bool is_live(const char *name, const struct headcount_bpf *object)
 {
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
@@ -147,25 +148,27 @@ static bool is_live(const char *name)
 		return false;
 	live = !bpf_obj_get_info_by_fd(fd, &info, &size) &&
 	       (info.type != BPF_LINK_TYPE_NETNS || info.netns.netns_ino) &&
-	       (info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id);
+	       (info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id) &&
+	       links_program_shares(info.prog_id, object);
 	close(fd);
 	return live;
 }
 
-bool attach_is_whole(void)
+bool attach_is_whole(const struct headcount_bpf *object)
 {
 	static const char *const needed[] = {"on_milestone", "on_connect4", "on_connect6",
 					     "on_release"};
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!is_live(needed[i]))
+		if (!is_live(needed[i], object))
 			return false;
 	return true;
 }
 
-int attach_adopt(struct attachments *links)
+int attach_adopt(struct attachments *links, const struct headcount_bpf *object)
 {
 	const char *mark = "link_";
+	char path[4500];
 	struct dirent *entry;
 	DIR *folder = opendir(pins_folder());
 	int error = 0;
@@ -177,14 +180,20 @@ int attach_adopt(struct attachments *links)
 
 		if (strncmp(entry->d_name, mark, strlen(mark)))
 			continue;
-		if (!is_live(entry->d_name + strlen(mark))) {
+		if (!is_live(entry->d_name + strlen(mark), object)) {
 			pins_drop_link(entry->d_name + strlen(mark));
 			continue;
 		}
 		item = list(links, entry->d_name + strlen(mark));
-		if (!item)
-			error = -ENOMEM;
-		else if (!strncmp(item->name, NETNS_LINK, strlen(NETNS_LINK)))
+		if (!item) {
+			error = hc_error_errno(ENOMEM, "cannot adopt %s", entry->d_name);
+			continue;
+		}
+		/* Held, lest enforcement ends should the bpffs be unmounted. */
+		snprintf(path, sizeof(path), "%s/%s", pins_folder(), entry->d_name);
+		item->link = bpf_link__open(path);
+		item->adopted = true;
+		if (!strncmp(item->name, NETNS_LINK, strlen(NETNS_LINK)))
 			item->netns = strtoul(item->name + strlen(NETNS_LINK), NULL, 10);
 	}
 	closedir(folder);

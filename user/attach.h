@@ -7,7 +7,8 @@
 #include "netns.h"
 
 struct attach_link {
-	struct bpf_link *link; /* NULL: adopted, the pin alone holds it */
+	struct bpf_link *link;
+	bool adopted; /* it was there before us */
 	char name[64];
 	unsigned int netns; /* of an arrival link; else 0 */
 };
@@ -39,11 +40,12 @@ void attach_drop_arrival(struct attachments *links, unsigned int netns);
 /* Detaches on_state: every socket tells on_milestone of its end. */
 void attach_drop_state(struct attachments *links);
 
-/* Are all links pinned that enforcement on the host needs, and attached? */
-bool attach_is_whole(void);
+/* Are all links pinned that enforcement on the host needs, attached, and working on
+ * the maps of `object`? */
+bool attach_is_whole(const struct headcount_bpf *object);
 
-/* Notes the adopted links, dropping dead ones (of namespaces that are gone). */
-int attach_adopt(struct attachments *links);
+/* Notes the adopted links, dropping those of namespaces that are gone, or of other maps. */
+int attach_adopt(struct attachments *links, const struct headcount_bpf *object);
 
 /* Closes our hold on the links; what is pinned stays attached. */
 void attach_close(struct attachments *links);

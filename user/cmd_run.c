@@ -24,6 +24,7 @@ static bool fits(const struct headcount_bpf *pinned, const struct config *config
 {
 	struct policy *policy = malloc(sizeof(*policy));
 	bool fit = policy && !policy_read(pinned, policy) &&
+		   policy->control.version == HC_STATE_VERSION &&
 		   policy->control.build == load_build() &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
 		   bpf_map__max_entries(pinned->maps.sessions) ==
@@ -38,7 +39,7 @@ static int rebuild(struct daemon *daemon)
 {
 	int error;
 
-	hc_notice("the pinned state is of another version or size: counting anew");
+	hc_notice("the pinned state is of another version or size, or damaged: counting anew");
 	error = daemon_start(daemon);
 	if (!error)
 		hc_notice("rebuilt from the socket table; caps were enforced throughout, but "
@@ -48,7 +49,7 @@ static int rebuild(struct daemon *daemon)
 
 static int start(struct daemon *daemon)
 {
-	struct load_request request = {.pins = pins_folder()};
+	struct load_request request = {.pins = pins_folder(), .quiet = true};
 	int error;
 
 	if (!pins_have_links()) {
@@ -61,7 +62,7 @@ static int start(struct daemon *daemon)
 		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
 				"headcount detach",
 				request.pins);
-	if (!attach_is_whole() || load_object(&daemon->object, &request) ||
+	if (load_object(&daemon->object, &request) || !attach_is_whole(daemon->object) ||
 	    !fits(daemon->object, &daemon->config)) {
 		headcount_bpf__destroy(daemon->object);
 		daemon->object = NULL;
@@ -79,6 +80,8 @@ static void clean_up(struct run *run)
 {
 	bool stays = run->daemon.pin || !run->published;
 
+	if (run->published && run->daemon.pin && !pins_have_links())
+		hc_notice("the pins have gone: enforcement ends with us");
 	daemon_free(&run->daemon);
 	if (run->lock < 0)
 		return;

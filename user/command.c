@@ -107,6 +107,11 @@ int command_open(struct headcount_bpf **object, unsigned int programs)
 
 	if (error)
 		return error;
+	if (pins_holder() && (!request.pins || !pins_have_maps())) {
+		hc_error("headcount run is active (pid %d), but its pins have gone",
+			 pins_holder());
+		return -ENOENT;
+	}
 	/* Maps that neither a process nor links keep true are what a killed run left. */
 	if (!request.pins || !pins_have_maps() || (!pins_holder() && !pins_have_links())) {
 		hc_error("not running: no state in %s (start it with headcount run)",

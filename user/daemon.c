@@ -103,7 +103,7 @@ static int switch_policy(struct daemon *daemon, const struct config *config,
 
 int daemon_adopt(struct daemon *daemon)
 {
-	int error = attach_adopt(&daemon->links);
+	int error = attach_adopt(&daemon->links, daemon->object);
 
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))
@@ -115,7 +115,7 @@ int daemon_adopt(struct daemon *daemon)
 		const struct attach_link *item = &daemon->links.items[i];
 
 		if (item->netns &&
-		    (error ? !!item->link : !netns_listed(&daemon->netns, item->netns)))
+		    (error ? !item->adopted : !netns_listed(&daemon->netns, item->netns)))
 			attach_drop_arrival(&daemon->links, item->netns);
 	}
 	return error;

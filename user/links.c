@@ -51,6 +51,37 @@ static void say_where(const struct bpf_link_info *info, struct links_row *row)
 		snprintf(row->where, sizeof(row->where), "tracepoint");
 }
 
+bool links_program_shares(__u32 program, const struct headcount_bpf *object)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info), maps[MAPS_MAX];
+	int fd = bpf_prog_get_fd_by_id(program), error;
+	bool control = false;
+
+	if (fd < 0)
+		return false;
+	info.nr_map_ids = MAPS_MAX;
+	info.map_ids = (__u64)(unsigned long)maps;
+	error = bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX && !error; i++) {
+		struct bpf_map_info map = {};
+		const struct bpf_map *mine;
+
+		size = sizeof(map);
+		fd = bpf_map_get_fd_by_id(maps[i]);
+		error = fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &size);
+		if (fd >= 0)
+			close(fd);
+		if (error || strchr(map.name, '.'))
+			continue; /* a program's own constants */
+		mine = bpf_object__find_map_by_name(object->obj, map.name);
+		error = !mine || map_id(bpf_map__fd(mine)) != maps[i];
+		control |= mine == object->maps.control;
+	}
+	return !error && control;
+}
+
 int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count)
 {
 	__u32 id = 0, map = map_id(bpf_map__fd(object->maps.control));

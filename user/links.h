@@ -11,6 +11,9 @@ struct links_row {
 	__u64 missed;   /* runs that the kernel skipped, as it was inside the program already */
 };
 
+/* Are the maps of `object` all those that a program shares with others? */
+bool links_program_shares(__u32 program, const struct headcount_bpf *object);
+
 /* Links whose programs use the maps of `object`. `*rows` is the caller's to free. */
 int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count);
 

@@ -125,6 +125,29 @@ static bool is_shared(const struct bpf_map *map)
 	return bpf_map__name(map)[0] != '.' && !strchr(bpf_map__name(map), '.');
 }
 
+/* The pinned state is not whole. */
+static int damaged(const struct load_request *request, const struct bpf_map *map,
+		   const char *why)
+{
+	if (!request->quiet)
+		hc_error("the state in %s is damaged: %s: %s", request->pins,
+			 bpf_map__name(map), why);
+	return -EUCLEAN;
+}
+
+/* Is it a map, and one of these keys and values? libbpf would take it as it is. */
+static bool same_shape(const struct bpf_map *map, int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	/* What is told of a program or a link has other things in these places. */
+	return !bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == bpf_map__type(map) &&
+	       info.key_size == bpf_map__key_size(map) &&
+	       info.value_size == bpf_map__value_size(map) &&
+	       !strcmp(info.name, bpf_map__name(map));
+}
+
 static int share_map(struct bpf_map *map, const struct load_request *request)
 {
 	char path[512];
@@ -139,9 +162,11 @@ static int share_map(struct bpf_map *map, const struct load_request *request)
 	snprintf(path, sizeof(path), "%s/%s", request->pins, bpf_map__name(map));
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT
-				       : hc_error_errno(errno, "cannot open %s", path);
-	error = bpf_map__reuse_fd(map, fd);
+		return damaged(request, map, strerror(errno));
+	if (same_shape(map, fd))
+		error = bpf_map__reuse_fd(map, fd);
+	else
+		error = damaged(request, map, "not the map of that name");
 	close(fd);
 	return error;
 }
@@ -160,7 +185,7 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 	}
 	bpf_object__for_each_map(map, object->obj) {
 		error = is_shared(map) ? share_map(map, request) : 0;
-		if (error == -ENOENT)
+		if (error == -EUCLEAN)
 			return error;
 		if (error)
 			return hc_error_errno(error, "cannot use the map %s",

@@ -27,6 +27,7 @@ struct load_request {
 	const struct config *config;        /* sizes of fresh maps */
 	const struct headcount_bpf *shared; /* share this object's maps, or */
 	const char *pins;                   /* open the maps pinned in this folder */
+	bool quiet;                         /* say nothing of pins that cannot be used */
 	unsigned int netns;                 /* LOAD_ARRIVAL: inode number of its namespace */
 	bool adopt;                         /* walk_sockets charges what it finds */
 	bool flush;                         /* walk_users reports everything */
@@ -37,8 +38,7 @@ void load_quiet(void);
 
 /*
  * Opens and loads. On success `*object` is the caller's (headcount_bpf__destroy
- * takes NULL too). Prints the one error and returns a negative errno otherwise;
- * -ENOENT, silently, if `pins` holds no map.
+ * takes NULL too). Prints the one error and returns a negative errno otherwise.
  */
 int load_object(struct headcount_bpf **object, const struct load_request *request);
 

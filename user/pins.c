@@ -38,38 +38,47 @@ static const char *new_folder(void)
 	return path;
 }
 
-static bool have(const char *name)
+/* Is there a file in the folder whose name begins with `mark` (or does not)? */
+static bool have(const char *mark, bool begins)
 {
-	char path[4300];
+	DIR *files = pins_folder() ? opendir(pins_folder()) : NULL;
+	struct dirent *entry;
+	bool found = false;
 
-	snprintf(path, sizeof(path), "%s/%s", pins_folder() ?: "/nonexistent", name);
-	return !access(path, F_OK);
+	while (files && !found && (entry = readdir(files)))
+		found = entry->d_name[0] != '.' &&
+			begins == !strncmp(entry->d_name, mark, strlen(mark));
+	if (files)
+		closedir(files);
+	return found;
 }
 
 bool pins_have_maps(void)
 {
-	return have("control");
+	return have(LINK_MARK, false);
 }
 
 bool pins_have_links(void)
 {
-	return have(LINK_MARK "on_milestone");
+	return have(LINK_MARK, true);
 }
 
-/* Removes the files of a folder whose names begin with `mark`; how many there were. */
+/* Removes the files of a folder whose names begin with `mark`; how many there were,
+ * or -errno of the first that stays. */
 static int remove_files(const char *folder, const char *mark)
 {
 	struct dirent *entry;
 	DIR *files = opendir(folder);
 	int count = 0;
 
-	while (files && (entry = readdir(files))) {
+	while (files && count >= 0 && (entry = readdir(files))) {
 		if (entry->d_name[0] == '.' || strncmp(entry->d_name, mark, strlen(mark)))
 			continue;
-		if (unlinkat(dirfd(files), entry->d_name, 0))
-			hc_error_errno(errno, "cannot remove %s/%s", folder, entry->d_name);
-		else
-			count++;
+		count++;
+		if (unlinkat(dirfd(files), entry->d_name, 0) &&
+		    (errno != EISDIR || unlinkat(dirfd(files), entry->d_name, AT_REMOVEDIR)))
+			count = hc_error_errno(errno, "cannot remove %s/%s", folder,
+					       entry->d_name);
 	}
 	if (files)
 		closedir(files);
@@ -78,12 +87,15 @@ static int remove_files(const char *folder, const char *mark)
 
 static int remove_folder(const char *folder)
 {
-	int links = remove_files(folder, LINK_MARK);
+	int links, maps;
 
-	remove_files(folder, "");
-	if (rmdir(folder) && errno != ENOENT)
-		return hc_error_errno(errno, "cannot remove %s", folder);
-	return links;
+	if (access(folder, F_OK) && errno == ENOENT)
+		return 0;
+	links = remove_files(folder, LINK_MARK);
+	maps = links < 0 ? links : remove_files(folder, "");
+	if (maps >= 0 && rmdir(folder))
+		maps = hc_error_errno(errno, "cannot remove %s", folder);
+	return maps < 0 ? maps : links;
 }
 
 int pins_remove(void)
@@ -93,8 +105,8 @@ int pins_remove(void)
 	if (!pins_folder())
 		return 0;
 	spare = remove_folder(new_folder());
-	links = remove_folder(pins_folder());
-	return links < 0 ? links : links + (spare > 0 ? spare : 0);
+	links = spare < 0 ? spare : remove_folder(pins_folder());
+	return links < 0 ? links : links + spare;
 }
 
 int pins_begin(const struct headcount_bpf *object)
@@ -134,8 +146,10 @@ int pins_link(struct bpf_link *link, const char *name, bool live)
 int pins_finish(void)
 {
 	const char *folder = pins_folder();
+	int links = remove_folder(folder);
 
-	remove_folder(folder);
+	if (links < 0)
+		return links;
 	if (rename(new_folder(), folder))
 		return hc_error_errno(errno, "cannot rename %s", new_folder());
 	return 0;

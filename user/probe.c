@@ -241,7 +241,10 @@ int probe_mount_bpffs(bool *mounted)
 {
 	*mounted = false;
 	if (probe_bpffs())
-		return 0;
+		return access(probe_bpffs(), W_OK)
+			       ? hc_error_errno(errno, "cannot write to the bpffs on %s",
+						probe_bpffs())
+			       : 0;
 	if (mount("bpffs", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		return hc_error_errno(errno, "no bpffs is mounted, and %s cannot be", BPFFS);
 	*mounted = true;
