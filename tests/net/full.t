@@ -64,4 +64,53 @@ def users():
         let_go(pairs)
 
 
+def listen_often(channel, number, count):
+    """So many listening sockets, on addresses of its own."""
+    sockets = [listen(f"127.{number}.{i // 1000}.1", 10000 + i % 1000, backlog=1) for i in range(count)]
+    answer(channel, len(sockets))
+    channel.recv(1)
+
+
+@contextlib.contextmanager
+def unlisted_server():
+    """A server that found no entry; who else closes a listener on this machine may have made room."""
+    for number in range(50):
+        lost = losses()["listeners-full"]
+        with Server("0.0.0.0", PORT) as server:
+            if losses()["listeners-full"] > lost:
+                yield server
+                return
+        fill.append(listen("127.9.0.1", 10000 + number))
+    raise AssertionError("the table of listeners does not stay full")
+
+
+fill = []
+
+
+@test
+def listeners():
+    """65536 listeners: one more is counted as listeners-full, its sessions are counted and capped"""
+    with Headcount(service("imap", listen=PORT, cap=3)):
+        held = [Child(listen_often, number, 16500) for number in range(10, 14)]
+        for child in held:
+            child.hear()
+        lost = losses()["listeners-full"]
+        equal(lost >= 4 * 16500 - 65536, True, f"{lost} listeners without an entry")
+        with unlisted_server(), Clients("127.0.0.1", PORT, 1, 5) as clients:
+            equal(clients.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes")
+            equal(active("imap", "127.0.0.1"), 3, "active")
+            equal({row["pid"] for row in ask("sessions", "--service", "imap")}, {None}, "pids of its sessions")
+            code, out, err = headcount("audit")
+            equal(code, 0, f"exit code of audit, which said {out}{err}")
+        lost = losses()["listeners-full"]
+        for child in held:
+            child.end()
+        while fill:
+            fill.pop().close()
+        with Server("0.0.0.0", PORT), Clients("127.0.0.1", PORT, 1, 5) as clients:
+            equal(clients.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes when there is room")
+            equal({row["pid"] for row in ask("sessions", "--service", "imap")}, {os.getpid()}, "pids then")
+        equal(losses()["listeners-full"], lost, "losses since there is room")
+
+
 main()
