@@ -38,6 +38,10 @@ static int keep(struct attachments *links, struct bpf_link *link, const char *na
 	struct attach_link *item;
 	int error;
 
+	if (!link && errno == EPERM && !netns)
+		return hc_error("cannot attach %s: another program is there that allows none "
+				"beside it (see bpftool cgroup tree)",
+				name);
 	if (!link)
 		return hc_error_errno(errno, "cannot attach %s", name);
 	error = links->pinned ? pins_link(link, name, links->live) : 0;

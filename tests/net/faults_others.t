@@ -1,0 +1,93 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""Other programs on headcount's hooks, there before it: both run, or one clear error; no slot leaks."""
+from bpf import *
+from clients import *
+
+client_host(1)
+PORT, ALICE = 7143, address(1, 2)
+INBOUND = service("imap", listen=PORT, user="client/32/64", cap=5)
+OUTBOUND = service("outbound", user="uid", override=f"{UID} 5")
+CAPPED = {"ok": 5, "ECONNREFUSED": 3}
+NEWCGROUP = 0x2000000
+
+
+def cgroup_root():
+    with open("/proc/self/mounts") as mounts:
+        return next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
+
+
+def inbound(want, what):
+    with Server("0.0.0.0", PORT), Clients(address(1), PORT, 1, 8, sources=[ALICE], namespace="c1") as clients:
+        equal(clients.go(), want, what)
+    until_equal(lambda: active("imap", ALICE), 0, "active")
+
+
+def outbound(want, what, where=ALICE):
+    with Server("0.0.0.0", PORT, "c1"), Clients(where, PORT, 1, 8, uid=UID) as clients:
+        equal(clients.go(), want, what)
+
+
+@test
+def sk_lookup_first():
+    """another sk_lookup program is in the namespace first: both run, caps hold"""
+    with Stranger(SK_LOOKUP, 1).attach("/proc/self/ns/net") as other, Headcount(INBOUND):
+        before = other.runs()
+        inbound(CAPPED, "outcomes beside it")
+        equal(other.runs() - before >= 5, True, f"runs of the other: {other.runs() - before}")
+
+
+@test
+def sk_lookup_drops():
+    """another sk_lookup program that drops all: nobody gets in, and no slot stays taken"""
+    with Headcount(INBOUND):
+        with Stranger(SK_LOOKUP, 0).attach("/proc/self/ns/net"):
+            inbound({"ECONNREFUSED": 8}, "outcomes behind it")
+        inbound(CAPPED, "outcomes when it has gone")
+
+
+@test
+def connect_first():
+    """another connect4 program is on the root cgroup first: both run, caps hold"""
+    with Stranger(CONNECT4, 1).attach(cgroup_root()) as other, Headcount(OUTBOUND):
+        before = other.runs()
+        outbound(CAPPED, "outcomes beside it")
+        equal(other.runs() - before >= 8, True, f"runs of the other: {other.runs() - before}")
+
+
+@test
+def connect_denies():
+    """another connect4 program denies what headcount admits: EPERM, and no slot stays taken"""
+    with cgroup("denied") as (_, path), Headcount(OUTBOUND):
+        with Stranger(CONNECT4, 0).attach(path), Clients(ALICE, PORT, 1, 8, uid=UID, cgroup=path) as clients:
+            outcomes = clients.go()
+            equal(outcomes.get("EPERM", 0) > 0 and "ok" not in outcomes, True, f"denied: {outcomes}")
+        until_equal(lambda: active("outbound", UID), 0, "active")
+        outbound(CAPPED, "outcomes when it has gone")
+
+
+def run_in_sandbox(channel, path, flags):
+    """headcount run where the root of cgroup v2 is `path`, which a program has for itself."""
+    mount = cgroup_root()
+    call("unshare", CLONE_NEWNS | NEWCGROUP)
+    run("umount", "-l", mount)
+    run("mount", "-t", "cgroup2", "cgroup2", mount)
+    with Stranger(CONNECT4, 1).force(mount, flags):
+        code, out, err = headcount("run", "-c", "/dev/null")
+    answer(channel, [code, out, err, os.path.exists("/sys/fs/bpf/headcount")])
+    channel.recv(1)
+
+
+@test
+def connect_alone():
+    """a program that allows none beside it, or only to be overridden: one line and exit 1, nothing attached"""
+    for flags in 0, 1:
+        with cgroup(f"alone-{flags}") as (_, path):
+            with Child(run_in_sandbox, path, flags, cgroup=path) as child:
+                code, out, err, left = child.hear()
+            lines = [line for line in err.splitlines() if "is not the root of the cgroup v2" not in line]
+            equal((code, out, left, len(lines)), (1, "", False, 1), f"headcount run, which said {err!r}")
+            equal("on_connect4: another program is there that allows none beside it" in lines[0], True, lines[0])
+
+
+main()
