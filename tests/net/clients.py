@@ -141,7 +141,7 @@ class Clients:
 
     def process(self, channel, gate, where, port, count, connect, sources):
         os.close(self.gate)
-        outcomes, held = collections.Counter(), []
+        outcomes, held = [], []
         threads = [threading.Thread(target=self.client, args=(
             gate, where, port, connect, sources[i % len(sources)], outcomes, held)) for i in range(count)]
         for thread in threads:
@@ -149,7 +149,7 @@ class Clients:
         answer(channel, "waiting")
         for thread in threads:
             thread.join()
-        answer(channel, outcomes)
+        answer(channel, collections.Counter(outcomes))
         channel.recv(9)
         for s in held:
             s.close()
@@ -165,7 +165,7 @@ class Clients:
             outcome = "ok" if s.recv(1) == b"+" else "cut"
         except OSError as error:
             outcome = errno.errorcode.get(error.errno, str(error))
-        outcomes[outcome] += 1
+        outcomes.append(outcome)  # += would lose some: another thread may come in between
 
     def go(self):
         """Opens the gate; how many attempts ended how, "ok" being a session with a greeting."""

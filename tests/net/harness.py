@@ -26,6 +26,7 @@ PROGRAM = os.environ.get("HEADCOUNT") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "../../build/headcount")
 MARK = os.getpid() % 200 + 20  # so that tests that run side by side differ
 NET, NET6 = f"10.{MARK}.", f"fd00:{MARK:x}:"
+SLOW = float(os.environ.get("HC_TEST_SLOW", 1))  # in an emulator every wait may take longer
 UID = 200000 + 10 * (os.getpid() % 100000)  # and the 9 after it
 CLONE_NEWNS, CLONE_NEWNET, PR_SET_PDEATHSIG, PR_SET_NAME = 0x20000, 0x40000000, 1, 15
 libc = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +43,7 @@ def call(function, *arguments):
 
 def run(*command, **options):
     """Runs a command to its end; its stdout, or an exception that says what it printed."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, user=0, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60 * SLOW, user=0, **options)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}")
     return done.stdout
@@ -83,7 +84,7 @@ def main():
     for number, function in enumerate(chosen, 1):
         name, result, skip = function.__doc__.splitlines()[0], "ok", ""
         try:
-            signal.alarm(90)
+            signal.alarm(int(90 * SLOW))
             function()
         except Skip as reason:
             skip = f" # SKIP {reason}"
@@ -103,6 +104,7 @@ def equal(got, want, what):
 
 def until(condition, what, seconds=15):
     """Waits until condition() is true and returns what it gave."""
+    seconds *= SLOW
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -198,7 +200,7 @@ class Child:
 
     def __init__(self, function, *arguments, namespace=None, uid=None, cgroup=None, keep=()):
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.channel.settimeout(60)
+        self.channel.settimeout(60 * SLOW)
         self.pid = os.fork()
         if self.pid:
             theirs.close()
@@ -346,11 +348,9 @@ class Headcount:
         if self.process.poll() is None:
             self.ends_with = -how if how == signal.SIGKILL else 0
             os.kill(self.process.pid, how)
-        code = self.process.wait(30)
+        code = self.process.wait(30 * SLOW)
         for reader in self.readers:
-            reader.join(10)
-        if how == signal.SIGKILL:  # in the middle of a line, perhaps
-            del self.bad[-1:]
+            reader.join(10 * SLOW)
         return code
 
     def __enter__(self):
@@ -369,7 +369,7 @@ class Headcount:
 
 def headcount(*arguments, **options):
     """Another headcount command, whatever its exit code: code, stdout, stderr."""
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=60, **{"user": 0, **options})
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=60 * SLOW, **{"user": 0, **options})
     return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace")
 
 
