@@ -4,7 +4,7 @@ UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/bpf/t
 FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 
-.PHONY: unit check-sanitized fuzz fuzzers torture
+.PHONY: unit check-sanitized fuzz fuzzers torture check-kernels
 
 # Tests in C, of pure code and of the BPF programs: cmocka, TAP on stdout.
 $(BUILD)/tests/%: tests/%.c $(LIB)
@@ -51,5 +51,11 @@ torture: test-packages
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/second CLANG="$(CLANG) -grecord-command-line" all
 	$(Q)tests/torture/torture --seconds $(SECONDS) $(SEED:%=--seed %)
+
+# The same build on Debian's kernels, in an emulator.
+check-kernels:
+	$(Q)tools/packages build test kernels
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)tests/kernels/run
 
 -include $(UNIT:=.d) $(FUZZ:%=$(BUILD)/fuzz_%.d)

@@ -20,7 +20,7 @@ endings = []
 
 def ending(times):
     def register(function):
-        endings.append((function, times))
+        endings.append((function, fewer(times)))
         return function
     return register
 

@@ -97,6 +97,11 @@ def main():
     sys.exit(1 if failed else 0)
 
 
+def fewer(times):
+    """Repetitions: as many, or fewer in an emulator."""
+    return max(1, int(times / SLOW))
+
+
 def equal(got, want, what):
     if got != want:
         raise AssertionError(f"{what}: got {got!r}, want {want!r}")
@@ -357,6 +362,8 @@ class Headcount:
         return self
 
     def __exit__(self, kind, *_):
+        if kind and kind is not SystemExit:
+            say("users " + headcount("users")[1] + "status " + headcount("status", "--json")[1])
         code = self.end()
         if code == -signal.SIGKILL and self.bad and not self.bad[-1].endswith(b"\n"):
             self.bad.pop()  # it was writing, of whomever on this machine

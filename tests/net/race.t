@@ -11,7 +11,7 @@ EXACTLY = {"ok": CAP, "ECONNREFUSED": ALL - CAP}
 
 
 def rounds(server, count_active, sampler, sources=(None,), times=4, where=address(1), **child):
-    for number in range(1, times + 1):
+    for number in range(1, fewer(times) + 1):
         with Clients(where, PORT, 8, 64, sources=list(sources), **child) as clients:
             equal(clients.go(), EXACTLY, f"outcomes of round {number}")
             equal(count_active(), CAP, f"active in round {number}")
