@@ -10,10 +10,14 @@ SOURCES = [address(1, host) for host in (2, 3, 4, 5)]
 EXACTLY = {"ok": CAP, "ECONNREFUSED": ALL - CAP}
 
 
-def rounds(server, count_active, sampler, sources=(None,), times=4, where=address(1), **child):
+def rounds(server, count_active, sampler, sources=(None,), times=4, where=address(1), late=(), **child):
+    """`late` are other ways in which the refused may learn of it."""
     for number in range(1, fewer(times) + 1):
         with Clients(where, PORT, 8, 64, sources=list(sources), **child) as clients:
-            equal(clients.go(), EXACTLY, f"outcomes of round {number}")
+            outcomes = clients.go()
+            refused = sum(outcomes.pop(name, 0) for name in late)
+            equal(outcomes | {"ECONNREFUSED": outcomes.get("ECONNREFUSED", 0) + refused}, EXACTLY,
+                  f"outcomes of round {number}")
             equal(count_active(), CAP, f"active in round {number}")
             clients.close()
         server.hang_up()
@@ -63,7 +67,9 @@ def cookies():
     config = service("imap", listen=PORT, user="client/32/64", cap=CAP)
     try:
         with Headcount(config), Server("0.0.0.0", PORT) as server, Sampler(by_client(PORT)) as sampler:
-            rounds(server, lambda: active("imap", SOURCES[0]), sampler, SOURCES[:1], 2, namespace="c1")
+            # Only the ACK of a cookie takes a slot: who is refused by then has connected, and is reset.
+            rounds(server, lambda: active("imap", SOURCES[0]), sampler, SOURCES[:1], 2, namespace="c1",
+                   late=["ECONNRESET"])
     finally:
         sysctl("net.ipv4.tcp_syncookies", 1)
 
@@ -141,7 +147,8 @@ def churning():
             child.end()
         until_equal(lambda: active("imap", SOURCES[0]), 0, "active at the end")
         server.tell()
-        equal(server.hear(), 4, "most sessions that the server held")
+        most = server.hear()
+        equal(most <= 4, True, f"the server held {most} sessions")
         row = user("imap", SOURCES[0])
         equal(row["peak"], 4, "peak")
         equal(100 < got_in <= row["opened"], True, f"{got_in} sessions for clients, headcount {row}")
