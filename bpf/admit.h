@@ -215,7 +215,7 @@ __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, _
 	user = users_find(set, key, place.tag);
 	if (user) {
 		slots_forget(&user->slots, claim->now);
-		slots_unreserve(&user->slots, kind, claim->when);
+		claim->late = !slots_unreserve(&user->slots, kind, claim->when);
 		if (confirm)
 			slots_reserve(&user->slots, HELD, claim->now);
 	}
@@ -326,6 +326,8 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 static __always_inline void user_confirm(struct claim *claim, const struct hc_user_key *key)
 {
 	user_settle(claim, key, UNSURE, true);
+	if (claim->late) /* this CPU stalled, and another may have given the slot away */
+		count_loss(HC_LOSS_LATE);
 	if (claim->total)
 		total_step(claim, key->service, UNSURE, TOTAL_HOLD);
 }

@@ -131,7 +131,7 @@ struct hc_override_key {
  */
 #define HC_TICKS        8
 #define HC_HELD_SHIFT   29 /* tick of 2^29 ns = 0.54 s: 3.8 to 4.3 s for a handshake */
-#define HC_UNSURE_SHIFT 18 /* tick of 2^18 ns = 0.26 ms: 1.8 to 2.1 ms for a packet */
+#define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet */
 
 struct hc_ring {
 	__u64 tick; /* the newest bucket's: ns >> shift */

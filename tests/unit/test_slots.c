@@ -23,7 +23,7 @@ static struct subject held = {HELD, HC_HELD_SHIFT}, unsure = {UNSURE, HC_UNSURE_
 
 /* A handshake has 3.8 to 4.3 s, a packet has 1.8 to 2.1 ms. */
 HC_STATIC_ASSERT(7ull << HC_HELD_SHIFT > 3700000000 && 8ull << HC_HELD_SHIFT < 4300000000);
-HC_STATIC_ASSERT(7ull << HC_UNSURE_SHIFT > 1800000 && 8ull << HC_UNSURE_SHIFT < 2100000);
+HC_STATIC_ASSERT(7ull << HC_UNSURE_SHIFT > 29000000 && 8ull << HC_UNSURE_SHIFT < 34000000);
 HC_STATIC_ASSERT(HC_TICKS == 8);
 
 #define TICK(subject) (1ull << (subject)->shift)
