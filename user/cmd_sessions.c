@@ -90,7 +90,7 @@ static void add_row(const struct listing *listing, __u64 id, const struct hc_ses
 	const struct hc_user_key *user = &session->user;
 	char text[HC_USER_TEXT];
 
-	table_add(table, "%llu", id);
+	table_add_number(table, id);
 	table_add(table, "%s", listing->policy.services[user->service % HC_SERVICES_MAX].name);
 	table_add(table, "%s", user_key_format(user, !listing->json, text, sizeof(text)));
 	table_add(table, "%s", session->direction == HC_INBOUND ? "inbound" : "outbound");
@@ -102,16 +102,16 @@ static void add_row(const struct listing *listing, __u64 id, const struct hc_ses
 		table_add_empty(table);
 	add_opened(listing, session);
 	if (socket) {
-		table_add(table, "%llu", ticks_to_ms(socket->idle_jiffies, socket->jiffies));
-		table_add(table, "%llu", socket->rx_bytes);
-		table_add(table, "%llu", socket->tx_bytes);
-		table_add(table, "%u", socket->srtt_us);
+		table_add_number(table, ticks_to_ms(socket->idle_jiffies, socket->jiffies));
+		table_add_number(table, socket->rx_bytes);
+		table_add_number(table, socket->tx_bytes);
+		table_add_number(table, socket->srtt_us);
 	} else {
 		for (int i = 0; i < 4; i++)
 			table_add_empty(table);
 	}
 	if (session->pid)
-		table_add(table, "%u", session->pid);
+		table_add_number(table, session->pid);
 	else
 		table_add_empty(table);
 	table_add(table, "%.*s", HC_COMM_MAX, session->comm);

@@ -43,14 +43,14 @@ static void add_row(struct table *table, const struct headcount_bpf *object,
 
 	table_add(table, "%s", policy->services[user->key.service].name);
 	table_add(table, "%s", user_key_format(&user->key, !json, name, sizeof(name)));
-	table_add(table, "%u", user->slots.active);
+	table_add_number(table, user->slots.active);
 	if (cap == HC_UNLIMITED)
 		table_add_empty(table);
 	else
-		table_add(table, "%u", cap);
-	table_add(table, "%u", user->peak);
-	table_add(table, "%llu", user->opened);
-	table_add(table, "%llu", user->refused);
+		table_add_number(table, cap);
+	table_add_number(table, user->peak);
+	table_add_number(table, user->opened);
+	table_add_number(table, user->refused);
 }
 
 static int by_key(const void *left, const void *right)

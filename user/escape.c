@@ -65,6 +65,15 @@ static bool is_bidi(__u32 point)
 	       (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 
+size_t escape_plain(const char *text)
+{
+	size_t length = 0;
+
+	while (is_plain(text[length]))
+		length++;
+	return length;
+}
+
 size_t escape_text(char *out, size_t size, const char *in, size_t length)
 {
 	size_t at = 0, bytes, need, i;

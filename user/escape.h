@@ -18,4 +18,7 @@ size_t escape_text(char *out, size_t size, const char *in, size_t length);
  * and U+2028/9 are \uNNNN. */
 size_t escape_json(char *out, size_t size, const char *in, size_t length);
 
+/* How many bytes of the text, up to the first that either of them would look at. */
+size_t escape_plain(const char *text);
+
 #endif

@@ -36,6 +36,7 @@ void table_free(struct table *table);
 void table_add(struct table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void table_add_empty(struct table *table);
+void table_add_number(struct table *table, unsigned long long number);
 
 /* Prints to `out`, escaping every cell. Cells in a table are as wide as the widest one. Returns
  * 0, or -ENOMEM if a row was lost while building (nothing is printed then). */
