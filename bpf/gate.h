@@ -64,7 +64,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (!tp)
 		return 1;
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
-	id = bpf_get_socket_cookie(ctx);
+	id = cookie ?: bpf_get_socket_cookie(ctx);
 	/* connect() may be back long before the SYN is sent. The slot is only held for
 	 * seconds: it has to become a session now, as SYN_SENT is entered. */
 	if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))

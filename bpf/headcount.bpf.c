@@ -108,8 +108,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
+	/* To ask makes the cookie, where nobody has asked before. */
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
-	id = bpf_get_socket_cookie(ctx);
+	id = cookie ?: bpf_get_socket_cookie(ctx);
 	if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_CLOSE)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
@@ -146,7 +147,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	if (!tp)
 		return 0;
 	cookie = sk->__sk_common.skc_cookie.counter;
-	id = bpf_get_socket_cookie(sk);
+	id = cookie ?: bpf_get_socket_cookie(sk);
 	if (new_state == TCP_SYN_SENT)
 		session_connecting(id, tp, cookie);
 	else if (cookie)
