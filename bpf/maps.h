@@ -123,6 +123,13 @@ static __always_inline const struct hc_control *policy_control(void)
 	return bpf_map_lookup_elem(&control, &zero);
 }
 
+static __always_inline bool policy_gated(void)
+{
+	const struct hc_control *policy = policy_control();
+
+	return policy && policy->gated;
+}
+
 /* Read once for one decision: half and generation must be of the same policy. */
 static __always_inline __u32 policy_generation(const struct hc_control *policy)
 {

@@ -228,7 +228,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	if (arrival) {
 		arrival_take(arrival, &claim);
 		kind = UNSURE;
-	} else if (service->limited && !session->user.elsewhere) {
+	} else if (service->limited && policy_gated() && !session->user.elsewhere) {
 		kind = HELD;
 		claim.total = service->total != HC_UNLIMITED;
 	}

@@ -94,6 +94,8 @@ struct hc_control {
 	__u64 started_ns; /* CLOCK_MONOTONIC */
 	__u64 build;      /* which BPF object runs: only its own build adopts it */
 	__u32 netns[2];   /* of each half: a namespace that is enforced, mostly the only one */
+	__u32 gated;      /* the gates are attached: what is accepted has passed one */
+	__u32 spare;
 };
 
 /* Ports of one half: index is half * 65536 + port, host order. The value is
@@ -228,6 +230,6 @@ HC_STATIC_ASSERT(sizeof(struct hc_service) == 48);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 184);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 48);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 56);
 
 #endif

@@ -49,6 +49,7 @@ static int enforce(struct daemon *daemon)
 
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		error = attach_arrival(&daemon->links, daemon->object, &daemon->netns.items[i]);
+	error = error ?: load_gated(daemon->object);
 	error = error ?: pins_finish();
 	daemon->links.live = true;
 	return error;

@@ -96,6 +96,20 @@ int load_control(const struct headcount_bpf *object)
 	return 0;
 }
 
+int load_gated(const struct headcount_bpf *object)
+{
+	struct hc_control control;
+	__u32 zero = 0;
+	int fd = bpf_map__fd(object->maps.control);
+
+	if (!bpf_map_lookup_elem(fd, &zero, &control)) {
+		control.gated = true;
+		if (!bpf_map_update_elem(fd, &zero, &control, BPF_ANY))
+			return 0;
+	}
+	return hc_error_errno(errno, "cannot write the control record");
+}
+
 static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 {
 	struct {

@@ -48,6 +48,9 @@ __u64 load_build(void);
 /* Writes the first control record of fresh maps. */
 int load_control(const struct headcount_bpf *object);
 
+/* Notes in it that the gates are attached. */
+int load_gated(const struct headcount_bpf *object);
+
 /* How many sets the session table has for so many sessions. */
 __u32 load_session_sets(__u32 sessions_max);
 

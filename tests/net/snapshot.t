@@ -82,6 +82,27 @@ def owner_before():
                 server.close_dead(1)
 
 
+def come_and_go(channel):
+    """Sessions without a pause, with nobody but this process, until told to stop."""
+    listener = listen("0.0.0.0", PORT)
+    answer(channel, "listening")
+    while not select.select([channel], [], [], 0)[0]:
+        with plain_connect(address(1), PORT) as s, listener.accept()[0]:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@test
+def accepted_before_the_gates():
+    """sessions that are accepted before the gates are attached are not late"""
+    with Child(come_and_go) as child:
+        equal(child.hear(), "listening", "the child")
+        for _ in range(2):
+            with Headcount(service("web", listen=PORT, user="client/32/64", cap=1000)):
+                until(lambda: user("web", address(1), "opened") > 100, "sessions")
+                equal(ask("status")["losses"]["late"], 0, "late")
+        child.tell()
+
+
 @test
 def shown():
     """sessions shows state, bytes, idle time and RTT as the kernel has them"""
