@@ -102,11 +102,11 @@ def listeners():
             equal({row["pid"] for row in ask("sessions", "--service", "imap")}, {None}, "pids of its sessions")
             code, out, err = headcount("audit")
             equal(code, 0, f"exit code of audit, which said {out}{err}")
-        lost = losses()["listeners-full"]
         for child in held:
             child.end()
         while fill:
             fill.pop().close()
+        lost = losses()["listeners-full"]
         with Server("0.0.0.0", PORT), Clients("127.0.0.1", PORT, 1, 5) as clients:
             equal(clients.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes when there is room")
             equal({row["pid"] for row in ask("sessions", "--service", "imap")}, {os.getpid()}, "pids then")
