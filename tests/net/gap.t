@@ -34,7 +34,7 @@ def told(*daemons):
 
 @test
 def killed():
-    """kill -9, the ring runs over, run --pin: its events tell how many were lost, and the next one's not again"""
+    """kill -9, the ring runs over, run --pin: its events tell how many were lost, once"""
     with Headcount("", "--pin") as first:
         first.end(signal.SIGKILL)
     fill_the_ring()

@@ -9,7 +9,8 @@ class Torture:
     def __init__(self, builds):
         self.builds, self.stack = builds, contextlib.ExitStack()
         self.hc, self.policy, self.ledger, self.watch = None, None, Ledger(), Watch()
-        self.workers, self.outcomes, self.steps = {}, collections.defaultdict(collections.Counter), collections.Counter()
+        self.workers, self.steps = {}, collections.Counter()
+        self.outcomes = collections.defaultdict(collections.Counter)
         self.sure, self.restarted, self.build, self.rounds, self.exact = True, False, 0, 0, 0
 
     def __enter__(self):
@@ -41,7 +42,8 @@ class Torture:
         harness.PROGRAM = self.builds[build]
         self.hc = Daemon(self.policy.text(), "--pin")
         said = "\n".join(self.hc.said)
-        if self.ledger.daemons and ("counting anew" in said, "adopted the pinned" in said) != (anew, not anew):
+        began = "counting anew" in said, "adopted the pinned" in said
+        if self.ledger.daemons and began != (anew, not anew):
             raise AssertionError(f"build {self.build}, then {build}, and headcount said: {said}")
         self.build = build
         self.ledger.add(self.hc, anew)
@@ -91,7 +93,8 @@ class Torture:
         self.start_headcount(build, anew)
         self.restarted = True
         if anew:
-            self.sure, self.losses = True, collections.Counter()
+            # What was late before, was so by the new counts alone; the old ones held the caps.
+            self.sure, self.losses = True, self.read_losses()
             self.watch.forget_moments()
             self.steps["rebuilt"] += 1
         elif how == signal.SIGKILL:
@@ -128,8 +131,9 @@ class Torture:
             self.start_worker(number)
         worked = time.monotonic()
         tries, sockets, late = self.rest()
-        print(f"round {this['round']}: {worked - began:.1f} s and {time.monotonic() - worked:.1f} s to compare "
-              f"({tries} looks), {len(sockets)} sockets, {late} late; {' '.join(step[1] for step in this['control'])}", flush=True)
+        steps, compared = " ".join(step[1] for step in this["control"]), time.monotonic()
+        print(f"round {this['round']}: {worked - began:.1f} s and {compared - worked:.1f} s to compare "
+              f"({tries} looks), {len(sockets)} sockets, {late} late; {steps}", flush=True)
 
     def hear_workers(self, numbers):
         for number in numbers:
@@ -149,7 +153,8 @@ class Torture:
             self.hc.reload(self.policy.text())
         _, sockets = compare(self.policy)
         self.losses, self.told, self.restarted = self.read_losses(), self.ledger.lost, False
-        self.refused, self.refused_told, self.reloaded = our_users("refused"), self.ledger.refused.copy(), False
+        self.refused, self.refused_told = our_users("refused"), self.ledger.refused.copy()
+        self.reloaded = False
         self.watch.allow(self.policy, sockets)
 
     def rest(self):
@@ -173,12 +178,15 @@ class Torture:
 
     def check_refusals(self):
         """Refused events and what they say was suppressed are the refusals that were counted."""
+        def more(now, before):
+            return +collections.Counter({who: n - before.get(who, 0) for who, n in now.items()})
+
         def told():
             self.ledger.read()
-            return +collections.Counter({who: n - self.refused_told[who] for who, n in self.ledger.refused.items()})
+            return more(self.ledger.refused, self.refused_told)
 
         def counted():
-            return +collections.Counter({who: n - self.refused.get(who, 0) for who, n in our_users("refused").items()})
+            return more(our_users("refused"), self.refused)
         with contextlib.suppress(Late):  # the last ones are held back for a second or two
             return until(lambda: told() == counted(), "refusals", 20)
         raise AssertionError(f"refusals by the events {told()}, by users {counted()}")

@@ -84,7 +84,8 @@ class Ledger:
         if sure and self.open != want:
             raise AssertionError(
                 f"sessions opened and not closed, by the events: {len(self.open)}, by ss: {len(want)};\n"
-                f"by the events alone {self.tell(self.open - want)}\nby ss alone {self.tell(want - self.open)}")
+                f"by the events alone {self.tell(self.open - want)}\n"
+                f"by ss alone {self.tell(want - self.open)}")
         self.open = want
         del self.daemons[:-1]
         self.daemons[0].anew = False
@@ -100,8 +101,10 @@ class Ledger:
         action = event["event.action"]
         self.lost += event.get("headcount.events-lost", 0)
         if action == "session-refused":
-            self.count[action] += 1 + event["headcount.suppressed"]
-            self.refused[event["rule.name"], event["headcount.user"]] += 1 + event["headcount.suppressed"]
+            number = 1 + event["headcount.suppressed"]
+            self.count[action] += number
+            # A service that went with a daemon has no name any more.
+            self.refused[event.get("rule.name"), event["headcount.user"]] += number
         if action not in ("session-opened", "session-closed") or \
                 not (ours(event["source.ip"]) or ours(event["destination.ip"])):
             return
@@ -109,12 +112,10 @@ class Ledger:
         if self.open is None:
             return
         name = event["headcount.session.id"]
-        name = name if isinstance(name, int) else int(name, 16)
         if (name in self.open) == (action == "session-opened"):
-            raise AssertionError(f"{action}, but it {'was' if name in self.open else 'was not'} open: {event}")
+            raise AssertionError(f"{action} of what is {'' if name in self.open else 'not '}open: {event}")
         (self.open.add if action == "session-opened" else self.open.discard)(name)
 
     def tell(self, names):
         events = [e for daemon in self.daemons for e in daemon.events]
-        return {hex(n): [e for e in events if str(e.get("headcount.session.id")) in (str(n), f"{n:x}", hex(n))]
-                for n in list(names)[:3]}
+        return {n: [e for e in events if e.get("headcount.session.id") == n] for n in list(names)[:3]}

@@ -12,6 +12,7 @@ SERVICES = ("alpha", "beta")  # and the ports of the workers of neither are the 
 IDENTIFY = ("client/32/64", "client/24/48", "uid", "cgroup")
 CAPS = (None, None, 3, 15, 40, 100)
 OUTBOUND = (None, None, 10, 60, 120)
+WAYS = ("client_fin", "client_rst", "server_fin", "server_rst")  # to end what is held
 USERS = 2  # of each kind: client hosts, uids, cgroups
 
 # Endings of tests/net by name, and how often at most in one go.
@@ -28,9 +29,10 @@ SLOW = ("timed_out", "namespace_deleted", "peer_vanished")  # one of them a roun
 
 
 def service(rng):
+    override = [rng.randrange(USERS), rng.choice((1, 4, 9, "unlimited"))]
     return {"user": rng.choice(IDENTIFY), "cap": rng.choice(CAPS), "total": rng.choice((None, None, 20, 60)),
             "excess": "observe" if rng.random() < 0.1 else "reject",
-            "override": [[rng.randrange(USERS), rng.choice((1, 4, 9, "unlimited"))]] if rng.random() < 0.4 else []}
+            "override": [override] if rng.random() < 0.4 else []}
 
 
 def policy(rng):
@@ -81,7 +83,7 @@ def action(rng):
         name = rng.choice(list(ENDINGS))
         return [name, rng.randint(1, ENDINGS[name])]
     if kind == "drop":
-        return [kind, rng.randint(1, 40), rng.choice(("client_fin", "client_rst", "server_fin", "server_rst"))]
+        return [kind, rng.randint(1, 40), rng.choice(WAYS)]
     return [kind, rng.randint(1, 600 if kind == "churn" else 30), rng.choice((4, 6))]
 
 
