@@ -94,7 +94,7 @@ class Torture:
         self.restarted = True
         if anew:
             # What was late before, was so by the new counts alone; the old ones held the caps.
-            self.sure, self.losses = True, self.read_losses()
+            self.sure, self.losses = True, collections.Counter(late=self.read_losses()["late"])
             self.watch.forget_moments()
             self.steps["rebuilt"] += 1
         elif how == signal.SIGKILL:
