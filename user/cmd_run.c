@@ -78,14 +78,14 @@ static int start(struct daemon *daemon)
  * there before, and that it could not adopt, are not its to remove. */
 static void clean_up(struct run *run)
 {
-	bool stays = run->daemon.pin || !run->published;
+	bool ours = run->published && pins_are_of(run->daemon.object);
 
 	if (run->published && run->daemon.pin && !pins_have_links())
 		hc_notice("the pins have gone: enforcement ends with us");
 	daemon_free(&run->daemon);
 	if (run->lock < 0)
 		return;
-	if (!stays)
+	if (ours && !run->daemon.pin)
 		pins_remove();
 	if (run->mounted && !pins_have_maps() && umount(probe_bpffs()))
 		hc_notice("bpffs stays mounted: %s", strerror(errno));

@@ -12,7 +12,7 @@
 
 #define MAPS_MAX 32
 
-static __u32 map_id(int fd)
+__u32 links_map_id(int fd)
 {
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
@@ -76,7 +76,7 @@ bool links_program_shares(__u32 program, const struct headcount_bpf *object)
 		if (error || strchr(map.name, '.'))
 			continue; /* a program's own constants */
 		mine = bpf_object__find_map_by_name(object->obj, map.name);
-		error = !mine || map_id(bpf_map__fd(mine)) != maps[i];
+		error = !mine || links_map_id(bpf_map__fd(mine)) != maps[i];
 		control |= mine == object->maps.control;
 	}
 	return !error && control;
@@ -84,7 +84,7 @@ bool links_program_shares(__u32 program, const struct headcount_bpf *object)
 
 int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count)
 {
-	__u32 id = 0, map = map_id(bpf_map__fd(object->maps.control));
+	__u32 id = 0, map = links_map_id(bpf_map__fd(object->maps.control));
 
 	*rows = NULL;
 	*count = 0;

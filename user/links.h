@@ -11,6 +11,9 @@ struct links_row {
 	__u64 missed;   /* runs that the kernel skipped, as it was inside the program already */
 };
 
+/* The kernel's number of an open map; 0: it is none. */
+__u32 links_map_id(int fd);
+
 /* Are the maps of `object` all those that a program shares with others? */
 bool links_program_shares(__u32 program, const struct headcount_bpf *object);
 

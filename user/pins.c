@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "links.h"
 #include "log.h"
 #include "pins.h"
 #include "probe.h"
@@ -61,6 +62,21 @@ bool pins_have_maps(void)
 bool pins_have_links(void)
 {
 	return have(LINK_MARK, true);
+}
+
+bool pins_are_of(const struct headcount_bpf *object)
+{
+	char path[4300];
+	bool same;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/control", pins_folder() ?: "/nonexistent");
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	same = links_map_id(fd) == links_map_id(bpf_map__fd(object->maps.control));
+	close(fd);
+	return same;
 }
 
 /* Removes the files of a folder whose names begin with `mark`; how many there were,

@@ -22,6 +22,9 @@ const char *pins_folder(void);
 bool pins_have_maps(void);
 bool pins_have_links(void);
 
+/* Are the pinned maps those of `object`? Another bpffs may lie where ours was. */
+bool pins_are_of(const struct headcount_bpf *object);
+
 /* Starts headcount_new with the object's maps. */
 int pins_begin(const struct headcount_bpf *object);
 

@@ -211,6 +211,19 @@ def bpf_mounted():
 
 
 @test
+def another_bpffs():
+    """another bpffs over ours: what lies there now is not removed at the end"""
+    with Headcount(CONFIG):
+        run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+        os.mkdir(PINS)
+        run("bpftool", "map", "create", f"{PINS}/control", "type", "array", "key", "4", "value", "4",
+            "entries", "1", "name", "control")
+    equal(os.listdir(PINS), ["control"], "what another pinned")
+    run("umount", "/sys/fs/bpf")
+    headcount("detach")
+
+
+@test
 def unmounted():
     """bpffs unmounted under the daemon: caps hold, SIGHUP is heard, commands say what is wrong"""
     for options, adopted in ((), False), (("--pin",), False), (("--pin",), True):
