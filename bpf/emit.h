@@ -32,11 +32,16 @@ static __always_inline void emit_fill(struct hc_event *event, __u64 id,
 	__builtin_memcpy(event->comm, session->comm, sizeof(event->comm));
 }
 
+/* NULL: its service does not want such events, or the loss is counted. */
 static __always_inline struct hc_event *emit_begin(__u64 id, const struct hc_session *session,
 						   __u8 type, __u64 now)
 {
-	struct hc_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	__u32 mute = type == HC_OPENED ? HC_F_MUTE_OPENED : HC_F_MUTE_CLOSED;
+	struct hc_event *event;
 
+	if (session->flags & mute)
+		return NULL;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (event)
 		emit_fill(event, id, session, type, now);
 	else

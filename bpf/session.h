@@ -93,6 +93,18 @@ session_identify(const struct hc_session *session, struct hc_user_key *user)
 	return service;
 }
 
+/* Which events of the session its service wants: from now on, for a reload too. */
+static __always_inline void session_mute(struct hc_session *session,
+					 const struct hc_service *service)
+{
+	__u32 mute = (service->mute & (HC_MUTE_OPENED | HC_MUTE_CLOSED)) << 8;
+
+	if ((session->flags & (HC_F_MUTE_OPENED | HC_F_MUTE_CLOSED)) == mute)
+		return;
+	__sync_fetch_and_and(&session->flags, ~(HC_F_MUTE_OPENED | HC_F_MUTE_CLOSED));
+	__sync_fetch_and_or(&session->flags, mute);
+}
+
 /* Charges the session, and only then lets others see the record. The charge can
  * be 0 (the user table is full): the session is told of all the same. */
 static __always_inline void session_charge(__u64 id, struct hc_session *session,
@@ -103,6 +115,7 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 
 	if (claim->late)
 		session->flags |= HC_F_LATE;
+	session_mute(session, service);
 	__sync_lock_test_and_set(&session->charge, charge);
 }
 

@@ -158,6 +158,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 
 	if (!before || !service)
 		return;
+	session_mute(session, service);
 	if (user_same(&user, &session->user) &&
 	    (service->total != HC_UNLIMITED && !user.elsewhere) == !!(before & CHARGE_TOTAL))
 		return;
@@ -219,10 +220,12 @@ __noinline int walk_user(__u32 slot)
 	struct hc_session last = {.uid = HC_UID_UNKNOWN};
 	struct claim claim = {.now = bpf_ktime_get_ns(), .slot = slot};
 	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	const struct hc_control *policy = policy_control();
+	const struct hc_service *service;
 	struct hc_user *user;
 	__u32 flags = 0;
 
-	if (!slot || !set)
+	if (!slot || !set || !policy)
 		return 0;
 	user = &set->way[(slot - 1) % HC_WAYS];
 	if (!user->refusals.suppressed)
@@ -246,7 +249,10 @@ __noinline int walk_user(__u32 slot)
 		last.uid = last.user.uid;
 	if (last.user.kind == HC_BY_CLIENT)
 		__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
-	refusal_emit(&claim, 0, &last, flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
+	service = policy_service(policy_generation(policy), last.user.service);
+	if (service)
+		refusal_emit(&claim, service, 0, &last,
+			     flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
 	return 0;
 }
 

@@ -50,6 +50,13 @@ enum hc_excess {
 	HC_OBSERVE = 1,
 };
 
+enum hc_mute {
+	HC_MUTE_OPENED = 1,
+	HC_MUTE_CLOSED = 2,
+	HC_MUTE_REFUSED = 4,
+	HC_MUTE_ALL = 7,
+};
+
 /*
  * A user of a service: the key of the user table and of `caps`. Unused bytes
  * are zero, so that keys can be compared and hashed as three 64-bit words.
@@ -80,6 +87,8 @@ struct hc_service {
 	__u8 prefix4; /* 0..32 */
 	__u8 prefix6; /* 0..128 */
 	__u16 error;  /* errno that an outbound connect() gets, positive */
+	__u8 mute;    /* enum hc_mute: events that are not wanted, and cost nothing */
+	__u8 spare[3];
 	char name[HC_NAME_MAX];
 };
 
@@ -226,7 +235,7 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 48);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 184);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);

@@ -27,6 +27,9 @@ enum hc_flags {
 	HC_F_CONNECTING = 16, /* a slot is reserved; connect() has not sent a SYN yet */
 	HC_F_IPV4 = 32,       /* IPv4 on the wire (an IPv4-mapped socket included) */
 	HC_F_LATE = 64,       /* charged after its reservation had expired */
+	/* Of a session only: enum hc_mute of its service, in these places. */
+	HC_F_MUTE_OPENED = HC_MUTE_OPENED << 8,
+	HC_F_MUTE_CLOSED = HC_MUTE_CLOSED << 8,
 };
 
 /* Why a session ended, from the last state before CLOSE and the socket's error. */

@@ -231,6 +231,28 @@ static int set_excess(struct config_parser *parser, const char *value)
 	return 0;
 }
 
+static int add_emit(struct config_parser *parser, const char *word)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(word, "opened"))
+		service->mute &= ~HC_MUTE_OPENED;
+	else if (!strcmp(word, "closed"))
+		service->mute &= ~HC_MUTE_CLOSED;
+	else if (!strcmp(word, "refused"))
+		service->mute &= ~HC_MUTE_REFUSED;
+	else
+		return config_fail(parser, parser->line,
+				   "bad emit \"%s\": opened, closed, refused, or none", word);
+	return 0;
+}
+
+static int set_emit(struct config_parser *parser, const char *value)
+{
+	current(parser)->service.mute = HC_MUTE_ALL;
+	return strcmp(value, "none") ? for_each_word(parser, value, add_emit) : 0;
+}
+
 static int set_errno(struct config_parser *parser, const char *value)
 {
 	static const struct {
@@ -345,6 +367,7 @@ static const struct config_key {
 	{"cap", CONFIG_SERVICE, false, set_cap},
 	{"total", CONFIG_SERVICE, false, set_total},
 	{"excess", CONFIG_SERVICE, false, set_excess},
+	{"emit", CONFIG_SERVICE, false, set_emit},
 	{"override", CONFIG_SERVICE, true, set_override},
 	{"errno", CONFIG_OUTBOUND, false, set_errno},
 };

@@ -12,7 +12,7 @@ static const struct table_column columns[] = {
 	{"SERVICE", "", TABLE_TEXT, false, false},     {"LISTEN", "", TABLE_TEXT, false, false},
 	{"USER", "", TABLE_TEXT, false, false},        {"CAP", "", TABLE_NUMBER, false, false},
 	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
-	{"OVERRIDES", "", TABLE_NUMBER, false, false},
+	{"OVERRIDES", "", TABLE_NUMBER, false, false}, {"EMIT", "", TABLE_TEXT, false, false},
 };
 
 static void add_cap(struct table *table, __u32 cap)
@@ -54,6 +54,17 @@ static void add_user(struct table *table, const struct hc_service *service)
 		table_add(table, "client/%u/%u", service->prefix4, service->prefix6);
 }
 
+static void add_emit(struct table *table, __u8 mute)
+{
+	static const char *const words[] = {" opened", " closed", " refused"};
+	char text[32] = "";
+
+	for (int i = 0; i < 3; i++)
+		if (!(mute & 1 << i))
+			strcat(text, words[i]);
+	table_add(table, "%s", *text ? text + 1 : "none");
+}
+
 void explain(const struct config *config, const char *path)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -72,6 +83,7 @@ void explain(const struct config *config, const char *path)
 		add_cap(table, service->service.total);
 		table_add(table, service->service.excess == HC_OBSERVE ? "observe" : "reject");
 		table_add(table, "%zu", service->override_count);
+		add_emit(table, service->service.mute);
 	}
 	if (table)
 		table_print(table, stdout, false);

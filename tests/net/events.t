@@ -15,7 +15,7 @@ EVIL = b"a\n\"\\\x1b[2J\xff\xc3"  # 11 bytes; a name holds 15
 
 
 def config(**more):
-    return service("imap", listen=PORT, user="client/32/64", **{"cap": 10, **more}) \
+    return service("imap", **{"listen": PORT, "user": "client/32/64", "cap": 10, **more}) \
         + service("outbound", user="uid", override=f"{UID} 50")
 
 
@@ -205,6 +205,42 @@ def closed_stdout():
                   f"what {command} said")
             equal(os.listdir("/sys/fs/bpf/headcount") if os.path.exists("/sys/fs/bpf/headcount") else [], [],
                   "what is pinned")
+
+
+
+def told(hc):
+    """How many events of each kind the inbound service had so far; all of them have been read."""
+    port = conversation(address(1), ALICE)  # of outbound, whose events are all wanted
+    hc.wait_event(event__action="session-closed", source__port=port, network__direction="egress")
+    return collections.Counter(e["event.action"].removeprefix("session-") for e in list(hc.events)
+                               if e.get("rule.name") == "imap")
+
+
+@test
+def wanted():
+    """emit: of each service only the events that it wants, from a reload on for open sessions, too"""
+    with Headcount(config(cap=2, emit="none")) as hc, Server("0.0.0.0", PORT + 1) as server:
+        ports = [PORT, PORT + 1]
+        counted = 0
+        for emit in "none", "closed", "opened, refused", "none":
+            hc.reload(config(cap=2, emit=emit, listen=ports))
+            before = told(hc)
+            with Clients(address(1), PORT + 1, 1, 5, sources=[BOB], namespace="c1", uid=UID) as clients:
+                equal(clients.go(), {"ok": 2, "ECONNREFUSED": 3}, "outcomes")
+            server.close_dead(2)
+            until_equal(lambda: active("imap", BOB), 0, "active")
+            counted += 3
+            equal(user("imap", BOB, "refused"), counted, "refused")
+            own = {"closed": 1, "opened": 1}  # the conversation after which told() looks
+            want = {"opened": 2, "closed": 2, "refused": 3}
+            equal({k: v for k, v in (told(hc) - before).items()},
+                  {k: want[k] + own.get(k, 0) for k in want if k in emit}, f"events with emit = {emit}")
+        with Clients(address(1), PORT + 1, 1, 1, sources=[BOB], namespace="c1", uid=UID) as clients:
+            clients.go()
+            hc.reload(config(cap=2, emit="closed", listen=ports))
+        server.close_dead(1)
+        hc.wait_event(event__action="session-closed", rule__name="imap", headcount__user=BOB)
+        equal(ask("status")["losses"]["ring-full"], 0, "losses")
 
 
 @test

@@ -114,6 +114,8 @@ static const struct bad bad[] = {
 	{"excess wait", 3, "wait is not supported yet", IMAP "excess = wait\n"},
 	{"excess redirect", 3, "redirect is not supported yet", IMAP "excess = redirect\n"},
 	{"excess evict", 3, "evict is not supported yet", IMAP "excess = evict\n"},
+	{"emit unknown", 3, "bad emit \"born\"", IMAP "emit = opened, born\n"},
+	{"emit none and more", 3, "bad emit \"none\"", IMAP "emit = opened none\n"},
 	{"errno unknown", 2, "bad errno \"EIO\"", OUTBOUND "errno = EIO\n"},
 	{"errno number", 2, "bad errno \"1\"", OUTBOUND "errno = 1\n"},
 	/* overrides, which are resolved when their section ends */
