@@ -84,7 +84,7 @@ def new_socket(family=socket.AF_INET, namespace=None, protocol=0):
     with inside(namespace):
         s = socket.socket(family, socket.SOCK_STREAM, protocol)
     for option in socket.SO_SNDTIMEO, socket.SO_RCVTIMEO:
-        s.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 20, 0))
+        s.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(20 * SLOW), 0))
     return s
 
 
@@ -108,12 +108,12 @@ def patient_connect(where, port, source=None):
     s.setblocking(False)
     result = s.connect_ex((where, port))
     if result == errno.EINPROGRESS:
-        select.select([], [s], [], 20)
+        select.select([], [s], [], 20 * SLOW)
         result = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if result:
         raise OSError(result, os.strerror(result))
     s.setblocking(True)
-    s.settimeout(20)
+    s.settimeout(20 * SLOW)
     return s
 
 

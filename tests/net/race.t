@@ -5,7 +5,8 @@ from clients import *
 
 for n in 1, 2:
     client_host(n)
-PORT, CAP, ALL = 7143, 32, 8 * 64
+PORT, CAP, THREADS = 7143, 32, fewer(64)
+ALL = 8 * THREADS
 SOURCES = [address(1, host) for host in (2, 3, 4, 5)]
 EXACTLY = {"ok": CAP, "ECONNREFUSED": ALL - CAP}
 
@@ -13,7 +14,7 @@ EXACTLY = {"ok": CAP, "ECONNREFUSED": ALL - CAP}
 def rounds(server, count_active, sampler, sources=(None,), times=4, where=address(1), late=(), **child):
     """`late` are other ways in which the refused may learn of it."""
     for number in range(1, fewer(times) + 1):
-        with Clients(where, PORT, 8, 64, sources=list(sources), **child) as clients:
+        with Clients(where, PORT, 8, THREADS, sources=list(sources), **child) as clients:
             outcomes = clients.go()
             refused = sum(outcomes.pop(name, 0) for name in late)
             equal(outcomes | {"ECONNREFUSED": outcomes.get("ECONNREFUSED", 0) + refused}, EXACTLY,
@@ -32,7 +33,7 @@ def all_active(service):
 
 @test
 def inbound():
-    """cap = 32 inbound: exactly 32 of 512 at one instant, never 33"""
+    """cap = 32 inbound: exactly 32 of all at one instant, never 33"""
     config = service("imap", listen=PORT, user="client/32/64", cap=CAP)
     with Headcount(config), Server("0.0.0.0", PORT) as server, Sampler(by_client(PORT)) as sampler:
         rounds(server, lambda: active("imap", SOURCES[0]), sampler, SOURCES[:1], namespace="c1")
@@ -52,7 +53,7 @@ def inbound6():
 
 @test
 def total():
-    """total = 32 inbound: exactly 32 of 512 from four addresses"""
+    """total = 32 inbound: exactly 32 of all from four addresses"""
     config = service("imap", listen=PORT, user="client/32/64", total=CAP)
     key = by_client(PORT)
     with Headcount(config), Server("0.0.0.0", PORT) as server, \
@@ -76,7 +77,7 @@ def cookies():
 
 @test
 def outbound():
-    """cap = 32 outbound by uid: exactly 32 of 512 at one instant, never 33"""
+    """cap = 32 outbound by uid: exactly 32 of all at one instant, never 33"""
     config = service("outbound", user="uid", override=f"{UID} {CAP}")
     with Headcount(config), Server("0.0.0.0", PORT, "c1") as server, Sampler(by_uid(PORT)) as sampler:
         rounds(server, lambda: active("outbound", UID), sampler, where=address(1, 2), uid=UID)
@@ -89,7 +90,7 @@ def outbound_total():
         for _ in range(10):
             most = all_active("outbound") + CAP
             hc.reload(service("outbound", user="uid", total=most))
-            with Clients(address(1, 2), PORT, 8, 64, uid=UID) as clients:
+            with Clients(address(1, 2), PORT, 8, THREADS, uid=UID) as clients:
                 outcomes, all_now = clients.go(), all_active("outbound")
                 mine = outcomes.get("ok", 0)
                 equal(outcomes, {"ok": mine, "ECONNREFUSED": ALL - mine}, "outcomes")

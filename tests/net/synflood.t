@@ -89,7 +89,7 @@ def connect_soon_after(stray_port):
     os.sched_setaffinity(0, {1})
     flood([(ALICE, stray_port)], 0x10)
     os.sched_setaffinity(0, {0})
-    instant = time.monotonic() + 0.005
+    instant = time.monotonic() + 0.035
     while time.monotonic() < instant:
         pass
     c = new_socket(namespace=C1)
@@ -98,7 +98,7 @@ def connect_soon_after(stray_port):
 
 @test
 def stray_on_another_cpu():
-    """a stray ACK takes the only slot for less than 5 ms, also when its CPU sees no more packets"""
+    """a stray ACK takes the only slot for less than 35 ms, also when its CPU sees no more packets"""
     cpus = os.sched_getaffinity(0)
     if not {0, 1} <= cpus:
         raise Skip("needs the CPUs 0 and 1")
