@@ -52,7 +52,7 @@ def damage(what, name):
     if what == "a folder":
         os.mkdir(path)
     elif what == "a program":
-        wanted = [p["id"] for p in json.loads(run("bpftool", "-j", "prog", "show")) if p.get("name") == "on_state"]
+        wanted = [p["id"] for p in json.loads(run("bpftool", "-j", "prog", "show")) if p.get("name") == "on_milestone"]
         run("bpftool", "prog", "pin", "id", str(wanted[-1]), path)
     elif what.startswith("a map"):
         value = shape["bytes_value"] + (8 if what == "a map of another shape" else 0)
@@ -132,7 +132,7 @@ def foreign_maps():
 @test
 def damaged_links():
     """a link's pin is missing or no link: made anew, and not taken for nothing running"""
-    for name, what in (("link_on_state", "nothing"), ("link_on_connect6", "a folder")):
+    for name, what in (("link_on_release", "nothing"), ("link_on_connect6", "a folder")):
         with left_behind():
             damage(what, name)
             equal(headcount("users")[0], 0, "exit code of users")
@@ -169,7 +169,8 @@ def foreign_build():
 def garbage_in_policy():
     """garbage in services' records: nothing crashes, nothing unprintable, the next run mends it"""
     with left_behind():
-        garbage = " ".join(f"{i * 37 % 256:02x}" for i in range(48))
+        size = json.loads(run("bpftool", "-j", "map", "show", "pinned", f"{PINS}/services"))["bytes_value"]
+        garbage = " ".join(f"{i * 37 % 256:02x}" for i in range(size))
         with open("/run/batch", "w") as file:
             for index in (*range(64), *range(256, 256 + 64)):  # both halves
                 key = " ".join(f"{b:02x}" for b in index.to_bytes(4, "little"))
