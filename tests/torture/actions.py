@@ -24,6 +24,14 @@ def load(name):
     return importlib.machinery.SourceFileLoader(name, path).load_module()
 
 
+def ready(sockets, what, seconds):
+    """select() knows no file above 1023."""
+    poll, by_file = select.poll(), {s.fileno(): s for s in sockets}
+    for number in by_file:
+        poll.register(number, what)
+    return [by_file[number] for number, _ in poll.poll(seconds * 1000)]
+
+
 endings.main_of_endings = lambda: None
 SCRIPTS = [load("lifecycle.t"), load("odd_ends.t")]
 FUNCTIONS = {function.__name__: function for function, _ in endings.endings}
@@ -170,7 +178,7 @@ class Worker:
         deadline, got_in = time.monotonic() + 3, 0
         while waiting and time.monotonic() < deadline:
             self.take(keep=True)
-            for s in select.select([], waiting, [], 0.05)[1]:
+            for s in ready(waiting, select.POLLOUT, 0.05):
                 waiting.remove(s)
                 if not s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     self.clients.append(s)
@@ -198,7 +206,7 @@ class Worker:
         for s in mine[:count]:
             (abort if way == "rst" else socket.socket.close)(s)
         del mine[:count]
-        for s in select.select(others, [], [], 0.05)[0]:  # and those that have seen the end
+        for s in ready(others, select.POLLIN, 0.05):  # and those that have seen the end
             others.remove(s)
             s.close()
         return "done"
