@@ -18,22 +18,17 @@ static __always_inline void compat_set_errno(__u32 error)
 		set_retval(-(__s64)(error & 0xfff));
 }
 
-/* setsockopt(TCP_BPF_SOCK_OPS_CB_FLAGS) is of 6.12; where it is missing, so is this. */
-enum {
-	COMPAT_SET_CALLBACKS = 1008,
-};
+/* TCP_BPF_SOCK_OPS_CB_FLAGS, of 6.12. */
+#define COMPAT_CALLBACKS 1008
 
-/*
- * Makes the socket tell on_milestone of its state changes. `context` is what
- * bpf_setsockopt() takes in the calling program. False: the kernel cannot, and
- * on_state has to see them.
- */
-#define compat_set_callbacks(context, tp)                                                      \
-	({                                                                                     \
-		int flags_ = (tp)->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG;         \
-		!bpf_setsockopt(context, SOL_TCP, COMPAT_SET_CALLBACKS, &flags_,               \
-				sizeof(flags_));                                               \
-	})
+/* In the socket walk: makes the socket tell on_milestone of its state changes. Where
+ * the kernel cannot, on_state alone sees them. */
+static __always_inline void compat_set_callbacks(struct tcp_sock *tp)
+{
+	int flags = tp->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG;
+
+	bpf_setsockopt(tp, SOL_TCP, COMPAT_CALLBACKS, &flags, sizeof(flags));
+}
 
 /* An earlier program of this hook has already refused. */
 static __always_inline bool compat_refused_before(void)

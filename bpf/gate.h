@@ -66,10 +66,6 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 		return 1;
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
-	/* connect() may be back long before the SYN is sent. The slot is only held for
-	 * seconds: it has to become a session now, as SYN_SENT is entered. */
-	if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
-		compat_set_callbacks(ctx, tp);
 	before = session_of_seen(id, cookie);
 	if (before && before->flags & HC_F_CONNECTING)
 		session_unreserve(id, before, claim.now); /* of its last attempt */

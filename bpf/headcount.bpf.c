@@ -92,7 +92,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] != TCP_CLOSE && ctx->args[1] != TCP_SYN_SENT)
+		if (ctx->args[1] != TCP_CLOSE)
 			return 1;
 		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
@@ -111,10 +111,8 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	/* To ask makes the cookie, where nobody has asked before. */
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
-	if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_CLOSE)
+	if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
-	else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
-		session_connecting(id, tp, cookie);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		session_accepted(id, tp);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
@@ -125,9 +123,10 @@ int on_milestone(struct bpf_sock_ops *ctx)
 }
 
 /*
- * Every state change of every TCP socket of the host: the same for sockets that
- * are older than headcount. Attached until the walk at the start has made those,
- * too, tell on_milestone; where the kernel cannot do that (before 6.12) it stays.
+ * Every state change of every TCP socket of the host: a second look at the end of
+ * sockets that do not tell on_milestone, because the kernel (before 6.12) could not
+ * make those that are older than headcount do so, or because another program has
+ * taken the flag away. And a connect() that sends no SYN yet.
  *
  * It is not relied on for others: the kernel does not run a tracing program inside
  * itself (6.2 and later), so that it misses a socket that an interrupt's packets
@@ -139,18 +138,19 @@ SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 {
 	struct tcp_sock *tp;
-	__u64 id, cookie;
+	__u64 id;
 
 	if (new_state != TCP_CLOSE && new_state != TCP_SYN_SENT)
+		return 0;
+	id = sk->__sk_common.skc_cookie.counter;
+	if (!id || session_was_closed(id))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk); /* NULL for what is not TCP: MPTCP comes here too */
 	if (!tp)
 		return 0;
-	cookie = sk->__sk_common.skc_cookie.counter;
-	id = cookie ?: bpf_get_socket_cookie(sk);
-	if (new_state == TCP_SYN_SENT)
-		session_connecting(id, tp, cookie);
-	else if (cookie)
+	if (new_state == TCP_CLOSE)
 		session_closed(id, tp, old_state);
+	else if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
+		session_connecting(id, tp, id);
 	return 0;
 }

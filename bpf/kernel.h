@@ -126,7 +126,7 @@ struct tcp_sock {
 	__u32 total_retrans;
 	__u32 lsndtime; /* jiffies */
 	__u8 bpf_sock_ops_cb_flags;
-	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may send no SYN */
+	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may put its SYN off */
 };
 
 struct css_set {

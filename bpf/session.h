@@ -327,30 +327,34 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	session_free(id, session);
 }
 
-/* The same for whatever a socket was. on_milestone notes that it has seen the end, */
-static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
+/* The same for whatever the socket was. */
+static __always_inline void session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
 {
-	struct cpu_state *cpu = this_cpu();
-
 	if (old_state == TCP_LISTEN)
 		listener_closed(id);
 	else
 		session_ended(id, tp, old_state);
+}
+
+/* on_milestone notes that it has seen the end, */
+static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	struct cpu_state *cpu = this_cpu();
+
+	session_closed(id, tp, old_state);
 	if (cpu)
 		cpu->closed = id;
 }
 
 /* and on_state, which comes right after it, need not look for the record again. */
-static __always_inline void session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
+static __always_inline bool session_was_closed(__u64 id)
 {
 	struct cpu_state *cpu = this_cpu();
 
-	if (cpu && cpu->closed == id)
-		cpu->closed = 0;
-	else if (old_state == TCP_LISTEN)
-		listener_closed(id);
-	else
-		session_ended(id, tp, old_state);
+	if (!cpu || cpu->closed != id)
+		return false;
+	cpu->closed = 0;
+	return true;
 }
 
 #endif

@@ -17,8 +17,6 @@
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
-/* Sockets that walk_adopt could not make tell on_milestone of their end. */
-__u32 walk_unseen = 0;
 /* walk_users reports every refusal, however recent the last report is. */
 const volatile bool walk_flush = false;
 
@@ -96,9 +94,8 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	state = common->skc_state;
-	/* Before it has a record: the end of what has one is seen. */
-	if (walk_adopt && !compat_set_callbacks(tp, tp))
-		walk_unseen++;
+	if (walk_adopt)
+		compat_set_callbacks(tp);
 	id = bpf_get_socket_cookie(common);
 	if (state == TCP_LISTEN && walk_adopt)
 		listener_opened(id, tp, NULL);

@@ -114,26 +114,19 @@ bool attach_has_arrival(const struct attachments *links, unsigned int netns)
 	return false;
 }
 
-static void drop(struct attachments *links, struct attach_link *item)
-{
-	if (links->pinned)
-		pins_drop_link(item->name);
-	bpf_link__destroy(item->link);
-	*item = links->items[--links->count];
-}
-
 void attach_drop_arrival(struct attachments *links, unsigned int netns)
 {
-	for (size_t i = 0; i < links->count; i++)
-		if (links->items[i].netns && links->items[i].netns == netns)
-			return drop(links, &links->items[i]);
-}
+	for (size_t i = 0; i < links->count; i++) {
+		struct attach_link *item = &links->items[i];
 
-void attach_drop_state(struct attachments *links)
-{
-	for (size_t i = 0; i < links->count; i++)
-		if (!strcmp(links->items[i].name, "on_state"))
-			return drop(links, &links->items[i]);
+		if (!item->netns || item->netns != netns)
+			continue;
+		if (links->pinned)
+			pins_drop_link(item->name);
+		bpf_link__destroy(item->link);
+		*item = links->items[--links->count];
+		return;
+	}
 }
 
 /* Is the pinned link attached to anything still, with a program on these maps? A
@@ -160,8 +153,8 @@ static bool is_live(const char *name, const struct headcount_bpf *object)
 
 bool attach_is_whole(const struct headcount_bpf *object)
 {
-	static const char *const needed[] = {"on_milestone", "on_connect4", "on_connect6",
-					     "on_release"};
+	static const char *const needed[] = {"on_state", "on_milestone", "on_connect4",
+					     "on_connect6", "on_release"};
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (!is_live(needed[i], object))

@@ -37,9 +37,6 @@ bool attach_has_arrival(const struct attachments *links, unsigned int netns);
 /* Ends the enforcement in a namespace. */
 void attach_drop_arrival(struct attachments *links, unsigned int netns);
 
-/* Detaches on_state: every socket tells on_milestone of its end. */
-void attach_drop_state(struct attachments *links);
-
 /* Are all links pinned that enforcement on the host needs, attached, and working on
  * the maps of `object`? */
 bool attach_is_whole(const struct headcount_bpf *object);

@@ -62,7 +62,6 @@ static int start(struct daemon *daemon)
 		.config = &daemon->config,
 	};
 	int error = load_object(&daemon->object, &request);
-	unsigned int unseen;
 
 	error = error ?: load_control(daemon->object);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
@@ -70,11 +69,9 @@ static int start(struct daemon *daemon)
 		error = pins_begin(daemon->object);
 	daemon->links.pinned = daemon->pin;
 	error = error ?: attach_trace(&daemon->links, daemon->object);
-	error = error ?: snapshot_take(daemon->object, &unseen);
+	error = error ?: snapshot_take(daemon->object);
 	if (daemon->gates)
 		error = error ?: enforce(daemon);
-	if (!error && !unseen)
-		attach_drop_state(&daemon->links);
 	return error;
 }
 

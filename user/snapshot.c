@@ -2,7 +2,7 @@
 #include "snapshot.h"
 #include "walk.h"
 
-int snapshot_take(const struct headcount_bpf *object, unsigned int *unseen)
+int snapshot_take(const struct headcount_bpf *object)
 {
 	struct load_request request = {
 		.programs = LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_WALK_SESSIONS,
@@ -17,8 +17,6 @@ int snapshot_take(const struct headcount_bpf *object, unsigned int *unseen)
 	error = error ?: walk_all_sockets(walker, &found);
 	error = error ?: walk_files(walker);
 	error = error ?: walk_sessions(walker);
-	if (!error)
-		*unseen = walker->bss->walk_unseen;
 	walk_free(&found);
 	headcount_bpf__destroy(walker);
 	return error;

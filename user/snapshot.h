@@ -8,9 +8,8 @@
  * Counts the sessions and listeners that are there already. The trace programs
  * of `object` are attached before, so that a session is met by one or the other
  * (a cookie that both meet is counted once), and its end is always seen.
- * `*unseen` is how many sockets only on_state can see end.
  */
-int snapshot_take(const struct headcount_bpf *object, unsigned int *unseen);
+int snapshot_take(const struct headcount_bpf *object);
 
 /*
  * After a change of policy sessions go to the service and the user that they now

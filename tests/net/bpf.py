@@ -8,7 +8,8 @@ from harness import *
 NUMBER = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 PROG_LOAD, OBJ_GET, PROG_ATTACH, PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 5, 7, 8, 13, 14, 15
 LINK_CREATE, ENABLE_STATS = 28, 32
-CONNECT4, SK_LOOKUP = (18, 10), (30, 36)  # the type of the program, and of its attachment
+CB_FLAGS_SET = 59  # the helper
+CONNECT4, SK_LOOKUP, SOCK_OPS = (18, 10), (30, 36), (13, 3)  # the type of the program, and of its attachment
 
 
 def bpf(command, attributes):
@@ -22,13 +23,16 @@ def bpf(command, attributes):
 
 
 class Stranger:
-    """A program of two instructions, `return result`; it goes with this process, unless it is forced."""
+    """A program, `return result` (after a call of a helper with its context and 0); it goes with this
+    process, unless it is forced."""
 
-    def __init__(self, kind, result):
+    def __init__(self, kind, result, call=None):
         self.kind, self.links = kind, []
-        code = ctypes.create_string_buffer(struct.pack("=BBhi BBhi", 0xb7, 0, 0, result, 0x95, 0, 0, 0))
+        steps = [(0xb7, 2, 0, 0), (0x85, 0, 0, call)] if call else []
+        steps += [(0xb7, 0, 0, result), (0x95, 0, 0, 0)]
+        code = ctypes.create_string_buffer(b"".join(struct.pack("=BBhi", *step) for step in steps))
         license = ctypes.create_string_buffer(b"GPL")
-        self.fd = bpf(PROG_LOAD, struct.pack("=IIQQIIQII16sII", kind[0], 2, ctypes.addressof(code),
+        self.fd = bpf(PROG_LOAD, struct.pack("=IIQQIIQII16sII", kind[0], len(steps), ctypes.addressof(code),
                                              ctypes.addressof(license), 0, 0, 0, 0, 0, b"stranger", 0, kind[1]))
         self.stats = bpf(ENABLE_STATS, struct.pack("=I", 0))
 

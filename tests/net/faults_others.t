@@ -66,6 +66,21 @@ def connect_denies():
         outbound(CAPPED, "outcomes when it has gone")
 
 
+@test
+def sockops_flags():
+    """another sockops program takes every socket's callbacks away: ends are seen all the same"""
+    with Headcount(INBOUND + OUTBOUND), \
+            Stranger(SOCK_OPS, 1, call=CB_FLAGS_SET).attach(cgroup_root()) as other:
+        with Server("0.0.0.0", PORT, "c1") as server:
+            with Clients(ALICE, PORT, 1, 8, uid=UID) as clients:
+                equal(clients.go(), CAPPED, "outcomes")
+            server.close_dead(5)
+            until_equal(lambda: (active("outbound", UID), our_sessions()), (0, []), "active and sessions")
+        inbound(CAPPED, "outcomes of those who come in")
+        equal((other.runs() > 0, headcount("audit")[0]), (True, 0), "runs of the other, audit")
+        equal(ask("status")["losses"]["late"], 0, "late")
+
+
 def run_in_sandbox(channel, path, flags):
     """headcount run where the root of cgroup v2 is `path`, which a program has for itself."""
     mount = cgroup_root()
