@@ -45,8 +45,8 @@ int on_release(struct bpf_sock *ctx)
 	struct hc_session *session;
 	__u64 id;
 
-	/* The port is set just before SYN_SENT: a closed socket that has one got further. */
-	if (ctx->protocol != IPPROTO_TCP || !(ctx->state == TCP_CLOSE && !ctx->dst_port))
+	/* The port is set just before SYN_SENT: a socket that has one got further. */
+	if (ctx->state != TCP_CLOSE || ctx->protocol != IPPROTO_TCP || ctx->dst_port)
 		return 1;
 	id = bpf_get_socket_cookie(ctx);
 	session = session_of(id);
