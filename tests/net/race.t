@@ -5,7 +5,7 @@ from clients import *
 
 for n in 1, 2:
     client_host(n)
-PORT, CAP, THREADS = 7143, 32, fewer(64)
+PORT, CAP, THREADS = 7143, 32, max(16, fewer(64))
 ALL = 8 * THREADS
 SOURCES = [address(1, host) for host in (2, 3, 4, 5)]
 EXACTLY = {"ok": CAP, "ECONNREFUSED": ALL - CAP}
