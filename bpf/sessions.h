@@ -14,23 +14,12 @@
 #define HEADCOUNT_SESSIONS_H
 
 #include "maps.h"
+#include "places.h"
 
-/*
- * The set for a try. The first tries are among few sets, which stay in the
- * processor's cache: sessions that last fill them, and those that come and go are
- * at home in the first level that has room. Cookies count up: four in a row share a
- * set, and its cache lines. The last two tries scatter over the whole table
- * (Fibonacci hashing).
- */
 static __always_inline struct hc_session_set *session_set(__u64 id, __u32 try)
 {
-	__u32 set = id >> 2;
+	__u32 set = session_place(id, try, session_sets);
 
-	if (try < HC_SESSION_LEVELS)
-		set &= (HC_SESSION_HOT << (4 * try)) - 1;
-	else
-		set = id * (0x9e3779b97f4a7c15ull + 0x6a09e667f3bcc908ull * try) >> 32;
-	set &= session_sets - 1;
 	return bpf_map_lookup_elem(&sessions, &set);
 }
 

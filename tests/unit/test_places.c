@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Tables of all sizes, filled as sessions fill them: nearly none finds no room. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../bpf/places.h"
+
+static unsigned char *used; /* ways of each set */
+
+/* Puts a session where session_make() would; false: no room. */
+static bool put(__u64 id, __u32 sets)
+{
+	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
+		__u32 set = session_place(id, try, sets);
+
+		assert_true(set < sets);
+		if (used[set] < HC_SESSION_WAYS) {
+			used[set]++;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A table as load_session_sets() makes it is twice as large as what it is to hold. Of
+ * every `step` cookies one belongs to a session that stays. */
+static void fills(__u32 sets, unsigned int step)
+{
+	__u32 most = sets * HC_SESSION_WAYS / 2, lost = 0;
+	__u64 id = 1000;
+
+	used = calloc(sets, 1);
+	assert_non_null(used);
+	srand(7);
+	for (__u32 i = 0; i < most; i++) {
+		id += step == 1 ? 1 : 1 + rand() % (2 * step);
+		lost += !put(id, sets);
+	}
+	free(used);
+	if (lost > most / 10000)
+		fail_msg("%u of %u found no room in %u sets, every %u", lost, most, sets, step);
+}
+
+static void test_room(void **state)
+{
+	static const unsigned int steps[] = {1, 2, 4, 16, 1000};
+
+	(void)state;
+	for (__u32 sets = 16; sets <= 1 << 17; sets *= 2)
+		for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+			fills(sets, steps[i]);
+}
+
+/* While sessions that stay leave room in a level, those that come and go are in it. */
+static void test_levels(void **state)
+{
+	const __u32 sets = 1 << 16;
+
+	(void)state;
+	for (__u32 try = 0; try < HC_SESSION_LEVELS; try++)
+		for (__u64 id = 0; id < 1000000; id += 77)
+			assert_in_range(session_place(id, try, sets), 0,
+					(HC_SESSION_HOT << 4 * try) - 1);
+	assert_int_equal(session_place(4, 0, sets), session_place(7, 0, sets));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_levels),
+	};
+
+	return cmocka_run_group_tests_name("places", tests, NULL, NULL);
+}
