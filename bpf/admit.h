@@ -61,13 +61,16 @@ static __always_inline __u64 charge_pack(const struct claim *claim, __u32 servic
 }
 
 static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,
-					  bool observe, bool total)
+					  const struct hc_service *service, bool total)
 {
 	struct hc_refusals *refusals = &user->refusals;
 	__u32 window = claim->now >> HC_WINDOW_SHIFT;
+	bool observe = service->excess == HC_OBSERVE;
 
 	user->refused++;
 	claim->over = observe;
+	if (service->mute & HC_MUTE_REFUSED)
+		return; /* and spends nothing of what may be reported in a window */
 	refusals->flags = (observe ? HC_F_OBSERVED : 0) | (total ? HC_F_TOTAL : 0);
 	if (refusals->window != window) {
 		refusals->window = window;
@@ -97,16 +100,17 @@ static __always_inline void refusal_uncount(__u32 slot, __u32 number)
 
 /* With the set locked: take a slot of `kind`, or count a refusal. */
 static __always_inline enum verdict reserve_locked(struct hc_user *user, struct claim *claim,
-						   enum reservation kind, bool observe)
+						   const struct hc_service *service,
+						   enum reservation kind)
 {
 	struct hc_slots *slots = &user->slots;
 	enum verdict verdict = ADMITTED;
 
 	slots_forget(slots, claim->now);
 	if (user->cap != HC_UNLIMITED && slots_taken(slots) >= user->cap) {
-		refusal_count(user, claim, observe, false);
+		refusal_count(user, claim, service, false);
 		verdict = OVER_CAP;
-		if (!observe)
+		if (!claim->over)
 			return verdict;
 	}
 	slots_reserve(slots, kind, claim->now);
@@ -173,10 +177,8 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 			user->generation = generation;
 		}
 		if (user && user->generation == generation) {
-			verdict = act & ACT_CHARGE
-					  ? charge_locked(user, claim, kind)
-					  : reserve_locked(user, claim, kind,
-							   service->excess == HC_OBSERVE);
+			verdict = act & ACT_CHARGE ? charge_locked(user, claim, kind)
+						   : reserve_locked(user, claim, service, kind);
 			user->opened += !!(act & ACT_OPENED);
 			user->last_ns = claim->now;
 			claim->active = user->slots.active;
@@ -279,7 +281,8 @@ static __always_inline void total_step(struct claim *claim, __u32 id, enum reser
  * the refusal is the user's. Not inline, nor user_unreserve(): the gates' stack is
  * full. */
 static __noinline void user_refused_by_total(struct claim *claim, const struct hc_user_key *key,
-					     enum reservation kind, bool observe)
+					     const struct hc_service *service,
+					     enum reservation kind)
 {
 	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
 	struct hc_user *user;
@@ -289,9 +292,9 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	if (user_same(&user->key, key)) {
-		if (!observe)
+		refusal_count(user, claim, service, true);
+		if (!claim->over)
 			slots_unreserve(&user->slots, kind, claim->now);
-		refusal_count(user, claim, observe, true);
 	}
 	bpf_spin_unlock(&set->lock);
 }
@@ -307,17 +310,16 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 						 enum reservation kind)
 {
 	enum verdict verdict = user_act(claim, key, ACT_RESERVE | kind);
-	bool observe = service->excess == HC_OBSERVE;
 
 	claim->total = false;
-	if (verdict == UNTRACKED || (verdict == OVER_CAP && !observe))
+	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
 		return verdict;
 	if (service->total == HC_UNLIMITED || key->elsewhere)
 		return verdict;
 	if (total_reserve(claim, key->service, service, kind) == OVER_TOTAL &&
 	    verdict == ADMITTED) {
 		verdict = OVER_TOTAL;
-		user_refused_by_total(claim, key, kind, observe);
+		user_refused_by_total(claim, key, service, kind);
 	}
 	return verdict;
 }

@@ -18,13 +18,12 @@
 const volatile __u32 gate_netns = 0;
 
 /* `refused` is the session that was not to be. */
-static __always_inline void refusal_emit(const struct claim *claim,
-					 const struct hc_service *service, __u64 id,
+static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 					 struct hc_session *refused, enum verdict verdict)
 {
 	struct hc_event *event;
 
-	if (!claim->report || service->mute & HC_MUTE_REFUSED)
+	if (!claim->report)
 		return;
 	event = bpf_ringbuf_reserve(&refusals, sizeof(*event), 0);
 	if (!event) {
@@ -80,7 +79,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (verdict == UNTRACKED)
 		return 1;
 	if (verdict != ADMITTED) {
-		refusal_emit(&claim, service, id, session, verdict);
+		refusal_emit(&claim, id, session, verdict);
 		if (!claim.over) {
 			compat_set_errno(service->error);
 			return 0;
@@ -149,7 +148,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		return SK_PASS;
 	if (verdict != ADMITTED) {
 		packet->direction = HC_INBOUND;
-		refusal_emit(&claim, service, 0, packet, verdict);
+		refusal_emit(&claim, 0, packet, verdict);
 		if (!claim.over)
 			return SK_DROP;
 	}

@@ -247,9 +247,8 @@ __noinline int walk_user(__u32 slot)
 	if (last.user.kind == HC_BY_CLIENT)
 		__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
 	service = policy_service(policy_generation(policy), last.user.service);
-	if (service)
-		refusal_emit(&claim, service, 0, &last,
-			     flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
+	if (service && !(service->mute & HC_MUTE_REFUSED))
+		refusal_emit(&claim, 0, &last, flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
 	return 0;
 }
 
