@@ -26,6 +26,7 @@
 
 #define EEXIST       17
 #define ECONNRESET   104
+#define ECONNABORTED 103
 #define ETIMEDOUT    110
 #define ECONNREFUSED 111
 #define ENETUNREACH  101

@@ -270,13 +270,17 @@ static __always_inline __u8 session_end(const struct sock *sk, int old_state)
 		return HC_END_TIMEOUT;
 	if (error == EHOSTUNREACH || error == ENETUNREACH)
 		return HC_END_UNREACHABLE;
+	if (error == ECONNABORTED)
+		return HC_END_KILLED;
 	if (old_state == TCP_SYN_SENT)
 		return error == ECONNREFUSED ? HC_END_REFUSED
 		       : error               ? HC_END_RESET
 					     : HC_END_ABANDONED;
-	if (error || old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
-	    old_state == TCP_FIN_WAIT1)
+	if (error)
 		return HC_END_RESET;
+	if (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
+	    old_state == TCP_FIN_WAIT1)
+		return HC_END_ABORTED;
 	return HC_END_FINISHED;
 }
 

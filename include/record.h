@@ -36,11 +36,14 @@ enum hc_flags {
 enum hc_end {
 	HC_END_UNKNOWN = 0,
 	HC_END_FINISHED = 1,    /* both sides sent FIN */
-	HC_END_RESET = 2,       /* a RST, from either side, or aborted here */
+	HC_END_RESET = 2,       /* the peer sent a RST */
 	HC_END_TIMEOUT = 3,     /* retransmissions or keepalive ran out */
 	HC_END_REFUSED = 4,     /* outbound: the peer refused */
 	HC_END_ABANDONED = 5,   /* outbound: closed before it was established */
 	HC_END_UNREACHABLE = 6, /* outbound: no route, no free port */
+	HC_END_ABORTED = 7,     /* this side sent a RST: unread data, SO_LINGER 0 */
+	HC_END_KILLED = 8,      /* an administrator closed it (headcount kill, ss -K) */
+	HC_END_COUNT,
 };
 
 /* Both ends of a connection. */

@@ -53,6 +53,8 @@ const char *decode_end_word(unsigned int end)
 		[HC_END_REFUSED] = "refused",
 		[HC_END_ABANDONED] = "abandoned",
 		[HC_END_UNREACHABLE] = "unreachable",
+		[HC_END_ABORTED] = "aborted",
+		[HC_END_KILLED] = "killed",
 	};
 
 	return words[end < COUNT(words) ? end : HC_END_UNKNOWN];

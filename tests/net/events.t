@@ -76,6 +76,29 @@ def keys_and_values():
                       (os.getpid(), 1 if word == "start" else 0), "process and active")
 
 
+@test
+def reasons():
+    """event.reason tells who ended a session: both, the peer, this side, an administrator"""
+    def ending(how):
+        with Server("0.0.0.0", PORT) as server:
+            client = plain_connect(address(1), PORT)
+            port = client.getsockname()[1]
+            client.recv(1)  # unread, it would make our close() a reset
+            if how == "abort":
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if how == "kill":
+                subprocess.run(["ss", "-K", "sport", "=", str(port)], stdout=subprocess.DEVNULL, check=True)
+            client.close()
+            server.close_dead(1)
+        return port
+
+    with Headcount(config()) as hc:
+        for how, want in (("close", ("finished", "finished")), ("abort", ("reset", "aborted")),
+                          ("kill", ("reset", "killed"))):
+            ends = both_ends(hc, ending(how), "session-closed")
+            equal(tuple(e["event.reason"] for e in ends), want, f"reasons of {how}")
+
+
 def user_of(there):
     return there if "." in there else f"{NET6}1::/64"
 

@@ -119,7 +119,9 @@ static void words(void **state)
 	assert_string_equal(decode_end_word(HC_END_REFUSED), "refused");
 	assert_string_equal(decode_end_word(HC_END_ABANDONED), "abandoned");
 	assert_string_equal(decode_end_word(HC_END_UNREACHABLE), "unreachable");
-	assert_string_equal(decode_end_word(HC_END_UNREACHABLE + 1), "unknown");
+	assert_string_equal(decode_end_word(HC_END_ABORTED), "aborted");
+	assert_string_equal(decode_end_word(HC_END_KILLED), "killed");
+	assert_string_equal(decode_end_word(HC_END_COUNT), "unknown");
 	assert_string_equal(decode_end_word(~0u), "unknown");
 
 	assert_string_equal(decode_state_word(1), "ESTAB");
