@@ -133,7 +133,9 @@ static int look_once(const struct headcount_bpf *object, struct differences *fou
 	memset(found, 0, sizeof(*found));
 	error = walk_all_sockets(object, &look.sockets);
 	error = error ?: state_read_users(object, &look.users, &look.user_count);
-	error = error ?: state_read_sessions(object, &look.sessions, &look.session_count);
+	error = error
+			?: state_read_sessions(object, NULL, NULL, &look.sessions,
+					       &look.session_count);
 	error = error ?: state_read_users(object, &look.later, &look.later_count);
 	if (!error && (compare_sessions(&look, found) || compare_users(&look, found)))
 		error = hc_error_errno(ENOMEM, "cannot audit");

@@ -117,11 +117,43 @@ static void add_row(const struct listing *listing, __u64 id, const struct hc_ses
 	table_add(table, "%.*s", HC_COMM_MAX, session->comm);
 }
 
+/* A row of the walk and what it is sorted by: rows are large, and are not moved. */
+struct order {
+	__u64 id;
+	const struct hc_socket *row;
+};
+
 static int by_id(const void *left, const void *right)
 {
-	const struct hc_socket *a = left, *b = right;
+	const struct order *a = left, *b = right;
 
 	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int add_found(const struct listing *listing, const struct walk_sockets *found)
+{
+	struct order *order = malloc((found->count + 1) * sizeof(*order));
+	size_t count = 0;
+
+	if (!order)
+		return hc_error_errno(ENOMEM, "cannot print the sessions");
+	for (size_t i = 0; i < found->count; i++)
+		if (found->rows[i].tracked && wanted(listing, &found->rows[i].session))
+			order[count++] = (struct order){found->rows[i].id, &found->rows[i]};
+	qsort(order, count, sizeof(*order), by_id);
+	for (size_t i = 0; i < count; i++)
+		add_row(listing, order[i].id, &order[i].row->session, order[i].row);
+	free(order);
+	return 0;
+}
+
+/* A session in a namespace that the walk could not enter. */
+static bool out_of_reach(void *context, const struct hc_session *session)
+{
+	const struct walk_sockets *found = context;
+
+	return !netns_listed(&found->netns, session->ends.netns) &&
+	       !(session->flags & HC_F_CONNECTING);
 }
 
 /* Sessions with their sockets; then those whose namespace nobody can enter, of
@@ -133,24 +165,13 @@ static int add_rows(struct listing *listing)
 	size_t count = 0;
 	int error = walk_all_sockets(listing->object, &found);
 
-	error = error ?: state_read_sessions(listing->object, &records, &count);
-	if (error)
-		goto out;
-	qsort(found.rows, found.count, sizeof(*found.rows), by_id);
-	for (size_t i = 0; i < found.count; i++)
-		if (found.rows[i].tracked && wanted(listing, &found.rows[i].session))
-			add_row(listing, found.rows[i].id, &found.rows[i].session,
-				&found.rows[i]);
-	for (size_t i = 0; i < count; i++) {
-		struct hc_socket key = {.id = records[i].id};
-
-		if (!(records[i].session.flags & HC_F_CONNECTING) &&
-		    !bsearch(&key, found.rows, found.count, sizeof(key), by_id) &&
-		    !netns_listed(&found.netns, records[i].session.ends.netns) &&
-		    wanted(listing, &records[i].session))
+	error = error ?: add_found(listing, &found);
+	error = error
+			?: state_read_sessions(listing->object, out_of_reach, &found, &records,
+					       &count);
+	for (size_t i = 0; i < count; i++)
+		if (wanted(listing, &records[i].session))
 			add_row(listing, records[i].id, &records[i].session, NULL);
-	}
-out:
 	walk_free(&found);
 	free(records);
 	return error;

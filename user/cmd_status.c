@@ -41,7 +41,9 @@ static int gather_state(struct status *status)
 		status->services += policy->services[id].used;
 	error = error ?: links_read(status->object, &status->links, &status->links_count);
 	error = error ?: losses_read(status->object, status->losses);
-	error = error ?: state_read_sessions(status->object, &sessions, &status->sessions);
+	error = error
+			?: state_read_sessions(status->object, NULL, NULL, &sessions,
+					       &status->sessions);
 	error = error ?: state_read_users(status->object, &users, &count);
 	for (size_t i = 0; i < count && !error; i++)
 		status->users += state_user_shown(&users[i].user);

@@ -26,12 +26,27 @@ bool state_user_shown(const struct hc_user *user)
 	return (__s64)age < HC_KEEP_SECONDS * 1000000000ll;
 }
 
-static size_t copy_users(const void *from, __u32 index, void *rows)
+/* Both tables are arrays of sets. Reads all sets, and appends what `copy` makes of
+ * each, at most `ways` rows of `row` bytes, to the result. */
+struct reading {
+	const struct bpf_map *map;
+	__u64 flags;
+	size_t ways, row;
+	size_t (*copy)(const struct reading *reading, const void *set, __u32 index, void *rows);
+	state_wanted *wanted;
+	void *context;
+	char *rows;
+	size_t count;
+};
+
+static size_t copy_users(const struct reading *reading, const void *from, __u32 index,
+			 void *rows)
 {
 	const struct hc_user_set *set = from;
 	struct state_user *users = rows;
 	size_t count = 0;
 
+	(void)reading;
 	for (__u32 way = 0; way < HC_WAYS; way++) {
 		if (!set->tag[way])
 			continue;
@@ -41,30 +56,20 @@ static size_t copy_users(const void *from, __u32 index, void *rows)
 	return count;
 }
 
-static size_t copy_sessions(const void *from, __u32 index, void *rows)
+static size_t copy_sessions(const struct reading *reading, const void *from, __u32 index,
+			    void *rows)
 {
 	const struct hc_session_set *set = from;
 	struct state_session *sessions = rows;
 	size_t count = 0;
 
 	(void)index;
-
 	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
-		if (set->id[way])
+		if (set->id[way] &&
+		    (!reading->wanted || reading->wanted(reading->context, &set->way[way])))
 			sessions[count++] = (struct state_session){set->id[way], set->way[way]};
 	return count;
 }
-
-/* Both tables are arrays of sets. Reads all sets, and appends what `copy` makes of
- * each, at most `ways` rows of `row` bytes, to the result. */
-struct reading {
-	const struct bpf_map *map;
-	__u64 flags;
-	size_t ways, row;
-	size_t (*copy)(const void *set, __u32 index, void *rows);
-	char *rows;
-	size_t count;
-};
 
 static int read_batches(struct reading *reading, void *sets, __u32 *keys)
 {
@@ -90,8 +95,9 @@ static int read_batches(struct reading *reading, void *sets, __u32 *keys)
 			return -ENOMEM;
 		reading->rows = grown;
 		for (__u32 i = 0; i < got; i++)
-			reading->count += reading->copy((char *)sets + i * size, keys[i],
-							grown + reading->count * reading->row);
+			reading->count +=
+				reading->copy(reading, (char *)sets + i * size, keys[i],
+					      grown + reading->count * reading->row);
 	}
 	return 0; /* ENOENT: that was the last batch */
 }
@@ -127,14 +133,16 @@ int state_read_users(const struct headcount_bpf *object, struct state_user **use
 	return error;
 }
 
-int state_read_sessions(const struct headcount_bpf *object, struct state_session **sessions,
-			size_t *count)
+int state_read_sessions(const struct headcount_bpf *object, state_wanted *wanted, void *context,
+			struct state_session **sessions, size_t *count)
 {
 	struct reading reading = {
 		.map = object->maps.sessions,
 		.ways = HC_SESSION_WAYS,
 		.row = sizeof(**sessions),
 		.copy = copy_sessions,
+		.wanted = wanted,
+		.context = context,
 	};
 	int error = read_all(&reading);
 

@@ -20,9 +20,12 @@ struct state_session {
 int state_read_users(const struct headcount_bpf *object, struct state_user **users,
 		     size_t *count);
 
-/* Every session record. `*sessions` is the caller's to free. Prints errors. */
-int state_read_sessions(const struct headcount_bpf *object, struct state_session **sessions,
-			size_t *count);
+typedef bool state_wanted(void *context, const struct hc_session *session);
+
+/* Every session record, or (`wanted` is not NULL) those that it says true of.
+ * `*sessions` is the caller's to free. Prints errors. */
+int state_read_sessions(const struct headcount_bpf *object, state_wanted *wanted, void *context,
+			struct state_session **sessions, size_t *count);
 
 /* The slot of a charge (bpf/admit.h packs it). */
 static inline __u32 state_charge_slot(__u64 charge)
