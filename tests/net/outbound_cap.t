@@ -253,25 +253,4 @@ def mptcp_failures():
             until_equal(lambda: active("outbound", UID), 0, "active at the end")
 
 
-def failing_mptcp(count):
-    for _ in range(count):
-        with new_socket(protocol=262) as s:
-            s.connect_ex((NOWHERE, PORT))
-
-
-@test
-def mptcp_records():
-    """a table full of records of failed MPTCP connects, which the kernel ends unseen, empties"""
-    mptcp_or_skip()
-    config = section("headcount", sessions_max=1024) + capped(f"{UID + 1} unlimited")
-    with Headcount(config), Server("0.0.0.0", PORT, "c1") as server:
-        as_user(UID + 1, failing_mptcp, 4000)
-
-        def holds():
-            server.hang_up()
-            with seven() as clients:
-                return clients.go() == four_of_seven()
-        until(holds, "room for the records of capped sessions", 10)
-
-
 main()
