@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the two halves of the configuration's parser: config.c knows lines
- * and sections, config_values.c knows keys and what may stand behind them.
+ * Between the parts of the configuration's parser: config.c knows lines
+ * and sections, config_values.c knows keys and what may stand behind them,
+ * config_overrides.c what overrides say.
  */
 #ifndef HEADCOUNT_CONFIG_PARSER_H
 #define HEADCOUNT_CONFIG_PARSER_H
@@ -61,6 +62,9 @@ int config_append(struct config_parser *parser, void *items, size_t *count, cons
 
 /* One `name = value` of the current section. */
 int config_set(struct config_parser *parser, const char *name, const char *value);
+
+/* The value of an `override =`, to be resolved when the section ends. */
+int config_add_override(struct config_parser *parser, const char *value);
 
 /* Resolves the current section's overrides and empties the list of them. */
 int config_resolve_overrides(struct config_parser *parser);

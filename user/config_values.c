@@ -8,7 +8,6 @@
 #include "address.h"
 #include "config_parser.h"
 #include "number.h"
-#include "user_name.h"
 
 #define BLANKS            " \t"
 #define BLANKS_AND_COMMAS " \t,"
@@ -275,84 +274,6 @@ static int set_errno(struct config_parser *parser, const char *value)
 			   "bad errno \"%s\": ECONNREFUSED, EPERM, EDQUOT or EAGAIN", value);
 }
 
-static int set_override(struct config_parser *parser, const char *value)
-{
-	struct config_pending pending = {.line = parser->line};
-	size_t count = parser->pending_count;
-	int err;
-
-	for (size_t i = 0; i < parser->config->service_count; i++)
-		count += parser->config->services[i].override_count;
-	if (count == CONFIG_OVERRIDES_MAX)
-		return config_fail(parser, parser->line, "more than %d overrides",
-				   CONFIG_OVERRIDES_MAX);
-	pending.text = strdup(value);
-	if (!pending.text)
-		return config_fail_errno(parser, ENOMEM);
-	err = config_append(parser, &parser->pending, &parser->pending_count, &pending,
-			    sizeof(pending));
-	if (err)
-		free(pending.text);
-	return err;
-}
-
-/* Cuts "USER N" in two. The user is all but the last word: a cgroup's path may
- * have blanks in it. Returns N. */
-static const char *split_override(char *text)
-{
-	char *cap = text + strlen(text);
-	char *end;
-
-	while (cap > text && !strchr(BLANKS, cap[-1]))
-		cap--;
-	for (end = cap; end > text && strchr(BLANKS, end[-1]);)
-		end--;
-	if (end == text)
-		return NULL;
-	*end = '\0';
-	return cap;
-}
-
-static int resolve_override(struct config_parser *parser, const struct config_pending *pending)
-{
-	struct config_service *service = current(parser);
-	const char *cap = split_override(pending->text);
-	struct config_override override = {};
-	char why[512];
-
-	if (!cap || number_parse_cap(cap, &override.cap))
-		return config_fail(parser, pending->line,
-				   "bad override: USER and a number from 0 to %u or "
-				   "\"unlimited\"",
-				   HC_UNLIMITED - 1);
-	if (user_key_parse(pending->text, &service->service, parser->service, &override.key,
-			   &override.bits, why, sizeof(why)))
-		return config_fail(parser, pending->line, "%s", why);
-	/* Overrides were resolved in the order of `pending`, so the indexes agree. */
-	for (size_t i = 0; i < service->override_count; i++) {
-		const struct config_override *other = &service->overrides[i];
-
-		if (other->bits == override.bits &&
-		    !memcmp(&other->key, &override.key, sizeof(override.key)))
-			return config_fail(parser, pending->line,
-					   "override of %s is on line %u already",
-					   pending->text, parser->pending[i].line);
-	}
-	return config_append(parser, &service->overrides, &service->override_count, &override,
-			     sizeof(override));
-}
-
-int config_resolve_overrides(struct config_parser *parser)
-{
-	for (size_t i = 0; i < parser->pending_count; i++)
-		if (resolve_override(parser, &parser->pending[i]))
-			return -EINVAL;
-	for (size_t i = 0; i < parser->pending_count; i++)
-		free(parser->pending[i].text);
-	parser->pending_count = 0;
-	return 0;
-}
-
 static const struct config_key {
 	const char *name;
 	unsigned int where; /* bits of config_where */
@@ -368,7 +289,7 @@ static const struct config_key {
 	{"total", CONFIG_SERVICE, false, set_total},
 	{"excess", CONFIG_SERVICE, false, set_excess},
 	{"emit", CONFIG_SERVICE, false, set_emit},
-	{"override", CONFIG_SERVICE, true, set_override},
+	{"override", CONFIG_SERVICE, true, config_add_override},
 	{"errno", CONFIG_OUTBOUND, false, set_errno},
 };
 
