@@ -9,7 +9,6 @@
 #include "config_parser.h"
 #include "number.h"
 
-#define BLANKS            " \t"
 #define BLANKS_AND_COMMAS " \t,"
 
 static struct config_service *current(struct config_parser *parser)
