@@ -30,16 +30,16 @@ FUZZ_SECONDS ?= 60
 fuzz: test-packages
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) \
 		CFLAGS='$(SANITIZE),fuzzer-no-link' fuzzers
-	$(Q)for name in $(FUZZ); do \
-		mkdir -p $(BUILD)/fuzz/corpus-$$name; \
-		echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
-		$(BUILD)/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-			$$(ls tests/fuzz/$$name.dict 2>/dev/null | sed 's/^/-dict=/') \
-			-artifact_prefix=$(BUILD)/fuzz/$$name- $(BUILD)/fuzz/corpus-$$name \
-			tests/fuzz/corpus-$$name >$(BUILD)/fuzz/$$name.log 2>&1 || \
-			{ tail -n 100 $(BUILD)/fuzz/$$name.log; exit 1; }; \
-		grep -E 'stat::(number|new_units)' $(BUILD)/fuzz/$$name.log; \
-	done
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(FUZZ:%=fuzz-%)
+fuzz-%:
+	$(Q)mkdir -p $(BUILD)/fuzz/corpus-$*
+	$(Q)echo "fuzzing $* for $(FUZZ_SECONDS) s"
+	$(Q)$(BUILD)/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+		$(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) \
+		-artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/corpus-$* \
+		tests/fuzz/corpus-$* >$(BUILD)/fuzz/$*.log 2>&1 || \
+		{ tail -n 100 $(BUILD)/fuzz/$*.log; exit 1; }
+	$(Q)grep -E 'stat::(number|new_units)' $(BUILD)/fuzz/$*.log | sed 's/^/$*: /'
 fuzzers: $(FUZZ:%=$(BUILD)/fuzz_%)
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 	$(call say,FUZZ,$@)
