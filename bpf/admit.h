@@ -164,16 +164,15 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 	claim->slot = 0;
 	for (int round = 0; round < 2; round++) {
 		struct hc_user *user;
-		__u32 cap = 0;
 
 		if (round)
-			cap = users_cap(key, service, generation);
+			claim->cap = users_cap(key, generation);
 		bpf_spin_lock(&set->lock);
 		user = users_find(set, key, place.tag);
 		if (round && !user)
 			user = users_make(set, key, place.tag, claim->now, &forgotten);
 		if (round && user) {
-			user->cap = cap;
+			user->cap = claim->cap;
 			user->generation = generation;
 		}
 		if (user && user->generation == generation) {
@@ -188,7 +187,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 		bpf_spin_unlock(&set->lock);
 		if (forgotten)
 			count_losses(HC_LOSS_REFUSALS_FORGOTTEN, forgotten);
-		if (claim->slot)
+		if (verdict != UNTRACKED)
 			return verdict;
 	}
 	count_loss(HC_LOSS_USERS_FULL);

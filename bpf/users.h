@@ -110,23 +110,20 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 						  const struct hc_user_key *key, __u32 tag,
 						  __u64 now, __u32 *forgotten)
 {
-	volatile __u64 *least = &set->worth;
+	volatile __u64 *worth = &set->worth, *least = &set->least;
 	struct hc_user *user;
 	__u32 way;
 
 	*least = ~0ull;
 	*(volatile __u32 *)&set->found = HC_WAYS;
 	for (__u32 i = 0; i < HC_WAYS; i++) {
-		__u64 worth = users_worth(&set->way[i], set->tag[i], now);
-
-		/* Without it clang 19 turns the loop so that it goes back by falling
-		 * through, which 6.1 refuses as a "back-edge". */
-		barrier_var(worth);
-		if (worth < *least) {
-			*least = worth;
+		/* By way of memory, where the verifier forgets by which branches it came. */
+		*worth = users_worth(&set->way[i], set->tag[i], now);
+		if (*worth < *least) {
+			*least = *worth;
 			*(volatile __u32 *)&set->found = i;
 		}
-		if (!worth)
+		if (!*least)
 			break;
 	}
 	way = *(volatile __u32 *)&set->found;
@@ -142,32 +139,39 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 	return user;
 }
 
-/* Override of the moment, override by longest prefix, or the service's cap. */
-static __always_inline __u32 users_cap(const struct hc_user_key *key,
-				       const struct hc_service *service, __u32 half)
+/*
+ * Override of the moment, override by longest prefix, or the service's cap, by the
+ * policy `generation`. Global: the verifier would go on in six ways from here.
+ */
+__noinline int users_cap(const struct hc_user_key *key, __u32 generation)
 {
+	const struct hc_service *service;
 	/* A copy, because 6.1 lets no map's key be what a global function was given;
 	 * and one for both maps, because the stack is full. */
 	union {
 		struct hc_user_key user;
 		struct hc_override_key override;
-	} ask = {.user = *key};
+	} ask = {};
 	const __u32 *cap;
 
 	_Static_assert(__builtin_offsetof(struct hc_user_key, id) ==
 			       __builtin_offsetof(struct hc_override_key, id),
 		       "the id stays where it is");
 	/* Of another namespace: counted, never capped. */
-	if (key->elsewhere)
+	if (!key || key->elsewhere)
 		return HC_UNLIMITED;
+	ask.user = *key;
 	cap = bpf_map_lookup_elem(&caps, &ask.user);
 	if (cap)
 		return *cap;
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
-	ask.override.half = half & 1;
+	ask.override.half = generation & 1;
 	ask.override.service = key->service;
 	cap = bpf_map_lookup_elem(&overrides, &ask.override);
-	return cap ? *cap : service->cap;
+	if (cap)
+		return *cap;
+	service = policy_service(generation, key->service);
+	return service ? service->cap : HC_UNLIMITED;
 }
 
 #endif

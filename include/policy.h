@@ -193,7 +193,7 @@ struct hc_user {
 struct hc_user_set {
 	struct bpf_spin_lock lock;
 	__u32 found;        /* the way that the holder of the lock works on */
-	__u64 worth;        /* the holder's, while it looks for a way to reclaim */
+	__u64 worth, least; /* the holder's, while it looks for a way to reclaim */
 	__u32 tag[HC_WAYS]; /* 0: free; else the upper half of the key's hash, never 0 */
 	struct hc_user way[HC_WAYS];
 };
