@@ -149,9 +149,11 @@ def churning():
         until_equal(lambda: active("imap", SOURCES[0]), 0, "active at the end")
         server.tell()
         most = server.hear()
-        equal(most <= 4, True, f"the server held {most} sessions")
-        row = user("imap", SOURCES[0])
-        equal(row["peak"], 4, "peak")
+        # A CPU that stands still for 30 ms (of a virtual machine, under load) with a SYN in its hands
+        # has lost the slot when it goes on. It is counted: status calls it late.
+        late, row = ask("status")["losses"]["late"], user("imap", SOURCES[0])
+        equal(most <= 4 + late, True, f"the server held {most} sessions, {late} late")
+        equal(4 <= row["peak"] <= 4 + late, True, f"peak {row['peak']}, {late} late")
         equal(100 < got_in <= row["opened"], True, f"{got_in} sessions for clients, headcount {row}")
         say(f"{row['opened']} sessions, {row['refused']} refused")
 
