@@ -32,8 +32,8 @@ static struct attach_link *list(struct attachments *links, const char *name)
 }
 
 /* Takes the link over, pinning it if we pin. */
-static int keep(struct attachments *links, struct bpf_link *link, const char *name,
-		unsigned int netns)
+static int keep(struct attachments *links, struct bpf_link *link,
+		const struct bpf_program *program, const char *name, unsigned int netns)
 {
 	struct attach_link *item;
 	int error;
@@ -51,6 +51,7 @@ static int keep(struct attachments *links, struct bpf_link *link, const char *na
 		return error ?: hc_error_errno(ENOMEM, "cannot attach %s", name);
 	}
 	item->link = link;
+	item->program = fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
 	item->netns = netns;
 	return 0;
 }
@@ -61,7 +62,7 @@ static int to_cgroup(struct attachments *links, struct bpf_program *program)
 
 	if (root < 0)
 		return hc_error_errno(errno, "cannot open %s", cgroup_mount());
-	error = keep(links, bpf_program__attach_cgroup(program, root),
+	error = keep(links, bpf_program__attach_cgroup(program, root), program,
 		     bpf_program__name(program), 0);
 	close(root);
 	return error;
@@ -70,8 +71,8 @@ static int to_cgroup(struct attachments *links, struct bpf_program *program)
 int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 {
 	/* Ends before beginnings: what is charged is sure to be released. */
-	int error =
-		keep(links, bpf_program__attach_trace(object->progs.on_state), "on_state", 0);
+	int error = keep(links, bpf_program__attach_trace(object->progs.on_state),
+			 object->progs.on_state, "on_state", 0);
 
 	return error ?: to_cgroup(links, object->progs.on_milestone);
 }
@@ -99,8 +100,8 @@ int attach_arrival(struct attachments *links, const struct headcount_bpf *object
 	if (error)
 		return error;
 	snprintf(name, sizeof(name), NETNS_LINK "%u", netns->inode);
-	error = keep(links, bpf_program__attach_netns(copy->progs.on_arrival, netns->fd), name,
-		     netns->inode);
+	error = keep(links, bpf_program__attach_netns(copy->progs.on_arrival, netns->fd),
+		     copy->progs.on_arrival, name, netns->inode);
 	/* The link holds the program. */
 	headcount_bpf__destroy(copy);
 	return error;
@@ -124,6 +125,7 @@ void attach_drop_arrival(struct attachments *links, unsigned int netns)
 		if (links->pinned)
 			pins_drop_link(item->name);
 		bpf_link__destroy(item->link);
+		close(item->program);
 		*item = links->items[--links->count];
 		return;
 	}
@@ -131,7 +133,7 @@ void attach_drop_arrival(struct attachments *links, unsigned int netns)
 
 /* Is the pinned link attached to anything still, with a program on these maps? A
  * namespace that is gone leaves its link dead, and its inode number to the next one. */
-static bool is_live(const char *name, const struct headcount_bpf *object)
+static bool is_live(const char *name, const struct headcount_bpf *object, __u32 *program)
 {
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
@@ -148,6 +150,7 @@ static bool is_live(const char *name, const struct headcount_bpf *object)
 	       (info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id) &&
 	       links_program_shares(info.prog_id, object);
 	close(fd);
+	*program = info.prog_id;
 	return live;
 }
 
@@ -156,8 +159,10 @@ bool attach_is_whole(const struct headcount_bpf *object)
 	static const char *const needed[] = {"on_state", "on_milestone", "on_connect4",
 					     "on_connect6", "on_release"};
 
+	__u32 program;
+
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!is_live(needed[i], object))
+		if (!is_live(needed[i], object, &program))
 			return false;
 	return true;
 }
@@ -174,10 +179,11 @@ int attach_adopt(struct attachments *links, const struct headcount_bpf *object)
 		return hc_error_errno(errno, "cannot read %s", pins_folder());
 	while (!error && (entry = readdir(folder))) {
 		struct attach_link *item;
+		__u32 program;
 
 		if (strncmp(entry->d_name, mark, strlen(mark)))
 			continue;
-		if (!is_live(entry->d_name + strlen(mark), object)) {
+		if (!is_live(entry->d_name + strlen(mark), object, &program)) {
 			pins_drop_link(entry->d_name + strlen(mark));
 			continue;
 		}
@@ -189,6 +195,7 @@ int attach_adopt(struct attachments *links, const struct headcount_bpf *object)
 		/* Held, lest enforcement ends should the bpffs be unmounted. */
 		snprintf(path, sizeof(path), "%s/%s", pins_folder(), entry->d_name);
 		item->link = bpf_link__open(path);
+		item->program = bpf_prog_get_fd_by_id(program);
 		item->adopted = true;
 		if (!strncmp(item->name, NETNS_LINK, strlen(NETNS_LINK)))
 			item->netns = strtoul(item->name + strlen(NETNS_LINK), NULL, 10);
@@ -201,8 +208,12 @@ int attach_adopt(struct attachments *links, const struct headcount_bpf *object)
 void attach_close(struct attachments *links)
 {
 	/* In reverse: the gates open before the trace ends. */
-	while (links->count)
-		bpf_link__destroy(links->items[--links->count].link);
+	while (links->count) {
+		struct attach_link *item = &links->items[--links->count];
+
+		bpf_link__destroy(item->link);
+		close(item->program);
+	}
 	free(links->items);
 	memset(links, 0, sizeof(*links));
 }

@@ -8,6 +8,7 @@
 
 struct attach_link {
 	struct bpf_link *link;
+	int program;  /* open: later we may not be allowed to open it */
 	bool adopted; /* it was there before us */
 	char name[64];
 	unsigned int netns; /* of an arrival link; else 0 */

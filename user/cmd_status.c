@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "drain.h"
+#include "fill.h"
 #include "links.h"
 #include "log.h"
 #include "loss.h"
@@ -24,8 +25,7 @@ struct status {
 	struct links_row *links;
 	size_t links_count;
 	__u64 losses[HC_LOSS_COUNT];
-	size_t services, users, sessions;
-	__u32 users_room, sessions_room;
+	struct fill_row fill[FILL_COUNT];
 };
 
 static int gather_state(struct status *status)
@@ -33,23 +33,20 @@ static int gather_state(struct status *status)
 	struct policy *policy = malloc(sizeof(*policy));
 	struct state_session *sessions = NULL;
 	struct state_user *users = NULL;
-	size_t count = 0;
+	size_t count = 0, session_count = 0, shown = 0;
 	int error = policy ? policy_read(status->object, policy)
 			   : hc_error_errno(ENOMEM, "cannot read the state");
 
-	for (int id = 0; id < HC_SERVICES_MAX && !error; id++)
-		status->services += policy->services[id].used;
 	error = error ?: links_read(status->object, &status->links, &status->links_count);
 	error = error ?: losses_read(status->object, status->losses);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
-					       &status->sessions);
+					       &session_count);
 	error = error ?: state_read_users(status->object, &users, &count);
 	for (size_t i = 0; i < count && !error; i++)
-		status->users += state_user_shown(&users[i].user);
-	status->users_room = bpf_map__max_entries(status->object->maps.users) * HC_WAYS / 2;
-	status->sessions_room =
-		bpf_map__max_entries(status->object->maps.sessions) * HC_SESSION_WAYS / 2;
+		shown += state_user_shown(&users[i].user);
+	if (!error)
+		fill_read(status->object, policy, session_count, shown, status->fill);
 	free(sessions);
 	free(users);
 	free(policy);
@@ -86,10 +83,11 @@ static void print_text(const struct status *status)
 		for (size_t i = 0; i < status->links_count; i++)
 			printf("  %-16s %s\n", status->links[i].program,
 			       status->links[i].where);
-		printf("\nfill:\n  services  %zu of %d\n  sessions  %zu of %u\n"
-		       "  users     %zu of %u\n\nlosses:\n",
-		       status->services, HC_SERVICES_MAX, status->sessions,
-		       status->sessions_room, status->users, status->users_room);
+		printf("\nfill:\n");
+		for (int i = 0; i < FILL_COUNT; i++)
+			printf("  %-9s %llu of %llu\n", status->fill[i].map,
+			       status->fill[i].entries, status->fill[i].capacity);
+		printf("\nlosses:\n");
 		for (int i = 0; i < HC_LOSS_COUNT; i++)
 			printf("  %-18s %8llu  %s\n", loss_rows[i].word, status->losses[i],
 			       loss_rows[i].text);
@@ -108,8 +106,8 @@ static void print_json(const struct status *status)
 
 	printf("{\"running\":%s,\"pid\":", status->pid ? "true" : "false");
 	printf(status->pid ? "%d" : "null", status->pid);
-	printf(",\"pinned\":%s,\"version\":\"" HC_VERSION "\",\"services\":%zu,\"attached\":[",
-	       status->pinned ? "true" : "false", status->services);
+	printf(",\"pinned\":%s,\"version\":\"" HC_VERSION "\",\"services\":%llu,\"attached\":[",
+	       status->pinned ? "true" : "false", status->fill[FILL_SERVICES].entries);
 	for (size_t i = 0; i < status->links_count; i++)
 		printf("%s{\"program\":\"%s\",\"where\":\"%s\",\"missed\":%llu}", i ? "," : "",
 		       status->links[i].program, status->links[i].where,
@@ -118,11 +116,9 @@ static void print_json(const struct status *status)
 	for (int i = 0; i < HC_LOSS_COUNT; i++)
 		printf("%s\"%s\":%llu", i ? "," : "", loss_rows[i].word, status->losses[i]);
 	printf("},\"maps\":[");
-	if (status->object)
-		printf("{\"map\":\"sessions\",\"entries\":%zu,\"capacity\":%u},"
-		       "{\"map\":\"users\",\"entries\":%zu,\"capacity\":%u}",
-		       status->sessions, status->sessions_room, status->users,
-		       status->users_room);
+	for (int i = 0; i < FILL_COUNT && status->object; i++)
+		printf("%s{\"map\":\"%s\",\"entries\":%llu,\"capacity\":%llu}", i ? "," : "",
+		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
 	printf("],\"features\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"feature\":\"%s\",\"found\":%s}", i ? "," : "", features[i].name,

@@ -111,6 +111,51 @@ size_t escape_text(char *out, size_t size, const char *in, size_t length)
 	return at;
 }
 
+/* One character as a label has it: at most 20 bytes into `out`. */
+static size_t label_character(char out[20], const char *in, size_t bytes, __u32 point)
+{
+	size_t at = 0;
+
+	if (point == '"' || point == '\\' || point == '\n') {
+		out[at++] = '\\';
+		out[at++] = point == '\n' ? 'n' : point;
+		return at;
+	}
+	if (point != BAD_BYTE && !is_control(point) && !is_bidi(point)) {
+		memcpy(out, in, bytes);
+		return bytes;
+	}
+	for (size_t i = 0; i < bytes; i++) {
+		unsigned char byte = in[i];
+
+		memcpy(out + at, "\\\\x", 3);
+		out[at + 3] = hex[byte >> 4];
+		out[at + 4] = hex[byte & 15];
+		at += 5;
+	}
+	return at;
+}
+
+size_t escape_label(char *out, size_t size, const char *in, size_t length)
+{
+	size_t at = 0, bytes, need;
+	char escaped[20];
+	__u32 point;
+
+	if (!size)
+		return 0;
+	for (; length; in += bytes, length -= bytes) {
+		bytes = next_character(in, length, &point);
+		need = label_character(escaped, in, bytes, point);
+		if (need >= size - at)
+			break;
+		memcpy(out + at, escaped, need);
+		at += need;
+	}
+	out[at] = '\0';
+	return at;
+}
+
 /* One character that is not plain, as JSON: at most 6 bytes into `out`. */
 static size_t json_character(char out[6], const char *in, size_t bytes, __u32 point)
 {

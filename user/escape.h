@@ -18,6 +18,11 @@ size_t escape_text(char *out, size_t size, const char *in, size_t length);
  * and U+2028/9 are \uNNNN. */
 size_t escape_json(char *out, size_t size, const char *in, size_t length);
 
+/* The value of a label of Prometheus' text formats (no quotes around it): valid UTF-8
+ * always; backslash, quote and newline after a backslash. What is not UTF-8, and what
+ * would steer a terminal, is told as text: \\xNN. */
+size_t escape_label(char *out, size_t size, const char *in, size_t length);
+
 /* How many bytes of the text, up to the first that either of them would look at. */
 size_t escape_plain(const char *text);
 

@@ -20,6 +20,20 @@ __u32 links_map_id(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
 }
 
+int links_read_program(int fd, struct links_row *row)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	snprintf(row->program, sizeof(row->program), "%s", info.name);
+	row->missed = info.recursion_misses;
+	row->runs = info.run_cnt;
+	row->ns = info.run_time_ns;
+	return 0;
+}
+
 /* Fills the row's program; does that program use the map? */
 static bool uses(__u32 program, __u32 map, struct links_row *row)
 {
@@ -35,9 +49,8 @@ static bool uses(__u32 program, __u32 map, struct links_row *row)
 	if (!bpf_obj_get_info_by_fd(fd, &info, &size))
 		for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++)
 			found |= maps[i] == map;
+	found = found && !links_read_program(fd, row);
 	close(fd);
-	snprintf(row->program, sizeof(row->program), "%s", info.name);
-	row->missed = info.recursion_misses;
 	return found;
 }
 

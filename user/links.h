@@ -9,7 +9,11 @@ struct links_row {
 	char program[64];
 	char where[64]; /* "cgroup 1", "netns 4026531840", "tracepoint" */
 	__u64 missed;   /* runs that the kernel skipped, as it was inside the program already */
+	__u64 runs, ns; /* while the kernel's BPF statistics are on */
 };
+
+/* Fills all but `where` for an open program. Prints nothing; -errno. */
+int links_read_program(int fd, struct links_row *row);
 
 /* The kernel's number of an open map; 0: it is none. */
 __u32 links_map_id(int fd);

@@ -32,6 +32,19 @@ int totals_read(const struct headcount_bpf *object, struct hc_totals *totals)
 	return error;
 }
 
+__u64 totals_sessions(const struct hc_totals *totals)
+{
+	__s64 count = 0;
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		count += totals[id].opened;
+		for (int end = 0; end < HC_END_COUNT; end++)
+			count -= totals[id].closed[end];
+	}
+	/* The CPUs are read one after the other: an end may have come before its beginning. */
+	return count > 0 ? count : 0;
+}
+
 int totals_clear(const struct headcount_bpf *object, __u32 id)
 {
 	struct hc_totals *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What Prometheus is told: gathered from the maps first, and then written as text.
+ * The gathering only reads, and may be done in any thread; the writing is pure.
+ */
+#ifndef HEADCOUNT_METRICS_H
+#define HEADCOUNT_METRICS_H
+
+#include <stdio.h>
+#include "attach.h"
+#include "fill.h"
+#include "links.h"
+#include "loss.h"
+#include "policy_user.h"
+#include "state.h"
+#include "totals_user.h"
+
+#define METRICS_TOP_MAX 1000
+
+struct metrics {
+	struct policy policy;
+	struct hc_totals totals[HC_SERVICES_MAX];
+	__u64 sessions[HC_SERVICES_MAX]; /* now, those that are charged to a user */
+	__u64 users[HC_SERVICES_MAX];    /* with sessions now */
+	__u64 losses[HC_LOSS_COUNT];
+	struct fill_row fill[FILL_COUNT];
+	struct links_row *programs; /* one for each name */
+	size_t program_count;
+	bool measured;          /* the kernel counts and times them */
+	struct state_user *top; /* the busiest */
+	size_t top_count;
+};
+
+/* `metrics` need not be set. Prints the error; metrics_free() in any case. The programs
+ * are those of `links`, or with NULL asked of the kernel, which is a right of few. */
+int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
+		   const struct attachments *links, size_t top);
+void metrics_free(struct metrics *metrics);
+
+enum metrics_format {
+	METRICS_PROMETHEUS, /* text, version 0.0.4 */
+	METRICS_OPEN,       /* OpenMetrics 1.0.0 */
+};
+
+void metrics_print(FILE *out, const struct metrics *metrics, enum metrics_format format);
+
+#endif
