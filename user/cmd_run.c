@@ -109,10 +109,12 @@ static int run_daemon(struct run *run)
 		return hc_error("headcount run is already active (pid %d)", holder);
 	if (run->lock < 0)
 		return hc_error_errno(run->lock, "cannot lock /run/headcount.lock");
-	error = probe_mount_bpffs(&run->mounted);
+	error = metrics_listen(&daemon->metrics, &daemon->config.metrics);
+	error = error ?: probe_mount_bpffs(&run->mounted);
 	error = error ?: start(daemon);
 	run->published = !error;
 	error = error ?: daemon_open_drain(daemon, true);
+	error = error ?: daemon_open_metrics(daemon);
 	if (error)
 		return error;
 	hc_notice("ready");

@@ -19,6 +19,8 @@
 #define CONFIG_OVERRIDES_MAX 65536
 #define CONFIG_NETNS_MAX     512
 
+#define CONFIG_TOP_USERS_MAX 1000
+
 struct config_listen {
 	__u8 address[16]; /* all zero: every address */
 	__u16 port;       /* host order */
@@ -38,6 +40,12 @@ struct config_service {
 	size_t override_count;
 };
 
+/* Where the metrics can be had. */
+struct config_metrics {
+	char text[128];              /* as written; "": nowhere */
+	struct config_listen listen; /* unless it is a Unix socket */
+};
+
 /* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
  * there; named ones follow in the order of the file. */
 struct config {
@@ -45,6 +53,8 @@ struct config {
 	__u32 users_max;    /* default 65536, 64 .. 4194304 */
 	char **netns;       /* names or paths; none: the namespace headcount is started in */
 	size_t netns_count;
+	struct config_metrics metrics;
+	__u32 metrics_top_users;
 	struct config_service *services;
 	size_t service_count;
 };
@@ -58,6 +68,9 @@ int config_defaults(struct config *config);
  * a negative errno is returned.
  */
 int config_read(struct config *config, const char *path, char *why, size_t why_size);
+
+/* The path of its Unix socket, or NULL. */
+const char *config_metrics_path(const struct config_metrics *metrics);
 
 /* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
 void config_free(struct config *config);

@@ -20,6 +20,8 @@ enum config_where {
 };
 #define CONFIG_SERVICE (CONFIG_OUTBOUND | CONFIG_INBOUND | CONFIG_NAMED)
 
+#define CONFIG_UNIX_PREFIX "unix:"
+
 /* An override waits for the end of its section: `user =` may come after it. */
 struct config_pending {
 	unsigned int line;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "address.h"
 #include "config_parser.h"
@@ -163,6 +164,32 @@ static int add_listen(struct config_parser *parser, const char *word)
 			     sizeof(listen));
 }
 
+/* unix:/PATH, or an address as in `listen`, with its port */
+static int set_metrics(struct config_parser *parser, const char *value)
+{
+	const size_t path_room = sizeof(((struct sockaddr_un *)0)->sun_path);
+	struct config_metrics *metrics = &parser->config->metrics;
+	const char *path;
+
+	_Static_assert(sizeof(metrics->text) > sizeof(CONFIG_UNIX_PREFIX) + path_room, "room");
+	snprintf(metrics->text, sizeof(metrics->text), "%s", value);
+	path = config_metrics_path(metrics);
+	if (path ? *path == '/' && strlen(value) < strlen(CONFIG_UNIX_PREFIX) + path_room
+		 : strchr(value, ':') && !parse_listen(value, &metrics->listen))
+		return 0;
+	return config_fail(
+		parser, parser->line,
+		"bad metrics \"%s\": write IPV4:PORT, [IPV6]:PORT or unix:/PATH of at "
+		"most %zu bytes",
+		value, path_room - 1);
+}
+
+static int set_metrics_top_users(struct config_parser *parser, const char *value)
+{
+	return set_size(parser, value, 0, CONFIG_TOP_USERS_MAX,
+			&parser->config->metrics_top_users);
+}
+
 static int set_listen(struct config_parser *parser, const char *value)
 {
 	return for_each_word(parser, value, add_listen);
@@ -281,6 +308,8 @@ static const struct config_key {
 } keys[] = {
 	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
 	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
+	{"metrics", CONFIG_HEADCOUNT, false, set_metrics},
+	{"metrics_top_users", CONFIG_HEADCOUNT, false, set_metrics_top_users},
 	{"netns", CONFIG_HEADCOUNT, true, set_netns},
 	{"listen", CONFIG_NAMED, true, set_listen},
 	{"user", CONFIG_SERVICE, false, set_user},

@@ -137,6 +137,33 @@ int daemon_open_drain(struct daemon *daemon, bool json)
 	return daemon->drain ? refresh_names(daemon) : -ENOMEM;
 }
 
+int daemon_open_metrics(struct daemon *daemon)
+{
+	metrics_show(daemon->metrics, &daemon->links, daemon->config.metrics_top_users);
+	return metrics_serve(daemon->metrics, daemon->object);
+}
+
+/* The server of another configuration: the same, or one at another address. */
+static int next_metrics(struct daemon *daemon, const struct config *config,
+			struct metrics_server **next)
+{
+	int error;
+
+	*next = daemon->metrics;
+	if (!strcmp(daemon->config.metrics.text, config->metrics.text))
+		return 0;
+	error = metrics_listen(next, &config->metrics);
+	return error ?: metrics_serve(*next, daemon->object);
+}
+
+static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
+{
+	if (next != daemon->metrics)
+		metrics_close(daemon->metrics);
+	daemon->metrics = next;
+	metrics_show(next, &daemon->links, daemon->config.metrics_top_users);
+}
+
 /* Gates for namespaces that are new in `next`, before the policy names them. */
 static int gate_new(struct daemon *daemon, const struct netns_list *next)
 {
@@ -166,6 +193,7 @@ static int same_sizes(const struct config *old, const struct config *fresh)
 
 int daemon_reload(struct daemon *daemon)
 {
+	struct metrics_server *metrics = daemon->metrics;
 	struct netns_list netns = {};
 	struct config config = {};
 	char why[1024];
@@ -182,6 +210,7 @@ int daemon_reload(struct daemon *daemon)
 	}
 	error = same_sizes(&daemon->config, &config);
 	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
+	error = error ?: next_metrics(daemon, &config, &metrics);
 	error = error ?: gate_new(daemon, &netns);
 	error = error ?: switch_policy(daemon, &config, &netns);
 	if (error) {
@@ -193,11 +222,14 @@ int daemon_reload(struct daemon *daemon)
 	netns_free(&daemon->netns);
 	daemon->config = config;
 	daemon->netns = netns;
+	switch_metrics(daemon, metrics);
 	refresh_names(daemon);
 	hc_notice("reloaded %s", daemon->config_path);
 	return 0;
 out:
 	hc_notice("not reloaded, the old configuration goes on");
+	if (metrics != daemon->metrics)
+		metrics_close(metrics);
 	config_free(&config);
 	netns_free(&netns);
 	return error;
@@ -255,6 +287,7 @@ int daemon_loop(struct daemon *daemon)
 
 void daemon_free(struct daemon *daemon)
 {
+	metrics_close(daemon->metrics);
 	drain_free(daemon->drain);
 	attach_close(&daemon->links);
 	headcount_bpf__destroy(daemon->walker);

@@ -9,6 +9,7 @@
 #include "attach.h"
 #include "config.h"
 #include "drain.h"
+#include "metrics_server.h"
 
 struct daemon {
 	struct config config;
@@ -18,7 +19,8 @@ struct daemon {
 	struct headcount_bpf *walker; /* walk_users, once it is needed */
 	struct attachments links;
 	struct drain *drain;
-	bool gates; /* run, not trace */
+	struct metrics_server *metrics; /* NULL: not wanted */
+	bool gates;                     /* run, not trace */
 	bool pin;
 };
 
@@ -35,6 +37,9 @@ int daemon_reload(struct daemon *daemon);
 
 /* Opens the rings; prints text or JSON to stdout. */
 int daemon_open_drain(struct daemon *daemon, bool json);
+
+/* Answers who asks for metrics, at the address that is open already. */
+int daemon_open_metrics(struct daemon *daemon);
 
 /* Drains until SIGINT, SIGTERM or a closed stdout (0), or an error. SIGHUP
  * reloads if there is a configuration. */

@@ -92,6 +92,9 @@ void explain(const struct config *config, const char *path)
 	       config->netns_count ? "the network namespaces" : "the network namespace of run");
 	for (size_t i = 0; i < config->netns_count; i++)
 		printf(" %s", config->netns[i]);
+	if (*config->metrics.text)
+		printf("\nmetrics at %s, %u users by name", config->metrics.text,
+		       config->metrics_top_users);
 	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, 8.5 MiB of "
 	       "event rings\n",
 	       sessions / (1 << 20), config->sessions_max, users / (1 << 20),

@@ -7,15 +7,12 @@
 #define HEADCOUNT_METRICS_H
 
 #include <stdio.h>
-#include "attach.h"
 #include "fill.h"
 #include "links.h"
 #include "loss.h"
 #include "policy_user.h"
 #include "state.h"
 #include "totals_user.h"
-
-#define METRICS_TOP_MAX 1000
 
 struct metrics {
 	struct policy policy;
@@ -31,10 +28,16 @@ struct metrics {
 	size_t top_count;
 };
 
-/* `metrics` need not be set. Prints the error; metrics_free() in any case. The programs
- * are those of `links`, or with NULL asked of the kernel, which is a right of few. */
+/* The programs that are attached, open. */
+struct metrics_programs {
+	int *fds;
+	size_t count;
+};
+
+/* `metrics` need not be set. Prints the error; metrics_free() in any case. With NULL
+ * the kernel is asked for the programs, which not all of us may. */
 int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
-		   const struct attachments *links, size_t top);
+		   const struct metrics_programs *programs, size_t top);
 void metrics_free(struct metrics *metrics);
 
 enum metrics_format {

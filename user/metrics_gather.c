@@ -43,13 +43,13 @@ static int gather_users(struct metrics *metrics, const struct headcount_bpf *obj
 	return 0;
 }
 
-static int open_links(const struct attachments *links, struct metrics *metrics)
+static int read_programs(const struct metrics_programs *programs, struct metrics *metrics)
 {
-	metrics->programs = calloc(links->count, sizeof(*metrics->programs));
-	if (!metrics->programs && links->count)
+	metrics->programs = calloc(programs->count + 1, sizeof(*metrics->programs));
+	if (!metrics->programs)
 		return hc_error_errno(ENOMEM, "cannot read the programs");
-	for (size_t i = 0; i < links->count; i++)
-		if (!links_read_program(links->items[i].program,
+	for (size_t i = 0; i < programs->count; i++)
+		if (!links_read_program(programs->fds[i],
 					&metrics->programs[metrics->program_count]))
 			metrics->program_count++;
 	return 0;
@@ -91,7 +91,7 @@ static bool statistics_are_on(void)
 }
 
 int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
-		   const struct attachments *links, size_t top)
+		   const struct metrics_programs *programs, size_t top)
 {
 	int error;
 
@@ -102,8 +102,9 @@ int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
 	error = error ?: losses_read(object, metrics->losses);
 	error = error ?: gather_users(metrics, object, top);
 	if (!error)
-		error = links ? open_links(links, metrics)
-			      : links_read(object, &metrics->programs, &metrics->program_count);
+		error = programs ? read_programs(programs, metrics)
+				 : links_read(object, &metrics->programs,
+					      &metrics->program_count);
 	merge_programs(metrics);
 	return error;
 }
