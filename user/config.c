@@ -101,14 +101,6 @@ int config_find(const struct config *config, const char *name)
 	return -1;
 }
 
-const char *config_metrics_path(const struct config_metrics *metrics)
-{
-	const size_t prefix = strlen(CONFIG_UNIX_PREFIX);
-
-	return strncmp(metrics->text, CONFIG_UNIX_PREFIX, prefix) ? NULL
-								  : metrics->text + prefix;
-}
-
 /* Can anything refuse a session of this service? */
 static bool is_limited(const struct config_service *service)
 {

@@ -20,8 +20,6 @@ enum config_where {
 };
 #define CONFIG_SERVICE (CONFIG_OUTBOUND | CONFIG_INBOUND | CONFIG_NAMED)
 
-#define CONFIG_UNIX_PREFIX "unix:"
-
 /* An override waits for the end of its section: `user =` may come after it. */
 struct config_pending {
 	unsigned int line;
@@ -67,6 +65,16 @@ int config_set(struct config_parser *parser, const char *name, const char *value
 
 /* The value of an `override =`, to be resolved when the section ends. */
 int config_add_override(struct config_parser *parser, const char *value);
+
+/* Values that more than one key has: a number, and 143, 10.0.0.1:143 or
+ * [2001:db8::1]:143 (-EINVAL, nothing is noted). */
+int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		      __u32 *number);
+int config_parse_listen(const char *word, struct config_listen *listen);
+
+/* Keys of their own file. */
+int config_set_metrics(struct config_parser *parser, const char *value);
+int config_set_metrics_top_users(struct config_parser *parser, const char *value);
 
 /* Resolves the current section's overrides and empties the list of them. */
 int config_resolve_overrides(struct config_parser *parser);

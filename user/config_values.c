@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "address.h"
 #include "config_parser.h"
@@ -17,10 +16,10 @@ static struct config_service *current(struct config_parser *parser)
 	return &parser->config->services[parser->service];
 }
 
-static int set_size(struct config_parser *parser, const char *value, __u32 min, __u32 max,
-		    __u32 *size)
+int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		      __u32 *number)
 {
-	if (number_parse(value, min, max, size))
+	if (number_parse(value, min, max, number))
 		return config_fail(parser, parser->line, "\"%s\" is no number from %u to %u",
 				   value, min, max);
 	return 0;
@@ -28,12 +27,12 @@ static int set_size(struct config_parser *parser, const char *value, __u32 min, 
 
 static int set_sessions_max(struct config_parser *parser, const char *value)
 {
-	return set_size(parser, value, 1024, 16777216, &parser->config->sessions_max);
+	return config_set_number(parser, value, 1024, 16777216, &parser->config->sessions_max);
 }
 
 static int set_users_max(struct config_parser *parser, const char *value)
 {
-	return set_size(parser, value, 64, 4194304, &parser->config->users_max);
+	return config_set_number(parser, value, 64, 4194304, &parser->config->users_max);
 }
 
 static int set_limit(struct config_parser *parser, const char *value, __u32 *limit)
@@ -99,8 +98,7 @@ static int set_netns(struct config_parser *parser, const char *value)
 	return for_each_word(parser, value, add_netns);
 }
 
-/* 143, 10.0.0.1:143 or [2001:db8::1]:143 */
-static int parse_listen(const char *word, struct config_listen *listen)
+int config_parse_listen(const char *word, struct config_listen *listen)
 {
 	const char *colon = strrchr(word, ':');
 	const char *start = word, *end = colon;
@@ -135,7 +133,7 @@ static int add_listen(struct config_parser *parser, const char *word)
 	struct config_listen listen;
 	size_t addresses = 0;
 
-	if (parse_listen(word, &listen))
+	if (config_parse_listen(word, &listen))
 		return config_fail(parser, parser->line,
 				   "bad \"%s\": write PORT, IPV4:PORT or [IPV6]:PORT, "
 				   "with a port from 1 to 65535",
@@ -162,32 +160,6 @@ static int add_listen(struct config_parser *parser, const char *word)
 				   CONFIG_ADDRESSES_MAX);
 	return config_append(parser, &service->listen, &service->listens, &listen,
 			     sizeof(listen));
-}
-
-/* unix:/PATH, or an address as in `listen`, with its port */
-static int set_metrics(struct config_parser *parser, const char *value)
-{
-	const size_t path_room = sizeof(((struct sockaddr_un *)0)->sun_path);
-	struct config_metrics *metrics = &parser->config->metrics;
-	const char *path;
-
-	_Static_assert(sizeof(metrics->text) > sizeof(CONFIG_UNIX_PREFIX) + path_room, "room");
-	snprintf(metrics->text, sizeof(metrics->text), "%s", value);
-	path = config_metrics_path(metrics);
-	if (path ? *path == '/' && strlen(value) < strlen(CONFIG_UNIX_PREFIX) + path_room
-		 : strchr(value, ':') && !parse_listen(value, &metrics->listen))
-		return 0;
-	return config_fail(
-		parser, parser->line,
-		"bad metrics \"%s\": write IPV4:PORT, [IPV6]:PORT or unix:/PATH of at "
-		"most %zu bytes",
-		value, path_room - 1);
-}
-
-static int set_metrics_top_users(struct config_parser *parser, const char *value)
-{
-	return set_size(parser, value, 0, CONFIG_TOP_USERS_MAX,
-			&parser->config->metrics_top_users);
 }
 
 static int set_listen(struct config_parser *parser, const char *value)
@@ -308,8 +280,8 @@ static const struct config_key {
 } keys[] = {
 	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
 	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
-	{"metrics", CONFIG_HEADCOUNT, false, set_metrics},
-	{"metrics_top_users", CONFIG_HEADCOUNT, false, set_metrics_top_users},
+	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
+	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
 	{"netns", CONFIG_HEADCOUNT, true, set_netns},
 	{"listen", CONFIG_NAMED, true, set_listen},
 	{"user", CONFIG_SERVICE, false, set_user},

@@ -68,6 +68,31 @@ static void test_headcount_section(void **state)
 	config_free(&config);
 }
 
+static void test_metrics(void **state)
+{
+	static const __u8 any4[16] = {[10] = 0xff, [11] = 0xff}, loopback6[16] = {[15] = 1};
+	struct config config;
+
+	(void)state;
+	read_good(&config, IMAP);
+	assert_string_equal(config.metrics.text, "");
+	config_free(&config);
+	read_good(&config, "[headcount]\nmetrics = 0.0.0.0:9435\nmetrics_top_users = 1000\n");
+	assert_string_equal(config.metrics.text, "0.0.0.0:9435");
+	assert_memory_equal(config.metrics.listen.address, any4, 16);
+	assert_int_equal(config.metrics.listen.port, 9435);
+	assert_null(config_metrics_path(&config.metrics));
+	assert_int_equal(config.metrics_top_users, 1000);
+	config_free(&config);
+	read_good(&config, "[headcount]\nmetrics = [::1]:65535\n");
+	assert_memory_equal(config.metrics.listen.address, loopback6, 16);
+	assert_int_equal(config.metrics.listen.port, 65535);
+	config_free(&config);
+	read_good(&config, "[headcount]\nmetrics = unix:/" X50 X50 "123456\n");
+	assert_string_equal(config_metrics_path(&config.metrics), "/" X50 X50 "123456");
+	config_free(&config);
+}
+
 static void test_service(void **state)
 {
 	const struct config_service *service;
@@ -313,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_empty_file),
 		cmocka_unit_test(test_headcount_section),
+		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_outbound),
 		cmocka_unit_test(test_errno_words),

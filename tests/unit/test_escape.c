@@ -123,6 +123,32 @@ static void cuts_between(escape *escape, const char *in, size_t length,
 	}
 }
 
+/* Labels: as it is, but for what would end them, and what would steer a terminal. */
+static void labels(void **state)
+{
+	static const struct {
+		const char *in, *label;
+	} some[] = {
+		{"", ""},
+		{"/system.slice/a b,{}=", "/system.slice/a b,{}="},
+		{"a\"b\\c\nd", "a\\\"b\\\\c\\nd"},
+		{"\xc3\xa9\xf0\x9f\x98\x80", "\xc3\xa9\xf0\x9f\x98\x80"},
+		{"\x1b[2J\x7f", "\\\\x1b[2J\\\\x7f"},
+		{"\xff\xe2\x82", "\\\\xff\\\\xe2\\\\x82"},
+		{"\xc2\x9b\xe2\x80\xae", "\\\\xc2\\\\x9b\\\\xe2\\\\x80\\\\xae"},
+	};
+	char out[256], *in;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(some); i++) {
+		in = exact(some[i].in, strlen(some[i].in));
+		assert_int_equal(escape_label(out, sizeof(out), in, strlen(some[i].in)),
+				 strlen(some[i].label));
+		assert_string_equal(out, some[i].label);
+		free(in);
+	}
+}
+
 static void never_splits(void **state)
 {
 	static const char in[] = "a\n\xe2\x82\xac\x80\"\xc2\x9b"
@@ -132,7 +158,11 @@ static void never_splits(void **state)
 	static const char *const json[] = {
 		"a", "\\u000a", "\xe2\x82\xac", BAD, "\\u0022", "\\u009b", "b", NULL};
 
+	static const char *const label[] = {
+		"a", "\\n", "\xe2\x82\xac", "\\\\x80", "\\\"", "\\\\xc2\\\\x9b", "b", NULL};
+
 	(void)state;
+	cuts_between(escape_label, in, sizeof(in) - 1, label);
 	cuts_between(escape_text, in, sizeof(in) - 1, text);
 	cuts_between(escape_json, in, sizeof(in) - 1, json);
 }
@@ -157,6 +187,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escapes),
+		cmocka_unit_test(labels),
 		cmocka_unit_test(never_splits),
 		cmocka_unit_test(bounds),
 	};
