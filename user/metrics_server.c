@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -131,6 +132,8 @@ int metrics_serve(struct metrics_server *server, const struct headcount_bpf *obj
 		return 0;
 	server->object = object;
 	cgroup_mount(); /* remembered, and not by two threads at once */
+	/* A copy of the user table is large: given back at once, not kept for the next. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
