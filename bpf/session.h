@@ -211,7 +211,8 @@ static __noinline struct hc_session *session_connecting(__u64 id, const struct t
 /*
  * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
  * that somebody owns already was not accepted: it connected, and met a SYN from
- * the other side, perhaps from itself.
+ * the other side, perhaps from itself. Or it is a subflow that joins an MPTCP
+ * connection, and belongs to whoever has that.
  */
 static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 {
@@ -222,7 +223,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	struct arrival *arrival;
 	__u32 low;
 
-	if (tp->inet_conn.icsk_inet.sk.sk_socket)
+	if (tp->inet_conn.icsk_inet.sk.sk_socket && (!compat_is_mptcp(tp) || session_of(id)))
 		return;
 	session = session_make(id, claim.now);
 	if (!session)

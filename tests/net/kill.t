@@ -205,6 +205,7 @@ def mptcp_joined():
         raise Skip(f"ip mptcp: {error}")
     with listening(PORT, where="0.0.0.0", protocol=MPTCP) as imap:
         p = Pair(imap, source=ALICE, protocol=MPTCP)
+        p.server.send(b"y")  # which the client waits for before it joins
         until(lambda: rows(service="imap", user=BOB), "the second subflow")
         equal(kill("--service", "imap", "--remote", BOB), did(1), "kill of the second")
         nothing_left("one of two")
