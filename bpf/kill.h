@@ -6,7 +6,8 @@
  *   kill_tell   has it ended? Then that is told, with who asked
  *
  * A session's record goes the moment its socket reaches CLOSE, so that a record which is
- * still there is a session that was not closed.
+ * still there is a session that was not closed. What its user holds after that is in the
+ * event of its end: a syscall program of 6.1 may not look at a map with locks.
  */
 #ifndef HEADCOUNT_KILL_BPF_H
 #define HEADCOUNT_KILL_BPF_H
@@ -38,7 +39,6 @@ static __always_inline void kill_emit(__u64 id, const struct hc_session *session
 		return;
 	}
 	emit_fill(event, id, session, HC_KILLED, bpf_ktime_get_ns());
-	session_count(session, &event->active, &event->cap);
 	event->asker = asker;
 	emit_submit(event);
 }

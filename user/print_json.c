@@ -15,8 +15,8 @@
 
 /*
  * The longest line: the keys take less than 1300 bytes, the numbers, times and
- * addresses less than 500, the service, the process and the account less than
- * 600. A user is its text, every byte of which may become six.
+ * addresses less than 500, the service, the process and two accounts less than
+ * 900. A user is its text, every byte of which may become six.
  */
 #define LINE_ROOM (3072 + 6 * HC_USER_TEXT)
 
@@ -264,10 +264,13 @@ static char *put_charge(char *p, const char *service, const struct hc_event *eve
 	}
 	p = PUT(p, ",\"headcount.user\":\"");
 	p = put_user(p, &event->user);
-	p = PUT(p, "\",\"headcount.active\":");
-	p = put_number(p, event->active);
-	p = PUT(p, ",\"headcount.cap\":");
-	p = event->cap == HC_UNLIMITED ? PUT(p, "null") : put_number(p, event->cap);
+	*p++ = '"';
+	if (event->type != HC_KILLED) {
+		p = PUT(p, ",\"headcount.active\":");
+		p = put_number(p, event->active);
+		p = PUT(p, ",\"headcount.cap\":");
+		p = event->cap == HC_UNLIMITED ? PUT(p, "null") : put_number(p, event->cap);
+	}
 	if (event->id) {
 		p = PUT(p, ",\"headcount.session.id\":");
 		p = put_number(p, event->id);

@@ -220,7 +220,7 @@ def events():
         equal(kill("--id", str(a.inbound), "--id", str(b.inbound)), did(2), "kill")
         event = hc.wait_event(event__action="session-killed", headcount__session__id=b.inbound)
         want = {"event.type": ["connection", "info"], "rule.name": "pop", "headcount.user": ALICE,
-                "source.ip": ALICE, "destination.port": POP, "headcount.active": 0,
+                "source.ip": ALICE, "destination.port": POP, "headcount.active": None,
                 "headcount.killed_by.id": "0", "headcount.killed_by.name": "root"}
         equal({key: event.get(key) for key in want}, want, "the event")
         closed = hc.wait_event(event__action="session-closed", headcount__session__id=a.inbound)

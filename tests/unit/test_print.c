@@ -153,7 +153,8 @@ static void json_killed(void **state)
 		     "7") ",\"event.start\":\"2023-11-14T22:13:25.000000000Z\""
 			  ",\"source.ip\":\"10.20.30.40\",\"source.port\":51234"
 			  ",\"destination.ip\":\"192.168.10.2\",\"destination.port\":993" TCP4(
-				  "ingress") IMAP_ID IMAP_OWNER IMAP_CHARGE
+				  "ingress") IMAP_ID IMAP_OWNER
+		",\"headcount.user\":\"10.20.30.40\""
 		",\"headcount.session.id\":77"
 		",\"headcount.killed_by.id\":\"3999999999\"}\n");
 
