@@ -36,10 +36,11 @@ def conditions():
         equal((len(text), text[0].split()[:3], text[1].split()[:3]),
               (2, ["ID", "SERVICE", "USER"], [str(bob.inbound), "imap", BOB]), "the table")
         equal(len(our_sessions()), 2 * len(pairs), "sessions after the dry runs")
-        until_equal(lambda: chosen("--service", "imap", "--age", "2s", "--idle", "2s"), inbound(*imaps), "old and idle")
+        old = ["--service", "imap", "--age", f"{int(2 * SLOW)}s", "--idle", f"{int(2 * SLOW)}"]
+        until_equal(lambda: chosen(*old), inbound(*imaps), "old and idle", 30)
         b.client.send(b"y")
         equal(b.server.recv(1), b"y", "a byte")
-        equal(chosen("--service", "imap", "--age", "2", "--idle", "2"), inbound(a, bob, six), "one is not idle any more")
+        equal(chosen(*old), inbound(a, bob, six), "one is not idle any more")
         for p in pairs:
             p.close()
 
