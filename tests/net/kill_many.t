@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""headcount kill: many sessions, sessions that end meanwhile, and daemons that are not there."""
+"""headcount kill: many sessions, sessions that end meanwhile, a daemon that is not there."""
 from killing import *
 
 
@@ -82,13 +82,6 @@ def racing():
                     "session-killed events")
     with Headcount(CONFIG):
         nothing_left("the race")
-
-
-@test
-def not_running():
-    """without headcount running: one line"""
-    code, _, err = headcount("kill", "--id", "1")
-    one_line(code, err, 1, "not running", "kill")
 
 
 main()

@@ -81,8 +81,3 @@ def listening(*ports, where="::", protocol=0, **options):
 def nothing_left(what):
     until_equal(our_sessions, [], f"sessions left by {what}")
     equal(headcount("audit")[0], 0, f"audit after {what}")
-
-
-def one_line(code, err, want, word, what):
-    if code != want or err.count("\n") != 1 or not err.startswith("headcount: ") or word not in err:
-        raise AssertionError(f"{what}: exit {code}, want {want} and one line with {word!r}, said {err!r}")
