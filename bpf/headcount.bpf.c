@@ -8,6 +8,8 @@
 #include "gate.h"
 #include "walk.h"
 
+#include "kill.h" /* last: before the others, clang gives session_connecting() a larger frame */
+
 char LICENSE[] SEC("license") = "GPL";
 
 /* Outbound: connect(), and Fast Open's sendmsg(), on the whole host. */

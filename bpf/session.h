@@ -213,7 +213,8 @@ static __noinline struct hc_session *session_connecting(__u64 id, const struct t
 /*
  * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
  * that somebody owns already was not accepted: it connected, and met a SYN from
- * the other side, perhaps from itself.
+ * the other side, perhaps from itself. Or it is a subflow that joins an MPTCP
+ * connection, and belongs to whoever has that.
  */
 static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 {
@@ -224,7 +225,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	struct arrival *arrival;
 	__u32 low;
 
-	if (tp->inet_conn.icsk_inet.sk.sk_socket)
+	if (tp->inet_conn.icsk_inet.sk.sk_socket && (!compat_is_mptcp(tp) || session_of(id)))
 		return;
 	session = session_make(id, claim.now);
 	if (!session)
@@ -265,10 +266,13 @@ static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __
 	session_announce(id, session, session->opened_ns);
 }
 
-static __always_inline __u8 session_end(const struct sock *sk, int old_state)
+static __always_inline __u8 session_end(const struct hc_session *session, const struct sock *sk,
+					int old_state)
 {
 	int error = sk->sk_err;
 
+	if (session->flags & HC_F_KILLED)
+		return HC_END_KILLED;
 	if (error == ETIMEDOUT)
 		return HC_END_TIMEOUT;
 	if (error == EHOSTUNREACH || error == ENETUNREACH)
@@ -323,7 +327,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		session_announce(id, session, now);
 	}
 	left = user_release(__sync_lock_test_and_set(&session->charge, 0), now, &cap);
-	end = session_end(sk, old_state);
+	end = session_end(session, sk, old_state);
 	totals_closed(session, end, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event) {

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	 cmd_status},
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
 	{"metrics", "", "Print the metrics once, as Prometheus reads them.", cmd_metrics},
+	{"kill", "", "Close the sessions that meet the conditions.", cmd_kill},
 	{"detach", "", "Remove everything that run --pin left in the kernel.", cmd_detach},
 	{},
 };

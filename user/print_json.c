@@ -15,8 +15,8 @@
 
 /*
  * The longest line: the keys take less than 1300 bytes, the numbers, times and
- * addresses less than 500, the service, the process and the account less than
- * 600. A user is its text, every byte of which may become six.
+ * addresses less than 500, the service, the process and two accounts less than
+ * 900. A user is its text, every byte of which may become six.
  */
 #define LINE_ROOM (3072 + 6 * HC_USER_TEXT)
 
@@ -119,6 +119,8 @@ static const char *event_kind(const struct hc_event *event)
 		return "\"connection\",\"start\"],\"event.action\":\"session-opened";
 	if (event->type == HC_CLOSED)
 		return "\"connection\",\"end\"],\"event.action\":\"session-closed";
+	if (event->type == HC_KILLED)
+		return "\"connection\",\"info\"],\"event.action\":\"session-killed";
 	if (event->flags & HC_F_OBSERVED)
 		return "\"connection\",\"allowed\"],\"event.action\":\"session-refused";
 	return "\"connection\",\"denied\"],\"event.action\":\"session-refused";
@@ -139,7 +141,7 @@ static char *put_times(char *p, const struct print_context *context,
 	} else if (event->type == HC_OPENED) {
 		p = PUT(p, ",\"headcount.found\":true");
 	}
-	if (event->type == HC_OPENED)
+	if (event->type != HC_CLOSED)
 		return p;
 
 	p = PUT(p, ",\"event.end\":\"");
@@ -262,10 +264,13 @@ static char *put_charge(char *p, const char *service, const struct hc_event *eve
 	}
 	p = PUT(p, ",\"headcount.user\":\"");
 	p = put_user(p, &event->user);
-	p = PUT(p, "\",\"headcount.active\":");
-	p = put_number(p, event->active);
-	p = PUT(p, ",\"headcount.cap\":");
-	p = event->cap == HC_UNLIMITED ? PUT(p, "null") : put_number(p, event->cap);
+	*p++ = '"';
+	if (event->type != HC_KILLED) {
+		p = PUT(p, ",\"headcount.active\":");
+		p = put_number(p, event->active);
+		p = PUT(p, ",\"headcount.cap\":");
+		p = event->cap == HC_UNLIMITED ? PUT(p, "null") : put_number(p, event->cap);
+	}
 	if (event->id) {
 		p = PUT(p, ",\"headcount.session.id\":");
 		p = put_number(p, event->id);
@@ -286,6 +291,21 @@ static char *put_refusal(char *p, const struct hc_event *event)
 	if (event->flags & HC_F_OBSERVED)
 		return PUT(p, ",\"headcount.excess\":\"observe\"");
 	return PUT(p, ",\"headcount.excess\":\"reject\"");
+}
+
+static char *put_killer(char *p, const struct hc_event *event)
+{
+	const char *name = account_name(event->asker, event->time_ns);
+
+	p = PUT(p, ",\"headcount.killed_by.id\":\"");
+	p = put_number(p, event->asker);
+	*p++ = '"';
+	if (!*name)
+		return p;
+	p = PUT(p, ",\"headcount.killed_by.name\":\"");
+	p = stpcpy(p, name);
+	*p++ = '"';
+	return p;
 }
 
 static char *put_transfer(char *p, const struct hc_event *event)
@@ -313,6 +333,8 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	p = put_charge(p, context->service_names[event->user.service], event);
 	if (event->type == HC_CLOSED)
 		p = put_transfer(p, event);
+	if (event->type == HC_KILLED)
+		p = put_killer(p, event);
 	if (event->type == HC_REFUSED)
 		p = put_refusal(p, event);
 	print_commit(out, PUT(p, "}\n"));

@@ -5,7 +5,7 @@
  *
  * The input is a sequence of records, the last of which may be short. The services' names are
  * the first record's bytes, where policy_user.c would have found them. The seeds are an opened,
- * a closed and a refused session, one of each way to identify a user.
+ * a closed, a refused and a killed session, one of each way to identify a user.
  */
 #include <stdint.h>
 

@@ -102,7 +102,7 @@ def bad_usage():
 @test
 def help_texts():
     """--help for the program and for each command: exit 0, on stdout"""
-    for command in "", "trace", "run", "users", "sessions", "cap", "status", "audit", "detach":
+    for command in "", "trace", "run", "users", "sessions", "cap", "status", "audit", "kill", "detach":
         code, out, err = headcount(*([command] if command else []), "--help")
         equal((code, err, command in out and len(out) > 40), (0, "", True), f"help of {command or 'headcount'}")
 
@@ -110,7 +110,8 @@ def help_texts():
 @test
 def no_daemon():
     """without a running headcount: users, sessions, cap, audit say so; status says not running"""
-    for words in (["users"], ["sessions"], ["users", "--json"], ["cap", "imap", "10.0.0.1", "3"], ["audit"]):
+    for words in (["users"], ["sessions"], ["users", "--json"], ["cap", "imap", "10.0.0.1", "3"], ["audit"],
+                  ["kill", "--id", "1"]):
         code, out, err = headcount(*words)
         one_line(code, err, 1, f"headcount {words}")
         equal(out, "", f"stdout of {words}")
@@ -124,7 +125,8 @@ def unknown_service_or_user():
     with Headcount(IMAP):
         for words in (["cap", "nope", "10.0.0.1", "3"], ["cap", "imap", "not-an-address", "3"],
                       ["cap", "imap", "10.0.0.0/8", "3"], ["cap", "outbound", "no-such-user", "3"],
-                      ["users", "--service", "nope"], ["sessions", "--service", "nope"]):
+                      ["users", "--service", "nope"], ["sessions", "--service", "nope"],
+                      ["kill", "--service", "nope"]):
             code, out, err = headcount(*words)
             one_line(code, err, 1 if code == 1 else 2, f"headcount {words}")
             equal(out, "", f"stdout of {words}")
@@ -135,7 +137,7 @@ def not_root():
     """not root: which capability is missing, exit 1"""
     with Headcount(IMAP) as hc:
         for words in (["run", "-c", hc.path], ["trace"], ["users"], ["sessions"], ["audit"],
-                      ["cap", "imap", "10.0.0.1", "3"], ["detach"]):
+                      ["cap", "imap", "10.0.0.1", "3"], ["kill", "--id", "1"], ["detach"]):
             code, _, err = headcount(*words, user=UID, group=UID, extra_groups=[])
             line = one_line(code, err, 1, f"headcount {words}")
             equal(bool(re.search("CAP_|root", line)), True, f"a capability named in {line!r}")

@@ -9,7 +9,7 @@ BPFFS = "/sys/fs/bpf"
 PINS = BPFFS + "/headcount"
 CONFIG = section("headcount", sessions_max=4096, users_max=4096) + service("imap", listen=PORT, user="client/32/64", cap=5)
 CAPPED = {"ok": 5, "ECONNREFUSED": 3}
-COMMANDS = ["users"], ["sessions"], ["cap", "imap", ALICE, "5"], ["audit"], ["status"]
+COMMANDS = ["users"], ["sessions"], ["cap", "imap", ALICE, "5"], ["audit"], ["kill", "--id", "1"], ["status"]
 
 
 def crowd():

@@ -60,7 +60,8 @@ def commands_are_closed():
     with Headcount(CONFIG) as hc:
         before = ask("users", "--service", "imap"), user("outbound", UID, "cap")
         for words in (["run", "-c", hc.path], ["run", "-c", hc.path, "--pin"], ["trace"], ["users"], ["sessions"],
-                      ["cap", "outbound", str(UID), "unlimited"], ["detach"], ["audit", "--repair"], ["status"]):
+                      ["cap", "outbound", str(UID), "unlimited"], ["detach"], ["audit", "--repair"], ["status"],
+                      ["kill", "--id", "1"]):
             code, out, err = headcount(*words, user=UID, group=UID, extra_groups=[])
             equal((code, out, err.count("\n"), err.startswith("headcount: must be run as root (missing: CAP_")),
                   (1, "", 1, True), f"{words}: {err!r}")

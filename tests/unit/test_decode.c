@@ -79,8 +79,8 @@ static void ranges(void **state)
 	REFUSED(version, HC_RECORD_VERSION + 1);
 	REFUSED(type, 0);
 	ACCEPTED(type, HC_OPENED);
-	ACCEPTED(type, HC_REFUSED);
-	REFUSED(type, HC_REFUSED + 1);
+	ACCEPTED(type, HC_KILLED);
+	REFUSED(type, HC_KILLED + 1);
 	ACCEPTED(direction, HC_OUTBOUND);
 	REFUSED(direction, HC_INBOUND + 1);
 	ACCEPTED(user.service, HC_SERVICES_MAX - 1);

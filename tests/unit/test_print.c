@@ -141,6 +141,34 @@ static void json_refused(void **state)
 					       ",\"headcount.excess\":\"observe\"}\n");
 }
 
+/* It is no end: neither reason nor bytes. */
+static void json_killed(void **state)
+{
+	struct hc_event event = inbound(HC_KILLED);
+
+	(void)state;
+	event.asker = NOBODYS_UID;
+	print_json_event(&buffer, &context, &event);
+	printed(HEAD("14:25.001234567", "\"connection\",\"info\"", "session-killed",
+		     "7") ",\"event.start\":\"2023-11-14T22:13:25.000000000Z\""
+			  ",\"source.ip\":\"10.20.30.40\",\"source.port\":51234"
+			  ",\"destination.ip\":\"192.168.10.2\",\"destination.port\":993" TCP4(
+				  "ingress") IMAP_ID IMAP_OWNER
+		",\"headcount.user\":\"10.20.30.40\""
+		",\"headcount.session.id\":77"
+		",\"headcount.killed_by.id\":\"3999999999\"}\n");
+
+	event.asker = 0;
+	event.start_ns = 0;
+	event.flags |= HC_F_FOUND;
+	print_json_event(&buffer, &context, &event);
+	*print_reserve(&buffer, 1) = '\0';
+	assert_non_null(strstr(buffer.data, "\"headcount.killed_by.id\":\"0\","
+					    "\"headcount.killed_by.name\":\"root\"}\n"));
+	assert_null(strstr(buffer.data, "event.start"));
+	assert_null(strstr(buffer.data, "event.end"));
+}
+
 static void json_ipv6_user(void **state)
 {
 	struct hc_event event = inbound(HC_REFUSED);
@@ -318,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup(json_closed_inbound, set_up),
 		cmocka_unit_test_setup(json_closed_outbound, set_up),
 		cmocka_unit_test_setup(json_refused, set_up),
+		cmocka_unit_test_setup(json_killed, set_up),
 		cmocka_unit_test_setup(json_ipv6_user, set_up),
 		cmocka_unit_test_setup_teardown(json_hostile, set_up, tear_down),
 		cmocka_unit_test_setup(json_lost, set_up),

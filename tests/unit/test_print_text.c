@@ -69,6 +69,23 @@ static void text_refusal(void **state)
 		"198.51.100.9:443     total reached (+7 suppressed)\n");
 }
 
+static void text_killed(void **state)
+{
+	struct hc_event event = inbound(HC_KILLED);
+
+	(void)state;
+	event.asker = NOBODYS_UID;
+	print_text_event(&buffer, &context, &event);
+	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321   "
+		"192.168.10.2:993  "
+		"10.20.30.40:51234    by 3999999999\n");
+	event.asker = 0;
+	print_text_event(&buffer, &context, &event);
+	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321   "
+		"192.168.10.2:993  "
+		"10.20.30.40:51234    by root\n");
+}
+
 /* Long cells push the next ones aside; the line stays readable. */
 static void text_long_cells(void **state)
 {
@@ -132,6 +149,7 @@ int main(void)
 		cmocka_unit_test(text_header),
 		cmocka_unit_test_setup(text_session, set_up),
 		cmocka_unit_test_setup(text_refusal, set_up),
+		cmocka_unit_test_setup(text_killed, set_up),
 		cmocka_unit_test_setup(text_long_cells, set_up),
 		cmocka_unit_test_setup(text_units, set_up),
 		cmocka_unit_test_setup(text_lost, set_up),

@@ -161,6 +161,48 @@ static void test_bad(void **state)
 	}
 }
 
+/* A prefix that belongs to no service. */
+static void test_prefix(void **state)
+{
+	static const struct {
+		const char *text, *id;
+		unsigned int bits;
+		const char *says;
+	} rows[] = {
+		{"10.0.0.7", "::ffff:10.0.0.7", 128, NULL},
+		{"10.0.0.0/8", "::ffff:10.0.0.0", 104, NULL},
+		{"0.0.0.0/0", "::ffff:0.0.0.0", 96, NULL},
+		{"2001:db8::7", "2001:db8::7", 128, NULL},
+		{"2001:db8::/33", "2001:db8::", 33, NULL},
+		{"::/0", "::", 0, NULL},
+		{"", NULL, 0, "is no IPv4 or IPv6 address"},
+		{"/8", NULL, 0, "is no IPv4 or IPv6 address"},
+		{"10.0.0.0/", NULL, 0, "0 to 32"},
+		{"10.0.0.0/33", NULL, 0, "0 to 32"},
+		{"::/129", NULL, 0, "0 to 128"},
+		{"10.1.2.3/8", NULL, 0, "write 10.0.0.0/8"},
+		{"2001:db8::1/32", NULL, 0, "write 2001:db8::/32"},
+	};
+	char why[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		__u8 id[16], expected[16];
+		unsigned int bits = 0;
+		int error = prefix_parse(rows[i].text, id, &bits, why, sizeof(why));
+
+		if (rows[i].says) {
+			assert_int_equal(error, -EINVAL);
+			assert_non_null(strstr(why, rows[i].says));
+			continue;
+		}
+		assert_int_equal(error, 0);
+		inet_pton(AF_INET6, rows[i].id, expected);
+		assert_memory_equal(id, expected, sizeof(id));
+		assert_int_equal(bits, rows[i].bits);
+	}
+}
+
 static void test_uid(void **state)
 {
 	struct hc_service service = by(HC_BY_UID, 32, 64);
@@ -336,7 +378,7 @@ int main(void)
 		cmocka_unit_test(test_uid),          cmocka_unit_test(test_account),
 		cmocka_unit_test(test_uid_cache),    cmocka_unit_test(test_label),
 		cmocka_unit_test(test_cgroup_mount), cmocka_unit_test(test_cgroup),
-		cmocka_unit_test(test_cgroup_root),
+		cmocka_unit_test(test_cgroup_root),  cmocka_unit_test(test_prefix),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which sessions meet which conditions. */
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "session_list.h"
+
+#define SECOND 1000000000ull
+#define NOW    (1000 * SECOND)
+
+/* The kernel's clock is any number: what HZ is guessed from it does not matter here. */
+static struct hc_socket socket_row = {.id = 77, .jiffies = 0};
+static struct session_row row = {77, &socket_row.session, &socket_row};
+static struct session_filter filter;
+
+static int set_up(void **state)
+{
+	struct hc_session *session = &socket_row.session;
+
+	(void)state;
+	filter = (struct session_filter){.service = -1};
+	*session = (struct hc_session){.opened_ns = NOW - 60 * SECOND};
+	session->user = (struct hc_user_key){.service = 2, .kind = HC_BY_CLIENT, .prefix = 128};
+	inet_pton(AF_INET6, "::ffff:10.1.2.3", session->ends.remote);
+	memcpy(session->user.id, session->ends.remote, 16);
+	socket_row.idle_jiffies = 0;
+	row.socket = &socket_row;
+	return 0;
+}
+
+static bool meets(void)
+{
+	return session_matches(&filter, &row, NOW);
+}
+
+static void none(void **state)
+{
+	(void)state;
+	assert_false(session_filter_chooses(&filter));
+	assert_true(meets());
+}
+
+static void service(void **state)
+{
+	(void)state;
+	filter.service = 2;
+	assert_true(session_filter_chooses(&filter));
+	assert_true(meets());
+	filter.service = 0;
+	assert_true(session_filter_chooses(&filter));
+	assert_false(meets());
+}
+
+static void user(void **state)
+{
+	(void)state;
+	filter.user = "10.1.2.3";
+	assert_true(session_filter_chooses(&filter));
+	assert_true(meets());
+	filter.user = "10.1.2.30";
+	assert_false(meets());
+	socket_row.session.user = (struct hc_user_key){.kind = HC_BY_UID};
+	filter.user = "root";
+	assert_true(meets());
+	filter.user = "0";
+	assert_true(meets());
+	filter.user = "";
+	assert_true(session_filter_chooses(&filter));
+	assert_false(meets());
+}
+
+static bool meets_remote(const char *address, unsigned int bits)
+{
+	filter.by_remote = true;
+	filter.remote_bits = bits;
+	inet_pton(AF_INET6, address, filter.remote);
+	assert_true(session_filter_chooses(&filter));
+	return meets();
+}
+
+static void remote(void **state)
+{
+	(void)state;
+	assert_true(meets_remote("::ffff:10.1.2.3", 128));
+	assert_true(meets_remote("::ffff:10.1.2.2", 127));
+	assert_true(meets_remote("::ffff:0.0.0.0", 96));
+	assert_false(meets_remote("::ffff:10.1.2.2", 128));
+	assert_false(meets_remote("::ffff:10.1.2.0", 127));
+	assert_false(meets_remote("::", 0));
+	inet_pton(AF_INET6, "2001:db8::7", socket_row.session.ends.remote);
+	assert_true(meets_remote("::", 0));
+	assert_true(meets_remote("2001:db8::", 32));
+	assert_false(meets_remote("2001:db9::", 32));
+	assert_false(meets_remote("::ffff:0.0.0.0", 96));
+}
+
+static void age(void **state)
+{
+	(void)state;
+	filter.age_ms = 60000;
+	assert_true(session_filter_chooses(&filter));
+	assert_true(meets());
+	filter.age_ms = 60001;
+	assert_false(meets());
+	socket_row.session.opened_ns = NOW + 1; /* just now, on another CPU */
+	filter.age_ms = 1000;
+	assert_false(meets());
+}
+
+static void idle(void **state)
+{
+	(void)state;
+	filter.idle_ms = 1000;
+	assert_true(session_filter_chooses(&filter));
+	assert_false(meets());
+	socket_row.idle_jiffies = 1000; /* at HZ = 1000 a second, else more */
+	assert_true(meets());
+	row.socket = NULL; /* nobody knows */
+	assert_false(meets());
+}
+
+static void ids(void **state)
+{
+	__u64 numbers[] = {99, 1, 77, 5};
+
+	(void)state;
+	session_filter_ids(&filter, numbers, 4);
+	assert_true(session_filter_chooses(&filter));
+	assert_true(meets());
+	session_filter_ids(&filter, numbers, 2);
+	assert_false(meets());
+}
+
+static void all_must_hold(void **state)
+{
+	__u64 id = 77;
+
+	(void)state;
+	session_filter_ids(&filter, &id, 1);
+	filter.service = 2;
+	filter.user = "10.1.2.3";
+	filter.age_ms = 1000;
+	assert_true(meets_remote("::ffff:10.1.0.0", 112));
+	filter.service = 3;
+	assert_false(meets());
+	filter.service = 2;
+	filter.age_ms = 3600000;
+	assert_false(meets());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(none, set_up),
+		cmocka_unit_test_setup(service, set_up),
+		cmocka_unit_test_setup(user, set_up),
+		cmocka_unit_test_setup(remote, set_up),
+		cmocka_unit_test_setup(age, set_up),
+		cmocka_unit_test_setup(idle, set_up),
+		cmocka_unit_test_setup(ids, set_up),
+		cmocka_unit_test_setup(all_must_hold, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
