@@ -45,10 +45,10 @@ def rows(**keys):
 
 
 class Pair:
-    """Both ends of a session, and their ids: the client's in namespace c1."""
+    """Both ends of a session, and their ids: the client's in another namespace."""
 
-    def __init__(self, listener, where=HERE, source=None, family=None, protocol=0):
-        self.client = new_socket(family or family_of(where), C1, protocol)
+    def __init__(self, listener, where=HERE, source=None, protocol=0, namespace=C1):
+        self.client = new_socket(family_of(where), namespace, protocol)
         if source:
             self.client.bind((source, 0))
         self.client.connect((where, listener.getsockname()[1]))
