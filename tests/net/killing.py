@@ -16,6 +16,10 @@ CONFIG = service("imap", listen=PORT, user="client/32/64", cap=20000) \
     + service("outbound", user="uid", override=f"{UID} 20000")
 
 
+with inside(C1):  # its SYNs go nowhere, and nothing says so
+    run("ip", "neigh", "add", SILENT, "lladdr", "02:00:00:00:00:99", "dev", "eth0")
+
+
 def kill(*conditions):
     """What `kill` did, by its own words; the exit code goes with them."""
     code, out, err = headcount("kill", *conditions, "--json")
