@@ -272,6 +272,22 @@ def cap_frees():
 
 
 @test
+def unreachable():
+    """a session in a namespace that cannot be entered: exit 1 and why, and nobody is told that it was closed"""
+    namespace = client_host(2)
+    with listening(PORT) as imap:
+        p = Pair(imap, address(2), namespace=namespace)
+        run("ip", "netns", "del", namespace)  # the client's socket keeps it
+        code, out, err = headcount("kill", "--id", str(p.outbound), "--id", str(p.inbound))
+        equal((code, out, err), (1, "closed 1 session\n",
+              "headcount: could not close 1: in a network namespace that cannot be entered\n"), "kill of both ends")
+        hc.wait_event(event__action="session-killed", headcount__session__id=p.inbound)
+        equal([e for e in hc.events if e["event.action"] == "session-killed"
+               and e["headcount.session.id"] == p.outbound], [], "events of a kill that failed")
+        p.close()
+
+
+@test
 def usage():
     """no condition or a bad one: exit 2 and one line"""
     for word, *given in [

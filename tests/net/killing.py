@@ -16,6 +16,10 @@ CONFIG = service("imap", listen=PORT, user="client/32/64", cap=20000) \
     + service("outbound", user="uid", override=f"{UID} 20000")
 
 
+with inside(C1):  # its SYNs go nowhere, and nothing says so
+    run("ip", "neigh", "add", SILENT, "lladdr", "02:00:00:00:00:99", "dev", "eth0")
+
+
 def kill(*conditions):
     """What `kill` did, by its own words; the exit code goes with them."""
     code, out, err = headcount("kill", *conditions, "--json")
@@ -45,10 +49,10 @@ def rows(**keys):
 
 
 class Pair:
-    """Both ends of a session, and their ids: the client's in namespace c1."""
+    """Both ends of a session, and their ids: the client's in another namespace."""
 
-    def __init__(self, listener, where=HERE, source=None, family=None, protocol=0):
-        self.client = new_socket(family or family_of(where), C1, protocol)
+    def __init__(self, listener, where=HERE, source=None, protocol=0, namespace=C1):
+        self.client = new_socket(family_of(where), namespace, protocol)
         if source:
             self.client.bind((source, 0))
         self.client.connect((where, listener.getsockname()[1]))
