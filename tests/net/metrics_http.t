@@ -68,9 +68,10 @@ def methods():
 
 @test
 def top_users():
-    """users are in labels only if they are asked for, the busiest first; a reload changes how many"""
+    """users are in labels only if they are asked for; a reload changes how many"""
     def names():
-        return {labels[1] for (name, *labels) in page(HTTP) if name == "headcount_user_sessions" and labels[0] == "imap"}
+        return {labels[1] for (name, *labels) in page(HTTP)
+                if name == "headcount_user_sessions" and labels[0] == "imap"}
     imap = service("imap", listen=PORT, user="client/32/64")
     with Server("0.0.0.0", PORT), Headcount(metrics_at(HTTP, imap)) as hc:
         # Enough that others of this host do not push them out.

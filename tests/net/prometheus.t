@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A real Prometheus that scrapes headcount; the alert rules and the dashboard that come with it."""
 import urllib.parse
+import xml.etree.ElementTree
 
 from bpf import ENABLE_STATS, bpf
 from prometheus import *
@@ -69,6 +70,25 @@ def queries():
             yield panel["title"], text
 
 
+def picture_shows_all():
+    """The dashboard as a picture: each panel is in it, and there are lines, bars and a user."""
+    svg = run(f"{TOOLS}/prometheus/picture", "--url", f"http://{PROMETHEUS}", "--seconds", "20", "--rate", "5s")
+    picture = xml.etree.ElementTree.fromstring(svg)
+    words = [node.text for node in picture.iter("{http://www.w3.org/2000/svg}text")]
+    equal([p["title"] for p in dashboard()["panels"] if p["title"] not in words], [], "panels that are not drawn")
+    equal(ALICE in words, True, "the busiest user")
+    drawn = [node.get("points") for node in picture.iter("{http://www.w3.org/2000/svg}polyline")]
+    equal(any(points.count(",") > 2 for points in drawn), True, f"a line among {len(drawn)}")
+
+
+@test
+def no_picture():
+    """a Prometheus that does not answer: one line, exit 1"""
+    done = subprocess.run([f"{TOOLS}/prometheus/picture", "--url", f"http://{PROMETHEUS}"], capture_output=True,
+                          text=True)
+    equal((done.returncode, done.stdout, done.stderr.count("\n")), (1, "", 1), f"answer {done.stderr}")
+
+
 @test
 def rules():
     """promtool: the rules are correct, and each alert comes when it should"""
@@ -131,6 +151,7 @@ def scraped():
                     {(("reason", "finished"), ("service", "imap")): 4}, "closed")
         for title, text in queries():
             until(lambda: query(text), f"data for the panel {title}: {text}", 30)
+        picture_shows_all()
         names = {name for name, *_ in page(HTTP)}
         for path in RULES, f"{TOOLS}/grafana/headcount.json":
             with open(path) as file:
