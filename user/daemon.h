@@ -6,6 +6,8 @@
 #ifndef HEADCOUNT_DAEMON_H
 #define HEADCOUNT_DAEMON_H
 
+#include <time.h>
+
 #include "attach.h"
 #include "config.h"
 #include "drain.h"
@@ -20,6 +22,8 @@ struct daemon {
 	struct drain *drain;
 	bool gates; /* run, not trace */
 	bool pin;
+	bool not_reloaded;  /* the last reload failed */
+	time_t status_told; /* to systemd */
 };
 
 /* Fresh maps and programs: policy first, then trace, then the sessions that are
@@ -36,8 +40,12 @@ int daemon_reload(struct daemon *daemon);
 /* Opens the rings; prints text or JSON to stdout. */
 int daemon_open_drain(struct daemon *daemon, bool json);
 
-/* Drains until SIGINT, SIGTERM or a closed stdout (0), or an error. SIGHUP
- * reloads if there is a configuration. */
+/* Once nothing is to be attached but by a reload. `mounted`: bpffs, to be unmounted
+ * at the end. */
+int daemon_drop_privileges(struct daemon *daemon, bool mounted);
+
+/* Tells systemd that we are ready, and drains until SIGINT, SIGTERM or a closed stdout (0), or
+ * an error. SIGHUP reloads if there is a configuration. */
 int daemon_loop(struct daemon *daemon);
 
 /* Installs the signal handlers; before anything slow. */
