@@ -257,8 +257,6 @@ int daemon_drop_privileges(struct daemon *daemon, bool mounted)
 {
 	unsigned int purposes = mounted ? PRIVILEGES_UNMOUNT : 0;
 
-	if (daemon->gates)
-		purposes |= PRIVILEGES_RELOAD;
 	for (size_t i = 0; i < daemon->config.netns_count; i++)
 		if (!strncmp(daemon->config.netns[i], "/proc/", 6))
 			purposes |= PRIVILEGES_PROC;

@@ -17,9 +17,8 @@ static const struct {
 	unsigned int capability;
 	enum privileges_for purpose;
 } kept[] = {
-	{CAP_BPF, PRIVILEGES_ALWAYS},       /* maps; loading the walkers */
-	{CAP_PERFMON, PRIVILEGES_ALWAYS},   /* walkers are iterators, which trace the kernel */
-	{CAP_NET_ADMIN, PRIVILEGES_RELOAD}, /* gates of namespaces that are new */
+	{CAP_BPF, PRIVILEGES_ALWAYS},     /* maps; loading the walkers */
+	{CAP_PERFMON, PRIVILEGES_ALWAYS}, /* walkers are iterators, which trace the kernel */
 	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT},
 	{CAP_SYS_PTRACE, PRIVILEGES_PROC},      /* to open /proc/PID/ns/net */
 	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */

@@ -8,10 +8,9 @@
 
 enum privileges_for {
 	PRIVILEGES_ALWAYS = 1,
-	PRIVILEGES_RELOAD = 2,   /* of a configuration, with gates */
-	PRIVILEGES_UNMOUNT = 4,  /* bpffs, which we mounted */
-	PRIVILEGES_PROC = 8,     /* a namespace of `netns` is named by its process */
-	PRIVILEGES_FOREIGN = 16, /* not uid 0: root's folders are not ours */
+	PRIVILEGES_UNMOUNT = 2, /* bpffs, which we mounted */
+	PRIVILEGES_PROC = 4,    /* a namespace of `netns` is named by its process */
+	PRIVILEGES_FOREIGN = 8, /* not uid 0: root's folders are not ours */
 };
 
 /* Gives up for good all capabilities but those for `purposes` (bits of privileges_for;
