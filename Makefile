@@ -11,7 +11,7 @@ WERROR     ?=
 Q          := $(if $(filter 1,$(V)),,@)
 say         = $(if $(filter 1,$(V)),@:,@printf '  %-8s %s\n' $(1) $(2))
 
-LIBS     := libbpf libelf libmicrohttpd libmnl nettle
+LIBS     := libbpf libcap-ng libelf libmicrohttpd libmnl libsystemd nettle
 CFLAGS   ?= -O2 -g
 VERSION   := 0.1.0
 HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP
@@ -23,7 +23,7 @@ USER_SRC := $(wildcard user/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libheadcount.a
 
-.PHONY: all run check packages test-packages install clean
+.PHONY: all run check packages test-packages clean
 all: $(BUILD)/headcount
 
 run: packages
@@ -60,12 +60,8 @@ $(BUILD)/headcount.skel.h: $(BUILD)/headcount.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name headcount_bpf > $@.new && mv $@.new $@
 
-install: all
-	install -D -m 755 $(BUILD)/headcount $(DESTDIR)$(PREFIX)/sbin/headcount
-	install -D -m 644 user/headcount.8 $(DESTDIR)$(PREFIX)/share/man/man8/headcount.8
-
 clean:
 	rm -rf $(BUILD)
 
 -include $(USER_OBJ:.o=.d) $(BUILD)/headcount.bpf.d
-include tests/tests.mk tools/bench/bench.mk
+include tests/tests.mk tools/bench/bench.mk tools/install.mk

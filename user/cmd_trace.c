@@ -20,6 +20,7 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	error = error ?: config_defaults(&daemon.config);
 	error = error ?: daemon_start(&daemon);
 	error = error ?: daemon_open_drain(&daemon, json);
+	error = error ?: daemon_drop_privileges(&daemon, false);
 	error = error ?: daemon_loop(&daemon);
 	daemon_free(&daemon);
 	return error ? EXIT_FAILED : EXIT_DONE;

@@ -8,13 +8,17 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "notify.h"
 #include "pins.h"
+#include "privileges.h"
 #include "snapshot.h"
+#include "state.h"
 #include "walk.h"
 
 #define NAP_MS      20 /* how old a record may get before it is printed */
 #define UPKEEP_S    1  /* how often held-back refusals are looked for */
 #define UPKEEP_LAST 3  /* rounds of that after the last refusal */
+#define STATUS_S    30 /* how old what systemd is told may get */
 
 static volatile sig_atomic_t stop_asked, reload_asked;
 
@@ -24,10 +28,13 @@ static void on_signal(int signal)
 		reload_asked = 1;
 		return;
 	}
+	/* Alone it is the watchdog's, and only interrupts. */
+	if (signal != SIGALRM)
+		stop_asked = 1;
 	/* A signal that comes just before a write to a full pipe would not interrupt
 	 * it; the alarm comes again until we have ended. */
-	stop_asked = 1;
-	alarm(1);
+	if (stop_asked)
+		alarm(1);
 }
 
 void daemon_signals(void)
@@ -255,17 +262,62 @@ static int report_refusals(struct daemon *daemon, bool flush)
 	return error ?: walk_users(daemon->walker);
 }
 
+static bool count_session(void *count, const struct hc_session *session)
+{
+	(void)session;
+	++*(size_t *)count;
+	return false;
+}
+
+/* What we do, in a line for systemd; after `state`, lines of sd_notify(3). */
+static void tell_status(struct daemon *daemon, const char *state)
+{
+	struct state_session *none = NULL;
+	size_t count = 0, rows;
+
+	if (!notify_wanted())
+		return;
+	state_read_sessions(daemon->object, count_session, &count, &none, &rows);
+	free(none);
+	notify("%sSTATUS=%s%zu services, %zu sessions", state,
+	       daemon->not_reloaded ? "The configuration was not reloaded. " : "",
+	       daemon->config.service_count, count);
+	daemon->status_told = time(NULL);
+}
+
+static void reload(struct daemon *daemon)
+{
+	notify_reloading();
+	daemon->not_reloaded = daemon_reload(daemon);
+	tell_status(daemon, "READY=1\n");
+}
+
+int daemon_drop_privileges(struct daemon *daemon, bool mounted)
+{
+	unsigned int purposes = mounted ? PRIVILEGES_UNMOUNT : 0;
+
+	for (size_t i = 0; i < daemon->config.netns_count; i++)
+		if (!strncmp(daemon->config.netns[i], "/proc/", 6))
+			purposes |= PRIVILEGES_PROC;
+	return privileges_drop(purposes);
+}
+
 int daemon_loop(struct daemon *daemon)
 {
 	time_t upkeep = 0;
 	int rounds = 0, error = 0;
 
+	tell_status(daemon, "READY=1\n");
+	notify_watch();
 	while (!stop_asked && !error) {
+		notify_alive();
 		error = drain_poll(daemon->drain, NAP_MS);
 		if (reload_asked) {
 			reload_asked = 0;
-			daemon_reload(daemon);
+			reload(daemon);
 		}
+		if (time(NULL) >= daemon->status_told + STATUS_S)
+			tell_status(daemon, "");
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
 		if (!error && rounds && time(NULL) >= upkeep + UPKEEP_S) {
@@ -274,6 +326,7 @@ int daemon_loop(struct daemon *daemon)
 			error = report_refusals(daemon, false);
 		}
 	}
+	notify("STOPPING=1");
 	if (!error) {
 		/* What we leave must add up: the refusals, and what is in the rings. */
 		error = report_refusals(daemon, true);

@@ -6,6 +6,8 @@
 #ifndef HEADCOUNT_DAEMON_H
 #define HEADCOUNT_DAEMON_H
 
+#include <time.h>
+
 #include "attach.h"
 #include "config.h"
 #include "drain.h"
@@ -22,6 +24,8 @@ struct daemon {
 	struct metrics_server *metrics; /* NULL: not wanted */
 	bool gates;                     /* run, not trace */
 	bool pin;
+	bool not_reloaded;  /* the last reload failed */
+	time_t status_told; /* to systemd */
 };
 
 /* Fresh maps and programs: policy first, then trace, then the sessions that are
@@ -41,8 +45,12 @@ int daemon_open_drain(struct daemon *daemon, bool json);
 /* Answers who asks for metrics, at the address that is open already. */
 int daemon_open_metrics(struct daemon *daemon);
 
-/* Drains until SIGINT, SIGTERM or a closed stdout (0), or an error. SIGHUP
- * reloads if there is a configuration. */
+/* Once nothing is to be attached but by a reload. `mounted`: bpffs, to be unmounted
+ * at the end. */
+int daemon_drop_privileges(struct daemon *daemon, bool mounted);
+
+/* Tells systemd that we are ready, and drains until SIGINT, SIGTERM or a closed stdout (0), or
+ * an error. SIGHUP reloads if there is a configuration. */
 int daemon_loop(struct daemon *daemon);
 
 /* Installs the signal handlers; before anything slow. */

@@ -14,6 +14,7 @@
 #include "drain.h"
 #include "log.h"
 #include "loss.h"
+#include "notify.h"
 #include "print.h"
 
 #define WRITE_AT    (1 << 16) /* bytes of lines that are worth a write() */
@@ -119,6 +120,7 @@ static void write_out(struct drain *drain)
 	size_t piece;
 
 	while (at < end && !drain->error) {
+		notify_alive();
 		piece = end - at;
 		if (*drain->hurry) {
 			piece = small_piece(at, piece);

@@ -1,0 +1,88 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is written beside the program says what the program has: manual pages, examples, the unit."""
+import glob
+import shutil
+
+from harness import *
+
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+PAGE5, PAGE8 = f"{TOP}/user/headcount.conf.5", f"{TOP}/user/headcount.8"
+
+
+def text(path):
+    with open(path) as file:
+        return file.read()
+
+
+def need(program):
+    if not shutil.which(program):
+        raise Skip(f"no {program} on this machine")
+
+
+@test
+def pages_lint():
+    """mandoc finds nothing to warn of in the manual pages"""
+    need("mandoc")
+    run("mandoc", "-T", "lint", "-W", "warning", PAGE5, PAGE8)
+
+
+@test
+def keys():
+    """headcount.conf(5) has every key that the program takes, and no other"""
+    source = text(f"{TOP}/user/config_values.c")
+    ours = re.findall(r'^\t\{"(\w+)", CONFIG_', source, re.M)
+    equal(len(ours) >= 11, True, f"keys found in the source: {ours}")
+    theirs = re.findall(r"^\.It Va (\w+)", text(PAGE5), re.M)
+    equal(sorted(theirs), sorted(ours), "keys in the page, and in the source")
+
+
+@test
+def commands():
+    """headcount(8) has every command with every option of --help, and no other"""
+    page = text(PAGE8).partition(".Sh COMMANDS\n")[2].partition(".Sh CONFIGURATION")[0]
+    there = {name: rest for name, rest in re.findall(r"^\.It Cm (\w+)\b(.*?)(?=^\.It Cm |\Z)", page, re.M | re.S)}
+    names = re.findall(r"^  ([a-z]+) ", headcount("--help")[1], re.M)
+    equal(sorted(there), sorted(names), "commands")
+    for name in names:
+        options = re.findall(r"^  (?:-(\w), |    )--([a-z-]+)", headcount(name, "--help")[1], re.M)
+        want = sorted((letter, option) for letter, option in options if option != "help")
+        got = re.findall(r"^\.It (?:Fl (\w) , )?(?:Fl )?-([a-z-]+)", there[name], re.M)
+        equal(sorted(got), want, f"options of {name}")
+
+
+@test
+def examples():
+    """each example is correct, and limits what its comments speak of"""
+    want = {
+        "mail": {"imap": ("32", "4000", "reject", "3"), "pop3": ("4", "-", "reject", "0"),
+                 "submission": ("10", "-", "reject", "1"), "smtp": ("20", "-", "reject", "0")},
+        "database": {"postgresql": ("60", "193", "reject", "2"), "redis": ("50", "-", "observe", "0")},
+        "bastion": {"ssh": ("10", "500", "reject", "1"), "outbound": ("30", "-", "reject", "1")},
+        "shared-host": {"outbound": ("200", "-", "reject", "2"), "inbound": ("100", "-", "reject", "1"),
+                        "web": ("100", "-", "reject", "0")}}
+    files = {os.path.basename(path)[:-5]: path for path in glob.glob(f"{TOP}/tools/examples/*.conf")}
+    equal(sorted(files), sorted(want), "examples")
+    files["packaged"] = f"{TOP}/tools/debian/headcount.conf"
+    want["packaged"] = {}
+    for name, path in files.items():
+        code, out, err = headcount("run", "--check", "-c", path)
+        equal((code, err), (0, ""), f"exit code and stderr of {name}")
+        rows = [line.split("  ") for line in out.split("\n\n")[1].splitlines()[1:]]
+        rows = [[word.strip() for word in row if word] for row in rows]
+        limited = {row[0]: tuple(row[3:7]) for row in rows if row[3:5] != ["-", "-"]}
+        equal(limited, want[name], f"limits of {name}")
+
+
+@test
+def unit():
+    """systemd understands the unit and finds it well protected"""
+    need("systemd-analyze")
+    with open("/run/headcount.service", "w") as file:
+        file.write(text(f"{TOP}/tools/systemd/headcount.service.in").replace("@PREFIX@/sbin/headcount", PROGRAM))
+    run("systemd-analyze", "verify", "--man=no", "/run/headcount.service")
+    score = run("systemd-analyze", "security", "--offline=true", "--threshold=40", "--no-pager", "/run/headcount.service")
+    say(score.splitlines()[-1])
+
+
+main()

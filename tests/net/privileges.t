@@ -1,0 +1,134 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""What run and trace may still do once they are attached, and that it is enough for all that they do then."""
+from clients import *
+
+client_host(1)
+client_host(2)
+PORT, PINS = 7143, "/sys/fs/bpf/headcount"
+BITS = {"dac_override": 1, "net_admin": 12, "sys_ptrace": 19, "sys_admin": 21, "perfmon": 38, "bpf": 39}
+KEPT = {"bpf", "perfmon"}
+
+
+def imap(cap, *namespaces, **settings):
+    where = section("headcount", netns=", ".join(namespaces)) if namespaces else ""
+    return where + service("imap", **{"listen": PORT, "user": "client/32/64", "cap": cap, **settings})
+
+
+def kept(pid):
+    """Sets of capabilities in /proc/PID/status, and what an exec may add."""
+    with open(f"/proc/{pid}/status") as file:
+        rows = dict(line.split(":", 1) for line in file)
+    return {name: int(rows[name], 16) for name in rows if name.startswith("Cap")} | \
+        {"NoNewPrivs": int(rows["NoNewPrivs"])}
+
+
+def equal_kept(pid, names, bounds=None):
+    bits = sum(1 << BITS[name] for name in names)
+    equal(kept(pid), dict(CapInh=0, CapPrm=bits, CapEff=bits, CapBnd=bits if bounds is None else bounds,
+                          CapAmb=0, NoNewPrivs=1), f"capabilities of {pid}")
+
+
+def outcomes(n, server, count=5):
+    """Of clients from here to the server in cN, all gone afterwards."""
+    with Clients(address(n, 2), PORT, 1, count) as clients:
+        result = clients.go()
+    server.hang_up()
+    until_equal(our_sessions, [], "sessions")
+    return result
+
+
+@test
+def reloads():
+    """after a reload the new caps hold, in a new namespace too; refusals that were held back are told"""
+    with Headcount(imap(3, "c1")) as hc, Server("0.0.0.0", PORT, "c1") as one, Server("0.0.0.0", PORT, "c2") as two:
+        equal_kept(hc.process.pid, KEPT)
+        equal([outcomes(1, one), outcomes(2, two)], [{"ok": 3, "ECONNREFUSED": 2}, {"ok": 5}], "outcomes before")
+        hc.reload(imap(2, "c1", "c2"))
+        equal([outcomes(1, one), outcomes(2, two, 40)],
+              [{"ok": 2, "ECONNREFUSED": 3}, {"ok": 2, "ECONNREFUSED": 38}], "outcomes after")
+        # Of the many only the first have lines of their own; the walk over the users tells the rest.
+        until_equal(lambda: sum(1 + e["headcount.suppressed"] for e in list(hc.events)
+                                if e["event.action"] == "session-refused" and NET in e["headcount.user"]),
+                    2 + 3 + 38, "refusals told")
+        hc.reload(imap(1, "c2"))
+        equal_kept(hc.process.pid, KEPT)
+        equal(headcount("audit")[0], 0, "exit code of audit")
+    equal((os.path.exists("/run/headcount.lock"), os.path.exists(PINS)), (False, False), "lock and pins")
+
+
+@test
+def adopted():
+    """pinned gates are adopted, added and removed; the pins stay when run ends"""
+    for _ in range(2):
+        with Headcount(imap(3, "c1"), "--pin") as hc:
+            equal_kept(hc.process.pid, KEPT)
+            hc.reload(imap(3, "c1", "c2"))
+        equal(sum(name.startswith("link_") for name in os.listdir(PINS)), 5 + 2, "links")
+    with Headcount(imap(3, "c1"), "--pin") as hc:
+        hc.wait_said("adopted")
+        hc.reload(imap(3, "c2"))
+        equal(sum(name.startswith("link_netns") for name in os.listdir(PINS)), 1, "gates")
+    equal(headcount("detach")[0], 0, "exit code of detach")
+
+
+@test
+def mounts():
+    """bpffs that run mounts is unmounted at the end, for which it keeps what mount needs"""
+    run("umount", "/sys/fs/bpf")
+    try:
+        with Headcount(imap(3)) as hc:
+            equal_kept(hc.process.pid, KEPT | {"sys_admin"})
+            equal(os.path.ismount("/sys/fs/bpf"), True, "mounted")
+        equal(os.path.ismount("/sys/fs/bpf"), False, "mounted")
+    finally:
+        run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+
+
+@test
+def by_process():
+    """a namespace that is named by its process can be opened again by a reload; a first one needs a restart"""
+    with Child(lambda channel: channel.recv(1), namespace="c1") as child, Server("0.0.0.0", PORT, "c1") as server:
+        path = f"/proc/{child.pid}/ns/net"
+        with Headcount(imap(3, path)) as hc:
+            equal_kept(hc.process.pid, KEPT | {"sys_ptrace"})
+            hc.reload(imap(2, path))
+            equal(outcomes(1, server), {"ok": 2, "ECONNREFUSED": 3}, "outcomes")
+        with Headcount(imap(3, "c1")) as hc:
+            hc.reload(imap(2, path), says=f"headcount: netns {path}: cannot open {path}: Permission denied")
+            equal(outcomes(1, server), {"ok": 3, "ECONNREFUSED": 2}, "outcomes")
+
+
+@test
+def bounded():
+    """started with no more than it says it needs, it runs, reloads and ends the same"""
+    names = KEPT | {"net_admin", "sys_admin"}
+    bounds = sum(1 << BITS[name] for name in names)
+    with open("/run/bounded.conf", "w") as file:
+        file.write(imap(3))
+    process = start("setpriv", "--bounding-set", "-all" + "".join(f",+{name}" for name in names),
+                    PROGRAM, "run", "-c", "/run/bounded.conf", stdout=subprocess.DEVNULL)
+    equal(process.stderr.readline(), b"headcount: ready\n", "what it said")
+    equal_kept(process.pid, KEPT, bounds)
+    process.send_signal(signal.SIGHUP)
+    equal(process.stderr.readline(), b"headcount: reloaded /run/bounded.conf\n", "what it said")
+    process.terminate()
+    equal((process.wait(30), process.stderr.read()), (0, b""), "exit code and what it said")
+    equal((os.path.exists("/run/headcount.lock"), os.path.exists(PINS)), (False, False), "lock and pins")
+
+
+@test
+def trace():
+    """trace keeps the same, shows sessions and ends"""
+    process = start(PROGRAM, "trace", "--json", stdout=open("/run/trace.json", "wb"))
+    until(lambda: not kept(process.pid)["CapEff"] & 1 << BITS["sys_admin"], "trace to drop its privileges")
+    equal_kept(process.pid, KEPT)
+    with Server("0.0.0.0", PORT, "c1"), Clients(address(1, 2), PORT, 1, 5) as clients:
+        equal(clients.go(), {"ok": 5}, "outcomes")
+        with open("/run/trace.json") as lines:
+            until(lambda: address(1, 2) in lines.read(), "the sessions in trace")
+    process.terminate()
+    equal((process.wait(30), process.stderr.read()), (0, b""), "exit code and what it said")
+
+
+main()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# bash completion of headcount(8). A line for each command: its options, those with a value as
+# -l,--long=VALUE, and then its arguments. tests/net/completion.t compares it with the program.
+_headcount_table='
+trace     -j,--json
+run       -c,--config=FILE -p,--pin --check
+users     -s,--service=SERVICE -j,--json
+sessions  -s,--service=SERVICE -u,--user=USER -j,--json
+cap       SERVICE USER CAP
+status    -j,--json
+audit     -r,--repair -j,--json
+detach
+'
+
+# Words of a kind, one a line. Whoever names a cgroup could write what a shell would run, so only
+# names that it leaves alone are offered.
+_headcount_words() {
+	local safe='[A-Za-z0-9_.:/@%+,-]+'
+	case $1 in
+	FILE) compgen -f -- "$2" ;;
+	CAP) printf '%s\n' unlimited default ;;
+	SERVICE)
+		printf '%s\n' inbound outbound
+		sed -nE "s/^[[:blank:]]*\[service[[:blank:]]+($safe)[[:blank:]]*\].*/\1/p" /etc/headcount.conf
+		headcount users --json | grep -oE "\"service\":\"$safe\"" | cut -d '"' -f 4
+		;;
+	USER) headcount users --json | grep -oE "\"user\":\"$safe\"" | cut -d '"' -f 4 ;;
+	esac 2>/dev/null | sort -u
+}
+
+_headcount() {
+	local line=${COMP_LINE:0:COMP_POINT} words options arguments=() entry word kind= what taken=0 i
+	read -ra words <<<"$line"
+	[[ $line != *[[:blank:]] ]] || words+=('')
+	local cur=${words[-1]} last=$((${#words[@]} - 1)) candidates=()
+
+	COMPREPLY=()
+	if ((last < 2)); then
+		candidates=($(sed 's/[[:blank:]].*//' <<<"$_headcount_table") --help --version)
+	else
+		read -ra options <<<"$(grep -E "^${words[1]//[^a-z]/}([[:blank:]]|\$)" <<<"$_headcount_table")"
+		for entry in "${options[@]:1}" -h,--help; do
+			[[ $entry == -* ]] || { arguments+=("$entry"); continue; }
+			word=${entry%%=*}
+			candidates+=("${word#-?,}")
+		done
+		# Which value or argument is it that the last word is to be?
+		for ((i = 2; i <= last; i++)); do
+			what= cur=${words[i]}
+			for entry in "${options[@]:1}"; do
+				[[ $entry == *=* ]] || continue
+				word=${entry%%=*}
+				case ${words[i]} in
+				"${word#-?,}="*) what=${entry#*=} cur=${words[i]#*=} ;;
+				"${word#-?,}" | "${word%%,*}") ((i == last)) || what=${entry#*=} i=$((i + 1)) cur=${words[i]} ;;
+				esac
+			done
+			kind=$what
+			[[ -z $what && ${words[i]} != -* ]] || continue
+			kind=${arguments[taken++]}
+		done
+		[[ -n $kind || $cur == -* ]] || return
+		[[ -z $kind ]] || readarray -t candidates <<<"$(_headcount_words "$kind" "$cur")"
+	fi
+	# Readline replaces what is after the last of these.
+	for word in "${candidates[@]}"; do
+		[[ -z $word || $word != "$cur"* ]] || COMPREPLY+=("${word#"${cur%"${cur##*[:=]}"}"}")
+	done
+}
+complete -F _headcount headcount

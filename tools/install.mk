@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make install` and `make deb`.
+MAN5 := $(wildcard user/*.5)
+MAN8 := $(wildcard user/*.8)
+to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
+
+.PHONY: install deb check-deb
+
+install: all $(BUILD)/headcount.service
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/headcount
+	$(to)share/man/man5 $(MAN5)
+	$(to)share/man/man8 $(MAN8)
+	$(to)lib/systemd/system $(BUILD)/headcount.service
+	install -D -m 644 tools/completion/headcount.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/headcount
+	$(to)share/doc/headcount/examples $(wildcard tools/examples/*.conf)
+
+# A PREFIX of another time may be in it.
+.PHONY: $(BUILD)/headcount.service
+$(BUILD)/headcount.service: tools/systemd/headcount.service.in
+	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@
+
+deb: all
+	$(Q)tools/debian/build $(BUILD) $(VERSION)
+
+# The package in a Debian of its own, with a systemd that runs there.
+check-deb:
+	$(Q)tools/packages build test deb
+	$(Q)tests/deb/run

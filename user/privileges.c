@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cap-ng.h>
+
+#include "log.h"
+#include "privileges.h"
+
+#define KEPT_IN (CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET)
+
+/* All that is kept, and why. README and headcount(8) say the same. */
+static const struct {
+	unsigned int capability;
+	enum privileges_for purpose;
+} kept[] = {
+	{CAP_BPF, PRIVILEGES_ALWAYS},     /* maps; loading the walkers */
+	{CAP_PERFMON, PRIVILEGES_ALWAYS}, /* walkers are iterators, which trace the kernel */
+	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT},
+	{CAP_SYS_PTRACE, PRIVILEGES_PROC},      /* to open /proc/PID/ns/net */
+	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */
+};
+
+int privileges_drop(unsigned int purposes)
+{
+	const size_t count = sizeof(kept) / sizeof(kept[0]);
+	bool keep[sizeof(kept) / sizeof(kept[0])], bounds;
+
+	purposes |= PRIVILEGES_ALWAYS | (geteuid() ? PRIVILEGES_FOREIGN : 0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return hc_error_errno(errno, "cannot forbid new privileges");
+	if (capng_get_caps_process())
+		return hc_error("cannot read our capabilities");
+	/* Without it the bounding set stays as who started us made it. */
+	bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	for (size_t i = 0; i < count; i++)
+		keep[i] = kept[i].purpose & purposes &&
+			  capng_have_capability(CAPNG_PERMITTED, kept[i].capability);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < count; i++)
+		if (keep[i])
+			capng_update(CAPNG_ADD, KEPT_IN, kept[i].capability);
+	if (capng_apply(bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS))
+		return hc_error("cannot give up capabilities");
+	return 0;
+}

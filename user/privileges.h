@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What `run` and `trace` may still do once everything is attached: the table in
+ * privileges.c, and nothing else of what root may.
+ */
+#ifndef HEADCOUNT_PRIVILEGES_H
+#define HEADCOUNT_PRIVILEGES_H
+
+enum privileges_for {
+	PRIVILEGES_ALWAYS = 1,
+	PRIVILEGES_UNMOUNT = 2, /* bpffs, which we mounted */
+	PRIVILEGES_PROC = 4,    /* a namespace of `netns` is named by its process */
+	PRIVILEGES_FOREIGN = 8, /* not uid 0: root's folders are not ours */
+};
+
+/* Gives up for good all capabilities but those for `purposes` (bits of privileges_for;
+ * ALWAYS and FOREIGN are found out here), and what an exec could add. Of the calling
+ * thread: before any other is started. */
+int privileges_drop(unsigned int purposes);
+
+#endif
