@@ -9,6 +9,8 @@ sessions  -s,--service=SERVICE -u,--user=USER -j,--json
 cap       SERVICE USER CAP
 status    -j,--json
 audit     -r,--repair -j,--json
+metrics   -t,--top-users=N -o,--openmetrics
+kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --id=N... -n,--dry-run -j,--json
 detach
 '
 
