@@ -20,10 +20,11 @@ install: all $(BUILD)/headcount.service
 $(BUILD)/headcount.service: tools/systemd/headcount.service.in
 	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@
 
-deb: all
+deb:
+	$(Q)tools/packages build deb
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/debian/build $(BUILD) $(VERSION)
 
 # The package in a Debian of its own, with a systemd that runs there.
-check-deb:
-	$(Q)tools/packages build test deb
+check-deb: deb
 	$(Q)tests/deb/run

@@ -75,6 +75,21 @@ def examples():
 
 
 @test
+def installed():
+    """make install keeps to DESTDIR and PREFIX, and the unit starts what is installed"""
+    need("make")
+    run("make", "-s", "-C", TOP, "install", "DESTDIR=/run/there", "PREFIX=/opt/hc")
+    files = {os.path.relpath(os.path.join(folder, name), "/run/there/opt/hc")
+             for folder, _, names in os.walk("/run/there") for name in names}
+    equal(files, {"sbin/headcount", "lib/systemd/system/headcount.service", "share/man/man5/headcount.conf.5",
+                  "share/man/man8/headcount.8", "share/bash-completion/completions/headcount"}
+          | {f"share/doc/headcount/examples/{os.path.basename(path)}" for path in glob.glob(f"{TOP}/tools/examples/*")},
+          "files")
+    equal(re.findall("^ExecStart=(.*)$", text("/run/there/opt/hc/lib/systemd/system/headcount.service"), re.M),
+          ["/opt/hc/sbin/headcount run --pin"], "ExecStart")
+
+
+@test
 def unit():
     """systemd understands the unit and finds it well protected"""
     need("systemd-analyze")
