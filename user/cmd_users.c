@@ -4,10 +4,9 @@
 
 #include "command.h"
 #include "log.h"
-#include "policy_user.h"
-#include "state.h"
 #include "table.h"
 #include "user_name.h"
+#include "users_view.h"
 
 static const struct table_column columns[] = {
 	{"SERVICE", "service", TABLE_TEXT, false, false},
@@ -33,63 +32,21 @@ static int by_activity(const void *left, const void *right)
 	return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
-static void add_row(struct table *table, const struct headcount_bpf *object,
-		    const struct policy *policy, const struct hc_user *user, bool json)
+static void add_row(struct table *table, const struct policy *policy,
+		    const struct hc_user *user, bool json)
 {
-	__u32 cap = user->generation == policy->control.generation
-			    ? user->cap
-			    : policy_cap(object, policy, &user->key);
 	char name[HC_USER_TEXT];
 
 	table_add(table, "%s", policy->services[user->key.service].name);
 	table_add(table, "%s", user_key_format(&user->key, !json, name, sizeof(name)));
 	table_add_number(table, user->slots.active);
-	if (cap == HC_UNLIMITED)
+	if (user->cap == HC_UNLIMITED)
 		table_add_empty(table);
 	else
-		table_add_number(table, cap);
+		table_add_number(table, user->cap);
 	table_add_number(table, user->peak);
 	table_add_number(table, user->opened);
 	table_add_number(table, user->refused);
-}
-
-static int by_key(const void *left, const void *right)
-{
-	const struct hc_user *a = &((const struct state_user *)left)->user;
-	const struct hc_user *b = &((const struct state_user *)right)->user;
-
-	return memcmp(&a->key, &b->key, sizeof(a->key));
-}
-
-/*
- * Sessions of other namespaces are counted apart, so that they limit nobody here;
- * to a person both are one user. The cap is that of the one that can be capped,
- * and the peak is at least the larger one. Returns how many are left.
- */
-static size_t merge(struct state_user *users, size_t count)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		struct hc_user_key key = users[i].user.key;
-		struct state_user *here = NULL, like = {.user.key = key};
-
-		like.user.key.elsewhere = 0;
-		if (key.elsewhere)
-			here = bsearch(&like, users, count, sizeof(*users), by_key);
-		if (!here)
-			continue;
-		here->user.slots.active += users[i].user.slots.active;
-		here->user.opened += users[i].user.opened;
-		here->user.refused += users[i].user.refused;
-		if (here->user.peak < users[i].user.peak)
-			here->user.peak = users[i].user.peak;
-		users[i].user.opened = users[i].user.refused = users[i].user.slots.active = 0;
-	}
-	for (size_t i = 0; i < count; i++)
-		if (state_user_shown(&users[i].user))
-			users[kept++] = users[i];
-	return kept;
 }
 
 static int print_users(const struct headcount_bpf *object, const struct policy *policy,
@@ -98,22 +55,13 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	struct state_user *users;
 	size_t count;
-	int error = state_read_users(object, &users, &count);
+	int error = users_view_read(object, policy, service, &users, &count);
 
 	if (error)
 		goto out;
-	qsort(users, count, sizeof(*users), by_key);
-	count = merge(users, count);
 	qsort(users, count, sizeof(*users), by_activity);
-	for (size_t i = 0; table && i < count; i++) {
-		const struct hc_user *user = &users[i].user;
-
-		if (user->key.service >= HC_SERVICES_MAX ||
-		    !policy->services[user->key.service].used ||
-		    (service >= 0 && user->key.service != service))
-			continue;
-		add_row(table, object, policy, user, json);
-	}
+	for (size_t i = 0; table && i < count; i++)
+		add_row(table, policy, &users[i].user, json);
 	error = table ? table_print(table, stdout, json) : -12;
 	if (error)
 		hc_error_errno(error, "cannot print the users");

@@ -294,7 +294,7 @@ __u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy
 	};
 	__u32 cap;
 
-	if (key->elsewhere)
+	if (key->elsewhere || !policy->services[key->service].limited)
 		return HC_UNLIMITED;
 	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.caps), key, &cap))
 		return cap;

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The users as people are shown them. */
+#ifndef HEADCOUNT_USERS_VIEW_H
+#define HEADCOUNT_USERS_VIEW_H
+
+#include "policy_user.h"
+#include "state.h"
+
+/*
+ * Reads the users worth a row, of the services in force (or of one, if `service` is
+ * not negative), in no order. Each has its cap in force in `user.cap`.
+ * `*users` is the caller's to free. Prints errors.
+ */
+int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
+		    int service, struct state_user **users, size_t *count);
+
+/*
+ * Sessions of other namespaces are counted apart, so that they limit nobody here;
+ * to a person both are one user. The cap is that of the one that can be capped,
+ * and the peak is at least the larger one. What was added to another is left with
+ * nothing, which is not shown.
+ */
+void users_view_merge(struct state_user *users, size_t count);
+
+#endif
