@@ -20,6 +20,7 @@ enum load_programs {
 	LOAD_WALK_SESSIONS = 32,
 	LOAD_WALK_USERS = 64,
 	LOAD_WALK_REPAIRS = 128,
+	LOAD_KILL = 256, /* kill_mark, kill_tell */
 };
 
 struct load_request {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "address.h"
+#include "log.h"
+#include "session_list.h"
+#include "ticks.h"
+#include "user_name.h"
+
+static int compare_ids(const void *left, const void *right)
+{
+	__u64 a = *(const __u64 *)left, b = *(const __u64 *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static int by_id(const void *left, const void *right)
+{
+	return compare_ids(&((const struct hc_socket *)left)->id,
+			   &((const struct hc_socket *)right)->id);
+}
+
+/* As text, so that every way to write a user is one. */
+static bool user_matches(const char *user, const struct hc_user_key *key)
+{
+	char text[HC_USER_TEXT];
+
+	return !strcmp(user_key_format(key, false, text, sizeof(text)), user) ||
+	       !strcmp(user_key_format(key, true, text, sizeof(text)), user);
+}
+
+/* ::/0 is every IPv6 address, and no IPv4 one in its mapped form. */
+static bool remote_matches(const struct session_filter *filter, const __u8 remote[16])
+{
+	__u8 masked[16];
+
+	memcpy(masked, remote, sizeof(masked));
+	prefix_mask(masked, filter->remote_bits);
+	return address_is_ipv4(remote) == address_is_ipv4(filter->remote) &&
+	       !memcmp(masked, filter->remote, sizeof(masked));
+}
+
+bool session_matches(const struct session_filter *filter, const struct session_row *row,
+		     __u64 now_ns)
+{
+	const struct hc_session *session = row->session;
+	const struct hc_socket *socket = row->socket;
+
+	if (filter->id_count && !bsearch(&row->id, filter->ids, filter->id_count,
+					 sizeof(*filter->ids), compare_ids))
+		return false;
+	if (filter->service >= 0 && session->user.service != filter->service)
+		return false;
+	if (filter->by_remote && !remote_matches(filter, session->ends.remote))
+		return false;
+	if (filter->age_ms &&
+	    (__s64)(now_ns - session->opened_ns) < (__s64)filter->age_ms * 1000000)
+		return false;
+	if (filter->idle_ms &&
+	    (!socket || ticks_to_ms(socket->idle_jiffies, socket->jiffies) < filter->idle_ms))
+		return false;
+	return !filter->user || user_matches(filter->user, &session->user);
+}
+
+static void add(struct session_list *list, const struct session_filter *filter,
+		const struct session_row *row, __u64 now_ns)
+{
+	if (session_matches(filter, row, now_ns))
+		list->rows[list->count++] = *row;
+}
+
+/* Sessions with their sockets; then those whose namespace nobody can enter, of
+ * which only headcount's own record tells. */
+static void choose(struct session_list *list, const struct session_filter *filter, size_t count)
+{
+	struct walk_sockets *found = &list->found;
+	struct session_row row;
+	struct timespec now;
+	__u64 now_ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
+	qsort(found->rows, found->count, sizeof(*found->rows), by_id);
+	for (size_t i = 0; i < found->count; i++) {
+		const struct hc_socket *socket = &found->rows[i];
+
+		row = (struct session_row){socket->id, &socket->session, socket};
+		if (socket->tracked)
+			add(list, filter, &row, now_ns);
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct hc_session *session = &list->records[i].session;
+		struct hc_socket key = {.id = list->records[i].id};
+
+		row = (struct session_row){key.id, session, NULL};
+		if (!(session->flags & HC_F_CONNECTING) &&
+		    !bsearch(&key, found->rows, found->count, sizeof(key), by_id) &&
+		    !netns_listed(&found->netns, session->ends.netns))
+			add(list, filter, &row, now_ns);
+	}
+}
+
+int session_list_read(const struct headcount_bpf *object, const struct session_filter *filter,
+		      struct session_list *list)
+{
+	size_t count = 0;
+	int error;
+
+	memset(list, 0, sizeof(*list));
+	error = walk_all_sockets(object, &list->found);
+	error = error ?: state_read_sessions(object, &list->records, &count);
+	if (error)
+		return error;
+	list->rows = calloc(list->found.count + count + 1, sizeof(*list->rows));
+	if (!list->rows)
+		return hc_error_errno(ENOMEM, "cannot list the sessions");
+	choose(list, filter, count);
+	return 0;
+}
+
+void session_list_free(struct session_list *list)
+{
+	walk_free(&list->found);
+	free(list->records);
+	free(list->rows);
+	memset(list, 0, sizeof(*list));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The sessions that headcount tracks, as the kernel has them now: what `sessions`
+ * lists and `kill` closes, chosen by the same conditions.
+ */
+#ifndef HEADCOUNT_SESSION_LIST_H
+#define HEADCOUNT_SESSION_LIST_H
+
+#include "state.h"
+#include "walk.h"
+
+/* Conditions, all of which must hold. All zero but for service = -1: every session. */
+struct session_filter {
+	int service;      /* its id, or -1 */
+	const char *user; /* as `users` writes it, or an account's name; or NULL */
+	__u64 idle_ms;    /* at least: since data was last sent or received */
+	__u64 age_ms;     /* at least */
+	bool by_remote;
+	__u8 remote[16]; /* the peer's address, by its first so many bits */
+	unsigned int remote_bits;
+	const __u64 *ids; /* any of these, sorted; or none at all */
+	size_t id_count;
+};
+
+struct session_row {
+	__u64 id;
+	const struct hc_session *session;
+	const struct hc_socket *socket; /* NULL: in a namespace that nobody can enter */
+};
+
+struct session_list {
+	struct session_row *rows; /* by id; those without a socket come last */
+	size_t count;
+	/* What they point into. */
+	struct walk_sockets found;
+	struct state_session *records;
+};
+
+/* Reads those that meet the conditions. `object` was loaded with LOAD_WALK_SOCKETS.
+ * Prints the error and returns a negative errno; free the list in any case. */
+int session_list_read(const struct headcount_bpf *object, const struct session_filter *filter,
+		      struct session_list *list);
+void session_list_free(struct session_list *list);
+
+/* Does the session meet them? `now_ns` is CLOCK_MONOTONIC. */
+bool session_matches(const struct session_filter *filter, const struct session_row *row,
+		     __u64 now_ns);
+
+#endif
