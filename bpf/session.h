@@ -17,6 +17,7 @@
 #include "arrival.h"
 #include "listen.h"
 #include "sessions.h"
+#include "tally.h"
 
 static __always_inline void session_set_ends(struct hc_session *session,
 					     const struct tcp_sock *tp)
@@ -154,6 +155,7 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 
 	if (__sync_fetch_and_or(&session->flags, HC_F_ANNOUNCED) & HC_F_ANNOUNCED)
 		return;
+	totals_opened(session);
 	session_count(session, &active, &cap);
 	session_emit_opened(id, session, active, cap, now);
 }
@@ -247,6 +249,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	}
 	session->flags |= HC_F_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);
+	totals_opened(session);
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
 }
 
@@ -305,6 +308,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	struct hc_event *event;
 	__u64 now;
 	__u32 left, cap = HC_UNLIMITED;
+	__u8 end;
 
 	if (!session)
 		return;
@@ -319,11 +323,13 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		session_announce(id, session, now);
 	}
 	left = user_release(__sync_lock_test_and_set(&session->charge, 0), now, &cap);
+	end = session_end(sk, old_state);
+	totals_closed(session, end, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event) {
 		event->active = left;
 		event->cap = cap;
-		event->end = session_end(sk, old_state);
+		event->end = end;
 		event->error = sk->sk_err;
 		emit_traffic(event, tp);
 		emit_submit(event);

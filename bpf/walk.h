@@ -279,6 +279,7 @@ static __always_inline void walk_end(__u64 id)
 	if (charge)
 		user_release(charge, now, &cap);
 	session_announce(id, session, now);
+	totals_closed(session, HC_END_UNKNOWN, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event)
 		emit_submit(event);

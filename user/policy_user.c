@@ -13,6 +13,7 @@
 #include "log.h"
 #include "pins.h"
 #include "policy_user.h"
+#include "totals_user.h"
 
 static int put(const struct bpf_map *map, const void *key, const void *value)
 {
@@ -266,6 +267,9 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	error = now && ids ? 0 : hc_error_errno(ENOMEM, "cannot apply the configuration");
 	error = error ?: policy_read(object, now);
 	error = error ?: assign_ids(now, config, ids, &now->control.next_id);
+	for (size_t i = 0; i < config->service_count && !error; i++)
+		if (!now->services[ids[i]].used)
+			error = totals_clear(object, ids[i]);
 	error = error ?: write_half(object, config, enforced, ids, !policy_half(now));
 	if (error)
 		goto out;
