@@ -15,7 +15,7 @@
 #include "top.h"
 
 #define REDRAW_MS 1000 /* the age of the data is on the screen */
-#define LEISURE   4    /* a reading that takes long is followed by that many times the rest */
+#define LEISURE   4    /* at most every so many-th part of a CPU's time is for reading */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -81,16 +81,17 @@ static bool keys(struct top *top, int ms, const sigset_t *asleep)
 
 static void watch(struct top *top, const sigset_t *asleep)
 {
-	__u64 next_ns = 0, pause;
+	__u64 next_ns = 0, pause, start;
 	int wait;
 
 	do {
 		if (top->stale || (!top->paused && top_now() >= next_ns)) {
+			start = top_now();
 			top_read(top);
 			pause = LEISURE * top->took_ns;
 			if (pause < top->seconds * 1000000000ull)
 				pause = top->seconds * 1000000000ull;
-			next_ns = top_now() - top->took_ns + pause;
+			next_ns = start + pause;
 		}
 		top_screen_draw(top);
 		wait = top->stale ? 0 : until_reading(top, next_ns);
@@ -142,6 +143,7 @@ int cmd_top(const struct command *command, int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	error = run(top);
 	status = error ? EXIT_FAILED : EXIT_DONE;
+	users_caps_free(&top->caps);
 	top_users_free(&top->users);
 	top_sessions_free(&top->sessions);
 	headcount_bpf__destroy(top->object);

@@ -8,6 +8,7 @@
 #include "loss.h"
 #include "top_model.h"
 #include "user_name.h"
+#include "users_view.h"
 
 #define TOP_LINE 512
 
@@ -22,11 +23,12 @@ struct top {
 	bool pinned;
 	size_t services;
 	__u64 losses[HC_LOSS_COUNT];
+	struct users_caps caps;
 	struct top_users users;
 	struct top_sessions sessions;
 	struct top_rates rates;
 	__u64 read_ns;          /* when, CLOCK_MONOTONIC */
-	__u64 took_ns;          /* and how long it took */
+	__u64 took_ns;          /* of the CPU, and what it took */
 	char trouble[TOP_LINE]; /* why there is nothing newer, or "" */
 
 	/* What the person at the keyboard is about: top_keys.c. */

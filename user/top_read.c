@@ -10,7 +10,6 @@
 #include "pins.h"
 #include "top.h"
 #include "totals_user.h"
-#include "users_view.h"
 
 static char heard[TOP_LINE];
 
@@ -24,12 +23,17 @@ const char *top_heard(void)
 	return heard;
 }
 
-__u64 top_now(void)
+static __u64 read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+__u64 top_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 /* The maps that we read are those of the headcount that runs now; after a restart they
@@ -43,6 +47,7 @@ static int find_maps(struct top *top)
 	headcount_bpf__destroy(top->object);
 	top->object = NULL;
 	top->rates = (struct top_rates){};
+	users_caps_free(&top->caps);
 	return command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_KILL);
 }
 
@@ -97,7 +102,8 @@ static int read_users(struct top *top, int service)
 {
 	struct state_user *users;
 	size_t count;
-	int error = users_view_read(top->object, &top->policy, service, &users, &count);
+	int error =
+		users_view_read(top->object, &top->policy, service, &top->caps, &users, &count);
 
 	return error ?: top_users_take(&top->users, &top->policy, users, count);
 }
@@ -120,7 +126,7 @@ static int read_sessions(struct top *top)
 
 int top_read(struct top *top)
 {
-	__u64 start = top_now();
+	__u64 start = top_now(), used = read_clock(CLOCK_PROCESS_CPUTIME_ID);
 	int service, error = find_maps(top);
 
 	error = error ?: read_policy(top, &service);
@@ -132,7 +138,7 @@ int top_read(struct top *top)
 	snprintf(top->trouble, sizeof(top->trouble), "%s", error ? heard : "");
 	if (!error)
 		top->read_ns = start;
-	top->took_ns = top_now() - start;
+	top->took_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID) - used;
 	top->stale = false;
 	return error;
 }
