@@ -30,6 +30,12 @@ static __always_inline void compat_set_callbacks(struct tcp_sock *tp)
 	bpf_setsockopt(tp, SOL_TCP, COMPAT_CALLBACKS, &flags, sizeof(flags));
 }
 
+/* Is it a subflow of an MPTCP connection? */
+static __always_inline bool compat_is_mptcp(const struct tcp_sock *tp)
+{
+	return bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
+}
+
 /* An earlier program of this hook has already refused. */
 static __always_inline bool compat_refused_before(void)
 {

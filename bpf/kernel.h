@@ -77,6 +77,7 @@ struct sock_common {
 	unsigned short skc_family;
 	unsigned char skc_state;
 	unsigned long skc_flags;
+	int skc_bound_dev_if;
 	atomic64_t skc_cookie; /* 0 until somebody asks for it */
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
@@ -127,6 +128,7 @@ struct tcp_sock {
 	__u32 total_retrans;
 	__u32 lsndtime; /* jiffies */
 	__u8 bpf_sock_ops_cb_flags;
+	bool is_mptcp;             /* CONFIG_MPTCP */
 	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may put its SYN off */
 };
 

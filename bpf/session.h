@@ -265,10 +265,13 @@ static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __
 	session_announce(id, session, session->opened_ns);
 }
 
-static __always_inline __u8 session_end(const struct sock *sk, int old_state)
+static __always_inline __u8 session_end(const struct hc_session *session, const struct sock *sk,
+					int old_state)
 {
 	int error = sk->sk_err;
 
+	if (session->flags & HC_F_KILLED)
+		return HC_END_KILLED;
 	if (error == ETIMEDOUT)
 		return HC_END_TIMEOUT;
 	if (error == EHOSTUNREACH || error == ENETUNREACH)
@@ -323,7 +326,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		session_announce(id, session, now);
 	}
 	left = user_release(__sync_lock_test_and_set(&session->charge, 0), now, &cap);
-	end = session_end(sk, old_state);
+	end = session_end(session, sk, old_state);
 	totals_closed(session, end, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event) {

@@ -53,6 +53,10 @@ static __always_inline __u32 walk_idle(const struct tcp_sock *tp, __u32 now)
 {
 	__u32 sent = now - tp->lsndtime, received = now - tp->inet_conn.icsk_ack.lrcvtime;
 
+	/* A handshake under way: neither is set. */
+	if (!tp->lsndtime && !tp->inet_conn.icsk_ack.lrcvtime)
+		return 0;
+
 	return sent < received ? sent : received;
 }
 
@@ -64,6 +68,8 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 		.id = id,
 		.state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state,
 		.repaired = repaired,
+		.mptcp = compat_is_mptcp(tp),
+		.device = tp->inet_conn.icsk_inet.sk.__sk_common.skc_bound_dev_if,
 	};
 
 	if (session) {

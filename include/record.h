@@ -16,6 +16,7 @@ enum hc_event_type {
 	HC_OPENED = 1,
 	HC_CLOSED = 2,
 	HC_REFUSED = 3,
+	HC_KILLED = 4, /* an administrator had it closed; HC_CLOSED tells of the end */
 };
 
 /* Flags of an event and of a session. */
@@ -30,6 +31,7 @@ enum hc_flags {
 	/* Of a session only: enum hc_mute of its service, in these places. */
 	HC_F_MUTE_OPENED = HC_MUTE_OPENED << 8,
 	HC_F_MUTE_CLOSED = HC_MUTE_CLOSED << 8,
+	HC_F_KILLED = 1 << 12, /* an administrator is closing it */
 };
 
 /* Why a session ended, from the last state before CLOSE and the socket's error. */
@@ -76,9 +78,9 @@ struct hc_event {
 	__u32 suppressed; /* HC_REFUSED: refusals of this user not reported since the last */
 	__u32 srtt_us;
 	__u32 retransmits;
-	__u32 uid; /* the socket's owner, HC_UID_UNKNOWN if not known */
-	__u32 pid; /* inbound: the listener's; 0 if not known */
-	__u32 spare;
+	__u32 uid;              /* the socket's owner, HC_UID_UNKNOWN if not known */
+	__u32 pid;              /* inbound: the listener's; 0 if not known */
+	__u32 asker;            /* HC_KILLED: the uid of whoever had it closed */
 	struct hc_ends ends;    /* all zero where a refusal does not know */
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 };
@@ -141,8 +143,18 @@ struct hc_socket {
 	__u8 state;         /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
 	__u8 tracked;       /* `session` holds what headcount keeps */
 	__u8 repaired;      /* the walk made the session now */
-	__u8 spare;
+	__u8 mptcp;         /* a subflow of an MPTCP connection */
+	__u32 device;       /* the one that it is bound to, or 0 */
+	__u32 spare;
 	struct hc_session session; /* addresses are filled in untracked too */
+};
+
+/* What `kill` asks of kill_mark and kill_tell. */
+struct hc_kill {
+	__u64 id;
+	__u32 asker;
+	__u32 closed; /* the kernel says that it was closed, for us: tell it */
+	struct hc_session session;
 };
 
 HC_STATIC_ASSERT(sizeof(struct hc_event) == 168);

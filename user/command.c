@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,29 @@ static void print_help(const struct command *command, const struct command_optio
 		printf("  %-26s %s\n", left, options->help);
 	}
 	printf("  %-26s %s\n", "-h, --help", "show this help");
+}
+
+static int add_value(struct command_values *values, const char *text)
+{
+	const char **grown =
+		reallocarray(values->items, values->count + 1, sizeof(*values->items));
+
+	if (!grown)
+		return hc_error_errno(ENOMEM, "cannot read the options");
+	values->items = grown;
+	grown[values->count++] = text;
+	return 0;
+}
+
+static int take(const struct command_option *option, const char *text)
+{
+	if (!option->argument)
+		*(bool *)option->value = true;
+	else if (strstr(option->argument, "..."))
+		return add_value(option->value, text);
+	else
+		*(const char **)option->value = text;
+	return 0;
 }
 
 int command_options(const struct command *command, const struct command_option *options,
@@ -64,10 +88,10 @@ int command_options(const struct command *command, const struct command_option *
 				 argv[optind - 1], command->name);
 			return -1;
 		}
-		if (options[found - 256].argument)
-			*(const char **)options[found - 256].value = optarg;
-		else
-			*(bool *)options[found - 256].value = true;
+		if (take(&options[found - 256], optarg)) {
+			*status = EXIT_FAILED;
+			return -1;
+		}
 	}
 	if (argc - optind != arguments) {
 		hc_error("%s: %s (usage: headcount %s [OPTIONS]%s%s)", command->name,

@@ -27,14 +27,21 @@ int cmd_top(const struct command *command, int argc, char **argv);
 int cmd_cap(const struct command *command, int argc, char **argv);
 int cmd_status(const struct command *command, int argc, char **argv);
 int cmd_audit(const struct command *command, int argc, char **argv);
+int cmd_kill(const struct command *command, int argc, char **argv);
 int cmd_detach(const struct command *command, int argc, char **argv);
 
 struct command_option {
 	const char *name;
 	char letter;          /* 0: none */
-	const char *argument; /* name of its argument; NULL: a flag */
+	const char *argument; /* name of its argument; NULL: a flag; "N..." may come often */
 	const char *help;
-	void *value; /* bool * of a flag, const char ** else */
+	void *value; /* bool * of a flag, const char ** else, struct command_values * of many */
+};
+
+/* What an option that may come often was given; `items` is to be freed. */
+struct command_values {
+	const char **items;
+	size_t count;
 };
 
 /*

@@ -24,7 +24,7 @@ static bool event_is_valid(const struct hc_event *event)
 {
 	if (event->version != HC_RECORD_VERSION)
 		return false;
-	if (event->type < HC_OPENED || event->type > HC_REFUSED)
+	if (event->type < HC_OPENED || event->type > HC_KILLED)
 		return false;
 	if (event->direction > HC_INBOUND)
 		return false;

@@ -1,32 +1,196 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "diag.h"
 #include "kill.h"
+#include "log.h"
+#include "mptcp.h"
+
+#define MOMENT_MS 20 /* in which another CPU has finished what it is about */
+
+/* One that the kernel still has, though we are through with it. */
+struct left {
+	const struct session_row *row;
+	int error;
+};
+
+struct killing {
+	const struct headcount_bpf *object;
+	struct kill_result *result;
+	const struct session_list *list;
+	__u32 netns; /* the one that we are in, */
+	struct diag *diag;
+	struct mptcp *holders;
+	__u32 asker;
+	struct left *left;
+	size_t left_count;
+};
 
 const char *kill_failure_text(enum kill_failure failure)
 {
 	static const char *const texts[] = {
-		[KILL_UNSUPPORTED] = "the kernel cannot close them (CONFIG_INET_DIAG_DESTROY)",
+		[KILL_UNSUPPORTED] = "the kernel closes no sockets "
+				     "(it lacks CONFIG_INET_DIAG_DESTROY)",
+		[KILL_UNFOUND] = "the kernel does not find the socket (is tcp_diag missing?)",
 		[KILL_FORBIDDEN] = "not permitted",
 		[KILL_UNREACHABLE] = "in a network namespace that cannot be entered",
 		[KILL_KEPT] = "the kernel keeps a socket that its process has closed",
-		[KILL_MPTCP] = "their MPTCP connection could not be ended",
 		[KILL_OTHER] = "the kernel refused",
 	};
 
 	return texts[failure];
 }
 
+static enum kill_failure failure_of(int error)
+{
+	switch (error) {
+	case 0:
+		return KILL_KEPT;
+	case -EOPNOTSUPP:
+		return KILL_UNSUPPORTED;
+	case -ENOENT:
+		return KILL_UNFOUND;
+	case -EPERM:
+	case -EACCES:
+		return KILL_FORBIDDEN;
+	default:
+		return KILL_OTHER;
+	}
+}
+
+/* Who sits at the keyboard, whatever sudo has made of them; else whoever runs us. */
+static __u32 find_asker(void)
+{
+	FILE *file = fopen("/proc/self/loginuid", "re");
+	__u32 uid = HC_UID_UNKNOWN;
+
+	if (file && fscanf(file, "%u", &uid) != 1)
+		uid = HC_UID_UNKNOWN;
+	if (file)
+		fclose(file);
+	return uid == HC_UID_UNKNOWN ? getuid() : uid;
+}
+
+/* Runs kill_mark or kill_tell on the session. What it returned, or a negative errno. */
+static int note(const struct killing *killing, const struct bpf_program *program,
+		const struct session_row *row, bool closed)
+{
+	struct hc_kill kill = {
+		.id = row->id,
+		.asker = killing->asker,
+		.closed = closed,
+		.session = *row->session,
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &kill, .ctx_size_in = sizeof(kill));
+	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+
+	return error ? error : (int)options.retval;
+}
+
+static int close_row(struct killing *killing, const struct session_row *row)
+{
+	const struct headcount_bpf *object = killing->object;
+
+	if (row->socket->mptcp) {
+		note(killing, object->progs.kill_mark, row, false);
+		if (!mptcp_end(&killing->holders, killing->diag, row->socket))
+			return 0;
+	}
+	/* Of an MPTCP connection that no process has, the subflow is what there is. */
+	return diag_destroy(killing->diag, row->socket);
+}
+
+/* Counts the session by what came of it. False: the kernel still has it. */
+static bool settle(struct killing *killing, const struct session_row *row, int error)
+{
+	int gone = note(killing, killing->object->progs.kill_tell, row, !error);
+
+	if (gone > 0 && !error)
+		killing->result->closed++;
+	else if (gone > 0)
+		killing->result->gone++;
+	return gone > 0;
+}
+
+static int kill_inside(void *context)
+{
+	struct killing *killing = context;
+
+	killing->diag = diag_open();
+	if (!killing->diag)
+		return hc_error_errno(errno, "cannot ask the kernel to close sockets");
+	for (size_t i = 0; i < killing->list->count; i++) {
+		const struct session_row *row = &killing->list->rows[i];
+		int error;
+
+		if (!row->socket || row->session->ends.netns != killing->netns)
+			continue;
+		error = close_row(killing, row);
+		if (!settle(killing, row, error))
+			killing->left[killing->left_count++] = (struct left){row, error};
+	}
+	diag_close(killing->diag);
+	return 0;
+}
+
+static bool any_inside(const struct session_list *list, __u32 netns)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->rows[i].socket && list->rows[i].session->ends.netns == netns)
+			return true;
+	return false;
+}
+
+/* Those that are still there may have been on their way. */
+static void look_again(struct killing *killing)
+{
+	const struct timespec moment = {.tv_nsec = MOMENT_MS * 1000000};
+	struct kill_result *result = killing->result;
+
+	if (killing->left_count)
+		nanosleep(&moment, NULL);
+	for (size_t i = 0; i < killing->left_count; i++) {
+		const struct left *left = &killing->left[i];
+
+		if (!settle(killing, left->row, left->error))
+			result->failures[failure_of(left->error)]++;
+	}
+	for (size_t i = 0; i < killing->list->count; i++)
+		result->failures[KILL_UNREACHABLE] += !killing->list->rows[i].socket;
+	for (int failure = 0; failure < KILL_FAILURES; failure++)
+		result->failed += result->failures[failure];
+}
+
 int kill_sessions(const struct headcount_bpf *object, const struct session_filter *filter,
 		  struct kill_result *result)
 {
 	struct session_list list = {};
+	struct killing killing = {object, result, &list, .asker = find_asker()};
 	int error;
 
 	memset(result, 0, sizeof(*result));
 	error = session_list_read(object, filter, &list);
 	result->matched = list.count;
-	/* Not yet: they are matched only. */
+	killing.left = error ? NULL : calloc(list.count + 1, sizeof(*killing.left));
+	if (!error && !killing.left)
+		error = hc_error_errno(ENOMEM, "cannot close the sessions");
+	for (size_t i = 0; i < list.found.netns.count && !error; i++) {
+		killing.netns = list.found.netns.items[i].inode;
+		if (any_inside(&list, killing.netns))
+			error = netns_inside(&list.found.netns.items[i], kill_inside, &killing);
+	}
+	if (!error)
+		look_again(&killing);
+	mptcp_free(killing.holders);
+	free(killing.left);
 	session_list_free(&list);
 	return error;
 }

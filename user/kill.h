@@ -8,10 +8,10 @@
 /* Why a session could not be closed. */
 enum kill_failure {
 	KILL_UNSUPPORTED, /* the kernel cannot close sockets of others */
+	KILL_UNFOUND,     /* nor does it know of the socket, which is there */
 	KILL_FORBIDDEN,
 	KILL_UNREACHABLE, /* its namespace cannot be entered */
 	KILL_KEPT,        /* the kernel said yes, and the socket is still there */
-	KILL_MPTCP,       /* its MPTCP connection could not be ended */
 	KILL_OTHER,
 	KILL_FAILURES,
 };

@@ -127,6 +127,8 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		{object->progs.walk_sessions, LOAD_WALK_SESSIONS},
 		{object->progs.walk_users, LOAD_WALK_USERS},
 		{object->progs.walk_repairs, LOAD_WALK_REPAIRS},
+		{object->progs.kill_mark, LOAD_KILL},
+		{object->progs.kill_tell, LOAD_KILL},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{"status", "", "Show what is attached, how full it is, what was lost, what is missing.",
 	 cmd_status},
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
+	{"kill", "", "Close the sessions that meet the conditions.", cmd_kill},
 	{"detach", "", "Remove everything that run --pin left in the kernel.", cmd_detach},
 	{},
 };

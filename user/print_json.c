@@ -119,6 +119,8 @@ static const char *event_kind(const struct hc_event *event)
 		return "\"connection\",\"start\"],\"event.action\":\"session-opened";
 	if (event->type == HC_CLOSED)
 		return "\"connection\",\"end\"],\"event.action\":\"session-closed";
+	if (event->type == HC_KILLED)
+		return "\"connection\",\"info\"],\"event.action\":\"session-killed";
 	if (event->flags & HC_F_OBSERVED)
 		return "\"connection\",\"allowed\"],\"event.action\":\"session-refused";
 	return "\"connection\",\"denied\"],\"event.action\":\"session-refused";
@@ -139,7 +141,7 @@ static char *put_times(char *p, const struct print_context *context,
 	} else if (event->type == HC_OPENED) {
 		p = PUT(p, ",\"headcount.found\":true");
 	}
-	if (event->type == HC_OPENED)
+	if (event->type != HC_CLOSED)
 		return p;
 
 	p = PUT(p, ",\"event.end\":\"");
@@ -288,6 +290,21 @@ static char *put_refusal(char *p, const struct hc_event *event)
 	return PUT(p, ",\"headcount.excess\":\"reject\"");
 }
 
+static char *put_killer(char *p, const struct hc_event *event)
+{
+	const char *name = account_name(event->asker, event->time_ns);
+
+	p = PUT(p, ",\"headcount.killed_by.id\":\"");
+	p = put_number(p, event->asker);
+	*p++ = '"';
+	if (!*name)
+		return p;
+	p = PUT(p, ",\"headcount.killed_by.name\":\"");
+	p = stpcpy(p, name);
+	*p++ = '"';
+	return p;
+}
+
 static char *put_transfer(char *p, const struct hc_event *event)
 {
 	p = PUT(p, ",\"headcount.srtt_us\":");
@@ -313,6 +330,8 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	p = put_charge(p, context->service_names[event->user.service], event);
 	if (event->type == HC_CLOSED)
 		p = put_transfer(p, event);
+	if (event->type == HC_KILLED)
+		p = put_killer(p, event);
 	if (event->type == HC_REFUSED)
 		p = put_refusal(p, event);
 	print_commit(out, PUT(p, "}\n"));

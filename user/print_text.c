@@ -203,12 +203,23 @@ static void put_refusal(struct line *line, const struct hc_event *event)
 	}
 }
 
+static void put_killer(struct line *line, const struct hc_event *event)
+{
+	struct hc_user_key asker = {.kind = HC_BY_UID, .uid = event->asker};
+	char text[HC_USER_TEXT] = "by ";
+
+	user_key_format(&asker, true, text + 3, sizeof(text) - 3);
+	put_note(line, text);
+}
+
 static const char *event_word(const struct hc_event *event)
 {
 	if (event->type == HC_OPENED)
 		return "open";
 	if (event->type == HC_CLOSED)
 		return "close";
+	if (event->type == HC_KILLED)
+		return "kill";
 	return event->flags & HC_F_OBSERVED ? "observe" : "refuse";
 }
 
@@ -222,6 +233,8 @@ static void put_outcome(struct line *line, const struct hc_event *event)
 		put_bytes(line, event->tx_bytes);
 		put_rtt(line, event->srtt_us);
 		put_cell(line, decode_end_word(event->end));
+	} else if (event->type == HC_KILLED) {
+		put_killer(line, event);
 	} else if (event->flags & HC_F_FOUND) {
 		put_note(line, "was there before");
 	}

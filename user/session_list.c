@@ -10,11 +10,32 @@
 #include "ticks.h"
 #include "user_name.h"
 
+int session_filter_service(struct session_filter *filter, const struct policy *policy,
+			   const char *name)
+{
+	filter->service = name ? policy_find(policy, name) : -1;
+	return name && filter->service < 0 ? hc_error("no service %s is in force", name) : 0;
+}
+
 static int compare_ids(const void *left, const void *right)
 {
 	__u64 a = *(const __u64 *)left, b = *(const __u64 *)right;
 
 	return a < b ? -1 : a > b;
+}
+
+void session_filter_ids(struct session_filter *filter, __u64 *ids, size_t count)
+{
+	if (count)
+		qsort(ids, count, sizeof(*ids), compare_ids);
+	filter->ids = ids;
+	filter->id_count = count;
+}
+
+bool session_filter_chooses(const struct session_filter *filter)
+{
+	return filter->service >= 0 || filter->user || filter->idle_ms || filter->age_ms ||
+	       filter->by_remote || filter->id_count;
 }
 
 static int by_id(const void *left, const void *right)

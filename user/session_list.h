@@ -6,6 +6,7 @@
 #ifndef HEADCOUNT_SESSION_LIST_H
 #define HEADCOUNT_SESSION_LIST_H
 
+#include "policy_user.h"
 #include "state.h"
 #include "walk.h"
 
@@ -41,6 +42,16 @@ struct session_list {
 int session_list_read(const struct headcount_bpf *object, const struct session_filter *filter,
 		      struct session_list *list);
 void session_list_free(struct session_list *list);
+
+/* Sets the service by its name; NULL is any. Prints the error: there is none of that name. */
+int session_filter_service(struct session_filter *filter, const struct policy *policy,
+			   const char *name);
+
+/* Sorts `ids`, which are to outlive the filter, and sets them. */
+void session_filter_ids(struct session_filter *filter, __u64 *ids, size_t count);
+
+/* Is there any condition? */
+bool session_filter_chooses(const struct session_filter *filter);
 
 /* Does the session meet them? `now_ns` is CLOCK_MONOTONIC. */
 bool session_matches(const struct session_filter *filter, const struct session_row *row,

@@ -265,23 +265,60 @@ static int parse_address(const char *text, size_t length, __u8 address[16])
 	return inet_pton(AF_INET6, copy, address) == 1 ? 0 : -EINVAL;
 }
 
+/* The length that was given, in bits of the 16 bytes; `none` if there is none. */
+static int parse_length(const char *text, unsigned int none, unsigned int *bits, char *why,
+			size_t why_size)
+{
+	size_t length = strcspn(text, "/");
+	unsigned int base = memchr(text, ':', length) ? 0 : IPV4_BITS;
+	__u32 given;
+
+	*bits = none;
+	if (!text[length])
+		return 0;
+	if (number_parse(text + length + 1, 0, 128 - base, &given))
+		return because(why, why_size, "\"%s\": the prefix length is 0 to %u", text,
+			       128 - base);
+	*bits = base + given;
+	return 0;
+}
+
+static int check_masked(const char *text, const __u8 id[16], unsigned int bits, char *why,
+			size_t why_size)
+{
+	char right[INET6_ADDRSTRLEN + 4];
+	__u8 masked[16];
+
+	memcpy(masked, id, sizeof(masked));
+	prefix_mask(masked, bits);
+	if (!memcmp(masked, id, sizeof(masked)))
+		return 0;
+	return because(why, why_size, "\"%s\" has bits beyond its prefix: write %s", text,
+		       prefix_format(masked, bits, right, sizeof(right)));
+}
+
+int prefix_parse(const char *text, __u8 id[16], unsigned int *bits, char *why, size_t why_size)
+{
+	if (parse_address(text, strcspn(text, "/"), id))
+		return because(why, why_size, "\"%s\" is no IPv4 or IPv6 address", text);
+	if (parse_length(text, 128, bits, why, why_size))
+		return -EINVAL;
+	return check_masked(text, id, *bits, why, why_size);
+}
+
 /* A prefix `given` for a service whose users have `own` bits. */
 static int check_prefix(const char *text, const __u8 id[16], unsigned int given,
 			unsigned int own, char *why, size_t why_size)
 {
 	unsigned int family = address_is_ipv4(id) ? IPV4_BITS : 0;
-	char right[INET6_ADDRSTRLEN + 4];
-	__u8 masked[16], mapped[16];
+	__u8 mapped[16];
 
 	if (given > own)
 		return because(why, why_size,
 			       "\"%s\" cannot be told apart: the service's users are /%u", text,
 			       own - family);
-	memcpy(masked, id, sizeof(masked));
-	prefix_mask(masked, given);
-	if (memcmp(masked, id, sizeof(masked)))
-		return because(why, why_size, "\"%s\" has bits beyond its prefix: write %s",
-			       text, prefix_format(masked, given, right, sizeof(right)));
+	if (check_masked(text, id, given, why, why_size))
+		return -EINVAL;
 	/* The longest-prefix match sees IPv4 clients in their mapped form, so ::/0 has them
 	 * all. */
 	memcpy(mapped, ipv4_mapped, sizeof(mapped));
@@ -295,23 +332,16 @@ static int check_prefix(const char *text, const __u8 id[16], unsigned int given,
 static int parse_client(const char *text, const struct hc_service *service,
 			struct hc_user_key *key, unsigned int *bits, char *why, size_t why_size)
 {
-	size_t length = strcspn(text, "/");
-	unsigned int own, base;
-	__u32 given;
+	bool prefix = strchr(text, '/');
+	unsigned int own, given;
 
-	if (parse_address(text, length, key->id))
+	if (parse_address(text, strcspn(text, "/"), key->id))
 		return because(why, why_size, "\"%s\" is no IPv4 or IPv6 address", text);
 	own = address_is_ipv4(key->id) ? IPV4_BITS + service->prefix4 : service->prefix6;
-	given = own;
-	if (text[length]) {
-		base = memchr(text, ':', length) ? 0 : IPV4_BITS;
-		if (number_parse(text + length + 1, 0, 128 - base, &given))
-			return because(why, why_size, "\"%s\": the prefix length is 0 to %u",
-				       text, 128 - base);
-		given += base;
-		if (check_prefix(text, key->id, given, own, why, why_size))
-			return -EINVAL;
-	}
+	if (parse_length(text, own, &given, why, why_size))
+		return -EINVAL;
+	if (prefix && check_prefix(text, key->id, given, own, why, why_size))
+		return -EINVAL;
 	prefix_mask(key->id, given);
 	key->prefix = given;
 	if (given < own)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * `headcount kill` closes sockets from user space. It runs these two, before and after:
+ *
+ *   kill_mark   the session's end, should it come now, is an administrator's doing
+ *   kill_tell   has it ended? Then that is told, with who asked
+ *
+ * A session's record goes the moment its socket reaches CLOSE, so that a record which is
+ * still there is a session that was not closed.
+ */
+#ifndef HEADCOUNT_KILL_BPF_H
+#define HEADCOUNT_KILL_BPF_H
+
+#include "session.h"
+
+SEC("?syscall")
+int kill_mark(struct hc_kill *ctx)
+{
+	struct hc_session *session = session_of(ctx->id);
+
+	if (!session)
+		return false;
+	__sync_fetch_and_or(&session->flags, HC_F_KILLED);
+	if (session_of(ctx->id) == session)
+		return true;
+	/* It ended just now, and its place may be another one's. */
+	__sync_fetch_and_and(&session->flags, ~HC_F_KILLED);
+	return false;
+}
+
+/* Whatever the service emits: what an administrator does is always told. */
+static __always_inline void kill_emit(__u64 id, const struct hc_session *session, __u32 asker)
+{
+	struct hc_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		count_loss(HC_LOSS_RING_FULL);
+		return;
+	}
+	emit_fill(event, id, session, HC_KILLED, bpf_ktime_get_ns());
+	session_count(session, &event->active, &event->cap);
+	event->asker = asker;
+	emit_submit(event);
+}
+
+SEC("?syscall")
+int kill_tell(struct hc_kill *ctx)
+{
+	struct hc_session *still = session_of(ctx->id), session;
+
+	if (still) {
+		__sync_fetch_and_and(&still->flags, ~HC_F_KILLED);
+		return false;
+	}
+	if (ctx->closed) {
+		__builtin_memcpy(&session, &ctx->session, sizeof(session));
+		kill_emit(ctx->id, &session, ctx->asker);
+	}
+	return true;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel's sock_diag: asking for one TCP socket, and closing it. The socket is named by its
+ * addresses, ports and cookie, so that another one which has come to the same ports is not
+ * meant.
+ */
+#ifndef HEADCOUNT_DIAG_H
+#define HEADCOUNT_DIAG_H
+
+#include "record.h"
+
+struct diag;
+
+/* For the network namespace that we are in now, wherever we are later. NULL and errno. */
+struct diag *diag_open(void);
+void diag_close(struct diag *diag);
+
+/* Resets the session. 0 or a negative errno; -ENOENT: there is no such socket. */
+int diag_destroy(struct diag *diag, const struct hc_socket *socket);
+
+/* The inode of the socket as its process sees it, 0 if none has it. 0 or a negative errno. */
+int diag_inode(struct diag *diag, const struct hc_socket *socket, __u32 *inode);
+
+#endif
