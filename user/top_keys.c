@@ -142,6 +142,8 @@ static void type(struct top *top, unsigned int key, bool special)
 
 	if (key == '\r' || key == '\n' || (special && key == KEY_ENTER)) {
 		top->mode = TOP_BROWSING;
+		/* What was found is kept when the others come back. */
+		list->pinned |= *list->filter && list->count;
 	} else if (!special && key == ESCAPE) {
 		*list->filter = '\0';
 		top->mode = TOP_BROWSING;

@@ -46,6 +46,10 @@ void top_screen_close(void)
 {
 	if (!screen)
 		return;
+	/* Where there is no second screen, what comes next is written on our last line. */
+	move(LINES - 1, 0);
+	clrtoeol();
+	refresh();
 	endwin();
 	delscreen(screen);
 	screen = NULL;
