@@ -55,7 +55,7 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	struct state_user *users;
 	size_t count;
-	int error = users_view_read(object, policy, service, NULL, &users, &count);
+	int error = users_view_read(object, policy, service, &users, &count);
 
 	if (error)
 		goto out;

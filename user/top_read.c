@@ -102,8 +102,8 @@ static int read_users(struct top *top, int service)
 {
 	struct state_user *users;
 	size_t count;
-	int error =
-		users_view_read(top->object, &top->policy, service, &top->caps, &users, &count);
+	int error = users_view_read_again(top->object, &top->policy, service, &top->caps,
+					  &users, &count);
 
 	return error ?: top_users_take(&top->users, &top->policy, users, count);
 }

@@ -48,6 +48,12 @@ void users_view_merge(struct state_user *users, size_t count)
 	}
 }
 
+struct users_cap {
+	struct hc_user_key key;
+	__u32 generation;
+	__u32 cap;
+};
+
 void users_caps_free(struct users_caps *caps)
 {
 	free(caps->rows);
@@ -85,9 +91,9 @@ static __u32 cap_in_force(const struct headcount_bpf *object, const struct polic
 	return cap;
 }
 
-int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
-		    int service, struct users_caps *known, struct state_user **users,
-		    size_t *count)
+int users_view_read_again(const struct headcount_bpf *object, const struct policy *policy,
+			  int service, struct users_caps *known, struct state_user **users,
+			  size_t *count)
 {
 	size_t kept = 0;
 	int error = state_read_users(object, users, count);
@@ -107,4 +113,10 @@ int users_view_read(const struct headcount_bpf *object, const struct policy *pol
 	}
 	*count = kept;
 	return 0;
+}
+
+int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
+		    int service, struct state_user **users, size_t *count)
+{
+	return users_view_read_again(object, policy, service, NULL, users, count);
 }
