@@ -64,19 +64,18 @@ static bool keys(struct top *top, int ms, const sigset_t *asleep)
 {
 	struct timespec wait = {ms / 1000, ms % 1000 * 1000000l};
 	struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
-	int ready = ppoll(&terminal, 1, &wait, asleep), got = 0, kind;
+	int ready = ppoll(&terminal, 1, &wait, asleep), kind;
 	wint_t key;
 
 	if (stop_asked || (ready < 0 && errno != EINTR))
 		return false;
 	while ((kind = get_wch(&key)) != ERR) {
-		got++;
 		if (!top_key(top, key, kind == KEY_CODE_YES))
 			return false;
 		if (top->stale)
 			break;
 	}
-	return got || ready <= 0;
+	return ready <= 0 || !(terminal.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
 static void watch(struct top *top, const sigset_t *asleep)

@@ -225,7 +225,6 @@ static bool browse(struct top *top, unsigned int key)
 		ask(top);
 		break;
 	case '?':
-	case 'h':
 		top->mode = TOP_HELP;
 		break;
 	case ' ':

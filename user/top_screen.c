@@ -12,6 +12,7 @@
 #include "user_name.h"
 
 static SCREEN *screen;
+static bool coloured;
 
 int top_screen_open(void)
 {
@@ -34,7 +35,8 @@ int top_screen_open(void)
 	nodelay(stdscr, TRUE);
 	set_escdelay(25);
 	curs_set(0);
-	if (has_colors() && !getenv("NO_COLOR") && start_color() == OK) {
+	coloured = has_colors() && !getenv("NO_COLOR") && start_color() == OK;
+	if (coloured) {
 		use_default_colors();
 		init_pair(TOP_ALARM, COLOR_RED, -1);
 		init_pair(TOP_NEAR, COLOR_YELLOW, -1);
@@ -63,9 +65,9 @@ static attr_t attributes(enum top_look look)
 		[TOP_ALARM] = A_REVERSE | A_BOLD,
 		[TOP_NEAR] = A_BOLD,
 	};
-	bool coloured = look == TOP_ALARM || look == TOP_NEAR;
+	bool paired = look == TOP_ALARM || look == TOP_NEAR;
 
-	return plain[look] | (coloured && has_colors() ? COLOR_PAIR(look) : 0);
+	return plain[look] | (coloured && paired ? COLOR_PAIR(look) : 0);
 }
 
 void top_put(int y, int x, int columns, const char *text, enum top_fit how, enum top_look look)
