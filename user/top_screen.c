@@ -120,19 +120,25 @@ static void draw_state(const struct top *top)
 	top_put(0, 0, COLS, line, TOP_LEFT, TOP_BOLD);
 }
 
-static void draw_totals(const struct top *top, int y)
+/* In one line, or in two where one is too short and there are enough. Where the next is. */
+static int draw_totals(const struct top *top, int y)
 {
 	const struct top_rates *rates = &top->rates;
-	char line[TOP_LINE] = "", text[TOP_NUMBER];
+	char line[TOP_LINE] = "", fast[TOP_LINE] = "", text[TOP_NUMBER];
 
 	say(line, "%llu sessions, %zu users, %zu at cap", top->users.active, top->users.count,
 	    top->users.at_cap);
 	if (rates->known) {
-		say(line, "; opened %s", top_rate(rates->opened, text, sizeof(text)));
-		say(line, ", closed %s", top_rate(rates->closed, text, sizeof(text)));
-		say(line, ", refused %s", top_rate(rates->refused, text, sizeof(text)));
+		say(fast, "opened %s", top_rate(rates->opened, text, sizeof(text)));
+		say(fast, ", closed %s", top_rate(rates->closed, text, sizeof(text)));
+		say(fast, ", refused %s", top_rate(rates->refused, text, sizeof(text)));
 	}
+	if ((int)(strlen(line) + strlen("; ") + strlen(fast)) > COLS && LINES >= 16)
+		top_put(y + 1, 0, COLS, fast, TOP_LEFT, TOP_PLAIN);
+	else if (*fast)
+		say(line, "; %s", fast);
 	top_put(y, 0, COLS, line, TOP_LEFT, TOP_PLAIN);
+	return strstr(line, fast) ? y + 1 : y + 2;
 }
 
 static bool draw_losses(const struct top *top, int y)
@@ -262,8 +268,7 @@ void top_screen_draw(struct top *top)
 	/* The list comes first where there is little room. */
 	if (LINES >= 8) {
 		draw_state(top);
-		draw_totals(top, 1);
-		y = 2;
+		y = draw_totals(top, 1);
 		y += draw_losses(top, y);
 	}
 	if (*top->trouble)

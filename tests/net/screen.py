@@ -39,14 +39,16 @@ class Screen:
     def wait(self, pattern):
         """The first line that matches, once there is one."""
         try:
-            return until(lambda: [l for l in self.lines() if re.search(pattern, l)], f"the screen to show {pattern}")[0]
+            return until(lambda: [l for l in self.lines() if re.search(pattern, l)],
+                         f"the screen to show {pattern}")[0]
         except Late:
             say("\n".join(self.lines()))
             raise
 
     def users(self):
         """Names in the list, in order; the one at the cursor with a >."""
-        return [m[1] + m[2] for l in self.lines() if (m := re.match(rf"([> ])imap +({re.escape(NET)}\S+)", l))]
+        row = re.compile(rf"([> ])imap +({re.escape(NET)}\S+)")
+        return [m[1] + m[2] for l in self.lines() if (m := row.match(l))]
 
     def wait_users(self, *want):
         until_equal(self.users, list(want), "users on the screen")

@@ -21,8 +21,8 @@ def sizes():
         screen.wait("^>10")
         for size in (1, 1), (200, 2), (2, 50), (300, 100):
             screen.resize(*size)
-            until_equal(lambda: tmux("display-message", "-p", "-t", "top", "#{pane_width} #{pane_height}").split(),
-                        [str(n) for n in size], "size")
+            what = "display-message", "-p", "-t", "top", "#{pane_width} #{pane_height}"
+            until_equal(lambda: tmux(*what).split(), [str(n) for n in size], "size")
         screen.wait(rf"^>imap +{CAROL} ")
         screen.keys("Enter")
         screen.wait(rf"^>{CAROL}:\d+ .* {address(1)}:{PORT}$")
@@ -72,7 +72,7 @@ def hostile_names():
             screen.keys("Enter", "Enter")
             line = screen.wait(rf"^>{ALICE}:.*{re.escape(shown)}")
             heading = screen.wait("^ CLIENT .*LOCAL")
-            equal(columns_before(line, address(1) + ":"), columns_before(heading, "LOCAL"), "where LOCAL begins")
+            equal(columns_before(line, address(1) + ":"), columns_before(heading, "LOCAL"), "column of LOCAL")
             screen.keys("q", "Escape")
             screen.wait("^by active  ")
         screen.keys("q")
