@@ -22,12 +22,16 @@ def first_screen():
 
 @test
 def totals():
-    """totals and rates are those of the service that was asked for"""
+    """totals and rates of the service that was asked for; caps that change are shown"""
     with Headcount(CONFIG), three_users(), Screen("--service", "imap") as screen:
         screen.wait(r"^8 sessions, 3 users, 1 at cap; opened 0.0/s, closed 0.0/s, refused 0.0/s$")
         refused(ALICE, 1)
         screen.wait(r"refused (?!0\.0)[\d.]+/s$")
         screen.wait(rf"^.imap +{ALICE} +3 +3 .* 3$")
+        # Nobody connects: the caps in force are not in the users' records.
+        for cap, bar in (2, "[ OVER CAP ]"), (6, "[#####.....]"), ("default", "[  AT CAP  ]"):
+            run(PROGRAM, "cap", "imap", ALICE, str(cap))
+            screen.wait(rf"^.imap +{ALICE} +3 +{3 if cap == 'default' else cap} {re.escape(bar)} ")
 
 
 @test
