@@ -8,13 +8,24 @@
 #include "escape.h"
 #include "log.h"
 
+static void (*diverted)(const char *line);
+
+void log_divert(void (*take)(const char *line))
+{
+	diverted = take;
+}
+
 static void say(const char *kind, const char *format, va_list args, const char *reason)
 {
-	char text[1024], line[2048];
+	char text[1024], line[2048], whole[2304];
 
 	vsnprintf(text, sizeof(text), format, args);
 	escape_text(line, sizeof(line), text, strlen(text));
-	fprintf(stderr, "headcount: %s%s%s%s\n", kind, line, *reason ? ": " : "", reason);
+	snprintf(whole, sizeof(whole), "%s%s%s%s", kind, line, *reason ? ": " : "", reason);
+	if (diverted)
+		diverted(whole);
+	else
+		fprintf(stderr, "headcount: %s\n", whole);
 }
 
 int hc_error(const char *format, ...)

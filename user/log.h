@@ -18,4 +18,8 @@ int hc_error_errno(int err, const char *format, ...) __attribute__((format(print
 /* Something the administrator should know, without failing. */
 void hc_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on each line, without the program's name, goes to `take` instead (NULL: to
+ * stderr again): a program that has the whole screen shows them on it. */
+void log_divert(void (*take)(const char *line));
+
 #endif

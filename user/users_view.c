@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/libbpf.h>
+
 #include "users_view.h"
 
 static int by_key(const void *left, const void *right)
@@ -46,8 +48,52 @@ void users_view_merge(struct state_user *users, size_t count)
 	}
 }
 
-int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
-		    int service, struct state_user **users, size_t *count)
+struct users_cap {
+	struct hc_user_key key;
+	__u32 generation;
+	__u32 cap;
+};
+
+void users_caps_free(struct users_caps *caps)
+{
+	free(caps->rows);
+	memset(caps, 0, sizeof(*caps));
+}
+
+/* Place for the cap of the user in this slot, or NULL. */
+static struct users_cap *place(const struct headcount_bpf *object, struct users_caps *known,
+			       __u32 slot)
+{
+	if (!known->rows) {
+		known->room = bpf_map__max_entries(object->maps.users) * HC_WAYS + 1;
+		known->rows = calloc(known->room, sizeof(*known->rows));
+	}
+	return known->rows && slot < known->room ? &known->rows[slot] : NULL;
+}
+
+/* After a change of policy a user's record has the cap of before until it is used again. */
+static __u32 cap_in_force(const struct headcount_bpf *object, const struct policy *policy,
+			  const struct state_user *item, struct users_caps *known)
+{
+	const struct hc_user *user = &item->user;
+	__u32 generation = policy->control.generation, cap;
+	struct users_cap *row;
+
+	if (user->generation == generation && !user->key.elsewhere)
+		return user->cap;
+	row = known ? place(object, known, item->slot) : NULL;
+	if (row && row->generation == generation &&
+	    !memcmp(&row->key, &user->key, sizeof(row->key)))
+		return row->cap;
+	cap = policy_cap(object, policy, &user->key);
+	if (row)
+		*row = (struct users_cap){user->key, generation, cap};
+	return cap;
+}
+
+int users_view_read_again(const struct headcount_bpf *object, const struct policy *policy,
+			  int service, struct users_caps *known, struct state_user **users,
+			  size_t *count)
 {
 	size_t kept = 0;
 	int error = state_read_users(object, users, count);
@@ -62,10 +108,15 @@ int users_view_read(const struct headcount_bpf *object, const struct policy *pol
 		    !policy->services[user->key.service].used ||
 		    (service >= 0 && user->key.service != service) || !state_user_shown(user))
 			continue;
-		if (user->generation != policy->control.generation || user->key.elsewhere)
-			user->cap = policy_cap(object, policy, &user->key);
+		user->cap = cap_in_force(object, policy, &(*users)[i], known);
 		(*users)[kept++] = (*users)[i];
 	}
 	*count = kept;
 	return 0;
+}
+
+int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
+		    int service, struct state_user **users, size_t *count)
+{
+	return users_view_read_again(object, policy, service, NULL, users, count);
 }

@@ -14,6 +14,18 @@
 int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
 		    int service, struct state_user **users, size_t *count);
 
+/* Caps that were looked up, by slot. All zero at first, and for other maps. */
+struct users_caps {
+	struct users_cap *rows;
+	size_t room;
+};
+void users_caps_free(struct users_caps *caps);
+
+/* The same for whoever reads again and again: looks no cap up twice. */
+int users_view_read_again(const struct headcount_bpf *object, const struct policy *policy,
+			  int service, struct users_caps *known, struct state_user **users,
+			  size_t *count);
+
 /*
  * Sessions of other namespaces are counted apart, so that they limit nobody here;
  * to a person both are one user. The cap is that of the one that can be capped,

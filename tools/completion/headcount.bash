@@ -10,6 +10,7 @@ cap       SERVICE USER CAP
 status    -j,--json
 audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
+top       -s,--service=SERVICE -i,--interval=SECONDS
 kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --id=N... -n,--dry-run -j,--json
 detach
 '

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `headcount top`: what its parts share. The model is in top_model.h. */
+#ifndef HEADCOUNT_TOP_H
+#define HEADCOUNT_TOP_H
+
+#include <time.h>
+
+#include "loss.h"
+#include "top_model.h"
+#include "user_name.h"
+#include "users_view.h"
+
+#define TOP_LINE 512
+
+struct top {
+	const char *service;  /* only this one's; NULL: all */
+	unsigned int seconds; /* between two readings */
+
+	/* As read last: top_read.c. */
+	struct headcount_bpf *object; /* NULL: nothing runs */
+	struct policy policy;
+	int pid; /* of the run that is active, or 0 */
+	bool pinned;
+	size_t services;
+	__u64 losses[HC_LOSS_COUNT];
+	struct users_caps caps;
+	struct top_users users;
+	struct top_sessions sessions;
+	struct top_rates rates;
+	__u64 read_ns;          /* when, CLOCK_MONOTONIC */
+	__u64 took_ns;          /* of the CPU, and what it took */
+	char trouble[TOP_LINE]; /* why there is nothing newer, or "" */
+
+	/* What the person at the keyboard is about: top_keys.c. */
+	enum top_view {
+		TOP_USERS,
+		TOP_SESSIONS,
+	} view;
+	enum top_mode {
+		TOP_BROWSING,
+		TOP_TYPING, /* a filter */
+		TOP_ASKING, /* whether to close a session */
+		TOP_HELP,
+	} mode;
+	bool paused;
+	bool stale; /* what is shown is not what is wanted: read at once */
+	char message[TOP_LINE];
+	struct top_session asked;
+
+	size_t height; /* rows of the list, as drawn last */
+};
+
+/* The list that is on the screen. */
+static inline struct top_list *top_list(struct top *top)
+{
+	return top->view == TOP_USERS ? &top->users.list : &top->sessions.list;
+}
+
+/* Reads everything that is shown. On an error the last data stays; the error goes to
+ * the log, and (if diverted to top_hear) to `trouble`. */
+int top_read(struct top *top);
+void top_hear(const char *line);
+const char *top_heard(void); /* the last line */
+
+/* The terminal. top_screen_open() prints its error. */
+int top_screen_open(void);
+void top_screen_close(void);
+void top_screen_draw(struct top *top);
+
+/* A key as get_wch() gives it (`special`: a KEY_). False: the person wants to leave. */
+bool top_key(struct top *top, unsigned int key, bool special);
+
+__u64 top_now(void); /* CLOCK_MONOTONIC in ns */
+
+/* A user as it is shown; `text` holds HC_USER_TEXT bytes. */
+const char *top_user_name(const struct hc_user_key *key, char *text);
+
+/* The words of the orders, and how `?` explains the keys. */
+extern const char *const top_users_orders[];
+extern const char *const top_sessions_orders[];
+extern const char *const top_help[];
+
+#endif

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "ticks.h"
+#include "top_model.h"
+#include "user_name.h"
+
+char *top_end(const __u8 address[16], __u16 port, char *text)
+{
+	char host[TOP_END - 8];
+
+	address_format(address, host, sizeof(host));
+	snprintf(text, TOP_END, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	return text;
+}
+
+char *top_process(const struct hc_session *session, char *text)
+{
+	size_t length = strnlen(session->comm, HC_COMM_MAX);
+
+	if (session->pid)
+		snprintf(text, TOP_PROCESS, "%.*s/%u", (int)length, session->comm,
+			 session->pid);
+	else
+		snprintf(text, TOP_PROCESS, "%.*s", (int)length, session->comm);
+	return text;
+}
+
+void top_sessions_begin(struct top_sessions *sessions)
+{
+	sessions->count = 0;
+	sessions->failed = false;
+}
+
+void top_sessions_offer(struct top_sessions *sessions, const struct session_row *row)
+{
+	struct hc_user_key user = row->session->user;
+	struct top_session *grown, *item;
+
+	user.elsewhere = sessions->user.elsewhere;
+	if (sessions->failed || memcmp(&user, &sessions->user, sizeof(user)))
+		return;
+	if (sessions->count == sessions->room) {
+		size_t room = 2 * sessions->room + 64;
+
+		grown = reallocarray(sessions->items, room, sizeof(*grown));
+		sessions->failed = !grown;
+		if (!grown)
+			return;
+		sessions->items = grown;
+		sessions->room = room;
+	}
+	item = &sessions->items[sessions->count++];
+	*item = (struct top_session){.id = row->id, .session = *row->session};
+	if (!row->socket)
+		return;
+	item->has_socket = true;
+	item->state = row->socket->state;
+	item->srtt_us = row->socket->srtt_us;
+	item->idle_ms = ticks_to_ms(row->socket->idle_jiffies, row->socket->jiffies);
+	item->rx_bytes = row->socket->rx_bytes;
+	item->tx_bytes = row->socket->tx_bytes;
+}
+
+static bool wanted(const struct top_sessions *sessions, const struct top_session *item)
+{
+	const struct hc_ends *ends = &item->session.ends;
+	char end[TOP_END], process[TOP_PROCESS];
+
+	return !*sessions->list.filter ||
+	       strcasestr(top_end(ends->remote, ends->remote_port, end),
+			  sessions->list.filter) ||
+	       strcasestr(top_end(ends->local, ends->local_port, end), sessions->list.filter) ||
+	       strcasestr(top_process(&item->session, process), sessions->list.filter);
+}
+
+const struct top_session *top_sessions_at(const struct top_sessions *sessions, size_t place)
+{
+	return place < sessions->list.count ? &sessions->items[sessions->list.shown[place]]
+					    : NULL;
+}
+
+void top_sessions_select(struct top_sessions *sessions)
+{
+	const struct top_session *item = top_sessions_at(sessions, sessions->list.cursor);
+
+	sessions->selected = item ? item->id : 0;
+}
+
+/* Largest first; of the older one `opened_ns` is the smaller number. Idle in seconds, as
+ * shown: finer, sessions that are idle alike would change places with each reading. */
+static __u64 rank(const struct top_session *item, unsigned int order)
+{
+	switch (order) {
+	case TOP_BY_AGE:
+		return ~item->session.opened_ns;
+	case TOP_BY_BYTES:
+		return item->rx_bytes + item->tx_bytes;
+	default:
+		return item->idle_ms / 1000;
+	}
+}
+
+static int compare(const void *left, const void *right, void *context)
+{
+	const struct top_sessions *sessions = context;
+	const struct top_session *a = &sessions->items[*(const __u32 *)left];
+	const struct top_session *b = &sessions->items[*(const __u32 *)right];
+	__u64 of_a = rank(a, sessions->list.order), of_b = rank(b, sessions->list.order);
+
+	if (of_a != of_b)
+		return of_a < of_b ? 1 : -1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+int top_sessions_arrange(struct top_sessions *sessions)
+{
+	struct top_list *list = &sessions->list;
+	__u32 *shown = reallocarray(list->shown, sessions->count + 1, sizeof(*shown));
+	size_t place;
+
+	list->count = 0;
+	if (!shown || sessions->failed)
+		return hc_error_errno(ENOMEM, "cannot show the sessions");
+	list->shown = shown;
+	for (size_t i = 0; i < sessions->count; i++)
+		if (wanted(sessions, &sessions->items[i]))
+			shown[list->count++] = i;
+	qsort_r(shown, list->count, sizeof(*shown), compare, sessions);
+	for (place = 0; place < list->count; place++)
+		if (sessions->items[shown[place]].id == sessions->selected)
+			break;
+	top_list_follow(list, place);
+	top_sessions_select(sessions);
+	return 0;
+}
+
+void top_sessions_free(struct top_sessions *sessions)
+{
+	free(sessions->items);
+	free(sessions->list.shown);
+	memset(sessions, 0, sizeof(*sessions));
+}
