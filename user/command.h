@@ -26,6 +26,7 @@ int cmd_sessions(const struct command *command, int argc, char **argv);
 int cmd_cap(const struct command *command, int argc, char **argv);
 int cmd_status(const struct command *command, int argc, char **argv);
 int cmd_audit(const struct command *command, int argc, char **argv);
+int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_detach(const struct command *command, int argc, char **argv);
 
 struct command_option {

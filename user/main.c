@@ -13,6 +13,7 @@ static const struct command commands[] = {
 	 cmd_users},
 	{"sessions", "", "List sessions as the kernel has them now.", cmd_sessions},
 	{"cap", "SERVICE USER N|unlimited|default", "Change one user's cap now.", cmd_cap},
+	{"events", "", "Show what a running headcount tells, as it happens.", cmd_events},
 	{"status", "", "Show what is attached, how full it is, what was lost, what is missing.",
 	 cmd_status},
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
