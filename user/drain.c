@@ -25,6 +25,7 @@ struct drain {
 	struct print_buffer out;
 	struct print_context context;
 	char names[HC_SERVICES_MAX][HC_NAME_MAX];
+	__u64 *each_cpu;           /* room for a number of each */
 	__u64 told[HC_LOSS_COUNT]; /* losses that our output tells of */
 	int error;                 /* of the last write */
 	__u64 unread;              /* events that stdout left behind when we were to end */
@@ -40,20 +41,27 @@ const struct loss_row loss_rows[] = {
 #undef X
 };
 
-int losses_read(const struct headcount_bpf *object, __u64 losses[])
+/* Sum over all CPUs; `each` has room for one number each. */
+static __u64 read_loss(const struct headcount_bpf *object, __u32 reason, __u64 *each)
 {
 	int cpus = libbpf_num_possible_cpus();
-	__u64 *each = calloc(cpus, sizeof(*each));
+	__u64 sum = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.losses), &reason, each))
+		return 0;
+	for (int cpu = 0; cpu < cpus; cpu++)
+		sum += each[cpu];
+	return sum;
+}
+
+int losses_read(const struct headcount_bpf *object, __u64 losses[])
+{
+	__u64 *each = calloc(libbpf_num_possible_cpus(), sizeof(*each));
 
 	if (!each)
 		return hc_error_errno(ENOMEM, "cannot read the losses");
-	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
-		losses[reason] = 0;
-		if (bpf_map_lookup_elem(bpf_map__fd(object->maps.losses), &reason, each))
-			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			losses[reason] += each[cpu];
-	}
+	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++)
+		losses[reason] = read_loss(object, reason, each);
 	free(each);
 	return 0;
 }
@@ -115,8 +123,11 @@ struct drain *drain_new(const struct headcount_bpf *object, struct sinks *sinks,
 {
 	struct drain *drain = calloc(1, sizeof(*drain));
 
-	if (!drain) {
+	if (drain)
+		drain->each_cpu = calloc(libbpf_num_possible_cpus(), sizeof(*drain->each_cpu));
+	if (!drain || !drain->each_cpu) {
 		hc_error_errno(ENOMEM, "cannot read events");
+		free(drain);
 		return NULL;
 	}
 	drain->object = object;
@@ -148,6 +159,7 @@ void drain_free(struct drain *drain)
 	ring_buffer__free(drain->events);
 	ring_buffer__free(drain->refusals);
 	print_buffer_free(&drain->out);
+	free(drain->each_cpu);
 	free(drain);
 }
 
@@ -170,20 +182,20 @@ static void print_lost(struct drain *drain, __u64 time_ns, const char *word, __u
 
 static void print_losses(struct drain *drain)
 {
-	__u64 now[HC_LOSS_COUNT], time_ns = clock_ns(CLOCK_MONOTONIC);
+	__u64 time_ns = clock_ns(CLOCK_MONOTONIC), now, lost;
 
-	if (losses_read(drain->object, now))
-		return;
-	for (int reason = 0; reason < HC_LOSS_COUNT; reason++) {
-		__u64 lost = now[reason] - drain->told[reason];
-
-		if (!lost || loss_rows[reason].kind != LOSS_EVENTS)
+	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
+		if (loss_rows[reason].kind != LOSS_EVENTS)
+			continue;
+		now = read_loss(drain->object, reason, drain->each_cpu);
+		lost = now - drain->told[reason];
+		if (!lost)
 			continue;
 		if (drain->unread)
 			drain->unread += lost;
 		else
 			print_lost(drain, time_ns, loss_rows[reason].word, lost);
-		drain->told[reason] = now[reason];
+		drain->told[reason] = now;
 		drain->tells = true;
 	}
 }
@@ -201,20 +213,16 @@ static void keep_told(struct drain *drain)
 /* What readers of the lines lost: we alone count that, so that nothing comes in between. */
 static void count_sink_losses(struct drain *drain)
 {
-	int cpus = libbpf_num_possible_cpus(), map = bpf_map__fd(drain->object->maps.losses);
-	__u64 losses[HC_LOSS_COUNT] = {}, *each = NULL;
+	int map = bpf_map__fd(drain->object->maps.losses);
+	__u64 losses[HC_LOSS_COUNT] = {};
 
 	sinks_take_losses(drain->sinks, losses);
 	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
-		if (!losses[reason])
+		if (!losses[reason] || bpf_map_lookup_elem(map, &reason, drain->each_cpu))
 			continue;
-		each = each ?: calloc(cpus, sizeof(*each));
-		if (!each || bpf_map_lookup_elem(map, &reason, each))
-			continue;
-		each[0] += losses[reason];
-		bpf_map_update_elem(map, &reason, each, BPF_ANY);
+		drain->each_cpu[0] += losses[reason];
+		bpf_map_update_elem(map, &reason, drain->each_cpu, BPF_ANY);
 	}
-	free(each);
 }
 
 void drain_finish(struct drain *drain)

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "line_log.h"
 #include "print_buffer.h"
+
+#define GIVE_BACK (8 << 20) /* so much memory goes back to the kernel once nobody lags */
 
 struct line_chunk {
 	struct line_chunk *next;
@@ -79,6 +82,10 @@ void line_log_trim(struct line_log *log)
 {
 	while (log->first && !log->first->readers)
 		drop_first(log);
+	if (log->first || log->most < GIVE_BACK)
+		return;
+	malloc_trim(0);
+	log->most = 0;
 }
 
 void line_log_free(struct line_log *log)
@@ -166,6 +173,7 @@ int line_log_append(struct line_log *log, struct print_buffer *lines, __u64 last
 		return -ENOMEM;
 	log->last->last = last;
 	log->bytes += length;
+	log->most = log->bytes > log->most ? log->bytes : log->most;
 	for (struct line_reader *reader = log->readers; reader; reader = reader->next)
 		if (!reader->chunk)
 			put_at(reader, log->last, offset);

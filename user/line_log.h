@@ -21,6 +21,7 @@ struct line_log {
 	struct print_buffer spare;
 	size_t limit; /* bytes of lines; set by the owner */
 	size_t bytes;
+	size_t most;                 /* of them, since there were none */
 	__u64 losses[HC_LOSS_COUNT]; /* lines that readers lost; the owner takes them out */
 };
 

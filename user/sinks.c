@@ -274,7 +274,7 @@ static void serve_polls(struct sinks *sinks, size_t count)
 
 void sinks_nap(struct sinks *sinks, int nap_ms)
 {
-	__u64 end = sink_now_ns() + nap_ms * 1000000ull, now = end - 1;
+	__u64 now = sink_now_ns(), end = now + nap_ms * 1000000ull;
 	size_t count;
 	int got = 1;
 

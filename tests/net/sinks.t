@@ -47,7 +47,8 @@ def bad_lists():
     for line, what in (("events = file", "file"), ("events = file:a", "file:a"), ("events = stdout, stdout", "twice"),
                        ("events = none, stdout", "stands alone"), ("events = stdout none", "stands alone"),
                        ("events = unix:/" + "x" * 120, "too long"), ("events = syslog", "syslog"),
-                       ("events = file:/run/", "folder"), ("events_mode = 0999", "octal"), ("events_mode = 1777", "octal"),
+                       ("events = file:/run/", "folder"), ("events_mode = 0999", "octal"),
+                       ("events_mode = 1777", "octal"),
                        ("events_group = no-such-group", "no group")):
         with open("/run/bad.conf", "w") as file:
             file.write("[headcount]\n" + line + "\n")
