@@ -199,8 +199,12 @@ int daemon_reload(struct daemon *daemon)
 	int error;
 
 	if (!daemon->config_path) {
+		/* Whoever rotates logs has the files opened again. */
+		error = sinks_prepare(daemon->sinks, &daemon->config.events);
+		if (!error)
+			sinks_commit(daemon->sinks);
 		hc_notice("no configuration file, nothing to reload");
-		return 0;
+		return error;
 	}
 	error = config_read(&config, daemon->config_path, why, sizeof(why));
 	if (error) {

@@ -20,6 +20,20 @@ def rotation():
 
 
 @test
+def rotation_without_configuration():
+    """SIGHUP opens the files of --events again where there is no configuration, too"""
+    if os.path.exists("/etc/headcount.conf"):
+        raise Skip("this machine has a configuration")
+    process = start(PROGRAM, "run", "--events", "file:/run/plain.json")
+    equal(process.stderr.readline(), b"headcount: ready\n", "the first line")
+    os.rename("/run/plain.json", "/run/plain.json.1")
+    process.send_signal(signal.SIGHUP)
+    until(lambda: os.path.exists("/run/plain.json"), "the new file")
+    process.terminate()
+    equal(process.wait(15), 0, "exit code")
+
+
+@test
 def cut_line():
     """a line that somebody was killed in stays the only bad one"""
     with open("/run/cut.json", "w") as file:
