@@ -148,6 +148,7 @@ int cmd_run(const struct command *command, int argc, char **argv)
 	error = error ?: daemon_choose_events(daemon, &daemon->config, why, sizeof(why));
 	if (error) {
 		hc_error("%s", *why ? why : strerror(-error));
+		config_free(&daemon->config);
 		return EXIT_USAGE;
 	}
 	if (check)
