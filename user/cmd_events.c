@@ -96,6 +96,15 @@ static void print_text(struct output *output, const struct event_line *line, con
 			       &(const struct print_names){line->service, user, line->process});
 }
 
+/* conn.log has no line for a gap. */
+static void print_zeek(struct output *output, const struct event_line *line)
+{
+	if (event_line_is(line, "events-lost"))
+		hc_notice("%llu events are lost: %s", line->lost, line->reason);
+	else
+		print_zeek_event(&output->out, line);
+}
+
 static void on_line(void *context, const char *text, size_t length)
 {
 	struct output *output = context;
@@ -116,7 +125,7 @@ static void on_line(void *context, const char *text, size_t length)
 		else if (output->format == AS_TEXT)
 			print_text(output, &line, user);
 		else
-			print_zeek_event(&output->out, &line);
+			print_zeek(output, &line);
 		event_line_free(&line);
 	}
 	if (output->out.length >= WRITE_AT)

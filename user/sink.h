@@ -36,9 +36,9 @@ struct sink_kind_row {
 	int (*prepare)(struct sink *sink, const struct sink_list *list);
 	void (*commit)(struct sink *sink, bool alone);
 	void (*abandon)(struct sink *sink);
-	/* Somebody comes: to be polled for, and then served. */
+	/* Somebody comes: to be polled for, and then taken; was there one? */
 	int (*listens)(const struct sink *sink);
-	void (*arrived)(struct sink *sink);
+	bool (*arrived)(struct sink *sink);
 	void (*event)(struct sink *sink, const struct print_context *context,
 		      const struct hc_event *event);
 	void (*lost)(struct sink *sink, const struct print_context *context, const char *word,

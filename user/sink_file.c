@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -42,6 +43,16 @@ static ssize_t keep_lines(int fd, const char *text, size_t taken)
 	return whole;
 }
 
+/* After a failure: is it time to try again? On a full disk a few bytes may still fit, which
+ * would be told as the end of it. */
+static bool is_worth_trying(const struct file_sink *file, size_t length, __u64 now)
+{
+	struct statvfs disk;
+
+	return now >= file->retry_ns &&
+	       (fstatvfs(file->fd, &disk) || disk.f_bfree * disk.f_frsize >= length);
+}
+
 static ssize_t write_some(struct line_reader *reader, const char *text, size_t length)
 {
 	struct file_sink *file = of(reader);
@@ -50,7 +61,7 @@ static ssize_t write_some(struct line_reader *reader, const char *text, size_t l
 
 	if (file->failed) {
 		now = sink_now_ns();
-		if (now < file->retry_ns)
+		if (!is_worth_trying(file, length, now))
 			return -EAGAIN;
 	}
 	do

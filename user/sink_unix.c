@@ -53,7 +53,7 @@ static int listens(const struct sink *sink)
 	return server->mute_ns && sink_now_ns() < server->mute_ns ? -1 : server->fd;
 }
 
-static void arrived(struct sink *sink)
+static bool arrived(struct sink *sink)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 	int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -64,12 +64,12 @@ static void arrived(struct sink *sink)
 		if (fd >= 0)
 			close(fd);
 		else if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-			return;
+			return false;
 		if (!server->mute_ns)
 			hc_error_errno(errno, "cannot take subscribers of %s now",
 				       sink->spec.path);
 		server->mute_ns = sink_now_ns() + MUTE_NS;
-		return;
+		return false;
 	}
 	server->mute_ns = 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
@@ -80,6 +80,7 @@ static void arrived(struct sink *sink)
 	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;
 	subscriber->reader.fd = fd;
 	line_log_join(&sink->sinks->log, &subscriber->reader);
+	return true;
 }
 
 static bool fill_address(struct sockaddr_un *address, const char *path)

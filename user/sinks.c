@@ -146,7 +146,13 @@ void sinks_commit(struct sinks *sinks)
 
 bool sinks_want_lines(const struct sinks *sinks)
 {
-	return sinks->log.readers;
+	if (sinks->log.readers)
+		return true;
+	/* Whoever connects now wants those that are read now. */
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->items[i]->row->listens)
+			return true;
+	return false;
 }
 
 bool sinks_want_events(const struct sinks *sinks)
@@ -188,10 +194,21 @@ static int check_out(struct sinks *sinks)
 	return 0;
 }
 
+/* Who connected before a line was made gets it. */
+static void take_newcomers(struct sinks *sinks)
+{
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->items[i]->row->listens)
+			while (sinks->items[i]->row->arrived(sinks->items[i]))
+				;
+}
+
 int sinks_write(struct sinks *sinks, struct print_buffer *lines, __u64 last)
 {
 	struct line_reader *reader, *next;
 
+	if (lines->length)
+		take_newcomers(sinks);
 	/* Without memory they stay where they are, and are more the next time. */
 	line_log_append(&sinks->log, lines, last);
 	for (reader = sinks->log.readers; reader; reader = next) {

@@ -4,7 +4,7 @@
 from subscribers import *
 
 SESSIONS = 30000  # more lines than are kept for somebody who lags
-EVERYTHING = config("unix").replace("emit = none", "emit = opened, closed")  # both ends: four lines a session
+EVERYTHING = config("unix, file:/run/tiny/log.json").replace("emit = none", "emit = opened, closed")  # both ends: four lines a session
 
 
 def load():
@@ -21,7 +21,9 @@ def load():
 
 @test
 def one_of_ten_is_stopped():
-    """of ten subscribers one is stopped: nine get every line, and it is told exactly what it lost"""
+    """of ten subscribers one is stopped, and a disk is full: nine get every line, the two are told what they lost"""
+    os.mkdir("/run/tiny")
+    run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/run/tiny")
     with Headcount(EVERYTHING):
         with contextlib.ExitStack() as stack:
             readers = [stack.enter_context(Child(follow, SOCKET, 4 * SESSIONS)) for _ in range(10)]
@@ -38,10 +40,39 @@ def one_of_ten_is_stopped():
             os.kill(readers[0].pid, signal.SIGCONT)
             number, jumps = readers[0].hear()
             equal((number >= 4 * SESSIONS, len(jumps)), (True, 1), f"the one that was stopped: {number} {jumps}")
-            before, after, event = jumps[0]
-            equal((event["event.action"], event["event.reason"], event["headcount.events-lost"]),
-                  ("events-lost", "subscriber-slow", after - before), "what tells of the gap")
-            equal(ask("status")["losses"]["subscriber-slow"], after - before, "what status tells")
+            check_gap(*jumps[0], "subscriber-slow")
+        run("mount", "-o", "remount,size=200m", "/run/tiny")
+        until(lambda: last_number("/run/tiny/log.json") >= 4 * SESSIONS, "the file to be written again")
+        until_still("/run/tiny/log.json")
+        events = [(e["event.sequence"], e) for e in parsed("/run/tiny/log.json")]
+        jumps = [(a, b, e) for (a, _), (b, e) in zip(events, events[1:]) if b != a + 1]
+        equal(len(jumps), 1, "gaps in the file")
+        check_gap(*jumps[0], "file-write")
+    run("umount", "/run/tiny")
+
+
+def check_gap(before, after, event, reason):
+    """A line has its number and says how many there were since the one before; so does status."""
+    equal((event["event.action"], event["event.reason"], event["headcount.events-lost"]),
+          ("events-lost", reason, after - before), "what tells of the gap")
+    equal(ask("status")["losses"][reason], after - before, "what status tells")
+
+
+def until_still(path):
+    """Waits until nobody writes to it, in the middle of which a line may be seen in part."""
+    sizes = [-1]
+
+    def still():
+        time.sleep(0.2)
+        sizes.append(os.path.getsize(path))
+        return sizes[-1] == sizes[-2]
+    until(still, "the file to stay as it is")
+
+
+def last_number(path):
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - 4096))
+        return int(SEQUENCE.findall(file.read())[-1])
 
 
 @test
