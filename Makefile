@@ -11,7 +11,7 @@ WERROR     ?=
 Q          := $(if $(filter 1,$(V)),,@)
 say         = $(if $(filter 1,$(V)),@:,@printf '  %-8s %s\n' $(1) $(2))
 
-LIBS     := libbpf libcap-ng libelf libmicrohttpd libmnl libsystemd ncursesw nettle
+LIBS     := json-c libbpf libcap-ng libelf libmicrohttpd libmnl libsystemd ncursesw nettle
 CFLAGS   ?= -O2 -g
 VERSION   := 0.1.0
 HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP

@@ -5,7 +5,8 @@
  * here, a per-CPU counter in the map `losses`, and nothing else.
  *
  * kind: UNTRACKED, a session that is not charged; EVENTS, a record that did not
- * reach user space; NOTE, something that was handled but should be seen.
+ * reach user space; NOTE, something that was handled but should be seen; SINK, lines that
+ * one reader of the events did not get, which the daemon alone counts.
  */
 #ifndef HEADCOUNT_LOSS_H
 #define HEADCOUNT_LOSS_H
@@ -19,7 +20,12 @@
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \
 	  "suppressed refusals of a user that made room for another")                          \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
-	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")
+	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
+	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \
+	  "lines that stdout, beside other sinks, did not take")                               \
+	X(SUBSCRIBER_SLOW, SINK, "subscriber-slow", "lines that a subscriber did not take")    \
+	X(FILE_WRITE, SINK, "file-write", "lines that could not be written to a file")         \
+	X(JOURNAL, SINK, "journal", "entries that the journal did not take")
 
 enum hc_loss {
 #define X(name, kind, word, text) HC_LOSS_##name,

@@ -109,7 +109,8 @@ static int run_daemon(struct run *run)
 		return hc_error("headcount run is already active (pid %d)", holder);
 	if (run->lock < 0)
 		return hc_error_errno(run->lock, "cannot lock /run/headcount.lock");
-	error = metrics_listen(&daemon->metrics, &daemon->config.metrics);
+	error = daemon_open_sinks(daemon);
+	error = error ?: metrics_listen(&daemon->metrics, &daemon->config.metrics);
 	error = error ?: probe_mount_bpffs(&run->mounted);
 	error = error ?: start(daemon);
 	run->published = !error;
@@ -130,6 +131,8 @@ int cmd_run(const struct command *command, int argc, char **argv)
 	const struct command_option options[] = {
 		{"config", 'c', "FILE", "configuration (" CONFIG_PATH_DEFAULT " if it exists)",
 		 &daemon->config_path},
+		{"events", 'e', "LIST", "where they go, instead of what the configuration says",
+		 &daemon->events},
 		{"pin", 'p', NULL, "enforcement outlives this process", &daemon->pin},
 		{"check", 0, NULL, "explain the configuration, change nothing", &check},
 		{},
@@ -145,8 +148,10 @@ int cmd_run(const struct command *command, int argc, char **argv)
 	error = daemon->config_path
 			? config_read(&daemon->config, daemon->config_path, why, sizeof(why))
 			: config_defaults(&daemon->config);
+	error = error ?: daemon_choose_events(daemon, &daemon->config, why, sizeof(why));
 	if (error) {
 		hc_error("%s", *why ? why : strerror(-error));
+		config_free(&daemon->config);
 		return EXIT_USAGE;
 	}
 	if (check)

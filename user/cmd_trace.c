@@ -18,6 +18,7 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	daemon_signals();
 	error = probe_privileges() ?: probe_required();
 	error = error ?: config_defaults(&daemon.config);
+	error = error ?: daemon_open_sinks(&daemon);
 	error = error ?: daemon_start(&daemon);
 	error = error ?: daemon_open_drain(&daemon, json);
 	error = error ?: daemon_drop_privileges(&daemon, false);

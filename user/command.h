@@ -29,6 +29,7 @@ int cmd_status(const struct command *command, int argc, char **argv);
 int cmd_audit(const struct command *command, int argc, char **argv);
 int cmd_metrics(const struct command *command, int argc, char **argv);
 int cmd_kill(const struct command *command, int argc, char **argv);
+int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_detach(const struct command *command, int argc, char **argv);
 
 struct command_option {

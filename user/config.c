@@ -70,6 +70,7 @@ int config_defaults(struct config *config)
 		.sessions_max = SESSIONS_DEFAULT,
 		.users_max = USERS_DEFAULT,
 	};
+	sink_list_default(&config->events);
 	config->services = calloc(HC_FIRST_SERVICE, sizeof(*config->services));
 	if (!config->services)
 		return -ENOMEM;
@@ -85,6 +86,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->netns_count; i++)
 		free(config->netns[i]);
 	free(config->netns);
+	sink_list_free(&config->events);
 	for (size_t i = 0; i < config->service_count; i++) {
 		free(config->services[i].listen);
 		free(config->services[i].overrides);

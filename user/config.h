@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 #include "policy.h"
+#include "sink_list.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/headcount.conf"
 
@@ -53,6 +54,7 @@ struct config {
 	__u32 users_max;    /* default 65536, 64 .. 4194304 */
 	char **netns;       /* names or paths; none: the namespace headcount is started in */
 	size_t netns_count;
+	struct sink_list events; /* where they go */
 	struct config_metrics metrics;
 	__u32 metrics_top_users;
 	struct config_service *services;

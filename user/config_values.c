@@ -98,6 +98,36 @@ static int set_netns(struct config_parser *parser, const char *value)
 	return for_each_word(parser, value, add_netns);
 }
 
+static int add_events(struct config_parser *parser, const char *word)
+{
+	char why[512] = "";
+	int error = sink_list_add(&parser->config->events, word, why, sizeof(why));
+
+	if (error == -ENOMEM)
+		return config_fail_errno(parser, ENOMEM);
+	return error ? config_fail(parser, parser->line, "%s", why) : 0;
+}
+
+static int set_events(struct config_parser *parser, const char *value)
+{
+	return for_each_word(parser, value, add_events);
+}
+
+static int set_events_mode(struct config_parser *parser, const char *value)
+{
+	if (sink_list_mode(&parser->config->events, value))
+		return config_fail(parser, parser->line, "\"%s\" is no octal mode up to 777",
+				   value);
+	return 0;
+}
+
+static int set_events_group(struct config_parser *parser, const char *value)
+{
+	if (sink_list_group(&parser->config->events, value))
+		return config_fail(parser, parser->line, "there is no group \"%s\"", value);
+	return 0;
+}
+
 int config_parse_listen(const char *word, struct config_listen *listen)
 {
 	const char *colon = strrchr(word, ':');
@@ -283,6 +313,9 @@ static const struct config_key {
 	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
 	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
 	{"netns", CONFIG_HEADCOUNT, true, set_netns},
+	{"events", CONFIG_HEADCOUNT, true, set_events},
+	{"events_mode", CONFIG_HEADCOUNT, false, set_events_mode},
+	{"events_group", CONFIG_HEADCOUNT, false, set_events_group},
 	{"listen", CONFIG_NAMED, true, set_listen},
 	{"user", CONFIG_SERVICE, false, set_user},
 	{"cap", CONFIG_SERVICE, false, set_cap},

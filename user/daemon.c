@@ -138,9 +138,36 @@ static int refresh_names(struct daemon *daemon)
 	return error;
 }
 
+int daemon_choose_events(const struct daemon *daemon, struct config *config, char *why,
+			 size_t why_size)
+{
+	struct sink_list list;
+	int error;
+
+	if (!daemon->events)
+		return 0;
+	sink_list_default(&list);
+	error = sink_list_parse(&list, daemon->events, why, why_size);
+	if (!error)
+		sink_list_take(&config->events, &list);
+	sink_list_free(&list);
+	return error;
+}
+
+int daemon_open_sinks(struct daemon *daemon)
+{
+	int error;
+
+	daemon->sinks = sinks_new(STDOUT_FILENO, &stop_asked);
+	error = daemon->sinks ? sinks_prepare(daemon->sinks, &daemon->config.events) : -ENOMEM;
+	if (!error)
+		sinks_commit(daemon->sinks);
+	return error;
+}
+
 int daemon_open_drain(struct daemon *daemon, bool json)
 {
-	daemon->drain = drain_new(daemon->object, STDOUT_FILENO, json, &stop_asked);
+	daemon->drain = drain_new(daemon->object, daemon->sinks, json);
 	return daemon->drain ? refresh_names(daemon) : -ENOMEM;
 }
 
@@ -207,23 +234,35 @@ int daemon_reload(struct daemon *daemon)
 	int error;
 
 	if (!daemon->config_path) {
+		/* Whoever rotates logs has the files opened again. */
+		error = sinks_prepare(daemon->sinks, &daemon->config.events);
+		if (!error)
+			sinks_commit(daemon->sinks);
 		hc_notice("no configuration file, nothing to reload");
-		return 0;
+		return error;
 	}
 	error = config_read(&config, daemon->config_path, why, sizeof(why));
 	if (error) {
 		hc_error("%s", why);
 		goto out;
 	}
+	error = daemon_choose_events(daemon, &config, why, sizeof(why));
+	if (error) {
+		hc_error("%s", why);
+		goto out;
+	}
 	error = same_sizes(&daemon->config, &config);
 	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
+	error = error ?: sinks_prepare(daemon->sinks, &config.events);
 	error = error ?: next_metrics(daemon, &config, &metrics);
 	error = error ?: gate_new(daemon, &netns);
 	error = error ?: switch_policy(daemon, &config, &netns);
 	if (error) {
+		sinks_abandon(daemon->sinks);
 		drop_gates(daemon, &netns, &daemon->netns);
 		goto out;
 	}
+	sinks_commit(daemon->sinks);
 	drop_gates(daemon, &daemon->netns, &netns);
 	config_free(&daemon->config);
 	netns_free(&daemon->netns);
@@ -331,6 +370,8 @@ int daemon_loop(struct daemon *daemon)
 		/* What we leave must add up: the refusals, and what is in the rings. */
 		error = report_refusals(daemon, true);
 		error = error ?: drain_poll(daemon->drain, 0);
+		if (!error)
+			drain_finish(daemon->drain);
 	}
 	/* Pinned rings are for the next run to read. */
 	if (error == -EPIPE && !daemon->pin)
@@ -342,6 +383,7 @@ void daemon_free(struct daemon *daemon)
 {
 	metrics_close(daemon->metrics);
 	drain_free(daemon->drain);
+	sinks_free(daemon->sinks);
 	attach_close(&daemon->links);
 	headcount_bpf__destroy(daemon->walker);
 	headcount_bpf__destroy(daemon->object);

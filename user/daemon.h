@@ -20,6 +20,8 @@ struct daemon {
 	struct headcount_bpf *object;
 	struct headcount_bpf *walker; /* walk_users, once it is needed */
 	struct attachments links;
+	const char *events; /* --events, above the configuration's; NULL: none */
+	struct sinks *sinks;
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
 	bool gates;                     /* run, not trace */
@@ -39,7 +41,14 @@ int daemon_adopt(struct daemon *daemon);
 /* Re-reads the configuration: all of it or nothing. Prints what happened. */
 int daemon_reload(struct daemon *daemon);
 
-/* Opens the rings; prints text or JSON to stdout. */
+/* Puts --events above what the configuration says. Returns 0, or -EINVAL and why. */
+int daemon_choose_events(const struct daemon *daemon, struct config *config, char *why,
+			 size_t why_size);
+
+/* Opens the sinks: before anything is attached, so that nothing is where one cannot be. */
+int daemon_open_sinks(struct daemon *daemon);
+
+/* Opens the rings; prints text or JSON to the sinks. */
 int daemon_open_drain(struct daemon *daemon, bool json);
 
 /* Answers who asks for metrics, at the address that is open already. */

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,28 +11,26 @@
 #include "drain.h"
 #include "log.h"
 #include "loss.h"
-#include "notify.h"
 #include "print.h"
 
-#define WRITE_AT    (1 << 16) /* bytes of lines that are worth a write() */
-#define BATCH_MAX   200000    /* records before the caller looks at its signals again */
-#define PATIENCE_MS 3000      /* for a slow reader, when we are to end */
+#define WRITE_AT  (1 << 16) /* bytes of lines that are worth a write() */
+#define BATCH_MAX 200000    /* records before the caller looks at its signals again */
 
 struct drain {
 	const struct headcount_bpf *object;
 	/* A libbpf reader each: one that is never empty must not starve the other. */
 	struct ring_buffer *events, *refusals;
-	const volatile sig_atomic_t *hurry;
+	struct sinks *sinks;
 	size_t batch; /* records in this drain_poll() */
 	struct print_buffer out;
 	struct print_context context;
 	char names[HC_SERVICES_MAX][HC_NAME_MAX];
+	__u64 *each_cpu;           /* room for a number of each */
 	__u64 told[HC_LOSS_COUNT]; /* losses that our output tells of */
-	int fd;
-	int error;         /* of the last write */
-	__u64 deadline_ns; /* of all writing, from when we are to end; before that 0 */
-	__u64 unread;      /* events that it left behind */
+	int error;                 /* of the last write */
+	__u64 unread;              /* events that stdout left behind when we were to end */
 	bool json;
+	bool wants_lines, wants_events; /* somebody reads them */
 	bool saw_refusals;
 	bool tells; /* of losses, in lines that are not written yet */
 };
@@ -46,20 +41,27 @@ const struct loss_row loss_rows[] = {
 #undef X
 };
 
-int losses_read(const struct headcount_bpf *object, __u64 losses[])
+/* Sum over all CPUs; `each` has room for one number each. */
+static __u64 read_loss(const struct headcount_bpf *object, __u32 reason, __u64 *each)
 {
 	int cpus = libbpf_num_possible_cpus();
-	__u64 *each = calloc(cpus, sizeof(*each));
+	__u64 sum = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.losses), &reason, each))
+		return 0;
+	for (int cpu = 0; cpu < cpus; cpu++)
+		sum += each[cpu];
+	return sum;
+}
+
+int losses_read(const struct headcount_bpf *object, __u64 losses[])
+{
+	__u64 *each = calloc(libbpf_num_possible_cpus(), sizeof(*each));
 
 	if (!each)
 		return hc_error_errno(ENOMEM, "cannot read the losses");
-	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
-		losses[reason] = 0;
-		if (bpf_map_lookup_elem(bpf_map__fd(object->maps.losses), &reason, each))
-			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			losses[reason] += each[cpu];
-	}
+	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++)
+		losses[reason] = read_loss(object, reason, each);
 	free(each);
 	return 0;
 }
@@ -72,73 +74,26 @@ static __u64 clock_ns(clockid_t clock)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/* We are to end: waits until the reader takes a piece, but not past the deadline. */
-static bool reader_is_ready(struct drain *drain)
-{
-	struct pollfd ready = {drain->fd, POLLOUT, 0};
-	__u64 now = clock_ns(CLOCK_MONOTONIC);
-	int got = 0;
-
-	if (!drain->deadline_ns)
-		drain->deadline_ns = now + PATIENCE_MS * 1000000ull;
-	while (got <= 0 && now < drain->deadline_ns) {
-		got = poll(&ready, 1, (drain->deadline_ns - now) / 1000000 + 1);
-		now = clock_ns(CLOCK_MONOTONIC);
-	}
-	return got > 0;
-}
-
-static __u64 count_lines(const char *text, const char *end)
-{
-	__u64 lines = 0;
-
-	for (; text < end && (text = memchr(text, '\n', end - text)); text++)
-		lines++;
-	return lines;
-}
-
-/* As many whole lines as a pipe that has room takes at once. */
-static size_t small_piece(const char *at, size_t length)
-{
-	const char *end;
-
-	if (length <= PIPE_BUF)
-		return length;
-	end = memrchr(at, '\n', PIPE_BUF);
-	return end ? (size_t)(end + 1 - at) : PIPE_BUF;
-}
-
-/*
- * Writes all lines out; whole lines only, unless the reader goes away. When we
- * are to end, a slow reader is waited for no longer than PATIENCE_MS in all.
- */
 static void write_out(struct drain *drain)
 {
-	struct pollfd ready = {drain->fd, POLLOUT, 0};
-	const char *at = drain->out.data, *end = at + drain->out.length;
-	ssize_t written;
-	size_t piece;
+	if (!drain->error)
+		drain->error = sinks_write(drain->sinks, &drain->out, drain->context.sequence);
+	if (drain->error)
+		drain->out.length = 0;
+	drain->unread += drain->error == -EPIPE ? sinks_unread(drain->sinks) : 0;
+}
 
-	while (at < end && !drain->error) {
-		notify_alive();
-		piece = end - at;
-		if (*drain->hurry) {
-			piece = small_piece(at, piece);
-			if (!reader_is_ready(drain)) {
-				drain->unread += count_lines(at, end);
-				drain->error = -EPIPE;
-				break;
-			}
-		}
-		written = write(drain->fd, at, piece);
-		if (written >= 0)
-			at += written;
-		else if (errno == EAGAIN)
-			poll(&ready, 1, PATIENCE_MS);
-		else if (errno != EINTR)
-			drain->error = -errno;
-	}
-	drain->out.length = 0;
+/* Once, for all who read; nobody reading, it is numbered all the same. */
+static void print_event(struct drain *drain, const struct hc_event *event)
+{
+	if (!drain->wants_lines)
+		drain->context.sequence++;
+	else if (drain->json)
+		print_json_event(&drain->out, &drain->context, event);
+	else
+		print_text_event(&drain->out, &drain->context, event);
+	if (drain->wants_events)
+		sinks_event(drain->sinks, &drain->context, event);
 }
 
 static int handle(void *context, void *data, size_t size)
@@ -156,10 +111,7 @@ static int handle(void *context, void *data, size_t size)
 		return 0;
 	}
 	drain->saw_refusals |= event.type == HC_REFUSED;
-	if (drain->json)
-		print_json_event(&drain->out, &drain->context, &event);
-	else
-		print_text_event(&drain->out, &drain->context, &event);
+	print_event(drain, &event);
 	if (drain->out.length >= WRITE_AT)
 		write_out(drain);
 	if (++drain->batch >= BATCH_MAX)
@@ -167,20 +119,21 @@ static int handle(void *context, void *data, size_t size)
 	return drain->error; /* stops the batch */
 }
 
-struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json,
-			const volatile sig_atomic_t *hurry)
+struct drain *drain_new(const struct headcount_bpf *object, struct sinks *sinks, bool json)
 {
 	struct drain *drain = calloc(1, sizeof(*drain));
 
-	if (!drain) {
+	if (drain)
+		drain->each_cpu = calloc(libbpf_num_possible_cpus(), sizeof(*drain->each_cpu));
+	if (!drain || !drain->each_cpu) {
 		hc_error_errno(ENOMEM, "cannot read events");
+		free(drain);
 		return NULL;
 	}
 	drain->object = object;
-	drain->fd = fd;
+	drain->sinks = sinks;
 	drain->json = json;
 	drain->context.service_names = drain->names;
-	drain->hurry = hurry;
 	drain->events = ring_buffer__new(bpf_map__fd(object->maps.events), handle, drain, NULL);
 	drain->refusals =
 		ring_buffer__new(bpf_map__fd(object->maps.refusals), handle, drain, NULL);
@@ -206,6 +159,7 @@ void drain_free(struct drain *drain)
 	ring_buffer__free(drain->events);
 	ring_buffer__free(drain->refusals);
 	print_buffer_free(&drain->out);
+	free(drain->each_cpu);
 	free(drain);
 }
 
@@ -217,26 +171,31 @@ void drain_set_policy(struct drain *drain, const struct policy *policy)
 			memcpy(drain->names[id], policy->services[id].name, HC_NAME_MAX);
 }
 
+static void print_lost(struct drain *drain, __u64 time_ns, const char *word, __u64 lost)
+{
+	if (drain->json)
+		print_json_lost(&drain->out, &drain->context, time_ns, word, lost);
+	else
+		print_text_lost(&drain->out, &drain->context, time_ns, word, lost);
+	sinks_lost(drain->sinks, &drain->context, word, lost);
+}
+
 static void print_losses(struct drain *drain)
 {
-	__u64 now[HC_LOSS_COUNT], time_ns = clock_ns(CLOCK_MONOTONIC);
+	__u64 time_ns = clock_ns(CLOCK_MONOTONIC), now, lost;
 
-	if (losses_read(drain->object, now))
-		return;
-	for (int reason = 0; reason < HC_LOSS_COUNT; reason++) {
-		__u64 lost = now[reason] - drain->told[reason];
-
-		if (!lost || loss_rows[reason].kind != LOSS_EVENTS)
+	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
+		if (loss_rows[reason].kind != LOSS_EVENTS)
+			continue;
+		now = read_loss(drain->object, reason, drain->each_cpu);
+		lost = now - drain->told[reason];
+		if (!lost)
 			continue;
 		if (drain->unread)
 			drain->unread += lost;
-		else if (drain->json)
-			print_json_lost(&drain->out, &drain->context, time_ns,
-					loss_rows[reason].word, lost);
 		else
-			print_text_lost(&drain->out, &drain->context, time_ns,
-					loss_rows[reason].word, lost);
-		drain->told[reason] = now[reason];
+			print_lost(drain, time_ns, loss_rows[reason].word, lost);
+		drain->told[reason] = now;
 		drain->tells = true;
 	}
 }
@@ -251,14 +210,37 @@ static void keep_told(struct drain *drain)
 	drain->tells = false;
 }
 
+/* What readers of the lines lost: we alone count that, so that nothing comes in between. */
+static void count_sink_losses(struct drain *drain)
+{
+	int map = bpf_map__fd(drain->object->maps.losses);
+	__u64 losses[HC_LOSS_COUNT] = {};
+
+	sinks_take_losses(drain->sinks, losses);
+	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
+		if (!losses[reason] || bpf_map_lookup_elem(map, &reason, drain->each_cpu))
+			continue;
+		drain->each_cpu[0] += losses[reason];
+		bpf_map_update_elem(map, &reason, drain->each_cpu, BPF_ANY);
+	}
+}
+
+void drain_finish(struct drain *drain)
+{
+	sinks_finish(drain->sinks);
+	count_sink_losses(drain);
+}
+
 int drain_poll(struct drain *drain, int nap_ms)
 {
 	int got;
 
-	/* Nobody wakes us: records gather while we sleep, and cost less that way.
+	/* No record wakes us: they gather while we sleep, and cost less that way.
 	 * A signal cuts the nap short. */
 	if (nap_ms)
-		poll(NULL, 0, nap_ms);
+		sinks_nap(drain->sinks, nap_ms);
+	drain->wants_lines = sinks_want_lines(drain->sinks);
+	drain->wants_events = sinks_want_events(drain->sinks);
 	drain->context.realtime_offset_ns =
 		clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	drain->batch = 0;
@@ -267,6 +249,7 @@ int drain_poll(struct drain *drain, int nap_ms)
 		got = ring_buffer__consume(drain->events);
 	print_losses(drain);
 	write_out(drain);
+	count_sink_losses(drain);
 	if (!drain->error)
 		keep_told(drain);
 	if (drain->error == -EPIPE)

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* From the rings to lines on a file descriptor, in batches. */
+/* From the rings to lines for the sinks, in batches. */
 #ifndef HEADCOUNT_DRAIN_H
 #define HEADCOUNT_DRAIN_H
 
-#include <signal.h>
 #include "load.h"
 #include "policy_user.h"
+#include "sinks.h"
 
 struct drain;
 
-/* Reads the rings of `object`, printing text or JSON to `fd`. Once `*hurry` is set
- * a slow reader has some seconds left; what it does not take is counted, and
+/* Reads the rings of `object`, printing text or JSON to `sinks`, which are the caller's. Text
+ * is for stdout alone. What stdout does not take when we are to end is counted, and
  * drain_free() says how much that is. NULL on an error, which is printed. */
-struct drain *drain_new(const struct headcount_bpf *object, int fd, bool json,
-			const volatile sig_atomic_t *hurry);
+struct drain *drain_new(const struct headcount_bpf *object, struct sinks *sinks, bool json);
 void drain_free(struct drain *drain);
 
 /* Service names for the lines, after every change of policy. */
@@ -25,6 +24,9 @@ void drain_set_policy(struct drain *drain, const struct policy *policy);
  * or another negative errno (printed).
  */
 int drain_poll(struct drain *drain, int nap_ms);
+
+/* After the last of it: what slow readers have left is written, or counted. */
+void drain_finish(struct drain *drain);
 
 /* If it was given up because nobody reads: what is in the rings goes unread too. */
 void drain_count_rest(struct drain *drain);
@@ -38,7 +40,7 @@ int losses_read(const struct headcount_bpf *object, __u64 losses[]);
 struct loss_row {
 	const char *word;
 	const char *text;
-	enum { LOSS_UNTRACKED, LOSS_EVENTS, LOSS_NOTE } kind;
+	enum { LOSS_UNTRACKED, LOSS_EVENTS, LOSS_NOTE, LOSS_SINK } kind;
 };
 extern const struct loss_row loss_rows[];
 

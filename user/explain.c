@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,6 +66,23 @@ static void add_emit(struct table *table, __u8 mute)
 	table_add(table, "%s", *text ? text + 1 : "none");
 }
 
+static void explain_events(const struct sink_list *list)
+{
+	char text[PATH_MAX + 16];
+
+	printf("\nevents go to%s", list->count ? "" : " nobody");
+	for (size_t i = 0; i < list->count; i++) {
+		printf("%s %s", i ? "," : "",
+		       sink_spec_format(&list->items[i], text, sizeof(text)));
+		if (list->items[i].kind != SINK_UNIX)
+			continue;
+		printf(" (mode %04o", list->mode);
+		if (list->group != (gid_t)-1)
+			printf(", group %u", list->group);
+		printf(")");
+	}
+}
+
 void explain(const struct config *config, const char *path)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -92,6 +110,7 @@ void explain(const struct config *config, const char *path)
 	       config->netns_count ? "the network namespaces" : "the network namespace of run");
 	for (size_t i = 0; i < config->netns_count; i++)
 		printf(" %s", config->netns[i]);
+	explain_events(&config->events);
 	if (*config->metrics.text)
 		printf("\nmetrics at %s, %u users by name", config->metrics.text,
 		       config->metrics_top_users);

@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	 "Watch users and sessions on the whole screen. For scripts there is users --json.",
 	 cmd_top},
 	{"cap", "SERVICE USER N|unlimited|default", "Change one user's cap now.", cmd_cap},
+	{"events", "", "Show what a running headcount tells, as it happens.", cmd_events},
 	{"status", "", "Show what is attached, how full it is, what was lost, what is missing.",
 	 cmd_status},
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},

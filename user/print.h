@@ -33,10 +33,19 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 void print_json_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
 		     const char *word, __u64 lost);
 
+#define PRINT_LOST_UNKNOWN (~0ull) /* as `lost`: nobody knows how many */
+
 /* The same for a person: aligned columns, one line an event. */
 void print_text_header(struct print_buffer *out);
 void print_text_event(struct print_buffer *out, struct print_context *context,
 		      const struct hc_event *event);
+
+/* The same of an event whose names are known already. */
+struct print_names {
+	const char *service, *user, *process;
+};
+void print_text_row(struct print_buffer *out, struct print_context *context,
+		    const struct hc_event *event, const struct print_names *names);
 void print_text_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
 		     const char *word, __u64 lost);
 

@@ -352,6 +352,6 @@ void print_json_lost(struct print_buffer *out, struct print_context *context, __
 	p = PUT(p, ",\"event.reason\":\"");
 	p = put_escaped(p, word, strnlen(word, HC_USER_TEXT));
 	p = PUT(p, "\",\"headcount.events-lost\":");
-	p = put_number(p, lost);
+	p = lost == PRINT_LOST_UNKNOWN ? PUT(p, "null") : put_number(p, lost);
 	print_commit(out, PUT(p, "}\n"));
 }

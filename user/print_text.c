@@ -12,8 +12,7 @@
 #include "print_buffer.h"
 #include "user_name.h"
 
-/* A user is the longest cell; every byte of it may become four. */
-#define LINE_ROOM (2048 + 4 * HC_USER_TEXT)
+#define LINE_ROOM 2048 /* without service and user, every byte of which may become four */
 
 #define ADDRESS_ROOM 64 /* "[", 45 bytes of IPv6, "]:", a port, NUL */
 #define SHORT_ROOM   64 /* a cell of bounded length */
@@ -99,15 +98,14 @@ static void put_clock(struct line *line, const struct print_context *context, __
 	put_cell(line, text);
 }
 
-static void put_process(struct line *line, const struct hc_event *event)
+static void put_process(struct line *line, const char *name, __u32 pid)
 {
-	int length = strnlen(event->comm, sizeof(event->comm));
-	char text[SHORT_ROOM];
+	char text[4 * SHORT_ROOM];
 
-	if (event->pid)
-		snprintf(text, sizeof(text), "%.*s/%u", length, event->comm, event->pid);
+	if (pid)
+		snprintf(text, sizeof(text), "%.*s/%u", SHORT_ROOM, name, pid);
 	else
-		snprintf(text, sizeof(text), "%.*s", length, event->comm);
+		snprintf(text, sizeof(text), "%.*s", SHORT_ROOM, name);
 	put_cell(line, *text ? text : "-");
 }
 
@@ -242,9 +240,9 @@ static void put_outcome(struct line *line, const struct hc_event *event)
 		put_note(line, "late");
 }
 
-static bool line_begin(struct line *line, struct print_buffer *out)
+static bool line_begin(struct line *line, struct print_buffer *out, size_t room)
 {
-	*line = (struct line){.p = print_reserve(out, LINE_ROOM), .next = columns};
+	*line = (struct line){.p = print_reserve(out, room), .next = columns};
 	return line->p;
 }
 
@@ -259,35 +257,44 @@ void print_text_header(struct print_buffer *out)
 	struct line line;
 	size_t i;
 
-	if (!line_begin(&line, out))
+	if (!line_begin(&line, out, LINE_ROOM))
 		return;
 	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		put_cell(&line, columns[i].heading);
 	line_end(&line, out);
 }
 
-void print_text_event(struct print_buffer *out, struct print_context *context,
-		      const struct hc_event *event)
+void print_text_row(struct print_buffer *out, struct print_context *context,
+		    const struct hc_event *event, const struct print_names *names)
 {
-	char user[HC_USER_TEXT], service[HC_NAME_MAX + 1] = "";
 	struct line line;
 
 	context->sequence++;
-	if (!line_begin(&line, out))
+	if (!line_begin(&line, out,
+			LINE_ROOM + 4 * strlen(names->service) + 4 * strlen(names->user)))
 		return;
-	strncat(service, context->service_names[event->user.service], HC_NAME_MAX);
-	user_key_format(&event->user, true, user, sizeof(user));
-
 	put_clock(&line, context, event->time_ns);
 	put_cell(&line, event_word(event));
 	put_cell(&line, event->direction == HC_INBOUND ? "in" : "out");
-	put_cell(&line, *service ? service : "-");
-	put_cell(&line, *user ? user : "-");
-	put_process(&line, event);
+	put_cell(&line, *names->service ? names->service : "-");
+	put_cell(&line, *names->user ? names->user : "-");
+	put_process(&line, names->process, event->pid);
 	put_end(&line, event->ends.local, event->ends.local_port);
 	put_end(&line, event->ends.remote, event->ends.remote_port);
 	put_outcome(&line, event);
 	line_end(&line, out);
+}
+
+void print_text_event(struct print_buffer *out, struct print_context *context,
+		      const struct hc_event *event)
+{
+	char user[HC_USER_TEXT], service[HC_NAME_MAX + 1] = "", process[HC_COMM_MAX + 1] = "";
+
+	strncat(service, context->service_names[event->user.service], HC_NAME_MAX);
+	strncat(process, event->comm, HC_COMM_MAX);
+	user_key_format(&event->user, true, user, sizeof(user));
+	print_text_row(out, context, event,
+		       &(const struct print_names){service, user, process});
 }
 
 void print_text_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
@@ -297,11 +304,15 @@ void print_text_lost(struct print_buffer *out, struct print_context *context, __
 	struct line line;
 
 	context->sequence++;
-	if (!line_begin(&line, out))
+	if (!line_begin(&line, out, LINE_ROOM))
 		return;
 	put_clock(&line, context, time_ns);
 	put_cell(&line, "lost");
-	snprintf(text, sizeof(text), "%llu event%s: %s", lost, lost == 1 ? "" : "s", word);
+	if (lost == PRINT_LOST_UNKNOWN)
+		snprintf(text, sizeof(text), "unknown events: %s", word);
+	else
+		snprintf(text, sizeof(text), "%llu event%s: %s", lost, lost == 1 ? "" : "s",
+			 word);
 	put_note(&line, text);
 	line_end(&line, out);
 }

@@ -54,7 +54,7 @@ def complete():
 def words():
     """commands, options and files, as far as they are typed"""
     for line, want in {"headcount de": ["detach"], "headcount --v": ["--version"], "headcount nonsense ": [],
-                       "headcount run --p": ["--pin"], "headcount run -": ["--config", "--pin", "--check", "--help"],
+                       "headcount run --p": ["--pin"], "headcount run -": ["--config", "--events", "--pin", "--check", "--help"],
                        "headcount users -s imap --j": ["--json"], "headcount status ": [],
                        "headcount run -c /etc/passw": ["/etc/passwd", "/etc/passwd-"],
                        "headcount run --config=/etc/hostna": ["/etc/hostname"],

@@ -121,8 +121,15 @@ static int fill_ring(const struct fill_bpf *fill)
 
 static struct drain *drain_to(const struct headcount_bpf *object, int fd)
 {
-	struct drain *drain = drain_new(object, fd, true, &hurry);
+	struct sinks *sinks = sinks_new(fd, &hurry);
+	struct sink_list list;
+	struct drain *drain;
 
+	sink_list_default(&list);
+	if (!sinks || sinks_prepare(sinks, &list))
+		exit(1);
+	sinks_commit(sinks);
+	drain = drain_new(object, sinks, true);
 	if (!drain)
 		exit(1);
 	policy.services[0] = (struct hc_service){.used = 1, .name = "outbound"};

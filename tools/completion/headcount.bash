@@ -3,8 +3,9 @@
 # -l,--long=VALUE, and then its arguments. tests/net/completion.t compares it with the program.
 _headcount_table='
 trace     -j,--json
-run       -c,--config=FILE -p,--pin --check
+run       -c,--config=FILE -e,--events=LIST -p,--pin --check
 users     -s,--service=SERVICE -j,--json
+events    -s,--service=SERVICE -u,--user=USER -a,--action=ACTION -f,--format=FORMAT --socket=PATH
 sessions  -s,--service=SERVICE -u,--user=USER -j,--json
 cap       SERVICE USER CAP
 status    -j,--json

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * systemd's journal. libsystemd waits as long as journald does not read, so that it has a
+ * thread of its own, which takes what has gathered while it wrote what was there before.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "journal_entry.h"
+#include "log.h"
+#include "sink.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define GATHERED_MAX   (16 << 20) /* bytes that wait for the thread */
+
+/* What both threads touch; it outlives the sink where the thread hangs in a write. */
+struct journal {
+	pthread_mutex_t lock;
+	pthread_cond_t more, done;
+	struct print_buffer gathered;
+	__u64 lost, told; /* entries that did not get there; of which entries tell */
+	__u64 sequence;   /* of the last that was lost */
+	bool ending, busy, ended;
+};
+
+struct journal_sink {
+	struct sink sink;
+	struct journal *journal;
+	pthread_t thread;
+	__u64 counted; /* losses that take_losses() gave */
+};
+
+/* One entry of the text; returns where the next begins. */
+static const char *send_entry(const char *text, int *error)
+{
+	struct iovec fields[JOURNAL_FIELDS_MAX];
+	int count = 0;
+
+	for (; *text; text += strlen(text) + 1)
+		if (count < JOURNAL_FIELDS_MAX)
+			fields[count++] = (struct iovec){(void *)text, strlen(text)};
+	*error = sd_journal_sendv(fields, count);
+	return text + 1;
+}
+
+/* Returns how many entries the journal did not take. */
+static __u64 send_all(const struct print_buffer *entries)
+{
+	const char *at = entries->data, *end = at + entries->length;
+	/* libsystemd says that all is well where there is no journal. */
+	bool there = !access(JOURNAL_SOCKET, F_OK);
+	__u64 lost = 0;
+	int error;
+
+	while (at < end) {
+		at = send_entry(at, &error);
+		lost += error < 0 || !there;
+	}
+	return lost;
+}
+
+/* Before the next entry. */
+static void tell_loss(struct journal *journal)
+{
+	struct print_context context = {.sequence = journal->sequence};
+
+	if (journal->lost != journal->told && journal->gathered.length < GATHERED_MAX &&
+	    journal_entry_lost(&journal->gathered, &context, "journal",
+			       journal->lost - journal->told))
+		journal->told = journal->lost;
+}
+
+static void journal_free(struct journal *journal)
+{
+	print_buffer_free(&journal->gathered);
+	pthread_cond_destroy(&journal->more);
+	pthread_cond_destroy(&journal->done);
+	pthread_mutex_destroy(&journal->lock);
+	free(journal);
+}
+
+static void *write_entries(void *argument)
+{
+	struct journal *journal = argument;
+	struct print_buffer entries = {}, empty;
+	__u64 lost;
+
+	pthread_mutex_lock(&journal->lock);
+	while (!journal->ending || journal->gathered.length) {
+		if (!journal->gathered.length) {
+			pthread_cond_wait(&journal->more, &journal->lock);
+			continue;
+		}
+		empty = entries;
+		entries = journal->gathered;
+		journal->gathered = empty;
+		journal->busy = true;
+		pthread_mutex_unlock(&journal->lock);
+		lost = send_all(&entries);
+		entries.length = 0;
+		pthread_mutex_lock(&journal->lock);
+		journal->busy = false;
+		journal->lost += lost;
+		pthread_cond_signal(&journal->done);
+	}
+	journal->ended = true;
+	pthread_cond_signal(&journal->done);
+	pthread_mutex_unlock(&journal->lock);
+	print_buffer_free(&entries);
+	return NULL;
+}
+
+static int start_thread(struct journal *journal, pthread_t *thread)
+{
+	sigset_t all, before;
+	int error;
+
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(thread, NULL, write_entries, journal);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *spec,
+				 const struct sink_list *list)
+{
+	struct journal_sink *sink = calloc(1, sizeof(*sink));
+	struct journal *journal = calloc(1, sizeof(*journal));
+	pthread_condattr_t monotonic;
+	int error = sink && journal ? 0 : ENOMEM;
+
+	(void)sinks, (void)spec, (void)list;
+	if (!error && access(JOURNAL_SOCKET, F_OK))
+		error = errno;
+	if (!error) {
+		pthread_condattr_init(&monotonic);
+		pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+		pthread_mutex_init(&journal->lock, NULL);
+		pthread_cond_init(&journal->more, NULL);
+		pthread_cond_init(&journal->done, &monotonic);
+		error = start_thread(journal, &sink->thread);
+	}
+	if (!error) {
+		sink->journal = journal;
+		return &sink->sink;
+	}
+	hc_error_errno(error, "cannot write events to the journal at " JOURNAL_SOCKET);
+	free(sink);
+	free(journal);
+	return NULL;
+}
+
+/* Adds an entry by `add`, if there is room; what there is no room for is counted. */
+static void gather(struct sink *sink, const struct print_context *context,
+		   const struct hc_event *event, const char *word, __u64 lost)
+{
+	struct journal *journal = ((struct journal_sink *)sink)->journal;
+	bool added = false;
+
+	pthread_mutex_lock(&journal->lock);
+	tell_loss(journal);
+	if (journal->gathered.length < GATHERED_MAX)
+		added = event ? journal_entry_event(&journal->gathered, context, event)
+			      : journal_entry_lost(&journal->gathered, context, word, lost);
+	if (!added) {
+		journal->lost++;
+		journal->sequence = context->sequence;
+	}
+	pthread_cond_signal(&journal->more);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+static void on_event(struct sink *sink, const struct print_context *context,
+		     const struct hc_event *event)
+{
+	gather(sink, context, event, NULL, 0);
+}
+
+static void on_lost(struct sink *sink, const struct print_context *context, const char *word,
+		    __u64 lost)
+{
+	gather(sink, context, NULL, word, lost);
+}
+
+static struct timespec to_timespec(__u64 ns)
+{
+	return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
+
+static void finish(struct sink *sink, __u64 deadline_ns)
+{
+	struct journal *journal = ((struct journal_sink *)sink)->journal;
+	struct timespec deadline = to_timespec(deadline_ns);
+	int error = 0;
+
+	pthread_mutex_lock(&journal->lock);
+	while ((journal->busy || journal->gathered.length) && !error)
+		error = pthread_cond_timedwait(&journal->done, &journal->lock, &deadline);
+	pthread_mutex_unlock(&journal->lock);
+	if (error)
+		hc_notice("the journal does not read: some entries are lost");
+}
+
+static void take_losses(struct sink *base, __u64 losses[])
+{
+	struct journal_sink *sink = (struct journal_sink *)base;
+
+	pthread_mutex_lock(&sink->journal->lock);
+	losses[HC_LOSS_JOURNAL] += sink->journal->lost - sink->counted;
+	sink->counted = sink->journal->lost;
+	pthread_mutex_unlock(&sink->journal->lock);
+}
+
+static void free_journal(struct sink *base)
+{
+	struct journal_sink *sink = (struct journal_sink *)base;
+	struct journal *journal = sink->journal;
+	struct timespec soon = to_timespec(sink_now_ns() + 100000000);
+	int error = 0;
+	bool ended;
+
+	pthread_mutex_lock(&journal->lock);
+	journal->ending = true;
+	pthread_cond_signal(&journal->more);
+	while (!journal->ended && !error)
+		error = pthread_cond_timedwait(&journal->done, &journal->lock, &soon);
+	ended = journal->ended;
+	pthread_mutex_unlock(&journal->lock);
+	/* A thread that hangs in a write keeps it. */
+	if (ended) {
+		pthread_join(sink->thread, NULL);
+		journal_free(journal);
+	} else {
+		pthread_detach(sink->thread);
+	}
+	free(sink);
+}
+
+const struct sink_kind_row sink_journal = {
+	.open = open_journal,
+	.event = on_event,
+	.lost = on_lost,
+	.finish = finish,
+	.take_losses = take_losses,
+	.free = free_journal,
+};
