@@ -17,6 +17,7 @@
 #include "sink.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define LOST_HERE      "journal"  /* the reason that events-lost gives */
 #define GATHERED_MAX   (16 << 20) /* bytes that wait for the thread */
 
 /* What both threads touch; it outlives the sink where the thread hangs in a write. */
@@ -24,8 +25,11 @@ struct journal {
 	pthread_mutex_t lock;
 	pthread_cond_t more, done;
 	struct print_buffer gathered;
-	__u64 lost, told; /* entries that did not get there; of which entries tell */
-	__u64 sequence;   /* of the last that was lost */
+	__u64 lost;             /* events that did not get there */
+	__u64 dropped;          /* those there was no room for and no entry tells of yet, */
+	__u64 dropped_sequence; /* and the last of them */
+	/* The thread's alone: the same of those that the journal did not take. */
+	__u64 refused, refused_sequence;
 	bool ending, busy, ended;
 };
 
@@ -36,44 +40,88 @@ struct journal_sink {
 	__u64 counted; /* losses that take_losses() gave */
 };
 
-/* One entry of the text; returns where the next begins. */
-static const char *send_entry(const char *text, int *error)
-{
+/* An entry as it lies in the text. */
+struct entry {
 	struct iovec fields[JOURNAL_FIELDS_MAX];
-	int count = 0;
+	int count;
+	__u64 sequence;
+	__u64 lost; /* of ours that it tells of; 0: it tells of something else */
+};
 
-	for (; *text; text += strlen(text) + 1)
-		if (count < JOURNAL_FIELDS_MAX)
-			fields[count++] = (struct iovec){(void *)text, strlen(text)};
-	*error = sd_journal_sendv(fields, count);
+/* Returns where the next one begins. */
+static const char *read_entry(struct entry *entry, const char *text)
+{
+	static const char sequence[] = "HEADCOUNT_SEQUENCE=", lost[] = "HEADCOUNT_EVENTS_LOST=";
+	bool ours = false;
+
+	*entry = (struct entry){};
+	for (; *text; text += strlen(text) + 1) {
+		if (entry->count < JOURNAL_FIELDS_MAX)
+			entry->fields[entry->count++] =
+				(struct iovec){(void *)text, strlen(text)};
+		if (!strncmp(text, sequence, sizeof(sequence) - 1))
+			entry->sequence = strtoull(text + sizeof(sequence) - 1, NULL, 10);
+		if (!strncmp(text, lost, sizeof(lost) - 1))
+			entry->lost = strtoull(text + sizeof(lost) - 1, NULL, 10);
+		ours |= !strcmp(text, "HEADCOUNT_REASON=" LOST_HERE);
+	}
+	if (!ours)
+		entry->lost = 0;
 	return text + 1;
 }
 
-/* Returns how many entries the journal did not take. */
-static __u64 send_all(const struct print_buffer *entries)
+/* libsystemd says that all is well where there is no journal. */
+static bool send_entry(const struct entry *entry)
+{
+	return !access(JOURNAL_SOCKET, F_OK) &&
+	       sd_journal_sendv(entry->fields, entry->count) >= 0;
+}
+
+/* Tells of what was refused, before the next entry is sent. */
+static bool tell_refused(struct journal *journal)
+{
+	struct print_context context = {.sequence = journal->refused_sequence};
+	struct print_buffer text = {};
+	struct entry entry;
+	bool told = false;
+
+	if (journal_entry_lost(&text, &context, LOST_HERE, journal->refused)) {
+		read_entry(&entry, text.data);
+		told = send_entry(&entry);
+	}
+	print_buffer_free(&text);
+	if (told)
+		journal->refused = 0;
+	return told;
+}
+
+/* Returns how many events the journal did not take. One that tells of losses hands
+ * them on to the next that does. */
+static __u64 send_all(struct journal *journal, const struct print_buffer *entries)
 {
 	const char *at = entries->data, *end = at + entries->length;
-	/* libsystemd says that all is well where there is no journal. */
-	bool there = !access(JOURNAL_SOCKET, F_OK);
+	struct entry entry;
 	__u64 lost = 0;
-	int error;
 
 	while (at < end) {
-		at = send_entry(at, &error);
-		lost += error < 0 || !there;
+		at = read_entry(&entry, at);
+		if ((!journal->refused || tell_refused(journal)) && send_entry(&entry))
+			continue;
+		journal->refused += entry.lost ?: 1;
+		journal->refused_sequence = entry.sequence;
+		lost += !entry.lost;
 	}
 	return lost;
 }
 
-/* Before the next entry. */
-static void tell_loss(struct journal *journal)
+/* Tells of what there was no room for, before the next entry. */
+static void tell_dropped(struct journal *journal)
 {
-	struct print_context context = {.sequence = journal->sequence};
+	struct print_context context = {.sequence = journal->dropped_sequence};
 
-	if (journal->lost != journal->told && journal->gathered.length < GATHERED_MAX &&
-	    journal_entry_lost(&journal->gathered, &context, "journal",
-			       journal->lost - journal->told))
-		journal->told = journal->lost;
+	if (journal->dropped && journal->gathered.length < GATHERED_MAX &&
+	    journal_entry_lost(&journal->gathered, &context, LOST_HERE, journal->dropped))
+		journal->dropped = 0;
 }
 
 static void journal_free(struct journal *journal)
@@ -102,7 +150,7 @@ static void *write_entries(void *argument)
 		journal->gathered = empty;
 		journal->busy = true;
 		pthread_mutex_unlock(&journal->lock);
-		lost = send_all(&entries);
+		lost = send_all(journal, &entries);
 		entries.length = 0;
 		pthread_mutex_lock(&journal->lock);
 		journal->busy = false;
@@ -166,13 +214,14 @@ static void gather(struct sink *sink, const struct print_context *context,
 	bool added = false;
 
 	pthread_mutex_lock(&journal->lock);
-	tell_loss(journal);
+	tell_dropped(journal);
 	if (journal->gathered.length < GATHERED_MAX)
 		added = event ? journal_entry_event(&journal->gathered, context, event)
 			      : journal_entry_lost(&journal->gathered, context, word, lost);
 	if (!added) {
 		journal->lost++;
-		journal->sequence = context->sequence;
+		journal->dropped++;
+		journal->dropped_sequence = context->sequence;
 	}
 	pthread_cond_signal(&journal->more);
 	pthread_mutex_unlock(&journal->lock);
