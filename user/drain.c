@@ -76,11 +76,13 @@ static __u64 clock_ns(clockid_t clock)
 
 static void write_out(struct drain *drain)
 {
-	if (!drain->error)
+	if (!drain->error) {
 		drain->error = sinks_write(drain->sinks, &drain->out, drain->context.sequence);
+		if (drain->error == -EPIPE)
+			drain->unread += sinks_unread(drain->sinks);
+	}
 	if (drain->error)
 		drain->out.length = 0;
-	drain->unread += drain->error == -EPIPE ? sinks_unread(drain->sinks) : 0;
 }
 
 /* Once, for all who read; nobody reading, it is numbered all the same. */

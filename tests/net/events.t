@@ -87,7 +87,7 @@ def reasons():
             if how == "abort":
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             if how == "kill":
-                subprocess.run(["ss", "-K", "sport", "=", str(port)], stdout=subprocess.DEVNULL, check=True)
+                subprocess.run(["ss", "-K", "sport", "=", str(port)], capture_output=True, check=True)
             client.close()
             server.close_dead(1)
         return port

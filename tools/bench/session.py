@@ -28,7 +28,7 @@ def counted(name):
     """The cost, and proof that headcount saw what was measured."""
     def measure(child):
         cycles, ns = cost()
-        if name in ("caps", "caps+events"):
+        if name in ("caps", "caps+events", "served"):
             opened = sum(row["opened"] for row in harness.ask("users", "--service", "web"))
             if opened < cycles:
                 raise RuntimeError(f"{name}: headcount saw {opened} of {cycles} sessions")
@@ -47,7 +47,7 @@ def run(options):
         "slices": ("slices", "d"), **GOAL}, samples.notes())
     for name in samples.names():
         row = samples.summary(name)
-        goal = table.goal(row["low"], row["high"], most=TARGET) if name == "caps+events" else {}
+        goal = table.goal(row["low"], row["high"], most=TARGET) if name in ("caps+events", "served") else {}
         table.add(name=name, what=WHAT[name], **row, **goal)
     table.notes.append("median/bare: median of the ratios to the bare slice of the same round, and where it "
                        "lies in 95 of 100 cases")

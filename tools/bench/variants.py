@@ -5,6 +5,8 @@ import contextlib
 import json
 import os
 import re
+import socket
+import threading
 import time
 
 import kernel
@@ -76,6 +78,45 @@ def caps_events(cap=HIGH_CAP, **options):
         yield child
 
 
+SERVED = """[headcount]
+events = unix
+metrics = unix:/run/bench-metrics.sock
+"""
+
+
+def read_page():
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect("/run/bench-metrics.sock")
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+        page = b"".join(iter(lambda: s.recv(1 << 16), b""))
+    if b"headcount_sessions_opened_total" not in page:
+        raise RuntimeError("no page of metrics")
+
+
+@contextlib.contextmanager
+def caps_served(cap=HIGH_CAP):
+    """A subscriber reads the events, and the metrics are asked for once a second."""
+    over = threading.Event()
+
+    def scrape():
+        os.sched_setaffinity(0, {OTHER_CPU})
+        while not over.wait(1):
+            read_page()
+
+    with caps_events(cap, top=SERVED) as child, process(harness.PROGRAM, "events") as reader:
+        harness.until(lambda: harness.run("ss", "-xH", "state", "connected", "src", "*/events.sock"), "the subscriber")
+        read_page()
+        scraper = threading.Thread(target=scrape)
+        scraper.start()
+        try:
+            yield child
+        finally:
+            over.set()
+            scraper.join()
+        if reader.poll() is not None:
+            raise RuntimeError("the subscriber left")
+
+
 NFT = """table inet bench {{
 	set clients {{
 		type ipv4_addr
@@ -142,6 +183,7 @@ VARIANTS = {
     "trace": trace,
     "caps": caps_quiet,
     "caps+events": caps_events,
+    "served": caps_served,
     "nft": nft,
     "xt_connlimit": connlimit,
     "tcplife": tcplife,
@@ -153,6 +195,7 @@ WHAT = {
     "trace": "headcount trace",
     "caps": "headcount run, counts and caps, no events",
     "caps+events": "headcount run, counts, caps, events drained",
+    "served": "the same, events to a subscriber, and metrics",
     "nft": "nft ct count over",
     "xt_connlimit": "iptables xt_connlimit",
     "tcplife": "libbpf-tools tcplife (traces only)",
