@@ -6,7 +6,6 @@
  */
 #pragma clang diagnostic ignored "-Wunused-parameter" /* BPF_PROG() leaves its ctx unused */
 #include "gate.h"
-#include "kill.h"
 #include "walk.h"
 
 #include "kill.h" /* last: before the others, clang gives session_connecting() a larger frame */

@@ -75,9 +75,10 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 	if (session) {
 		row.session = *session;
 		row.tracked = true;
-	} else {
-		session_set_ends(&row.session, tp);
 	}
+	/* Not tracked, or a connect() whose SYN Fast Open puts off. */
+	if (!row.session.ends.local_port)
+		session_set_ends(&row.session, tp);
 	row.rx_bytes = received_of(tp);
 	row.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
 	row.srtt_us = tp->srtt_us >> 3;

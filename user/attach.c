@@ -14,7 +14,7 @@
 #include "links.h"
 #include "log.h"
 #include "pins.h"
-#include "user_name.h"
+#include "cgroup.h"
 
 #define NETNS_LINK "netns_"
 

@@ -40,12 +40,15 @@ static void on_signal(int signal)
 static void write_out(struct output *output)
 {
 	const char *at = output->out.data, *end = at + output->out.length;
+	struct pollfd ready = {STDOUT_FILENO, POLLOUT, 0};
 	ssize_t got;
 
 	while (at < end && !output->error) {
 		got = write(STDOUT_FILENO, at, end - at);
 		if (got >= 0)
 			at += got;
+		else if (errno == EAGAIN && !stop_asked) /* whoever shares it made it so */
+			poll(&ready, 1, 1000);
 		else if (errno != EINTR || stop_asked)
 			output->error = -errno;
 	}

@@ -36,7 +36,7 @@ int cmd_metrics(const struct command *command, int argc, char **argv)
 			: hc_error_errno(ENOMEM, "cannot read the metrics");
 	if (!error) {
 		metrics_print(stdout, metrics, open ? METRICS_OPEN : METRICS_PROMETHEUS);
-		if (fflush(stdout))
+		if (fflush(stdout) || ferror(stdout))
 			error = hc_error_errno(errno, "cannot write the metrics");
 	}
 	if (metrics)

@@ -21,7 +21,10 @@ int config_set_metrics(struct config_parser *parser, const char *value)
 	struct config_metrics *metrics = &parser->config->metrics;
 	const char *path;
 
-	_Static_assert(sizeof(metrics->text) > sizeof(UNIX_PREFIX) + path_room, "room");
+	_Static_assert(sizeof(metrics->text) >
+			       sizeof(UNIX_PREFIX) +
+				       sizeof(((struct sockaddr_un *)0)->sun_path),
+		       "room");
 	snprintf(metrics->text, sizeof(metrics->text), "%s", value);
 	path = config_metrics_path(metrics);
 	if (path ? *path == '/' && strlen(value) < strlen(UNIX_PREFIX) + path_room

@@ -12,7 +12,7 @@
 #include "pins.h"
 #include "privileges.h"
 #include "snapshot.h"
-#include "state.h"
+#include "totals_user.h"
 #include "walk.h"
 
 #define NAP_MS      20 /* how old a record may get before it is printed */
@@ -301,27 +301,30 @@ static int report_refusals(struct daemon *daemon, bool flush)
 	return error ?: walk_users(daemon->walker);
 }
 
-static bool count_session(void *count, const struct hc_session *session)
+static time_t now_s(void)
 {
-	(void)session;
-	++*(size_t *)count;
-	return false;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
 }
 
 /* What we do, in a line for systemd; after `state`, lines of sd_notify(3). */
 static void tell_status(struct daemon *daemon, const char *state)
 {
-	struct state_session *none = NULL;
-	size_t count = 0, rows;
+	struct hc_totals *totals;
+	__u64 count = 0;
 
 	if (!notify_wanted())
 		return;
-	state_read_sessions(daemon->object, count_session, &count, &none, &rows);
-	free(none);
-	notify("%sSTATUS=%s%zu services, %zu sessions", state,
+	totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	if (totals && !totals_read(daemon->object, totals))
+		count = totals_sessions(totals);
+	free(totals);
+	notify("%sSTATUS=%s%zu services, %llu sessions", state,
 	       daemon->not_reloaded ? "The configuration was not reloaded. " : "",
 	       daemon->config.service_count, count);
-	daemon->status_told = time(NULL);
+	daemon->status_told = now_s();
 }
 
 static void reload(struct daemon *daemon)
@@ -355,12 +358,12 @@ int daemon_loop(struct daemon *daemon)
 			reload_asked = 0;
 			reload(daemon);
 		}
-		if (time(NULL) >= daemon->status_told + STATUS_S)
+		if (now_s() >= daemon->status_told + STATUS_S)
 			tell_status(daemon, "");
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
-		if (!error && rounds && time(NULL) >= upkeep + UPKEEP_S) {
-			upkeep = time(NULL);
+		if (!error && rounds && now_s() >= upkeep + UPKEEP_S) {
+			upkeep = now_s();
 			rounds--;
 			error = report_refusals(daemon, false);
 		}

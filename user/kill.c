@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,15 +96,24 @@ static int note(const struct killing *killing, const struct bpf_program *program
 	return error ? error : (int)options.retval;
 }
 
+static bool mark(const struct killing *killing, const struct session_row *row)
+{
+	return note(killing, killing->object->progs.kill_mark, row, false);
+}
+
+static bool is_here(const struct killing *killing, const struct session_row *row)
+{
+	return row->socket && row->session->ends.netns == killing->netns;
+}
+
 static int close_row(struct killing *killing, const struct session_row *row)
 {
-	const struct headcount_bpf *object = killing->object;
-
-	if (row->socket->mptcp) {
-		note(killing, object->progs.kill_mark, row, false);
-		if (!mptcp_end(&killing->holders, killing->diag, row->socket))
-			return 0;
-	}
+	/* It ended since it was listed: the kernel would close its TIME_WAIT, or look for a
+	 * listener in its place, and for that ask the gate. */
+	if (!mark(killing, row))
+		return -ENOENT;
+	if (row->socket->mptcp && !mptcp_end(&killing->holders, killing->diag, row->socket))
+		return 0;
 	/* Of an MPTCP connection that no process has, the subflow is what there is. */
 	return diag_destroy(killing->diag, row->socket);
 }
@@ -120,23 +130,39 @@ static bool settle(struct killing *killing, const struct session_row *row, int e
 	return gone > 0;
 }
 
-static int kill_inside(void *context)
+static void close_rows(struct killing *killing)
 {
-	struct killing *killing = context;
+	const struct session_list *list = killing->list;
 
-	killing->diag = diag_open();
-	if (!killing->diag)
-		return hc_error_errno(errno, "cannot ask the kernel to close sockets");
-	for (size_t i = 0; i < killing->list->count; i++) {
-		const struct session_row *row = &killing->list->rows[i];
+	/* An MPTCP connection ends with all its subflows, whichever comes first. */
+	for (size_t i = 0; i < list->count; i++)
+		if (is_here(killing, &list->rows[i]) && list->rows[i].socket->mptcp)
+			mark(killing, &list->rows[i]);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct session_row *row = &list->rows[i];
 		int error;
 
-		if (!row->socket || row->session->ends.netns != killing->netns)
+		if (!is_here(killing, row))
 			continue;
 		error = close_row(killing, row);
 		if (!settle(killing, row, error))
 			killing->left[killing->left_count++] = (struct left){row, error};
 	}
+}
+
+/* No signal comes between: a mark that stays would be told at the session's own end. */
+static int kill_inside(void *context)
+{
+	struct killing *killing = context;
+	sigset_t all, before;
+
+	killing->diag = diag_open();
+	if (!killing->diag)
+		return hc_error_errno(errno, "cannot ask the kernel to close sockets");
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	close_rows(killing);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	diag_close(killing->diag);
 	return 0;
 }

@@ -13,7 +13,7 @@
 #include "metrics.h"
 #include "metrics_server.h"
 #include "metrics_socket.h"
-#include "user_name.h"
+#include "cgroup.h"
 
 #define CONNECTIONS  128 /* at once; others wait */
 #define IDLE_SECONDS 5   /* after that a connection is closed */

@@ -100,17 +100,11 @@ void mptcp_free(struct mptcp *holders)
 	free(holders);
 }
 
-/* A descriptor of our own for the socket with this inode. */
-static int borrow(const struct mptcp *holders, __u32 inode)
+static int borrow_from(const struct holder *holder)
 {
-	const struct holder key = {.inode = inode}, *holder;
+	int process = pidfd_open(holder->pid, 0), fd;
 	struct stat status;
-	int process, fd;
 
-	holder = holders->count
-			 ? bsearch(&key, holders->items, holders->count, sizeof(key), by_inode)
-			 : NULL;
-	process = holder ? pidfd_open(holder->pid, 0) : -1;
 	if (process < 0)
 		return -ESRCH;
 	fd = pidfd_getfd(process, holder->fd, 0);
@@ -118,10 +112,26 @@ static int borrow(const struct mptcp *holders, __u32 inode)
 	if (fd < 0)
 		return -ESRCH;
 	/* It may have been closed since, and the descriptor be of something else. */
-	if (!fstat(fd, &status) && S_ISSOCK(status.st_mode) && status.st_ino == inode)
+	if (!fstat(fd, &status) && S_ISSOCK(status.st_mode) && status.st_ino == holder->inode)
 		return fd;
 	close(fd);
 	return -ESRCH;
+}
+
+/* A descriptor of our own for the socket with this inode, of any process that has it. */
+static int borrow(const struct mptcp *holders, __u32 inode)
+{
+	const struct holder key = {.inode = inode}, *end = holders->items + holders->count;
+	const struct holder *holder = NULL;
+	int fd = -ESRCH;
+
+	if (holders->count)
+		holder = bsearch(&key, holders->items, holders->count, sizeof(key), by_inode);
+	while (holder && holder > holders->items && holder[-1].inode == inode)
+		holder--;
+	for (; holder && holder < end && holder->inode == inode && fd < 0; holder++)
+		fd = borrow_from(holder);
+	return fd;
 }
 
 static int disconnect(int fd)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -200,6 +201,19 @@ static bool is_lock_file(int fd)
 	       open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
+/* Whoever asks for the holder (pins_holder()) has the lock for a moment. */
+static bool take_lock(int fd)
+{
+	const struct timespec moment = {.tv_nsec = 10000000};
+
+	for (int tries = 0; tries < 10; tries++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return true;
+		nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
 int pins_lock(int *holder)
 {
 	char text[16];
@@ -211,7 +225,7 @@ int pins_lock(int *holder)
 		fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			return -errno;
-		if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (!take_lock(fd)) {
 			*holder = read_pid(fd);
 			close(fd);
 			return -EBUSY;

@@ -52,7 +52,7 @@ char *put_number(char *p, __u64 value)
 /* "2026-01-31T" of a day since 1970. Few different days occur together. */
 static const char *date_text(__u64 day)
 {
-	static struct date {
+	static _Thread_local struct date { /* the journal's thread prints, too */
 		__u64 day;
 		char text[12];
 	} dates[4];

@@ -24,12 +24,11 @@ static const struct {
 	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */
 };
 
-int privileges_drop(unsigned int purposes)
+static int drop(unsigned int purposes)
 {
 	const size_t count = sizeof(kept) / sizeof(kept[0]);
 	bool keep[sizeof(kept) / sizeof(kept[0])], bounds;
 
-	purposes |= PRIVILEGES_ALWAYS | (geteuid() ? PRIVILEGES_FOREIGN : 0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return hc_error_errno(errno, "cannot forbid new privileges");
 	if (capng_get_caps_process())
@@ -46,4 +45,14 @@ int privileges_drop(unsigned int purposes)
 	if (capng_apply(bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS))
 		return hc_error("cannot give up capabilities");
 	return 0;
+}
+
+int privileges_drop(unsigned int purposes)
+{
+	return drop(purposes | PRIVILEGES_ALWAYS | (geteuid() ? PRIVILEGES_FOREIGN : 0));
+}
+
+int privileges_drop_all(void)
+{
+	return drop(0);
 }

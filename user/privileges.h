@@ -15,7 +15,10 @@ enum privileges_for {
 
 /* Gives up for good all capabilities but those for `purposes` (bits of privileges_for;
  * ALWAYS and FOREIGN are found out here), and what an exec could add. Of the calling
- * thread: before any other is started. */
+ * thread, and of those that it starts afterwards. */
 int privileges_drop(unsigned int purposes);
+
+/* The same, of a thread that needs none. */
+int privileges_drop_all(void);
 
 #endif

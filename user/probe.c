@@ -14,7 +14,7 @@
 
 #include "log.h"
 #include "probe.h"
-#include "user_name.h"
+#include "cgroup.h"
 
 #define BPFFS "/sys/fs/bpf"
 

@@ -77,8 +77,8 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 		return false;
 	if (filter->by_remote && !remote_matches(filter, session->ends.remote))
 		return false;
-	if (filter->age_ms &&
-	    (__s64)(now_ns - session->opened_ns) < (__s64)filter->age_ms * 1000000)
+	if (filter->age_ms && (now_ns < session->opened_ns ||
+			       (now_ns - session->opened_ns) / 1000000 < filter->age_ms))
 		return false;
 	if (filter->idle_ms &&
 	    (!socket || ticks_to_ms(socket->idle_jiffies, socket->jiffies) < filter->idle_ms))
@@ -124,7 +124,8 @@ static bool out_of_reach(void *context, const struct hc_session *session)
 {
 	const struct walk_sockets *found = context;
 
-	return !netns_listed(&found->netns, session->ends.netns) &&
+	/* 0: the record is being made, or its connect() has sent no SYN yet. */
+	return session->ends.netns && !netns_listed(&found->netns, session->ends.netns) &&
 	       !(session->flags & HC_F_CONNECTING);
 }
 

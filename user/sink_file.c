@@ -174,6 +174,8 @@ static void free_file(struct sink *sink)
 	struct file_sink *file = (struct file_sink *)sink;
 
 	line_flush(&file->reader);
+	sink->sinks->log.losses[HC_LOSS_FILE_WRITE] +=
+		line_left(&file->reader) - file->reader.lost;
 	line_log_leave(&file->reader);
 	close(file->fd);
 	free(file);

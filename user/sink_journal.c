@@ -14,6 +14,7 @@
 
 #include "journal_entry.h"
 #include "log.h"
+#include "privileges.h"
 #include "sink.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -25,6 +26,7 @@ struct journal {
 	pthread_mutex_t lock;
 	pthread_cond_t more, done;
 	struct print_buffer gathered;
+	__u64 held, sending;    /* entries in it, and in the thread's hands */
 	__u64 lost;             /* events that did not get there */
 	__u64 dropped;          /* those there was no room for and no entry tells of yet, */
 	__u64 dropped_sequence; /* and the last of them */
@@ -139,6 +141,7 @@ static void *write_entries(void *argument)
 	struct print_buffer entries = {}, empty;
 	__u64 lost;
 
+	privileges_drop_all(); /* we are older than what the main thread keeps */
 	pthread_mutex_lock(&journal->lock);
 	while (!journal->ending || journal->gathered.length) {
 		if (!journal->gathered.length) {
@@ -148,12 +151,15 @@ static void *write_entries(void *argument)
 		empty = entries;
 		entries = journal->gathered;
 		journal->gathered = empty;
+		journal->sending = journal->held;
+		journal->held = 0;
 		journal->busy = true;
 		pthread_mutex_unlock(&journal->lock);
 		lost = send_all(journal, &entries);
 		entries.length = 0;
 		pthread_mutex_lock(&journal->lock);
 		journal->busy = false;
+		journal->sending = 0;
 		journal->lost += lost;
 		pthread_cond_signal(&journal->done);
 	}
@@ -222,6 +228,8 @@ static void gather(struct sink *sink, const struct print_context *context,
 		journal->lost++;
 		journal->dropped++;
 		journal->dropped_sequence = context->sequence;
+	} else {
+		journal->held++;
 	}
 	pthread_cond_signal(&journal->more);
 	pthread_mutex_unlock(&journal->lock);
@@ -249,13 +257,17 @@ static void finish(struct sink *sink, __u64 deadline_ns)
 	struct journal *journal = ((struct journal_sink *)sink)->journal;
 	struct timespec deadline = to_timespec(deadline_ns);
 	int error = 0;
+	__u64 lost;
 
 	pthread_mutex_lock(&journal->lock);
 	while ((journal->busy || journal->gathered.length) && !error)
 		error = pthread_cond_timedwait(&journal->done, &journal->lock, &deadline);
+	/* At most: of what the thread has in its hands it may have sent some. */
+	lost = error ? journal->held + journal->sending : 0;
+	journal->lost += lost;
 	pthread_mutex_unlock(&journal->lock);
-	if (error)
-		hc_notice("the journal does not read: some entries are lost");
+	if (lost)
+		hc_notice("the journal does not read: up to %llu entries are lost", lost);
 }
 
 static void take_losses(struct sink *base, __u64 losses[])

@@ -143,6 +143,8 @@ static void commit(struct sink *sink, bool alone)
 	/* Where this is not allowed, one who is slow to read it is waited for. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", sink->sinks->out);
 	out->own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* Another user's, which root without capabilities may not open: it is waited for. */
+	out->patient = out->own < 0;
 }
 
 static void free_stdout(struct sink *sink)

@@ -20,9 +20,9 @@ struct unix_sink {
 	bool made_folder;
 	dev_t device; /* the socket's file, to remove no other */
 	ino_t inode;
-	bool changed; /* by a reload, which wants this mode and group */
-	mode_t mode;
-	gid_t group;
+	mode_t mode, next_mode; /* next: of a reload that is under way, if `changed` */
+	gid_t group, next_group;
+	bool changed;
 	__u64 mute_ns;
 };
 
@@ -143,7 +143,8 @@ static void remove_folder(const char *path)
 static int set_access(const char *path, mode_t mode, gid_t group)
 {
 	/* The group first: no other one is ever let in. */
-	if (group != (gid_t)-1 && chown(path, -1, group))
+	group = group == (gid_t)-1 ? getegid() : group;
+	if (chown(path, -1, group))
 		return hc_error_errno(errno, "cannot give %s to group %u", path, group);
 	if (chmod(path, mode))
 		return hc_error_errno(errno, "cannot set the mode of %s", path);
@@ -166,6 +167,8 @@ static int bind_and_listen(struct unix_sink *server, const char *path,
 		return hc_error_errno(errno, "cannot look at %s", path);
 	server->device = file.st_dev;
 	server->inode = file.st_ino;
+	server->mode = list->mode;
+	server->group = list->group;
 	error = set_access(path, list->mode, list->group);
 	if (!error && listen(server->fd, SOMAXCONN))
 		error = hc_error_errno(errno, "cannot listen on %s", path);
@@ -210,14 +213,28 @@ static struct sink *open_unix(struct sinks *sinks, const struct sink_spec *spec,
 	return NULL;
 }
 
+/* Who may connect, of a reload that may still fail. */
 static int prepare(struct sink *sink, const struct sink_list *list)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
+	int error = set_access(sink->spec.path, list->mode, list->group);
 
+	if (error) {
+		set_access(sink->spec.path, server->mode, server->group);
+		return error;
+	}
 	server->changed = true;
-	server->mode = list->mode;
-	server->group = list->group;
+	server->next_mode = list->mode;
+	server->next_group = list->group;
 	return 0;
+}
+
+static void abandon(struct sink *sink)
+{
+	struct unix_sink *server = (struct unix_sink *)sink;
+
+	set_access(sink->spec.path, server->mode, server->group);
+	server->changed = false;
 }
 
 static void commit(struct sink *sink, bool alone)
@@ -225,9 +242,11 @@ static void commit(struct sink *sink, bool alone)
 	struct unix_sink *server = (struct unix_sink *)sink;
 
 	(void)alone;
-	if (server->changed)
-		set_access(sink->spec.path, server->mode, server->group);
+	if (!server->changed)
+		return;
 	server->changed = false;
+	server->mode = server->next_mode;
+	server->group = server->next_group;
 }
 
 static void free_unix(struct sink *sink)
@@ -249,6 +268,7 @@ const struct sink_kind_row sink_unix = {
 	.open = open_unix,
 	.prepare = prepare,
 	.commit = commit,
+	.abandon = abandon,
 	.listens = listens,
 	.arrived = arrived,
 	.free = free_unix,

@@ -149,7 +149,11 @@ static void put_session(const struct column *columns, const struct top_session *
 	for (int i = AGE; i <= STATE; i++)
 		strcpy(cells[i], "-");
 	if (!(session->flags & HC_F_FOUND))
-		top_duration((now_ns - session->opened_ns) / 1000000000, cells[AGE], TOP_END);
+		/* It may have been opened while we read. */
+		top_duration(now_ns > session->opened_ns
+				     ? (now_ns - session->opened_ns) / 1000000000
+				     : 0,
+			     cells[AGE], TOP_END);
 	if (item->has_socket) {
 		top_duration(item->idle_ms / 1000, cells[IDLE], TOP_END);
 		top_bytes(item->rx_bytes, cells[IN], TOP_END);

@@ -116,11 +116,13 @@ static void close_asked(struct top *top)
 	};
 	struct kill_result result = {};
 
-	top->stale = true;
-	if (!top->object || kill_sessions(top->object, &filter, &result)) {
+	/* Through the maps of now: headcount may have been started anew since. */
+	if (top_read(top) || !top->object || kill_sessions(top->object, &filter, &result)) {
+		top->stale = true;
 		tell(top, "not closed: %s", top->object ? top_heard() : top->trouble);
 		return;
 	}
+	top->stale = true;
 	if (result.closed)
 		tell(top, "session %llu is closed", top->asked.id);
 	else if (!result.failed)

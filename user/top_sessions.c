@@ -124,9 +124,10 @@ int top_sessions_arrange(struct top_sessions *sessions)
 	size_t place;
 
 	list->count = 0;
+	if (shown)
+		list->shown = shown;
 	if (!shown || sessions->failed)
 		return hc_error_errno(ENOMEM, "cannot show the sessions");
-	list->shown = shown;
 	for (size_t i = 0; i < sessions->count; i++)
 		if (wanted(sessions, &sessions->items[i]))
 			shown[list->count++] = i;

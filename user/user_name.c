@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <mntent.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -15,13 +14,11 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "cgroup.h"
 #include "number.h"
 #include "user_name.h"
 
 #define IPV4_BITS 96 /* an IPv4 address starts here in its IPv4-mapped form */
-
-/* A cgroup's file handle is its 64-bit id (include/linux/exportfs.h of the kernel). */
-#define FILEID_KERNFS 0xfe
 
 /* An account can appear or change its name while we run, so a name is not
  * believed for ever. */
@@ -123,79 +120,6 @@ char *user_key_format(const struct hc_user_key *key, bool names, char *text, siz
 		snprintf(text, size, "%.*s", (int)sizeof(key->id), (const char *)key->id);
 		return text;
 	}
-}
-
-const char *cgroup_mount(void)
-{
-	static char mount[PATH_MAX];
-	struct mntent *entry;
-	FILE *mounts;
-
-	if (*mount)
-		return mount;
-	mounts = setmntent("/proc/self/mounts", "re");
-	if (!mounts)
-		return NULL;
-	while (!*mount && (entry = getmntent(mounts)))
-		if (!strcmp(entry->mnt_type, "cgroup2"))
-			snprintf(mount, sizeof(mount), "%s", entry->mnt_dir);
-	endmntent(mounts);
-	return *mount ? mount : NULL;
-}
-
-union cgroup_handle {
-	struct file_handle handle;
-	struct {
-		unsigned int bytes;
-		int type;
-		__u64 id;
-	} kernfs;
-};
-
-/* The path of an open directory below the cgroup mount, or NULL. */
-static char *path_below_mount(int fd, const char *mount, char *path, size_t size)
-{
-	size_t skip = strlen(mount);
-	char link[64], full[PATH_MAX + 1];
-	ssize_t length;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	length = readlink(link, full, sizeof(full) - 1);
-	if (length < 0)
-		return NULL;
-	full[length] = '\0';
-	if (strncmp(full, mount, skip) || (full[skip] && full[skip] != '/'))
-		return NULL;
-	snprintf(path, size, "%s", full[skip] ? full + skip : "/");
-	return path;
-}
-
-char *cgroup_path(__u64 id, char *text, size_t size)
-{
-	union cgroup_handle handle = {
-		.kernfs = {.bytes = sizeof(id), .type = FILEID_KERNFS, .id = id},
-	};
-	const char *mount = cgroup_mount();
-	int mount_fd = -1, fd = -1;
-	bool found = false;
-
-	if (!mount)
-		goto out;
-	mount_fd = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (mount_fd < 0)
-		goto out;
-	fd = open_by_handle_at(mount_fd, &handle.handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		goto out;
-	found = path_below_mount(fd, mount, text, size);
-out:
-	if (!found)
-		snprintf(text, size, "cgroup:%llu", id);
-	if (fd >= 0)
-		close(fd);
-	if (mount_fd >= 0)
-		close(mount_fd);
-	return text;
 }
 
 static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, size_t why_size)

@@ -40,10 +40,4 @@ int prefix_parse(const char *text, __u8 id[16], unsigned int *bits, char *why, s
 /* 16-byte address to text: IPv4-mapped prints as IPv4. `text` holds at least 46 bytes. */
 char *address_format(const __u8 address[16], char *text, size_t size);
 
-/* Where cgroup v2 is mounted (from /proc/self/mounts; cached), or NULL. */
-const char *cgroup_mount(void);
-
-/* A cgroup's path below the mount ("/user.slice/..."), by its id; "cgroup:ID" if it is gone. */
-char *cgroup_path(__u64 id, char *text, size_t size);
-
 #endif

@@ -30,6 +30,7 @@ def conditions():
                 (sorted(p.outbound for p in (a, b, bob, mail)), "--user", str(UID), "--remote", HERE),
                 ([], "--user", BOB, "--remote", ALICE),
                 ([], "--service", "imap", "--age", "1d"),
+                ([], "--service", "imap", "--age", "200000d"),
                 ([], "--service", "imap", "--idle", "10m")]:
             equal(chosen(*given), want, " ".join(given))
         text = headcount("kill", "-n", "-s", "imap", "-u", BOB)[1].splitlines()

@@ -58,6 +58,35 @@ def reloads():
 
 
 @test
+def threads():
+    """the threads of the journal and of the metrics keep no more than the first one"""
+    os.makedirs("/run/systemd/journal", exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind("/run/systemd/journal/socket")
+        extra = section("headcount", events="stdout, journal", metrics="unix:/run/metrics.sock")
+        with Headcount(extra + imap(3)) as hc:
+            tasks = os.listdir(f"/proc/{hc.process.pid}/task")
+            equal(len(tasks) >= 3, True, f"threads: {tasks}")
+            for task in tasks:
+                got = kept(f"{hc.process.pid}/task/{task}")
+                bits = sum(1 << BITS[name] for name in KEPT)
+                equal((got["NoNewPrivs"], got["CapPrm"] & ~bits, got["CapBnd"] & ~bits), (1, 0, 0),
+                      f"thread {task} of {hc.process.pid}: NoNewPrivs, and what it has too much")
+    os.unlink("/run/systemd/journal/socket")
+
+
+@test
+def cgroup_names():
+    """events name a cgroup by its path, as `users` does, though its id may not be opened any more"""
+    with cgroup("headcount-names") as (_, path), Headcount(imap(3, user="cgroup")) as hc, \
+            Server("0.0.0.0", PORT, cgroup=path) as server, plain_connect(address(1), PORT):
+        event = hc.wait_event(event__action="session-opened", rule__name="imap")
+        equal(event["headcount.user"].endswith("-headcount-names"), True, f"user {event['headcount.user']}")
+        equal([event["headcount.user"]], [row["user"] for row in ask("users", "--service", "imap")], "users")
+        server.hang_up()
+
+
+@test
 def adopted():
     """pinned gates are adopted, added and removed; the pins stay when run ends"""
     for _ in range(2):

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "cgroup.h"
 #include "user_name.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))

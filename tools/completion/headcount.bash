@@ -65,6 +65,8 @@ _headcount() {
 		done
 		[[ -n $kind || $cur == -* ]] || return
 		[[ -z $kind ]] || readarray -t candidates <<<"$(_headcount_words "$kind" "$cur")"
+		# Readline quotes what a shell would run (but not where a test calls us).
+		[[ $kind != FILE ]] || compopt -o filenames 2>/dev/null || true
 	fi
 	# Readline replaces what is after the last of these.
 	for word in "${candidates[@]}"; do
