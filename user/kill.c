@@ -38,8 +38,8 @@ struct killing {
 const char *kill_failure_text(enum kill_failure failure)
 {
 	static const char *const texts[] = {
-		[KILL_UNSUPPORTED] = "the kernel closes no sockets "
-				     "(it lacks CONFIG_INET_DIAG_DESTROY)",
+		[KILL_UNSUPPORTED] =
+			"the kernel closes no sockets: it lacks CONFIG_INET_DIAG_DESTROY",
 		[KILL_UNFOUND] = "the kernel does not find the socket (is tcp_diag missing?)",
 		[KILL_FORBIDDEN] = "not permitted",
 		[KILL_UNREACHABLE] = "in a network namespace that cannot be entered",
