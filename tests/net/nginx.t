@@ -6,10 +6,12 @@ from clients import *
 client_host(1)
 PORT, REDIS = 8080, 6380
 ALICE, BOB = address(1, 2), address(1, 3)
+# nginx would end a connection after 1000 requests, and its place would be taken while ss still walks
+# the table: such a dump shows both.
 NGINX = f"""daemon off; worker_processes 2; pid /run/nginx.pid; error_log stderr crit;
 events {{ worker_connections 4096; }}
 http {{ access_log off; client_body_temp_path /run/nb; proxy_temp_path /run/np; fastcgi_temp_path /run/nf;
-uwsgi_temp_path /run/nu; scgi_temp_path /run/ns;
+uwsgi_temp_path /run/nu; scgi_temp_path /run/ns; keepalive_requests 100000000;
 server {{ listen {PORT} backlog=4096; location / {{ return 200 "hello\\n"; }} }} }}
 """
 
