@@ -18,20 +18,6 @@ static const struct table_column columns[] = {
 	{"REFUSED", "refused", TABLE_NUMBER, false, false},
 };
 
-static int by_activity(const void *left, const void *right)
-{
-	const struct hc_user *a = &((const struct state_user *)left)->user;
-	const struct hc_user *b = &((const struct state_user *)right)->user;
-
-	if (a->slots.active != b->slots.active)
-		return a->slots.active < b->slots.active ? 1 : -1;
-	if (a->refused != b->refused)
-		return a->refused < b->refused ? 1 : -1;
-	if (a->opened != b->opened)
-		return a->opened < b->opened ? 1 : -1;
-	return memcmp(&a->key, &b->key, sizeof(a->key));
-}
-
 static void add_row(struct table *table, const struct policy *policy,
 		    const struct hc_user *user, bool json)
 {
@@ -59,7 +45,7 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 
 	if (error)
 		goto out;
-	qsort(users, count, sizeof(*users), by_activity);
+	qsort(users, count, sizeof(*users), users_by_activity);
 	for (size_t i = 0; table && i < count; i++)
 		add_row(table, policy, &users[i].user, json);
 	error = table ? table_print(table, stdout, json) : -12;

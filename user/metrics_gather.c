@@ -10,18 +10,6 @@
 #include "metrics.h"
 #include "users_view.h"
 
-static int by_activity(const void *left, const void *right)
-{
-	const struct hc_user *a = &((const struct state_user *)left)->user;
-	const struct hc_user *b = &((const struct state_user *)right)->user;
-
-	if (a->slots.active != b->slots.active)
-		return a->slots.active < b->slots.active ? 1 : -1;
-	if (a->refused != b->refused)
-		return a->refused < b->refused ? 1 : -1;
-	return memcmp(&a->key, &b->key, sizeof(a->key));
-}
-
 static int gather_users(struct metrics *metrics, const struct headcount_bpf *object, size_t top)
 {
 	size_t count;
@@ -36,7 +24,7 @@ static int gather_users(struct metrics *metrics, const struct headcount_bpf *obj
 		metrics->users[user->key.service] += !!user->slots.active;
 	}
 	if (top)
-		qsort(metrics->top, count, sizeof(*metrics->top), by_activity);
+		qsort(metrics->top, count, sizeof(*metrics->top), users_by_activity);
 	metrics->top_count = top < count ? top : count;
 	fill_read(object, &metrics->policy, totals_sessions(metrics->totals), count,
 		  metrics->fill);

@@ -120,3 +120,17 @@ int users_view_read(const struct headcount_bpf *object, const struct policy *pol
 {
 	return users_view_read_again(object, policy, service, NULL, users, count);
 }
+
+int users_by_activity(const void *left, const void *right)
+{
+	const struct hc_user *a = &((const struct state_user *)left)->user;
+	const struct hc_user *b = &((const struct state_user *)right)->user;
+
+	if (a->slots.active != b->slots.active)
+		return a->slots.active < b->slots.active ? 1 : -1;
+	if (a->refused != b->refused)
+		return a->refused < b->refused ? 1 : -1;
+	if (a->opened != b->opened)
+		return a->opened < b->opened ? 1 : -1;
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}

@@ -34,4 +34,7 @@ int users_view_read_again(const struct headcount_bpf *object, const struct polic
  */
 void users_view_merge(struct state_user *users, size_t count);
 
+/* For qsort(3): the most sessions first, then who was refused most, then who opened most. */
+int users_by_activity(const void *left, const void *right);
+
 #endif
