@@ -204,6 +204,8 @@ def ss(*namespaces):
                 continue
             words = line.split()
             (local, port), (peer, peer_port) = [w.rsplit(":", 1) for w in words[3:5]]
+            if "*" in (port, peer_port):
+                continue  # it was taken apart while the dump came by
             found.append(Socket(words[0], plain(local), int(port), plain(peer), int(peer_port),
                                 int(re.search(r"\bsk:([0-9a-f]+)", line)[1], 16)))
     return found

@@ -91,5 +91,8 @@ class Watch:
         return self
 
     def __exit__(self, *_):
+        watched = self.thread.is_alive()
         self.stop = True
         self.thread.join()
+        if not watched:
+            raise AssertionError("nobody watched the caps to the end")
