@@ -74,79 +74,31 @@ size_t escape_plain(const char *text)
 	return length;
 }
 
-size_t escape_text(char *out, size_t size, const char *in, size_t length)
+#define ESCAPED_MAX 20 /* bytes that a character becomes at most */
+
+/* Writes one character that is not plain; returns how many bytes it became. */
+typedef size_t escape_character(char out[ESCAPED_MAX], const char *in, size_t bytes,
+				__u32 point);
+
+static inline __attribute__((always_inline)) size_t
+escape_with(escape_character *character, char *out, size_t size, const char *in, size_t length)
 {
-	size_t at = 0, bytes, need, i;
-	bool safe;
+	size_t at = 0, bytes, need;
+	char escaped[ESCAPED_MAX];
 	__u32 point;
 
 	if (!size)
 		return 0;
 	for (; length; in += bytes, length -= bytes) {
 		if (is_plain(*in)) {
-			bytes = need = 1;
-			safe = true;
-		} else {
-			bytes = next_character(in, length, &point);
-			safe = point != BAD_BYTE && point != '\\' && !is_control(point) &&
-			       !is_bidi(point);
-			need = safe ? bytes : 4 * bytes;
+			bytes = 1;
+			if (size - at <= 1)
+				break;
+			out[at++] = *in;
+			continue;
 		}
-		if (need >= size - at)
-			break;
-		for (i = 0; i < bytes; i++) {
-			unsigned char byte = in[i];
-
-			if (safe) {
-				out[at++] = byte;
-				continue;
-			}
-			out[at++] = '\\';
-			out[at++] = 'x';
-			out[at++] = hex[byte >> 4];
-			out[at++] = hex[byte & 15];
-		}
-	}
-	out[at] = '\0';
-	return at;
-}
-
-/* One character as a label has it: at most 20 bytes into `out`. */
-static size_t label_character(char out[20], const char *in, size_t bytes, __u32 point)
-{
-	size_t at = 0;
-
-	if (point == '"' || point == '\\' || point == '\n') {
-		out[at++] = '\\';
-		out[at++] = point == '\n' ? 'n' : point;
-		return at;
-	}
-	if (point != BAD_BYTE && !is_control(point) && !is_bidi(point)) {
-		memcpy(out, in, bytes);
-		return bytes;
-	}
-	for (size_t i = 0; i < bytes; i++) {
-		unsigned char byte = in[i];
-
-		memcpy(out + at, "\\\\x", 3);
-		out[at + 3] = hex[byte >> 4];
-		out[at + 4] = hex[byte & 15];
-		at += 5;
-	}
-	return at;
-}
-
-size_t escape_label(char *out, size_t size, const char *in, size_t length)
-{
-	size_t at = 0, bytes, need;
-	char escaped[20];
-	__u32 point;
-
-	if (!size)
-		return 0;
-	for (; length; in += bytes, length -= bytes) {
 		bytes = next_character(in, length, &point);
-		need = label_character(escaped, in, bytes, point);
+		need = character(escaped, in, bytes, point);
 		if (need >= size - at)
 			break;
 		memcpy(out + at, escaped, need);
@@ -156,8 +108,51 @@ size_t escape_label(char *out, size_t size, const char *in, size_t length)
 	return at;
 }
 
-/* One character that is not plain, as JSON: at most 6 bytes into `out`. */
-static size_t json_character(char out[6], const char *in, size_t bytes, __u32 point)
+/* Each byte as \xNN, after the backslashes of `start`. */
+static size_t put_bytes(char *out, const char *start, const char *in, size_t bytes)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < bytes; i++) {
+		at = stpcpy(out + at, start) - out;
+		out[at++] = hex[(unsigned char)in[i] >> 4];
+		out[at++] = hex[in[i] & 15];
+	}
+	return at;
+}
+
+static size_t text_character(char out[ESCAPED_MAX], const char *in, size_t bytes, __u32 point)
+{
+	if (point == BAD_BYTE || point == '\\' || is_control(point) || is_bidi(point))
+		return put_bytes(out, "\\x", in, bytes);
+	memcpy(out, in, bytes);
+	return bytes;
+}
+
+size_t escape_text(char *out, size_t size, const char *in, size_t length)
+{
+	return escape_with(text_character, out, size, in, length);
+}
+
+static size_t label_character(char out[ESCAPED_MAX], const char *in, size_t bytes, __u32 point)
+{
+	if (point == '"' || point == '\\' || point == '\n') {
+		out[0] = '\\';
+		out[1] = point == '\n' ? 'n' : point;
+		return 2;
+	}
+	if (point == BAD_BYTE || is_control(point) || is_bidi(point))
+		return put_bytes(out, "\\\\x", in, bytes);
+	memcpy(out, in, bytes);
+	return bytes;
+}
+
+size_t escape_label(char *out, size_t size, const char *in, size_t length)
+{
+	return escape_with(label_character, out, size, in, length);
+}
+
+static size_t json_character(char out[ESCAPED_MAX], const char *in, size_t bytes, __u32 point)
 {
 	if (point == BAD_BYTE) {
 		memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD */
@@ -178,27 +173,5 @@ static size_t json_character(char out[6], const char *in, size_t bytes, __u32 po
 
 size_t escape_json(char *out, size_t size, const char *in, size_t length)
 {
-	size_t at = 0, bytes, need;
-	char escaped[6];
-	__u32 point;
-
-	if (!size)
-		return 0;
-	for (; length; in += bytes, length -= bytes) {
-		if (is_plain(*in)) {
-			bytes = 1;
-			if (size - at <= 1)
-				break;
-			out[at++] = *in;
-			continue;
-		}
-		bytes = next_character(in, length, &point);
-		need = json_character(escaped, in, bytes, point);
-		if (need >= size - at)
-			break;
-		memcpy(out + at, escaped, need);
-		at += need;
-	}
-	out[at] = '\0';
-	return at;
+	return escape_with(json_character, out, size, in, length);
 }
