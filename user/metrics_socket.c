@@ -10,6 +10,7 @@
 #include "address.h"
 #include "log.h"
 #include "metrics_socket.h"
+#include "unix_socket.h"
 
 #define BACKLOG 16
 /* Who may connect: as with a loopback port, everybody whom the folder lets in. */
@@ -44,22 +45,6 @@ static socklen_t fill(union address *address, const struct config_metrics *where
 	return sizeof(address->ipv6);
 }
 
-/* Is the file a socket that nobody listens on? That is what a killed run leaves. */
-static bool is_left_over(const union address *address, socklen_t size)
-{
-	struct stat file;
-	bool refused;
-	int fd;
-
-	if (lstat(address->unix_socket.sun_path, &file) || !S_ISSOCK(file.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	refused = fd >= 0 && connect(fd, &address->any, size) && errno == ECONNREFUSED;
-	if (fd >= 0)
-		close(fd);
-	return refused;
-}
-
 static int bind_to(int fd, const union address *address, socklen_t size)
 {
 	const char *path = address->unix_socket.sun_path;
@@ -73,7 +58,7 @@ static int bind_to(int fd, const union address *address, socklen_t size)
 	}
 	if (!bind(fd, &address->any, size))
 		return 0;
-	if (errno != EADDRINUSE || !is_left_over(address, size))
+	if (errno != EADDRINUSE || !unix_socket_is_left_over(&address->unix_socket))
 		return -errno;
 	unlink(path);
 	return bind(fd, &address->any, size) ? -errno : 0;
@@ -84,11 +69,13 @@ int metrics_socket_open(struct metrics_socket *made, const struct config_metrics
 	const char *path = config_metrics_path(where);
 	union address address;
 	socklen_t size = fill(&address, where);
+	bool bound;
 	int error;
 
 	made->where = *where;
 	made->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	error = made->fd < 0 ? -errno : bind_to(made->fd, &address, size);
+	bound = !error;
 	if (!error && path && (chmod(path, MODE) || stat(path, &made->file)))
 		error = -errno;
 	if (!error && listen(made->fd, BACKLOG))
@@ -97,6 +84,8 @@ int metrics_socket_open(struct metrics_socket *made, const struct config_metrics
 		return 0;
 	if (made->fd >= 0)
 		close(made->fd);
+	if (bound && path)
+		unlink(path);
 	return hc_error_errno(error, "cannot listen on %s for metrics", where->text);
 }
 

@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "sink.h"
+#include "unix_socket.h"
 
 #define SEND_ROOM (1 << 20)     /* bytes in the kernel: more than comes in a nap */
 #define MUTE_NS   1000000000ull /* after a failed accept(), which would fail again at once */
@@ -94,18 +95,12 @@ static bool fill_address(struct sockaddr_un *address, const char *path)
 static int clear_path(const char *path, const struct sockaddr_un *address)
 {
 	struct stat file;
-	int fd, error;
 
 	if (lstat(path, &file))
 		return errno == ENOENT ? 0 : hc_error_errno(errno, "cannot look at %s", path);
 	if (!S_ISSOCK(file.st_mode))
 		return hc_error("%s exists and is no socket", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return hc_error_errno(errno, "cannot make a socket");
-	error = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
-	close(fd);
-	if (error != ECONNREFUSED)
+	if (!unix_socket_is_left_over(address))
 		return hc_error("somebody listens on %s already", path);
 	return unlink(path) ? hc_error_errno(errno, "cannot remove the old %s", path) : 0;
 }
