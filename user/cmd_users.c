@@ -23,11 +23,11 @@ static void add_row(struct table *table, const struct policy *policy,
 {
 	char name[HC_USER_TEXT];
 
-	table_add(table, "%s", policy->services[user->key.service].name);
-	table_add(table, "%s", user_key_format(&user->key, !json, name, sizeof(name)));
+	table_add_text(table, policy->services[user->key.service].name);
+	table_add_text(table, user_key_format(&user->key, !json, name, sizeof(name)));
 	table_add_number(table, user->slots.active);
 	if (user->cap == HC_UNLIMITED)
-		table_add_empty(table);
+		table_add_text(table, NULL);
 	else
 		table_add_number(table, user->cap);
 	table_add_number(table, user->peak);

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "explain.h"
 #include "load.h"
+#include "put.h"
 #include "record.h"
 #include "table.h"
 #include "user_name.h"
@@ -19,28 +21,24 @@ static const struct table_column columns[] = {
 static void add_cap(struct table *table, __u32 cap)
 {
 	if (cap == HC_UNLIMITED)
-		table_add_empty(table);
+		table_add_text(table, NULL);
 	else
 		table_add(table, "%u", cap);
 }
 
 static void add_listen(struct table *table, const struct config_service *service)
 {
-	char text[512] = "", address[64];
+	char text[512] = "", end[END_TEXT];
 	size_t used = 0;
 
 	for (size_t i = 0; i < service->listens && used < sizeof(text) - 80; i++) {
 		const struct config_listen *listen = &service->listen[i];
-		const char *format = "%s%u";
 
-		address_format(listen->address, address, sizeof(address));
-		if (!strcmp(address, "::"))
-			address[0] = '\0';
+		if (!address_is_known(listen->address) && !address_is_ipv4(listen->address))
+			snprintf(end, sizeof(end), "%u", listen->port);
 		else
-			format = strchr(address, ':') ? "[%s]:%u" : "%s:%u";
-		used += snprintf(text + used, sizeof(text) - used, "%s", i ? " " : "");
-		used += snprintf(text + used, sizeof(text) - used, format, address,
-				 listen->port);
+			end_format(listen->address, listen->port, end);
+		used += snprintf(text + used, sizeof(text) - used, "%s%s", i ? " " : "", end);
 	}
 	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
 }
@@ -63,7 +61,7 @@ static void add_emit(struct table *table, __u8 mute)
 	for (int i = 0; i < 3; i++)
 		if (!(mute & 1 << i))
 			strcat(text, words[i]);
-	table_add(table, "%s", *text ? text + 1 : "none");
+	table_add_text(table, *text ? text + 1 : "none");
 }
 
 static void explain_events(const struct sink_list *list)
@@ -94,7 +92,7 @@ void explain(const struct config *config, const char *path)
 	for (size_t i = 0; table && i < config->service_count; i++) {
 		const struct config_service *service = &config->services[i];
 
-		table_add(table, "%s", service->service.name);
+		table_add_text(table, service->service.name);
 		add_listen(table, service);
 		add_user(table, &service->service);
 		add_cap(table, service->service.cap);

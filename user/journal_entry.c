@@ -54,11 +54,10 @@ static char *put_text(char *p, const char *name, const char *text, size_t length
 
 static char *put_side(char *p, const char *side, const __u8 address[16], __u16 port)
 {
-	char text[64];
+	char text[ADDRESS_TEXT];
 
 	if (address_is_known(address))
-		p = put_field(p, "HEADCOUNT_%s_IP=%s", side,
-			      address_format(address, text, sizeof(text)));
+		p = put_field(p, "HEADCOUNT_%s_IP=%s", side, address_format(address, text));
 	return port ? put_field(p, "HEADCOUNT_%s_PORT=%u", side, port) : p;
 }
 

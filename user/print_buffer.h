@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Inside the printers: room for a line is reserved once and then filled
- * without further checks, so every line has a bound that is known before. A
- * put_ function appends at `p` and returns where the next one goes on.
- *
- * The printers run in one thread; what they remember is static.
+ * without further checks, so every line has a bound that is known before.
  */
 #ifndef HEADCOUNT_PRINT_BUFFER_H
 #define HEADCOUNT_PRINT_BUFFER_H
 
-#include <string.h>
 #include "print.h"
-
-#define NS_PER_SECOND 1000000000ull
+#include "put.h"
 
 /* Where to write a line of at most `bytes` bytes, or NULL if memory is short;
  * the buffer is unchanged then. */
@@ -29,15 +24,5 @@ static inline __u64 print_realtime(const struct print_context *context, __u64 ti
 {
 	return time_ns + context->realtime_offset_ns;
 }
-
-#define PUT(p, literal) ((char *)mempcpy(p, literal, sizeof(literal) - 1))
-
-char *put_number(char *p, __u64 value); /* at most 20 bytes */
-
-/* RFC 3339, UTC, with nanoseconds: 30 bytes. */
-char *put_time(char *p, __u64 realtime_ns);
-
-/* As inet_ntop writes it, IPv4-mapped as IPv4: at most 46 bytes. */
-char *put_address(char *p, const __u8 address[16]);
 
 #endif

@@ -75,22 +75,11 @@ static char *put_cgroup(char *p, const struct hc_user_key *user)
 	return end;
 }
 
-static char *put_client(char *p, const struct hc_user_key *user)
-{
-	unsigned int skip = address_is_ipv4(user->id) && user->prefix >= 96 ? 96 : 0;
-
-	p = put_address(p, user->id);
-	if (user->prefix == 128)
-		return p;
-	*p++ = '/';
-	return put_number(p, user->prefix - skip);
-}
-
 static char *put_user(char *p, const struct hc_user_key *user)
 {
 	switch (user->kind) {
 	case HC_BY_CLIENT:
-		return put_client(p, user);
+		return put_prefix(p, user->id, user->prefix);
 	case HC_BY_UID:
 		return put_number(p, user->uid);
 	case HC_BY_CGROUP:
@@ -160,8 +149,8 @@ static char *put_times(char *p, const struct print_context *context,
 }
 
 /* One end of the connection, and the bytes it sent. */
-static char *put_end(char *p, const char *name, const __u8 address[16], __u16 port,
-		     const __u64 *bytes)
+static char *put_side(char *p, const char *name, const __u8 address[16], __u16 port,
+		      const __u64 *bytes)
 {
 	if (address_is_known(address)) {
 		p = stpcpy(p, name);
@@ -192,11 +181,11 @@ static char *put_ends(char *p, const struct hc_event *event)
 	if (event->type != HC_CLOSED)
 		rx = tx = NULL;
 	if (event->direction == HC_INBOUND) {
-		p = put_end(p, source, ends->remote, ends->remote_port, rx);
-		return put_end(p, destination, ends->local, ends->local_port, tx);
+		p = put_side(p, source, ends->remote, ends->remote_port, rx);
+		return put_side(p, destination, ends->local, ends->local_port, tx);
 	}
-	p = put_end(p, source, ends->local, ends->local_port, tx);
-	return put_end(p, destination, ends->remote, ends->remote_port, rx);
+	p = put_side(p, source, ends->local, ends->local_port, tx);
+	return put_side(p, destination, ends->remote, ends->remote_port, rx);
 }
 
 static char *put_network(char *p, const struct hc_event *event)

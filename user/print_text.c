@@ -14,8 +14,7 @@
 
 #define LINE_ROOM 2048 /* without service and user, every byte of which may become four */
 
-#define ADDRESS_ROOM 64 /* "[", 45 bytes of IPv6, "]:", a port, NUL */
-#define SHORT_ROOM   64 /* a cell of bounded length */
+#define SHORT_ROOM 64 /* a cell of bounded length */
 
 struct column {
 	const char *heading;
@@ -109,21 +108,16 @@ static void put_process(struct line *line, const char *name, __u32 pid)
 	put_cell(line, *text ? text : "-");
 }
 
-static void put_end(struct line *line, const __u8 address[16], __u16 port)
+static void put_end_cell(struct line *line, const __u8 address[16], __u16 port)
 {
-	char text[ADDRESS_ROOM] = "-", ip[ADDRESS_ROOM];
+	char text[END_TEXT] = "-";
 
-	if (address_is_known(address)) {
-		address_format(address, ip, sizeof(ip));
-		if (!port)
-			snprintf(text, sizeof(text), "%.45s", ip);
-		else if (address_is_ipv4(address))
-			snprintf(text, sizeof(text), "%.45s:%u", ip, port);
-		else
-			snprintf(text, sizeof(text), "[%.45s]:%u", ip, port);
-	} else if (port) {
+	if (address_is_known(address) && port)
+		end_format(address, port, text);
+	else if (address_is_known(address))
+		address_format(address, text);
+	else if (port)
 		snprintf(text, sizeof(text), "*:%u", port);
-	}
 	put_cell(line, text);
 }
 
@@ -279,8 +273,8 @@ void print_text_row(struct print_buffer *out, struct print_context *context,
 	put_cell(&line, *names->service ? names->service : "-");
 	put_cell(&line, *names->user ? names->user : "-");
 	put_process(&line, names->process, event->pid);
-	put_end(&line, event->ends.local, event->ends.local_port);
-	put_end(&line, event->ends.remote, event->ends.remote_port);
+	put_end_cell(&line, event->ends.local, event->ends.local_port);
+	put_end_cell(&line, event->ends.remote, event->ends.remote_port);
 	put_outcome(&line, event);
 	line_end(&line, out);
 }

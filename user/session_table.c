@@ -5,6 +5,7 @@
 
 #include "decode.h"
 #include "log.h"
+#include "put.h"
 #include "session_table.h"
 #include "table.h"
 #include "ticks.h"
@@ -32,35 +33,47 @@ struct listing {
 	const struct policy *policy;
 	bool json;
 	__s64 realtime_offset_ns;
+	time_t second; /* that was printed last */
+	char second_text[32];
 };
 
 static void add_end(struct table *table, const __u8 address[16], __u16 port)
 {
-	char text[64];
+	char text[END_TEXT];
 
-	address_format(address, text, sizeof(text));
-	table_add(table, strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, port);
+	table_add_text(table, end_format(address, port, text));
 }
 
-static void add_opened(const struct listing *listing, const struct hc_session *session)
+/* Local time; many neighbours were opened in the same second. */
+static const char *local_second(struct listing *listing, time_t second)
+{
+	struct tm tm;
+
+	if (second != listing->second || !*listing->second_text) {
+		listing->second = second;
+		strftime(listing->second_text, sizeof(listing->second_text),
+			 "%Y-%m-%d %H:%M:%S", localtime_r(&second, &tm));
+	}
+	return listing->second_text;
+}
+
+static void add_opened(struct listing *listing, const struct hc_session *session)
 {
 	__u64 ns = session->opened_ns + listing->realtime_offset_ns;
-	time_t seconds = ns / 1000000000ull;
-	struct tm tm;
-	char text[64];
+	char text[31] = "";
 
-	if (session->flags & HC_F_FOUND) {
-		table_add_empty(listing->table);
-	} else if (listing->json) {
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
-		table_add(listing->table, "%s.%03lluZ", text, ns / 1000000 % 1000);
-	} else {
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &tm));
-		table_add(listing->table, "%s", text);
+	if (session->flags & HC_F_FOUND)
+		table_add_text(listing->table, NULL);
+	else if (!listing->json)
+		table_add_text(listing->table, local_second(listing, ns / NS_PER_SECOND));
+	else {
+		put_time(text, ns);
+		strcpy(strchr(text, '.') + 4, "Z"); /* milliseconds */
+		table_add_text(listing->table, text);
 	}
 }
 
-static void add_row(const struct listing *listing, const struct session_row *row)
+static void add_row(struct listing *listing, const struct session_row *row)
 {
 	const struct hc_session *session = row->session;
 	const struct hc_socket *socket = row->socket;
@@ -69,15 +82,15 @@ static void add_row(const struct listing *listing, const struct session_row *row
 	char text[HC_USER_TEXT];
 
 	table_add_number(table, row->id);
-	table_add(table, "%s", listing->policy->services[user->service % HC_SERVICES_MAX].name);
-	table_add(table, "%s", user_key_format(user, !listing->json, text, sizeof(text)));
-	table_add(table, "%s", session->direction == HC_INBOUND ? "inbound" : "outbound");
+	table_add_text(table, listing->policy->services[user->service % HC_SERVICES_MAX].name);
+	table_add_text(table, user_key_format(user, !listing->json, text, sizeof(text)));
+	table_add_text(table, session->direction == HC_INBOUND ? "inbound" : "outbound");
 	add_end(table, session->ends.local, session->ends.local_port);
 	add_end(table, session->ends.remote, session->ends.remote_port);
 	if (socket)
-		table_add(table, "%s", decode_state_word(socket->state));
+		table_add_text(table, decode_state_word(socket->state));
 	else
-		table_add_empty(table);
+		table_add_text(table, NULL);
 	add_opened(listing, session);
 	if (socket) {
 		table_add_number(table, ticks_to_ms(socket->idle_jiffies, socket->jiffies));
@@ -86,13 +99,14 @@ static void add_row(const struct listing *listing, const struct session_row *row
 		table_add_number(table, socket->srtt_us);
 	} else {
 		for (int i = 0; i < 4; i++)
-			table_add_empty(table);
+			table_add_text(table, NULL);
 	}
 	if (session->pid)
 		table_add_number(table, session->pid);
 	else
-		table_add_empty(table);
-	table_add(table, "%.*s", HC_COMM_MAX, session->comm);
+		table_add_text(table, NULL);
+	*(char *)mempcpy(text, session->comm, strnlen(session->comm, HC_COMM_MAX)) = '\0';
+	table_add_text(table, text);
 }
 
 int session_table_print(const struct session_list *list, const struct policy *policy, bool json)

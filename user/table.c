@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #include "escape.h"
+#include "print_buffer.h"
 #include "table.h"
 
 /*
@@ -71,12 +72,10 @@ static char *make_room(struct table *table, size_t bytes)
 	return table->text + table->length + sizeof(__u32);
 }
 
-/* The text that was written at the end becomes a cell. */
-static void add_cell(struct table *table, const char *text)
+/* The `length` bytes that were written at the end, and their NUL, become a cell. */
+static void end_cell(struct table *table, size_t length, bool plain)
 {
-	size_t plain = escape_plain(text);
-	size_t length = plain + strlen(text + plain);
-	__u32 word = length << 1 | (plain == length);
+	__u32 word = length << 1 | plain;
 
 	memcpy(table->text + table->length, &word, sizeof(word));
 	table->length += sizeof(word) + length + 1;
@@ -97,80 +96,41 @@ static const char *read_cell(const char *at, struct cell *cell)
 	return cell->text + cell->length + 1;
 }
 
-static void add_text(struct table *table, const char *text)
+void table_add_text(struct table *table, const char *text)
 {
-	size_t size = strlen(text) + 1;
-	char *to = make_room(table, size);
+	size_t plain = text ? escape_plain(text) : 0;
+	size_t length = text ? plain + strlen(text + plain) : 0;
+	char *to = table->failed ? NULL : make_room(table, length + 1);
 
-	if (to)
-		add_cell(table, memcpy(to, text, size));
-}
-
-static void add_formatted(struct table *table, const char *format, va_list args)
-{
-	char *to = make_room(table, 64);
-	va_list again;
-	int length;
-
-	/* Nearly every cell is short, and is formatted once. */
 	if (!to)
 		return;
-	va_copy(again, args);
-	length = vsnprintf(to, 64, format, args);
-	if (length >= 64) {
-		to = make_room(table, length + 1);
-		if (to)
-			vsnprintf(to, length + 1, format, again);
-	}
-	va_end(again);
-	if (length < 0)
-		table->failed = true;
-	if (!table->failed)
-		add_cell(table, to);
+	*(char *)mempcpy(to, text, length) = '\0';
+	end_cell(table, length, plain == length);
 }
 
 void table_add(struct table *table, const char *format, ...)
 {
-	const char *text;
 	va_list args;
+	char *text;
+	int length;
 
-	if (table->failed)
-		return;
 	va_start(args, format);
-	if (!format) {
-		add_text(table, "");
-	} else if (!strcmp(format, "%s")) {
-		text = va_arg(args, const char *);
-		add_text(table, text ? text : "");
-	} else {
-		add_formatted(table, format, args);
-	}
+	length = vasprintf(&text, format, args);
 	va_end(args);
+	if (length < 0) {
+		table->failed = true;
+		return;
+	}
+	table_add_text(table, text);
+	free(text);
 }
 
 void table_add_number(struct table *table, unsigned long long number)
 {
-	char digits[24], *at = digits + sizeof(digits) - 1;
+	char digits[24];
 
-	*at = '\0';
-	do {
-		*--at = '0' + number % 10;
-		number /= 10;
-	} while (number);
-	if (!table->failed)
-		add_text(table, at);
-}
-
-void table_add_empty(struct table *table)
-{
-	if (!table->failed)
-		add_text(table, "");
-}
-
-static void put_spaces(FILE *out, size_t count)
-{
-	while (count--)
-		putc_unlocked(' ', out);
+	*put_number(digits, number) = '\0';
+	table_add_text(table, digits);
 }
 
 /* Characters as a terminal counts them, wide ones aside. */
@@ -222,42 +182,87 @@ static void measure(const struct table *table, char *room, size_t *widths)
 	}
 }
 
+/* Rows on their way out, put together in memory: room for all that is needed is
+ * there before the first is written. */
+struct output {
+	FILE *file;
+	struct print_buffer rows;
+	char *room; /* for an escaped cell */
+};
+
+#define WRITE_AT_ONCE 65536
+
+static void flush(struct output *out)
+{
+	fwrite(out->rows.data, 1, out->rows.length, out->file);
+	out->rows.length = 0;
+}
+
+/* A row ends at `end`; where the next one goes. */
+static char *end_row(struct output *out, char *end)
+{
+	print_commit(&out->rows, end);
+	if (out->rows.length < WRITE_AT_ONCE)
+		return end;
+	flush(out);
+	return out->rows.data;
+}
+
+static char *put_spaces(char *p, size_t count)
+{
+	return (char *)memset(p, ' ', count) + count;
+}
+
 /* One cell of a row. `*owed` is the room since the last cell: it is filled only
  * when something follows, so that no line ends in spaces. */
-static void put_cell(FILE *out, const struct table_column *column, size_t width,
-		     const struct cell *cell, size_t *owed)
+static char *put_cell(char *p, const struct table_column *column, size_t width,
+		      const struct cell *cell, size_t *owed)
 {
 	size_t pad = width - cell_width(cell);
 
 	if (column->json_only)
-		return;
-	put_spaces(out, *owed + (column->kind == TABLE_NUMBER ? pad : 0));
-	fwrite_unlocked(cell->text, 1, cell->length, out);
+		return p;
+	p = put_spaces(p, *owed + (column->kind == TABLE_NUMBER ? pad : 0));
 	*owed = 2 + (column->kind == TABLE_NUMBER ? 0 : pad);
+	return mempcpy(p, cell->text, cell->length);
 }
 
-static void print_rows(const struct table *table, FILE *out, char *room, const size_t *widths)
+static char *put_headings(char *p, const struct table *table, const size_t *widths)
 {
-	size_t rows = table->cells / table->count, column, owed = 0;
-	const char *at = table->text;
-	struct cell cell;
+	size_t column, owed = 0;
+	struct cell cell = {.plain = true};
 
 	for (column = 0; column < table->count; column++) {
 		cell.text = table->columns[column].heading;
 		cell.length = strlen(cell.text);
-		cell.plain = true;
-		put_cell(out, &table->columns[column], widths[column], &cell, &owed);
+		p = put_cell(p, &table->columns[column], widths[column], &cell, &owed);
 	}
-	putc_unlocked('\n', out);
+	return PUT(p, "\n");
+}
+
+static int print_rows(const struct table *table, struct output *out, const size_t *widths)
+{
+	size_t rows = table->cells / table->count, column, owed, most = 0;
+	const char *at = table->text;
+	struct cell cell;
+	char *p;
+
+	for (column = 0; column < table->count; column++)
+		most += widths[column] + 4 * table->longest + 3;
+	p = print_reserve(&out->rows, WRITE_AT_ONCE + most);
+	if (!p)
+		return -ENOMEM;
+	p = end_row(out, put_headings(p, table, widths));
 	while (rows--) {
 		owed = 0;
 		for (column = 0; column < table->count; column++) {
 			at = read_cell(at, &cell);
-			cell = shown(&cell, room);
-			put_cell(out, &table->columns[column], widths[column], &cell, &owed);
+			cell = shown(&cell, out->room);
+			p = put_cell(p, &table->columns[column], widths[column], &cell, &owed);
 		}
-		putc_unlocked('\n', out);
+		p = end_row(out, PUT(p, "\n"));
 	}
+	return 0;
 }
 
 /* JSON's grammar of a number, without the exponent that nobody here writes. */
@@ -278,70 +283,73 @@ static bool is_number(const char *text)
 }
 
 /* A value; what is no number after all is a string, so that the JSON stays valid. */
-static void put_value(FILE *out, enum table_kind kind, const struct cell *cell, char *room)
+static char *put_value(char *p, enum table_kind kind, const struct cell *cell)
 {
-	const char *text = cell->text;
-	size_t length = cell->length;
-
-	if (!length) {
-		fputs_unlocked("null", out);
-	} else if (kind == TABLE_BOOL) {
-		fputs_unlocked(strcmp(text, "yes") ? "false" : "true", out);
-	} else if (kind == TABLE_NUMBER && is_number(text)) {
-		fwrite_unlocked(text, 1, length, out);
-	} else {
-		if (!cell->plain) {
-			length = escape_json(room, 6 * length + 1, text, length);
-			text = room;
-		}
-		putc_unlocked('"', out);
-		fwrite_unlocked(text, 1, length, out);
-		putc_unlocked('"', out);
-	}
+	if (!cell->length)
+		return PUT(p, "null");
+	if (kind == TABLE_BOOL)
+		return strcmp(cell->text, "yes") ? PUT(p, "false") : PUT(p, "true");
+	if (kind == TABLE_NUMBER && is_number(cell->text))
+		return mempcpy(p, cell->text, cell->length);
+	p = PUT(p, "\"");
+	if (cell->plain)
+		p = mempcpy(p, cell->text, cell->length);
+	else
+		p += escape_json(p, 6 * cell->length + 1, cell->text, cell->length);
+	return PUT(p, "\"");
 }
 
-static void print_json(const struct table *table, FILE *out, char *room)
+static int print_json(const struct table *table, struct output *out)
 {
-	size_t rows = table->cells / table->count, row, column;
+	size_t rows = table->cells / table->count, row, column, most = 16;
 	const char *at = table->text, *comma;
 	struct cell cell;
+	char *p;
 
-	putc_unlocked('[', out);
+	for (column = 0; column < table->count; column++)
+		most += strlen(table->columns[column].key) + 6 * table->longest + 8;
+	p = print_reserve(&out->rows, WRITE_AT_ONCE + most);
+	if (!p)
+		return -ENOMEM;
+	p = PUT(p, "[");
 	for (row = 0; row < rows; row++) {
-		fputs_unlocked(row ? ",\n {" : "\n {", out);
-		comma = "\"";
+		p = stpcpy(p, row ? ",\n {\"" : "\n {\"");
+		comma = "";
 		for (column = 0; column < table->count; column++) {
 			at = read_cell(at, &cell);
-			if (!table->columns[column].table_only) {
-				fputs_unlocked(comma, out);
-				fputs_unlocked(table->columns[column].key, out);
-				fputs_unlocked("\":", out);
-				put_value(out, table->columns[column].kind, &cell, room);
-				comma = ",\"";
-			}
+			if (table->columns[column].table_only)
+				continue;
+			p = stpcpy(p, comma);
+			p = stpcpy(p, table->columns[column].key);
+			p = PUT(p, "\":");
+			p = put_value(p, table->columns[column].kind, &cell);
+			comma = ",\"";
 		}
-		putc_unlocked('}', out);
+		p = end_row(out, PUT(p, "}"));
 	}
-	fputs_unlocked(rows ? "\n]\n" : "]\n", out);
+	end_row(out, stpcpy(p, rows ? "\n]\n" : "]\n"));
+	return 0;
 }
 
-int table_print(const struct table *table, FILE *out, bool json)
+int table_print(const struct table *table, FILE *file, bool json)
 {
-	char *room = malloc(6 * table->longest + 1);
+	struct output out = {.file = file, .room = malloc(6 * table->longest + 1)};
 	size_t *widths = calloc(table->count, sizeof(*widths));
 	int err = -ENOMEM;
 
-	if (table->failed || !room || !widths)
+	if (table->failed || !out.room || !widths)
 		goto out;
 	if (json) {
-		print_json(table, out, room);
+		err = print_json(table, &out);
 	} else {
-		measure(table, room, widths);
-		print_rows(table, out, room, widths);
+		measure(table, out.room, widths);
+		err = print_rows(table, &out, widths);
 	}
-	err = 0;
+	if (!err)
+		flush(&out);
 out:
+	print_buffer_free(&out.rows);
 	free(widths);
-	free(room);
+	free(out.room);
 	return err;
 }

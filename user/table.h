@@ -31,11 +31,11 @@ struct table;
 struct table *table_new(const struct table_column *columns, size_t count);
 void table_free(struct table *table);
 
-/* Appends a cell to the current row; a row is full after `count` cells. NULL
- * or "" is an empty cell ("-" in the table; null in JSON, for text columns too). */
+/* Appends a cell to the current row; a row is full after `count` cells. No text (NULL
+ * or "") is an empty cell ("-" in the table; null in JSON, for text columns too). */
+void table_add_text(struct table *table, const char *text);
 void table_add(struct table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void table_add_empty(struct table *table);
 void table_add_number(struct table *table, unsigned long long number);
 
 /* Prints to `out`, escaping every cell. Cells in a table are as wide as the widest one. Returns

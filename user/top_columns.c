@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "decode.h"
+#include "put.h"
 #include "top_draw.h"
 
 #define BAR 12
@@ -134,17 +135,19 @@ void top_draw_users(struct top *top, int y, int height, int width)
 		put_user(top, columns, user, y + i, width, list->first + i == list->cursor);
 }
 
+#define CELL 64 /* bytes of a session's cell: an end's or a process's, or fewer */
+
 enum session_column { REMOTE, AGE, IDLE, IN, OUT, RTT, STATE, PROCESS, LOCAL, SESSION_COLUMNS };
 
 static void put_session(const struct column *columns, const struct top_session *item,
 			__u64 now_ns, int y, int width, bool selected)
 {
 	const struct hc_session *session = &item->session;
-	char cells[SESSION_COLUMNS][TOP_END];
+	char cells[SESSION_COLUMNS][CELL];
 	int x = 1;
 
-	top_end(session->ends.remote, session->ends.remote_port, cells[REMOTE]);
-	top_end(session->ends.local, session->ends.local_port, cells[LOCAL]);
+	end_format(session->ends.remote, session->ends.remote_port, cells[REMOTE]);
+	end_format(session->ends.local, session->ends.local_port, cells[LOCAL]);
 	top_process(session, cells[PROCESS]);
 	for (int i = AGE; i <= STATE; i++)
 		strcpy(cells[i], "-");
@@ -153,13 +156,13 @@ static void put_session(const struct column *columns, const struct top_session *
 		top_duration(now_ns > session->opened_ns
 				     ? (now_ns - session->opened_ns) / 1000000000
 				     : 0,
-			     cells[AGE], TOP_END);
+			     cells[AGE], CELL);
 	if (item->has_socket) {
-		top_duration(item->idle_ms / 1000, cells[IDLE], TOP_END);
-		top_bytes(item->rx_bytes, cells[IN], TOP_END);
-		top_bytes(item->tx_bytes, cells[OUT], TOP_END);
-		top_rtt(item->srtt_us, cells[RTT], TOP_END);
-		snprintf(cells[STATE], TOP_END, "%s", decode_state_word(item->state));
+		top_duration(item->idle_ms / 1000, cells[IDLE], CELL);
+		top_bytes(item->rx_bytes, cells[IN], CELL);
+		top_bytes(item->tx_bytes, cells[OUT], CELL);
+		top_rtt(item->srtt_us, cells[RTT], CELL);
+		snprintf(cells[STATE], CELL, "%s", decode_state_word(item->state));
 	}
 	put_line(y, width, selected, selected ? TOP_INVERSE : TOP_PLAIN);
 	for (int i = 0; i < SESSION_COLUMNS; i++)
@@ -182,14 +185,14 @@ void top_draw_sessions(struct top *top, int y, int height, int width)
 	const struct top_list *list = &top->sessions.list;
 	const struct top_session *item;
 	__u64 now_ns = top->read_ns;
-	char end[TOP_END];
+	char end[END_TEXT];
 
 	if (top->sessions.user.service == HC_OUTBOUND_SERVICE)
 		columns[REMOTE].heading = "REMOTE";
 	for (int i = 0; i < height && (item = top_sessions_at(&top->sessions, list->first + i));
 	     i++) {
-		int length = top_columns(top_end(item->session.ends.remote,
-						 item->session.ends.remote_port, end));
+		int length = top_columns(end_format(item->session.ends.remote,
+						    item->session.ends.remote_port, end));
 
 		if (length > columns[REMOTE].width)
 			columns[REMOTE].width = length;

@@ -109,10 +109,6 @@ const struct top_session *top_sessions_at(const struct top_sessions *sessions, s
 void top_sessions_select(struct top_sessions *sessions);
 void top_sessions_free(struct top_sessions *sessions);
 
-/* "192.0.2.7:143", "[2001:db8::7]:143"; `text` holds at least TOP_END bytes. */
-#define TOP_END 64
-char *top_end(const __u8 address[16], __u16 port, char *text);
-
 /* "imapd/123"; `text` holds at least TOP_PROCESS bytes. */
 #define TOP_PROCESS 32
 char *top_process(const struct hc_session *session, char *text);

@@ -8,6 +8,7 @@
 
 #include "drain.h"
 #include "log.h"
+#include "put.h"
 #include "top_draw.h"
 #include "user_name.h"
 
@@ -237,7 +238,7 @@ static void draw_question(const struct top *top)
 	const struct top_session *asked = &top->asked;
 	const struct hc_session *session = &asked->session;
 	char whose[TOP_LINE], ends[TOP_LINE], what[TOP_LINE], name[HC_USER_TEXT];
-	char local[TOP_END], remote[TOP_END], process[TOP_PROCESS];
+	char local[END_TEXT], remote[END_TEXT], process[TOP_PROCESS];
 	char age[TOP_NUMBER] = "unknown", idle[TOP_NUMBER] = "unknown";
 	const char *lines[] = {"Close this session? y/N", "", whose, ends, what};
 
@@ -245,8 +246,8 @@ static void draw_question(const struct top *top)
 		 session->direction == HC_INBOUND ? "inbound" : "outbound",
 		 top->policy.services[session->user.service % HC_SERVICES_MAX].name,
 		 top_user_name(&session->user, name));
-	top_end(session->ends.remote, session->ends.remote_port, remote);
-	top_end(session->ends.local, session->ends.local_port, local);
+	end_format(session->ends.remote, session->ends.remote_port, remote);
+	end_format(session->ends.local, session->ends.local_port, local);
 	snprintf(ends, sizeof(ends), "%s %s %s", remote,
 		 session->direction == HC_INBOUND ? "->" : "<-", local);
 	if (!(session->flags & HC_F_FOUND))

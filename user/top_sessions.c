@@ -5,18 +5,10 @@
 #include <string.h>
 
 #include "log.h"
+#include "put.h"
 #include "ticks.h"
 #include "top_model.h"
 #include "user_name.h"
-
-char *top_end(const __u8 address[16], __u16 port, char *text)
-{
-	char host[TOP_END - 8];
-
-	address_format(address, host, sizeof(host));
-	snprintf(text, TOP_END, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
-	return text;
-}
 
 char *top_process(const struct hc_session *session, char *text)
 {
@@ -69,12 +61,13 @@ void top_sessions_offer(struct top_sessions *sessions, const struct session_row 
 static bool wanted(const struct top_sessions *sessions, const struct top_session *item)
 {
 	const struct hc_ends *ends = &item->session.ends;
-	char end[TOP_END], process[TOP_PROCESS];
+	char end[END_TEXT], process[TOP_PROCESS];
 
 	return !*sessions->list.filter ||
-	       strcasestr(top_end(ends->remote, ends->remote_port, end),
+	       strcasestr(end_format(ends->remote, ends->remote_port, end),
 			  sessions->list.filter) ||
-	       strcasestr(top_end(ends->local, ends->local_port, end), sessions->list.filter) ||
+	       strcasestr(end_format(ends->local, ends->local_port, end),
+			  sessions->list.filter) ||
 	       strcasestr(top_process(&item->session, process), sessions->list.filter);
 }
 

@@ -16,9 +16,8 @@
 #include "address.h"
 #include "cgroup.h"
 #include "number.h"
+#include "put.h"
 #include "user_name.h"
-
-#define IPV4_BITS 96 /* an IPv4 address starts here in its IPv4-mapped form */
 
 /* An account can appear or change its name while we run, so a name is not
  * believed for ever. */
@@ -46,32 +45,6 @@ void prefix_mask(__u8 id[16], unsigned int bits)
 		return;
 	id[byte] &= 0xff00 >> bits % 8;
 	memset(id + byte + 1, 0, 15 - byte);
-}
-
-char *address_format(const __u8 address[16], char *text, size_t size)
-{
-	const char *done;
-
-	if (address_is_ipv4(address))
-		done = inet_ntop(AF_INET, address + IPV4_BITS / 8, text, size);
-	else
-		done = inet_ntop(AF_INET6, address, text, size);
-	if (!done && size)
-		*text = '\0';
-	return text;
-}
-
-static char *prefix_format(const __u8 id[16], unsigned int bits, char *text, size_t size)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	address_format(id, address, sizeof(address));
-	if (bits >= 128)
-		snprintf(text, size, "%s", address);
-	else
-		snprintf(text, size, "%s/%u", address,
-			 address_is_ipv4(id) && bits >= IPV4_BITS ? bits - IPV4_BITS : bits);
-	return text;
 }
 
 /* The account's name, "" if the uid has none. */
@@ -106,7 +79,8 @@ char *user_key_format(const struct hc_user_key *key, bool names, char *text, siz
 
 	switch (key->kind) {
 	case HC_BY_CLIENT:
-		return prefix_format(key->id, key->prefix, text, size);
+		*put_prefix(text, key->id, key->prefix) = '\0';
+		return text;
 	case HC_BY_UID:
 		name = names ? account_name(key->uid) : "";
 		if (*name)
@@ -210,15 +184,16 @@ static int parse_length(const char *text, unsigned int none, unsigned int *bits,
 static int check_masked(const char *text, const __u8 id[16], unsigned int bits, char *why,
 			size_t why_size)
 {
-	char right[INET6_ADDRSTRLEN + 4];
+	char right[PREFIX_TEXT];
 	__u8 masked[16];
 
 	memcpy(masked, id, sizeof(masked));
 	prefix_mask(masked, bits);
 	if (!memcmp(masked, id, sizeof(masked)))
 		return 0;
+	*put_prefix(right, masked, bits) = '\0';
 	return because(why, why_size, "\"%s\" has bits beyond its prefix: write %s", text,
-		       prefix_format(masked, bits, right, sizeof(right)));
+		       right);
 }
 
 int prefix_parse(const char *text, __u8 id[16], unsigned int *bits, char *why, size_t why_size)

@@ -37,7 +37,4 @@ int user_key_parse(const char *text, const struct hc_service *service, __u16 ser
  * many bits of them count (for IPv4, 96 + length). Bits after those are an error. */
 int prefix_parse(const char *text, __u8 id[16], unsigned int *bits, char *why, size_t why_size);
 
-/* 16-byte address to text: IPv4-mapped prints as IPv4. `text` holds at least 46 bytes. */
-char *address_format(const __u8 address[16], char *text, size_t size);
-
 #endif

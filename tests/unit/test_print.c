@@ -271,7 +271,7 @@ static void times(void **state)
 /* The same text as from the C library, whatever the zeros in it. */
 static void addresses(void **state)
 {
-	char text[INET6_ADDRSTRLEN], expected[INET6_ADDRSTRLEN];
+	char text[ADDRESS_TEXT], expected[ADDRESS_TEXT], end[END_TEXT];
 	unsigned int zeros, i, seed = 1;
 	__u8 bytes[16];
 
@@ -281,12 +281,14 @@ static void addresses(void **state)
 			seed = seed * 1103515245 + 12345;
 			bytes[i] = zeros >> i / 2 & 1 ? 0 : seed >> (16 + (zeros >> 8));
 		}
-		*put_address(text, bytes) = '\0';
-		assert_string_equal(text, address_format(bytes, expected, sizeof(expected)));
+		inet_ntop(AF_INET6, bytes, expected, sizeof(expected));
+		assert_string_equal(address_format(bytes, text), expected);
 	}
 	address(bytes, "::ffff:255.0.10.100");
-	*put_address(text, bytes) = '\0';
-	assert_string_equal(text, "255.0.10.100");
+	assert_string_equal(address_format(bytes, text), "255.0.10.100");
+	assert_string_equal(end_format(bytes, 65535, end), "255.0.10.100:65535");
+	address(bytes, "2001:db8::7");
+	assert_string_equal(end_format(bytes, 143, end), "[2001:db8::7]:143");
 }
 
 /* JSON names a user as the tables and commands do. */

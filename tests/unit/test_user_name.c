@@ -36,22 +36,6 @@ static void test_prefix_mask(void **state)
 	}
 }
 
-static void test_address_format(void **state)
-{
-	static const char *const rows[] = {"2001:db8::1", "::", "::1", "fe80::1"};
-	char text[46];
-	__u8 address[16];
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		inet_pton(AF_INET6, rows[i], address);
-		assert_string_equal(address_format(address, text, sizeof(text)), rows[i]);
-	}
-	inet_pton(AF_INET6, "::ffff:10.0.0.7", address);
-	assert_string_equal(address_format(address, text, sizeof(text)), "10.0.0.7");
-	assert_string_equal(address_format(address, text, 4), "");
-}
-
 /* What is written, and what it is for a service of client/prefix4/prefix6. */
 static void test_client(void **state)
 {
@@ -374,12 +358,12 @@ static void test_cgroup_root(void **state)
 int main(void)
 {
 	static const struct CMUnitTest user_name[] = {
-		cmocka_unit_test(test_prefix_mask),  cmocka_unit_test(test_address_format),
-		cmocka_unit_test(test_client),       cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_uid),          cmocka_unit_test(test_account),
-		cmocka_unit_test(test_uid_cache),    cmocka_unit_test(test_label),
-		cmocka_unit_test(test_cgroup_mount), cmocka_unit_test(test_cgroup),
-		cmocka_unit_test(test_cgroup_root),  cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_prefix_mask), cmocka_unit_test(test_client),
+		cmocka_unit_test(test_bad),         cmocka_unit_test(test_uid),
+		cmocka_unit_test(test_account),     cmocka_unit_test(test_uid_cache),
+		cmocka_unit_test(test_label),       cmocka_unit_test(test_cgroup_mount),
+		cmocka_unit_test(test_cgroup),      cmocka_unit_test(test_cgroup_root),
+		cmocka_unit_test(test_prefix),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
