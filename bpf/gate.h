@@ -68,7 +68,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	before = session_of_seen(id, cookie);
 	if (before && before->flags & HC_F_CONNECTING)
 		session_unreserve(id, before, claim.now); /* of its last attempt */
-	session_set_caller(session, tp);
+	session_set_caller(session, tp, ctx->sk);
 	person.uid = session->uid;
 	person.cgroup = session->cgroup;
 	user_of(&session->user, service, HC_OUTBOUND_SERVICE, session->ends.remote, &person);

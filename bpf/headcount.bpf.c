@@ -118,7 +118,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		session_accepted(id, tp);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		session_connected(id, tp, cookie);
+		session_connected(id, tp, cookie, ctx->sk);
 	else
 		listener_opened(id, tp, bpf_get_current_task_btf());
 	return 1;
@@ -153,6 +153,6 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	if (new_state == TCP_CLOSE)
 		session_closed(id, tp, old_state);
 	else if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
-		session_connecting(id, tp, id);
+		session_connecting(id, tp, id, NULL);
 	return 0;
 }

@@ -70,10 +70,8 @@ static __always_inline void ends_of(struct hc_ends *ends, const struct tcp_sock 
 	ends->netns = common->skc_net.net->ns.inum;
 }
 
-static __always_inline void person_of(struct person *person, const struct tcp_sock *tp)
+static __always_inline void person_of(struct person *person, const struct sock *sk)
 {
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-
 	person->uid = sk->sk_uid.val;
 	person->cgroup = sk->sk_cgrp_data.cgroup->kn->id;
 }

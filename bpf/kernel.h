@@ -132,6 +132,10 @@ struct tcp_sock {
 	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may put its SYN off */
 };
 
+struct mptcp_sock { /* what the program has; its subflows are the kernel's */
+	struct inet_connection_sock sk;
+};
+
 struct css_set {
 	struct cgroup *dfl_cgrp; /* in the cgroup v2 hierarchy */
 };

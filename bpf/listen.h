@@ -61,7 +61,7 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 		__sync_fetch_and_or(places, listener_place(&key));
 	if (listener_join(&key))
 		return;
-	person_of(&person, tp);
+	person_of(&person, &tp->inet_conn.icsk_inet.sk);
 	fresh.uid = person.uid;
 	fresh.cgroup = person.cgroup;
 	if (task)

@@ -27,18 +27,19 @@ static __always_inline void session_set_ends(struct hc_session *session,
 		session->flags |= HC_F_IPV4;
 }
 
-/* The process in whose context we run, and whom it acts for. A kernel thread
- * (an MPTCP worker that adds a subflow, say) acts for the socket's owner. All of
- * it by the task: not every hook has the helpers for the current process. */
+/* The process in whose context we run, and whom it acts for. A kernel thread (one
+ * that adds a subflow to an MPTCP connection, say) acts for the socket's owner. All
+ * of it by the task: not every hook has the helpers for the current process. `sk`:
+ * see compat_owned(). */
 static __always_inline void session_set_caller(struct hc_session *session,
-					       const struct tcp_sock *tp)
+					       const struct tcp_sock *tp, void *sk)
 {
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct person owner;
 
 	process_of(task, &session->pid, session->comm);
 	if (task->flags & PF_KTHREAD) {
-		person_of(&owner, tp);
+		person_of(&owner, compat_owned(tp, sk));
 		session->cgroup = owner.cgroup;
 		session->uid = owner.uid;
 	} else {
@@ -60,7 +61,7 @@ static __always_inline void session_set_listener(struct hc_session *session,
 		session->pid = listener->pid;
 		__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
 	} else {
-		person_of(&owner, tp);
+		person_of(&owner, &tp->inet_conn.icsk_inet.sk);
 		session->uid = owner.uid;
 		session->cgroup = owner.cgroup;
 	}
@@ -184,7 +185,7 @@ static __always_inline void session_began(__u64 id, struct hc_session *session)
 /* Outbound, in SYN_SENT, in the caller's context; the port may not be chosen yet. The
  * session's record, or NULL. Another call changes nothing. */
 static __noinline struct hc_session *session_connecting(__u64 id, const struct tcp_sock *tp,
-							__u64 cookie)
+							__u64 cookie, void *sk)
 {
 	struct hc_session *session = session_of_seen(id, cookie);
 	const struct hc_service *service;
@@ -203,7 +204,7 @@ static __noinline struct hc_session *session_connecting(__u64 id, const struct t
 	session->direction = HC_OUTBOUND;
 	session->opened_ns = claim.now;
 	session_set_ends(session, tp);
-	session_set_caller(session, tp);
+	session_set_caller(session, tp, sk);
 	service = session_identify(session, &session->user);
 	if (service)
 		session_charge(id, session, service, &claim, NOTHING);
@@ -256,9 +257,10 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 
 /* Outbound, about to send the SYN: the port is known, the session begins if it has
  * not yet, and can be told. */
-static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __u64 cookie)
+static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __u64 cookie,
+					 void *sk)
 {
-	struct hc_session *session = session_connecting(id, tp, cookie);
+	struct hc_session *session = session_connecting(id, tp, cookie, sk);
 
 	if (!session || session->flags & (HC_F_ANNOUNCED | HC_F_CONNECTING))
 		return;

@@ -253,4 +253,37 @@ def mptcp_failures():
             until_equal(lambda: active("outbound", UID), 0, "active at the end")
 
 
+def mptcp_client(channel, where):
+    """An MPTCP connection; data from the server is what it waits for before it joins."""
+    with new_socket(protocol=262) as s:
+        s.connect((where, PORT))
+        answer(channel, s.recv(1).decode())
+        channel.recv(1)
+
+
+@test
+def mptcp_joins():
+    """a subflow that the kernel adds to an MPTCP connection is charged to the connection's user"""
+    mptcp_or_skip()
+    run("ip", "address", "add", f"{address(1, 50)}/24", "dev", "v1")
+    try:
+        for namespace, more in ("c1", ""), (None, f"ip mptcp endpoint add {address(1, 50)} dev v1 subflow"):
+            with inside(namespace):
+                run(*"ip mptcp limits set subflow 2 add_addr_accepted 2".split())
+                if more:
+                    run(*more.split())
+    except AssertionError as error:
+        raise Skip(f"ip mptcp: {error}")
+    listener = listen(THERE, PORT, "c1", protocol=262)
+    with Headcount(capped()), Child(mptcp_client, THERE, uid=UID) as child:
+        server, _ = listener.accept()
+        server.send(b"y")
+        equal(child.hear(), "y", "the child")
+        until_equal(lambda: active("outbound", UID), 2, "active with the second subflow")
+        equal([row for row in ask("users", "--service", "outbound") if row["user"] != str(UID)], [], "other users")
+        child.tell()
+        server.close()
+        until_equal(lambda: active("outbound", UID), 0, "active at the end")
+
+
 main()
