@@ -168,9 +168,7 @@ void drain_free(struct drain *drain)
 void drain_set_policy(struct drain *drain, const struct policy *policy)
 {
 	for (int id = 0; id < HC_SERVICES_MAX; id++)
-		/* A name outlives its service: late events still carry the id. */
-		if (policy->services[id].used)
-			memcpy(drain->names[id], policy->services[id].name, HC_NAME_MAX);
+		memcpy(drain->names[id], policy->services[id].name, HC_NAME_MAX);
 }
 
 static void print_lost(struct drain *drain, __u64 time_ns, const char *word, __u64 lost)

@@ -235,18 +235,22 @@ static int lock_policy(void)
 	return fd;
 }
 
-static int write_half(const struct headcount_bpf *object, const struct config *config,
-		      const struct netns_list *enforced, const int *ids, __u32 half)
+/* All of a half. Services that go leave their names: late events still carry their ids. */
+static int write_half(const struct headcount_bpf *object, const struct policy *now,
+		      const struct config *config, const struct netns_list *enforced,
+		      const int *ids)
 {
-	struct hc_service none = {};
+	__u32 half = !policy_half(now);
 	int error = 0;
 
 	clear_half(object->maps.overrides, offsetof(struct hc_override_key, half), half);
 	clear_half(object->maps.addresses, offsetof(struct hc_address_key, half), half);
 	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		__u32 index = half * HC_SERVICES_MAX + id;
+		struct hc_service gone = {};
 
-		error = put(object->maps.services, &index, &none);
+		memcpy(gone.name, now->services[id].name, sizeof(gone.name));
+		error = put(object->maps.services, &index, &gone);
 	}
 	for (size_t i = 0; i < config->service_count && !error; i++)
 		error = write_service(object, &config->services[i], half, ids[i]);
@@ -270,7 +274,7 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	for (size_t i = 0; i < config->service_count && !error; i++)
 		if (!now->services[ids[i]].used)
 			error = totals_clear(object, ids[i]);
-	error = error ?: write_half(object, config, enforced, ids, !policy_half(now));
+	error = error ?: write_half(object, now, config, enforced, ids);
 	if (error)
 		goto out;
 	now->control.netns[!policy_half(now)] = enforced->count ? enforced->items[0].inode : 0;

@@ -10,7 +10,8 @@
 #include "load.h"
 #include "netns.h"
 
-/* The policy in force, copied out of the maps. */
+/* The policy in force, copied out of the maps. A service that is not `used` any more
+ * has its name still, until the id is used again. */
 struct policy {
 	struct hc_control control;
 	struct hc_service services[HC_SERVICES_MAX];

@@ -83,15 +83,21 @@ def stopped():
 
 @test
 def adopted_policy():
-    """a changed file is adopted with its new caps, ports and sessions charged once"""
-    with Server("0.0.0.0", PORT), crowd() as clients:
+    """a changed file is adopted with its new caps, ports and sessions charged once; late events name the old service"""
+    with Server("0.0.0.0", PORT) as server, crowd() as clients:
         with Headcount(CONFIG, "--pin") as hc:
             equal(clients.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes under the first policy")
             hc.end(signal.SIGKILL)
+        with crowd(BOB, 2) as late:
+            equal(late.go(), {"ok": 2}, "outcomes without a daemon")
+        server.close_dead(2)
         changed = service("pop", listen=9110, user="client/32/64") \
             + service("mail", listen=PORT, user="client/24/64", cap=7)
-        with Headcount(changed, "--pin"):
+        with Headcount(changed, "--pin") as hc:
             until_equal(lambda: active("mail", f"{NET}1.0/24"), 5, "active in the new service")
+            for action in "session-opened", "session-closed":
+                event = hc.wait_event(event__action=action, source__ip=BOB, network__direction="ingress")
+                equal(event.get("rule.name"), "imap", f"service of a late {action}")
             with crowd(BOB) as more:
                 equal(more.go(), {"ok": 2, "ECONNREFUSED": 6}, "outcomes under the new policy")
     detach()
