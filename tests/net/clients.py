@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Servers, clients that connect all at once, and a fast eye on the kernel's socket table."""
-import select
 import struct
 
 from harness import *
@@ -108,7 +107,7 @@ def patient_connect(where, port, source=None):
     s.setblocking(False)
     result = s.connect_ex((where, port))
     if result == errno.EINPROGRESS:
-        select.select([], [s], [], 20 * SLOW)
+        writable(s, 20 * SLOW)
         result = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if result:
         raise OSError(result, os.strerror(result))

@@ -60,7 +60,7 @@ def abort(s):
 
 def take_all():
     """Closes what nobody accepted, so that the next ending starts with an empty queue."""
-    while select.select([listener], [], [], 0.05)[0]:
+    while readable(listener, 0.05):
         accept().close()
 
 

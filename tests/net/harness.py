@@ -14,6 +14,7 @@ import errno
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -118,6 +119,17 @@ def until(condition, what, seconds=15):
         if time.monotonic() > deadline:
             raise Late(f"waited {seconds} s for {what}: got {value!r}")
         time.sleep(0.02)
+
+
+def readable(fd, seconds, events=select.POLLIN):
+    """Waits until there is something to read; not by select(), which takes no file above 1023."""
+    poll = select.poll()
+    poll.register(fd, events)
+    return bool(poll.poll(seconds * 1000))
+
+
+def writable(fd, seconds):
+    return readable(fd, seconds, select.POLLOUT)
 
 
 def until_equal(function, want, what, seconds=15):

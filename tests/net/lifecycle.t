@@ -105,7 +105,7 @@ def timed_out():
     for s in waiting:
         s.setsockopt(socket.IPPROTO_TCP, SYNCNT, 1)
     for s in waiting:
-        select.select([], [s], [], 20)
+        writable(s, 20)
         equal(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), errno.ETIMEDOUT, "the connect")
         s.close()
 

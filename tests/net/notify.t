@@ -20,7 +20,7 @@ class Manager:
             os.environ["WATCHDOG_USEC"] = str(watchdog_ms * 1000)
 
     def next(self):
-        until(lambda: select.select([self.socket], [], [], 1)[0], "a message")
+        until(lambda: readable(self.socket, 1), "a message")
         return self.socket.recv(4096).decode().splitlines()
 
     def next_but_alive(self):
@@ -35,7 +35,7 @@ class Manager:
     def silent(self):
         """Is nothing said for as long as the watchdog allows?"""
         self.forget()
-        return not select.select([self.socket], [], [], int(os.environ["WATCHDOG_USEC"]) / 1e6)[0]
+        return not readable(self.socket, int(os.environ["WATCHDOG_USEC"]) / 1e6)
 
     def forget(self):
         with contextlib.suppress(BlockingIOError):

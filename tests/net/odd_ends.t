@@ -61,7 +61,7 @@ def listener_closed_with_children_queued():
 def accept_queue_overflows():
     other = listen(HERE, OTHER_PORT, backlog=4)
     clients = [connecting(port=OTHER_PORT) for _ in range(30)]
-    select.select([], clients[:5], [], 1)
+    writable(clients[0], 1)
     compare("an accept queue that overflows")
     for number, c in enumerate(clients):
         (abort if number % 2 else socket.socket.close)(c)
@@ -186,7 +186,7 @@ def peer_vanished():
     s.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, 300)
     run("ip", "link", "set", "v8", "down")
     s.send(b"anybody?")
-    select.select([s], [], [], 20)
+    readable(s, 20)
     s.close()
     run("ip", "link", "del", "v8")
     run("ip", "netns", "del", "c8")

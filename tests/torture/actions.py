@@ -103,7 +103,7 @@ class Worker:
         """All of it once, and then again what is not slow until we are told to rest."""
         outcomes = [self.do(*action) for action in todo]
         again = itertools.cycle([action for action in todo if action[0] not in plan.SLOW])
-        while not select.select([channel], [], [], 0)[0]:
+        while not readable(channel, 0):
             outcomes.append(self.do(*next(again)))
         channel.recv(9)
         merged = collections.defaultdict(collections.Counter)
@@ -154,7 +154,7 @@ class Worker:
 
     def take(self, keep=False):
         """Accepts whatever has come; closes it, or keeps it."""
-        while select.select([self.listener], [], [], 0)[0]:
+        while readable(self.listener, 0):
             try:
                 s = self.listener.accept()[0]
             except OSError:
