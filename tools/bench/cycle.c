@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cycle CPU SERVER PORT WARM_MS MS: connect, accept, close by RST, over and over
- * in one process; both ends are this host's. Prints cycles, CPU ns and wall ns
- * of the time after the warm-up.
+ * cycle CPU SERVER PORT WARM_MS MS [PER_SECOND]: connect, accept, close by RST, over
+ * and over in one process, as fast as it can or so many a second; both ends are this
+ * host's. Prints cycles, CPU ns and wall ns of the time after the warm-up.
  */
 #include "load.h"
 
@@ -21,11 +21,21 @@ static void cycle(int listener, const struct sockaddr_in *server)
 	close(accepted);
 }
 
-static uint64_t cycles_for(unsigned int ms, int listener, const struct sockaddr_in *server)
+static void sleep_until(uint64_t ns)
 {
-	uint64_t end = clock_ns(CLOCK_MONOTONIC) + ms * 1000000ull, count = 0;
+	struct timespec time = {ns / 1000000000, ns % 1000000000};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+}
+
+/* `pace`: ns from one cycle to the next, or 0. */
+static uint64_t cycles_for(unsigned int ms, int listener, const struct sockaddr_in *server,
+			   uint64_t pace)
+{
+	uint64_t begin = clock_ns(CLOCK_MONOTONIC), end = begin + ms * 1000000ull, count = 0;
 
 	do {
+		sleep_until(begin + count * pace);
 		for (int i = 0; i < BATCH; i++)
 			cycle(listener, server);
 		count += BATCH;
@@ -36,18 +46,19 @@ static uint64_t cycles_for(unsigned int ms, int listener, const struct sockaddr_
 int main(int argc, char **argv)
 {
 	struct sockaddr_in server;
-	uint64_t cpu, wall, cycles;
+	uint64_t cpu, wall, cycles, pace;
 	int listener;
 
-	if (argc != 6)
-		errx(2, "usage: cycle CPU SERVER PORT WARM_MS MS");
+	if (argc != 6 && argc != 7)
+		errx(2, "usage: cycle CPU SERVER PORT WARM_MS MS [PER_SECOND]");
+	pace = argc == 7 ? 1000000000 / atoi(argv[6]) : 0;
 	become_load(atoi(argv[1]));
 	server = address_of(argv[2], atoi(argv[3]));
 	listener = listen_on(&server);
-	cycles_for(atoi(argv[4]), listener, &server);
+	cycles_for(atoi(argv[4]), listener, &server, pace);
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	wall = clock_ns(CLOCK_MONOTONIC);
-	cycles = cycles_for(atoi(argv[5]), listener, &server);
+	cycles = cycles_for(atoi(argv[5]), listener, &server, pace);
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	wall = clock_ns(CLOCK_MONOTONIC) - wall;
 	printf("%llu %llu %llu\n", (unsigned long long)cycles, (unsigned long long)cpu,
