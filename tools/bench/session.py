@@ -38,8 +38,8 @@ def counted(name):
 
 def run(options):
     fresh_namespace()
-    chosen = options.variants or list(VARIANTS)
-    samples = slices.alternate({n: VARIANTS[n] for n in dict.fromkeys(["bare", *chosen])}, counted,
+    chosen, known = options.variants or list(VARIANTS), {**VARIANTS, **PARTS}
+    samples = slices.alternate({n: known[n] for n in dict.fromkeys(["bare", *chosen])}, counted,
                                options.rounds or (8 if options.quick else 40), "session")
     table = Table("Cost of a session (connect, accept, RST close on loopback, both ends), ns of CPU", {
         "name": ("variant", "s"), "what": ("", "s"), "min": ("min", ".0f"), "median": ("median", ".0f"),

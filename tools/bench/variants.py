@@ -188,10 +188,23 @@ VARIANTS = {
     "xt_connlimit": connlimit,
     "tcplife": tcplife,
 }
+# What each hook has in that: only where --variants names them.
+PARTS = {
+    "floor-no-state": floor("floor_state"),
+    "floor-no-milestone": floor("floor_milestone"),
+    "floor-no-release": floor("floor_release"),
+    "floor-no-arrival": floor("floor_arrival"),
+    "floor-no-connect": floor("floor_connect4"),
+}
 WHAT = {
     "bare": "bare kernel",
     "floor": "empty programs on our hooks",
     "floor-no-states": "the same, sockops not asked for state changes",
+    "floor-no-state": "all but the tracepoint",
+    "floor-no-milestone": "all but sockops",
+    "floor-no-release": "all but sock_release",
+    "floor-no-arrival": "all but sk_lookup",
+    "floor-no-connect": "all but connect4",
     "trace": "headcount trace",
     "caps": "headcount run, counts and caps, no events",
     "caps+events": "headcount run, counts, caps, events drained",
