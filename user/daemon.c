@@ -144,8 +144,10 @@ int daemon_choose_events(const struct daemon *daemon, struct config *config, cha
 	struct sink_list list;
 	int error;
 
-	if (!daemon->events)
+	if (!daemon->events) {
+		sink_list_upgrade(&config->events);
 		return 0;
+	}
 	sink_list_default(&list);
 	error = sink_list_parse(&list, daemon->events, why, why_size);
 	if (!error)

@@ -41,7 +41,8 @@ int daemon_adopt(struct daemon *daemon);
 /* Re-reads the configuration: all of it or nothing. Prints what happened. */
 int daemon_reload(struct daemon *daemon);
 
-/* Puts --events above what the configuration says. Returns 0, or -EINVAL and why. */
+/* Puts --events above what the configuration says; if neither says anything, chooses.
+ * Returns 0, or -EINVAL and why. */
 int daemon_choose_events(const struct daemon *daemon, struct config *config, char *why,
 			 size_t why_size);
 

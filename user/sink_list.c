@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "number.h"
 #include "sink_list.h"
@@ -25,6 +27,19 @@ void sink_list_default(struct sink_list *list)
 		.mode = SINK_MODE_DEFAULT,
 		.group = (gid_t)-1,
 	};
+}
+
+/* systemd.exec(5), JOURNAL_STREAM: device and inode of what it connected stdout to. */
+void sink_list_upgrade(struct sink_list *list)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat stat;
+
+	if (list->given || !stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
+		return;
+	if (!fstat(STDOUT_FILENO, &stat) && stat.st_dev == device && stat.st_ino == inode)
+		list->items[0].kind = SINK_JOURNAL;
 }
 
 void sink_list_free(struct sink_list *list)

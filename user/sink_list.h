@@ -30,7 +30,10 @@ struct sink_list {
 	gid_t group; /* -1: the one of the process */
 };
 
+/* stdout. */
 void sink_list_default(struct sink_list *list);
+/* If nothing else was given, and stdout leads to the journal, the journal itself. */
+void sink_list_upgrade(struct sink_list *list);
 void sink_list_free(struct sink_list *list);
 
 /* Adds one word of a list; the first takes the default's place. Returns 0, or -EINVAL

@@ -87,6 +87,24 @@ def killed():
 
 
 @test
+def of_a_unit():
+    """where systemd has connected stdout to the journal, events go there by its own protocol, unless told otherwise"""
+    for right, events in (True, None), (False, None), (True, "stdout"):
+        with journald() as s, open("/run/stdout", "w") as out, open("/run/unit.conf", "w") as file:
+            print(config(events), file=file, flush=True)
+            found = os.fstat(out.fileno())
+            stream = f"{found.st_dev}:{found.st_ino + (not right)}"
+            process = start(PROGRAM, "run", "-c", "/run/unit.conf", stdout=out, env={**os.environ, "JOURNAL_STREAM": stream})
+            equal(process.stderr.readline(), b"headcount: ready\n", "the first line")
+            sessions(1)
+            if right and not events:
+                equal([e["HEADCOUNT_ACTION"] for e in entries(s, 2)], ["session-opened", "session-closed"], "entries")
+            process.terminate()
+            equal(process.wait(15), 0, "exit code")
+            equal(len(parsed("/run/stdout")), 0 if right and not events else 2, f"lines on stdout ({right}, {events})")
+
+
+@test
 def no_journal():
     """without a journal run says so and does not start; a reload that wants one is none"""
     code, _, err = headcount("run", "-c", "/dev/null", "--events", "journal")
