@@ -29,7 +29,7 @@ static void on_stop(int signal)
 static void on_abort(int signal)
 {
 	(void)signal;
-	top_screen_close();
+	top_terminal_close();
 	fprintf(stderr, "headcount: %s\n", top_heard());
 }
 
@@ -105,12 +105,12 @@ static int run(struct top *top)
 	if (error)
 		return error;
 	catch_signals(&asleep);
-	error = top_screen_open();
+	error = top_terminal_open();
 	if (error)
 		return error;
 	log_divert(top_hear);
 	watch(top, &asleep);
-	top_screen_close();
+	top_terminal_close();
 	log_divert(NULL);
 	return 0;
 }

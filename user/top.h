@@ -62,18 +62,15 @@ int top_read(struct top *top);
 void top_hear(const char *line);
 const char *top_heard(void); /* the last line */
 
-/* The terminal. top_screen_open() prints its error. */
-int top_screen_open(void);
-void top_screen_close(void);
+/* The terminal. top_terminal_open() prints its error. */
+int top_terminal_open(void);
+void top_terminal_close(void);
 void top_screen_draw(struct top *top);
 
 /* A key as get_wch() gives it (`special`: a KEY_). False: the person wants to leave. */
 bool top_key(struct top *top, unsigned int key, bool special);
 
 __u64 top_now(void); /* CLOCK_MONOTONIC in ns */
-
-/* A user as it is shown; `text` holds HC_USER_TEXT bytes. */
-const char *top_user_name(const struct hc_user_key *key, char *text);
 
 /* The words of the orders, and how `?` explains the keys. */
 extern const char *const top_users_orders[];

@@ -5,6 +5,7 @@
 #include "decode.h"
 #include "put.h"
 #include "top_draw.h"
+#include "user_name.h"
 
 #define BAR 12
 
@@ -86,7 +87,8 @@ static void put_user(const struct top *top, const struct column *columns,
 	put_line(y, width, selected, look);
 	x = put_cell(&columns[SERVICE], y, x, top->policy.services[user->key.service].name,
 		     look);
-	x = put_cell(&columns[USER], y, x, top_user_name(&user->key, name), look);
+	x = put_cell(&columns[USER], y, x,
+		     user_key_format(&user->key, true, name, sizeof(name)), look);
 	if (capped && user->slots.active >= user->cap)
 		load = TOP_ALARM;
 	else if (capped && user->slots.active >= user->cap * 0.8)
@@ -123,7 +125,7 @@ void top_draw_users(struct top *top, int y, int height, int width)
 	/* An IPv6 prefix is rather seen whole than its peak. */
 	for (int i = 0; i < height && (user = top_users_at(&top->users, list->first + i));
 	     i++) {
-		int length = top_columns(top_user_name(&user->key, name));
+		int length = top_columns(user_key_format(&user->key, true, name, sizeof(name)));
 
 		length = length < 24 ? length : 24;
 		if (length > columns[USER].width)

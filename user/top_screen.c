@@ -2,90 +2,12 @@
 #include <curses.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "drain.h"
-#include "log.h"
 #include "put.h"
 #include "top_draw.h"
 #include "user_name.h"
-
-static SCREEN *screen;
-static bool coloured;
-
-int top_screen_open(void)
-{
-	const char *move;
-
-	screen = newterm(NULL, stdout, stdin);
-	if (!screen)
-		return hc_error("the terminal's type \"%s\" is not known (TERM)",
-				getenv("TERM") ?: "");
-	move = tigetstr("cup");
-	if (!move || move == (char *)-1) {
-		top_screen_close();
-		return hc_error("a terminal of type \"%s\" cannot move its cursor (TERM)",
-				getenv("TERM"));
-	}
-	cbreak();
-	noecho();
-	nonl();
-	keypad(stdscr, TRUE);
-	nodelay(stdscr, TRUE);
-	set_escdelay(25);
-	curs_set(0);
-	coloured = has_colors() && !getenv("NO_COLOR") && start_color() == OK;
-	if (coloured) {
-		use_default_colors();
-		init_pair(TOP_ALARM, COLOR_RED, -1);
-		init_pair(TOP_NEAR, COLOR_YELLOW, -1);
-	}
-	return 0;
-}
-
-void top_screen_close(void)
-{
-	if (!screen)
-		return;
-	/* Where there is no second screen, what comes next is written on our last line. */
-	move(LINES - 1, 0);
-	clrtoeol();
-	refresh();
-	endwin();
-	delscreen(screen);
-	screen = NULL;
-}
-
-static attr_t attributes(enum top_look look)
-{
-	static const attr_t plain[] = {
-		[TOP_BOLD] = A_BOLD,
-		[TOP_INVERSE] = A_REVERSE,
-		[TOP_ALARM] = A_REVERSE | A_BOLD,
-		[TOP_NEAR] = A_BOLD,
-	};
-	bool paired = look == TOP_ALARM || look == TOP_NEAR;
-
-	return plain[look] | (coloured && paired ? COLOR_PAIR(look) : 0);
-}
-
-void top_put(int y, int x, int columns, const char *text, enum top_fit how, enum top_look look)
-{
-	wchar_t wide[TOP_WIDEST + 1];
-
-	if (columns > TOP_WIDEST)
-		columns = TOP_WIDEST;
-	if (x + columns > COLS)
-		columns = COLS - x;
-	if (columns <= 0 || y < 0 || y >= LINES)
-		return;
-	top_fit(wide, text, columns, how);
-	attrset(attributes(look));
-	mvaddwstr(y, x, wide);
-	attrset(A_NORMAL);
-}
 
 /* Appends to a line; what does not fit is cut. */
 static void __attribute__((format(printf, 2, 3))) say(char *line, const char *format, ...)
@@ -155,11 +77,6 @@ static bool draw_losses(const struct top *top, int y)
 	return true;
 }
 
-const char *top_user_name(const struct hc_user_key *key, char *text)
-{
-	return user_key_format(key, true, text, HC_USER_TEXT);
-}
-
 /* Whose sessions these are. */
 static void draw_user(const struct top *top, int y)
 {
@@ -168,7 +85,7 @@ static void draw_user(const struct top *top, int y)
 	char line[TOP_LINE] = "", name[HC_USER_TEXT];
 
 	say(line, "%s %.400s: %zu sessions", top->policy.services[key->service].name,
-	    top_user_name(key, name), top->sessions.count);
+	    user_key_format(key, true, name, sizeof(name)), top->sessions.count);
 	if (user && !memcmp(&user->key, key, sizeof(*key))) {
 		if (user->cap != HC_UNLIMITED)
 			say(line, ", cap %u", user->cap);
@@ -245,7 +162,7 @@ static void draw_question(const struct top *top)
 	snprintf(whose, sizeof(whose), "%llu, %s, of %s, %.400s", asked->id,
 		 session->direction == HC_INBOUND ? "inbound" : "outbound",
 		 top->policy.services[session->user.service % HC_SERVICES_MAX].name,
-		 top_user_name(&session->user, name));
+		 user_key_format(&session->user, true, name, sizeof(name)));
 	end_format(session->ends.remote, session->ends.remote_port, remote);
 	end_format(session->ends.local, session->ends.local_port, local);
 	snprintf(ends, sizeof(ends), "%s %s %s", remote,
