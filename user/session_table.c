@@ -11,6 +11,8 @@
 #include "ticks.h"
 #include "user_name.h"
 
+#define AHEAD 8 /* rows that are fetched into the cache before their turn */
+
 static const struct table_column columns[] = {
 	{"ID", "id", TABLE_NUMBER, false, false},
 	{"SERVICE", "service", TABLE_TEXT, false, false},
@@ -122,8 +124,12 @@ int session_table_print(const struct session_list *list, const struct policy *po
 	listing.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	if (!listing.table)
 		return hc_error_errno(ENOMEM, "cannot print the sessions");
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
+		/* In the order of their ids, they lie anywhere. */
+		if (i + AHEAD < list->count)
+			__builtin_prefetch(list->rows[i + AHEAD].session);
 		add_row(&listing, &list->rows[i]);
+	}
 	if (table_print(listing.table, stdout, json))
 		error = hc_error_errno(ENOMEM, "cannot print the sessions");
 	table_free(listing.table);
