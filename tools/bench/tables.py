@@ -15,7 +15,7 @@ LISTINGS = {"users": (USERS, 0.2), "sessions": (2 * CONNECTIONS, 0.5)}
 
 def wall_and_cpu(*command):
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=60)
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # a timeout would look only every 50 ms
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (time.monotonic() - start,
             after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
@@ -30,7 +30,7 @@ def listings(options):
         if rows < least:
             raise RuntimeError(f"headcount {name} has {rows} rows, not {least}")
         for command in [name], [name, "--json"]:
-            times, cpu = zip(*(wall_and_cpu(harness.PROGRAM, *command) for _ in range(5)))
+            times, cpu = zip(*(wall_and_cpu(harness.PROGRAM, *command) for _ in range(9)))
             table.add(what=" ".join(["headcount", *command]), rows=rows, min=min(times),
                       median=statistics.median(times), cpu=min(cpu), **table.goal(statistics.median(times), most=target))
     return table
