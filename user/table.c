@@ -98,10 +98,13 @@ static const char *read_cell(const char *at, struct cell *cell)
 
 void table_add_text(struct table *table, const char *text)
 {
-	size_t plain = text ? escape_plain(text) : 0;
-	size_t length = text ? plain + strlen(text + plain) : 0;
-	char *to = table->failed ? NULL : make_room(table, length + 1);
+	size_t plain, length;
+	char *to;
 
+	text = text ?: "";
+	plain = escape_plain(text);
+	length = plain + strlen(text + plain);
+	to = table->failed ? NULL : make_room(table, length + 1);
 	if (!to)
 		return;
 	*(char *)mempcpy(to, text, length) = '\0';
