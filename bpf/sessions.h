@@ -16,25 +16,38 @@
 #include "maps.h"
 #include "places.h"
 
-static __always_inline struct hc_session_set *session_set(__u64 id, __u32 try)
+/* The record in a slot: its place in the table, from 1. NULL for 0. */
+static __always_inline struct hc_session *session_in(__u32 slot)
 {
-	__u32 set = session_place(id, try, session_sets);
+	__u32 index = (slot - 1) / HC_SESSION_WAYS;
+	struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
-	return bpf_map_lookup_elem(&sessions, &set);
+	if (!set)
+		return NULL;
+	barrier_var(set); /* clang would add to the pointer first, and then look at it */
+	return &set->way[(slot - 1) % HC_SESSION_WAYS];
 }
 
-static __noinline struct hc_session *session_of(__u64 id)
+/* The slot of a session's record, 0 if it has none. Global: the verifier would go on
+ * from here once for every way of every set that the record may be in. */
+__noinline int session_slot(__u64 id)
 {
 	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
-		struct hc_session_set *set = session_set(id, try);
+		__u32 index = session_place(id, try, session_sets);
+		struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!set)
-			return NULL;
+			return 0;
 		for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
 			if (set->id[way] == id)
-				return &set->way[way];
+				return index * HC_SESSION_WAYS + way + 1;
 	}
-	return NULL;
+	return 0;
+}
+
+static __always_inline struct hc_session *session_of(__u64 id)
+{
+	return session_in(session_slot(id));
 }
 
 /* The same, when the socket may be one that nobody has asked for its cookie yet:
@@ -55,43 +68,55 @@ static __always_inline bool session_forgotten(const struct hc_session *session, 
 }
 
 /*
- * A fresh record, all zero but for its place; NULL if there is no room, which is
- * counted. The id must not be in the table. Free ways of all sets come first, in
- * the second round those of forgotten reservations.
+ * Takes a slot for a session that has none; 0 if there is no room. Free ways of all
+ * sets come first, in the second round those of forgotten reservations. Global as
+ * session_slot() is.
  */
-static __noinline struct hc_session *session_make(__u64 id, __u64 now)
+__noinline int session_take_slot(__u64 id, __u64 now)
 {
 	for (__u32 try = 0; try < 2 * HC_SESSION_TRIES; try++) {
-		struct hc_session_set *set = session_set(id, try % HC_SESSION_TRIES);
+		__u32 index = session_place(id, try % HC_SESSION_TRIES, session_sets);
+		struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!set)
-			return NULL;
+			return 0;
 		for (__u32 way = 0; way < HC_SESSION_WAYS; way++) {
-			struct hc_session *session = &set->way[way];
 			__u64 old = set->id[way];
 
-			if (old && (try < HC_SESSION_TRIES || !session_forgotten(session, now)))
+			if (old &&
+			    (try < HC_SESSION_TRIES || !session_forgotten(&set->way[way], now)))
 				continue;
-			if (__sync_val_compare_and_swap(&set->id[way], old, id) != old)
-				continue;
-			__builtin_memset(session, 0, sizeof(*session));
-			session->way = way;
-			session->try = try % HC_SESSION_TRIES;
-			return session;
+			if (__sync_val_compare_and_swap(&set->id[way], old, id) == old)
+				return index * HC_SESSION_WAYS + way + 1;
 		}
 	}
-	count_loss(HC_LOSS_SESSIONS_FULL);
-	return NULL;
+	return 0;
+}
+
+/* A fresh record, all zero but for its slot; NULL if there is no room, which is
+ * counted. The id must not be in the table. */
+static __always_inline struct hc_session *session_make(__u64 id, __u64 now)
+{
+	__u32 slot = session_take_slot(id, now);
+	struct hc_session *session = session_in(slot);
+
+	if (!session) {
+		count_loss(HC_LOSS_SESSIONS_FULL);
+		return NULL;
+	}
+	__builtin_memset(session, 0, sizeof(*session));
+	session->slot = slot;
+	return session;
 }
 
 /* Its charge has been taken out before. */
-static __always_inline void session_free(__u64 id, const struct hc_session *session)
+static __always_inline void session_free(const struct hc_session *session)
 {
-	__u32 way = session->way;
-	struct hc_session_set *set = session_set(id, session->try);
+	__u32 slot = session->slot, index = (slot - 1) / HC_SESSION_WAYS;
+	struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
-	if (set && way < HC_SESSION_WAYS)
-		__sync_lock_test_and_set(&set->id[way], 0);
+	if (set)
+		__sync_lock_test_and_set(&set->id[(slot - 1) % HC_SESSION_WAYS], 0);
 }
 
 #endif

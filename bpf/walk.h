@@ -290,7 +290,7 @@ static __always_inline void walk_end(__u64 id)
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event)
 		emit_submit(event);
-	session_free(id, session);
+	session_free(session);
 }
 
 SEC("?iter/bpf_map_elem")

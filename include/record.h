@@ -101,10 +101,9 @@ struct hc_session {
 	struct hc_ends ends;
 	struct hc_user_key user; /* its service is the session's */
 	__u32 flags;             /* enum hc_flags; HC_F_ANNOUNCED is set atomically */
+	__u32 slot;              /* where the record is: bpf/sessions.h */
 	__u8 direction;
-	__u8 way; /* where the record is: bpf/sessions.h */
-	__u8 try;
-	__u8 spare[9];
+	__u8 spare[7];
 	char comm[HC_COMM_MAX];
 };
 

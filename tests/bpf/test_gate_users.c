@@ -210,6 +210,7 @@ static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
 	read_set(home, &users);
 	slot = home * HC_WAYS + (user_in(&users, key) - users.way) + 1;
 	session->charge = slot << 32 | (__u64)key->service << 24 | (id & 0xffffff);
+	session->slot = index * HC_SESSION_WAYS + 1;
 	session->opened_ns = 1;
 	session->uid = 77;
 	session->ends.local_port = 143;
