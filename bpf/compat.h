@@ -36,18 +36,20 @@ static __always_inline bool compat_is_mptcp(const struct tcp_sock *tp)
 	return bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
 }
 
-/* Whose socket it is. A subflow of MPTCP is the kernel's, and the connection's owner is to
- * be had by the helper (5.19, and no use without CONFIG_MPTCP), which takes only `sk`, the
- * context's pointer (or NULL). */
-static __always_inline const struct sock *compat_owned(const struct tcp_sock *tp, void *sk)
+/* The MPTCP connection to which the socket was added after the first one, or NULL. By a
+ * helper (5.19, and no use without CONFIG_MPTCP) that takes only `sk`, the context's
+ * pointer (or NULL: not known). */
+static __always_inline const struct mptcp_sock *compat_joined(const struct tcp_sock *tp,
+							      void *sk)
 {
 	struct mptcp_sock *(*const mptcp_of)(void *sk) = (void *)BPF_FUNC_skc_to_mptcp_sock;
 	const struct mptcp_sock *connection = NULL;
 
-	if (sk && bpf_core_type_exists(struct mptcp_sock) &&
+	if (sk && compat_is_mptcp(tp) && bpf_core_type_exists(struct mptcp_sock) &&
 	    bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_skc_to_mptcp_sock))
 		connection = mptcp_of(sk);
-	return connection ? &connection->sk.icsk_inet.sk : &tp->inet_conn.icsk_inet.sk;
+	return connection && connection->first != &tp->inet_conn.icsk_inet.sk ? connection
+									      : NULL;
 }
 
 /* An earlier program of this hook has already refused. */

@@ -134,6 +134,7 @@ struct tcp_sock {
 
 struct mptcp_sock { /* what the program has; its subflows are the kernel's */
 	struct inet_connection_sock sk;
+	struct sock *first; /* subflow; NULL once that is closed */
 };
 
 struct css_set {

@@ -15,57 +15,8 @@
 #define HEADCOUNT_SESSION_H
 
 #include "arrival.h"
-#include "listen.h"
-#include "sessions.h"
+#include "origin.h"
 #include "tally.h"
-
-static __always_inline void session_set_ends(struct hc_session *session,
-					     const struct tcp_sock *tp)
-{
-	ends_of(&session->ends, tp);
-	if (address_is_ipv4(session->ends.remote))
-		session->flags |= HC_F_IPV4;
-}
-
-/* The process in whose context we run, and whom it acts for. A kernel thread (one
- * that adds a subflow to an MPTCP connection, say) acts for the socket's owner. All
- * of it by the task: not every hook has the helpers for the current process. `sk`:
- * see compat_owned(). */
-static __always_inline void session_set_caller(struct hc_session *session,
-					       const struct tcp_sock *tp, void *sk)
-{
-	const struct task_struct *task = bpf_get_current_task_btf();
-	struct person owner;
-
-	process_of(task, &session->pid, session->comm);
-	if (task->flags & PF_KTHREAD) {
-		person_of(&owner, compat_owned(tp, sk));
-		session->cgroup = owner.cgroup;
-		session->uid = owner.uid;
-	} else {
-		session->cgroup = task->cgroups->dfl_cgrp->kn->id;
-		session->uid = task->cred->uid.val;
-	}
-}
-
-static __always_inline void session_set_listener(struct hc_session *session,
-						 const struct tcp_sock *tp)
-{
-	struct hc_listener *listener =
-		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
-	struct person owner;
-
-	if (listener) {
-		session->uid = listener->uid;
-		session->cgroup = listener->cgroup;
-		session->pid = listener->pid;
-		__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
-	} else {
-		person_of(&owner, &tp->inet_conn.icsk_inet.sk);
-		session->uid = owner.uid;
-		session->cgroup = owner.cgroup;
-	}
-}
 
 /* Service and `*user` of a session whose ends and owner are known. */
 static __always_inline const struct hc_service *

@@ -254,8 +254,10 @@ def mptcp_failures():
 
 
 def mptcp_client(channel, where):
-    """An MPTCP connection; data from the server is what it waits for before it joins."""
+    """An MPTCP connection; data from the server is what it waits for before it joins. The socket is
+    made by root, who connects it is another."""
     with new_socket(protocol=262) as s:
+        os.setresuid(UID, UID, UID)
         s.connect((where, PORT))
         answer(channel, s.recv(1).decode())
         channel.recv(1)
@@ -263,27 +265,36 @@ def mptcp_client(channel, where):
 
 @test
 def mptcp_joins():
-    """a subflow that the kernel adds to an MPTCP connection is charged to the connection's user"""
+    """a subflow that joins an MPTCP connection has its user and process, be it added by the kernel or by root"""
     mptcp_or_skip()
+    second = f"ip mptcp endpoint add {address(1, 50)} dev v1 subflow".split()
     run("ip", "address", "add", f"{address(1, 50)}/24", "dev", "v1")
     try:
-        for namespace, more in ("c1", ""), (None, f"ip mptcp endpoint add {address(1, 50)} dev v1 subflow"):
+        for namespace in "c1", None:
             with inside(namespace):
                 run(*"ip mptcp limits set subflow 2 add_addr_accepted 2".split())
-                if more:
-                    run(*more.split())
+        run(*second)
     except AssertionError as error:
         raise Skip(f"ip mptcp: {error}")
     listener = listen(THERE, PORT, "c1", protocol=262)
-    with Headcount(capped()), Child(mptcp_client, THERE, uid=UID) as child:
-        server, _ = listener.accept()
-        server.send(b"y")
-        equal(child.hear(), "y", "the child")
-        until_equal(lambda: active("outbound", UID), 2, "active with the second subflow")
-        equal([row for row in ask("users", "--service", "outbound") if row["user"] != str(UID)], [], "other users")
-        child.tell()
-        server.close()
-        until_equal(lambda: active("outbound", UID), 0, "active at the end")
+    with Headcount(capped()):
+        for late in False, True:
+            if late:
+                run(*"ip mptcp endpoint flush".split())
+            with Child(mptcp_client, THERE) as child:
+                server, _ = listener.accept()
+                server.send(b"y")
+                equal(child.hear(), "y", "the child")
+                if late:
+                    run(*second)
+                rows = lambda: [row for row in ask("sessions", "--service", "outbound")
+                                if row["remote"] == f"{THERE}:{PORT}"]
+                until_equal(lambda: len(rows()), 2, f"sessions, the endpoint {'late' if late else 'early'}")
+                equal({(row["user"], row["pid"]) for row in rows()}, {(str(UID), child.pid)}, "whose they are")
+                equal(active("outbound", UID), 2, "active with the second subflow")
+                child.tell()
+                server.close()
+                until_equal(lambda: active("outbound", UID), 0, "active at the end")
 
 
 main()

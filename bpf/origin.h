@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where a session comes from: its ends, the process, and whom that acts for. */
+#ifndef HEADCOUNT_ORIGIN_H
+#define HEADCOUNT_ORIGIN_H
+
+#include "compat.h"
+#include "listen.h"
+#include "sessions.h"
+
+static __always_inline void session_set_ends(struct hc_session *session,
+					     const struct tcp_sock *tp)
+{
+	ends_of(&session->ends, tp);
+	if (address_is_ipv4(session->ends.remote))
+		session->flags |= HC_F_IPV4;
+}
+
+/* A subflow that joins an MPTCP connection has the user and the process of the first one,
+ * whoever adds it. False: they are not known. */
+static __always_inline bool session_set_first(struct hc_session *session,
+					      const struct mptcp_sock *joined)
+{
+	const struct sock *sk = joined->first;
+	__u64 id = sk ? sk->__sk_common.skc_cookie.counter : 0;
+	const struct hc_session *first = session_of_seen(id, id);
+
+	if (!first)
+		return false;
+	session->uid = first->uid;
+	session->cgroup = first->cgroup;
+	session->pid = first->pid;
+	__builtin_memcpy(session->comm, first->comm, sizeof(session->comm));
+	/* We do not hold its lock: it may have ended just now, its place be another's. */
+	return session_of(id) == first;
+}
+
+/* The process in whose context we run, and whom it acts for: a kernel thread for the
+ * socket's owner. All of it by the task: not every hook has the helpers for the current
+ * process. `sk`: see compat_joined(). */
+static __always_inline void session_set_caller(struct hc_session *session,
+					       const struct tcp_sock *tp, void *sk)
+{
+	const struct task_struct *task = bpf_get_current_task_btf();
+	const struct mptcp_sock *joined = compat_joined(tp, sk);
+	struct person owner;
+
+	if (joined && session_set_first(session, joined))
+		return;
+	process_of(task, &session->pid, session->comm);
+	if (joined || task->flags & PF_KTHREAD) {
+		person_of(&owner,
+			  joined ? &joined->sk.icsk_inet.sk : &tp->inet_conn.icsk_inet.sk);
+		session->cgroup = owner.cgroup;
+		session->uid = owner.uid;
+	} else {
+		session->cgroup = task->cgroups->dfl_cgrp->kn->id;
+		session->uid = task->cred->uid.val;
+	}
+}
+
+static __always_inline void session_set_listener(struct hc_session *session,
+						 const struct tcp_sock *tp)
+{
+	struct hc_listener *listener =
+		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
+	struct person owner;
+
+	if (listener) {
+		session->uid = listener->uid;
+		session->cgroup = listener->cgroup;
+		session->pid = listener->pid;
+		__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
+	} else {
+		person_of(&owner, &tp->inet_conn.icsk_inet.sk);
+		session->uid = owner.uid;
+		session->cgroup = owner.cgroup;
+	}
+}
+
+#endif
