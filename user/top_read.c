@@ -65,8 +65,9 @@ static int read_policy(struct top *top, int *service)
 	top->services = 0;
 	for (int i = 0; i < HC_SERVICES_MAX; i++)
 		top->services += top->policy.services[i].used;
-	/* After a restart a service may have another's id. */
-	if (top->view == TOP_SESSIONS && strcmp(before, top->policy.services[id].name)) {
+	/* It may be gone, and after a restart another service may have its id. */
+	if (top->view == TOP_SESSIONS &&
+	    (!top->policy.services[id].used || strcmp(before, top->policy.services[id].name))) {
 		top->view = TOP_USERS;
 		top->mode = TOP_BROWSING;
 	}

@@ -122,6 +122,20 @@ def pinned():
 
 
 @test
+def service_removed():
+    """a reload takes away the service whose sessions are on the screen: back to the users, one of another service now"""
+    with Headcount(CONFIG) as hc, Server(port=PORT), sessions(BOB), Screen() as screen:
+        screen.keys("/")
+        screen.type(BOB)
+        screen.keys("Enter")
+        screen.wait_users(">" + BOB)
+        screen.keys("Enter")
+        screen.wait(rf"^imap {BOB}: 1 sessions,")
+        hc.reload(service("pop", listen=PORT))
+        screen.wait(rf"^.pop +{BOB} +1 ")
+
+
+@test
 def signals():
     """SIGTERM ends it, and the terminal is as before"""
     with Headcount(CONFIG), three_users(), Screen("--interval", "3600") as screen:
