@@ -17,9 +17,8 @@
 #include "privileges.h"
 #include "sink.h"
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
-#define LOST_HERE      "journal"  /* the reason that events-lost gives */
-#define GATHERED_MAX   (16 << 20) /* bytes that wait for the thread */
+#define LOST_HERE    "journal"  /* the reason that events-lost gives */
+#define GATHERED_MAX (16 << 20) /* bytes that wait for the thread */
 
 /* What both threads touch; it outlives the sink where the thread hangs in a write. */
 struct journal {
@@ -75,7 +74,7 @@ static const char *read_entry(struct entry *entry, const char *text)
 /* libsystemd says that all is well where there is no journal. */
 static bool send_entry(const struct entry *entry)
 {
-	return !access(JOURNAL_SOCKET, F_OK) &&
+	return !access(SINK_JOURNAL_SOCKET, F_OK) &&
 	       sd_journal_sendv(entry->fields, entry->count) >= 0;
 }
 
@@ -192,7 +191,7 @@ static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *sp
 	int error = sink && journal ? 0 : ENOMEM;
 
 	(void)sinks, (void)spec, (void)list;
-	if (!error && access(JOURNAL_SOCKET, F_OK))
+	if (!error && access(SINK_JOURNAL_SOCKET, F_OK))
 		error = errno;
 	if (!error) {
 		pthread_condattr_init(&monotonic);
@@ -206,7 +205,7 @@ static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *sp
 		sink->journal = journal;
 		return &sink->sink;
 	}
-	hc_error_errno(error, "cannot write events to the journal at " JOURNAL_SOCKET);
+	hc_error_errno(error, "cannot write events to the journal at " SINK_JOURNAL_SOCKET);
 	free(sink);
 	free(journal);
 	return NULL;

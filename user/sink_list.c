@@ -38,7 +38,9 @@ void sink_list_upgrade(struct sink_list *list)
 
 	if (list->given || !stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
 		return;
-	if (!fstat(STDOUT_FILENO, &stat) && stat.st_dev == device && stat.st_ino == inode)
+	/* A unit with a folder of its own may have the stream, and not the socket. */
+	if (!fstat(STDOUT_FILENO, &stat) && stat.st_dev == device && stat.st_ino == inode &&
+	    !access(SINK_JOURNAL_SOCKET, F_OK))
 		list->items[0].kind = SINK_JOURNAL;
 }
 

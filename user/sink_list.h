@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define SINKS_MAX         16
-#define SINK_SOCKET       "/run/headcount/events.sock"
-#define SINK_MODE_DEFAULT 0660
-#define SINK_BLANKS       " \t,"
+#define SINKS_MAX           16
+#define SINK_SOCKET         "/run/headcount/events.sock"
+#define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define SINK_MODE_DEFAULT   0660
+#define SINK_BLANKS         " \t,"
 
 enum sink_kind { SINK_STDOUT, SINK_FILE, SINK_UNIX, SINK_JOURNAL };
 
@@ -32,7 +33,8 @@ struct sink_list {
 
 /* stdout. */
 void sink_list_default(struct sink_list *list);
-/* If nothing else was given, and stdout leads to the journal, the journal itself. */
+/* If nothing else was given, and stdout leads to a journal that can be reached, the
+ * journal itself. */
 void sink_list_upgrade(struct sink_list *list);
 void sink_list_free(struct sink_list *list);
 
