@@ -84,10 +84,11 @@ def families():
 
 
 def stuffed(s):
-    """Sends what the peer does not read, until nothing more goes."""
+    """Sends what the peer does not read, until nothing more goes; not only until an ACK that is put
+    off: what is sent then might be all, and the session end by itself."""
     s.setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
+    while writable(s, 0.5 * SLOW):
+        with contextlib.suppress(BlockingIOError):
             s.send(bytes(65536))
 
 
