@@ -34,11 +34,8 @@ int cmd_metrics(const struct command *command, int argc, char **argv)
 	metrics = calloc(1, sizeof(*metrics));
 	error = metrics ? metrics_gather(metrics, object, NULL, top_users)
 			: hc_error_errno(ENOMEM, "cannot read the metrics");
-	if (!error) {
+	if (!error)
 		metrics_print(stdout, metrics, open ? METRICS_OPEN : METRICS_PROMETHEUS);
-		if (fflush(stdout) || ferror(stdout))
-			error = hc_error_errno(errno, "cannot write the metrics");
-	}
 	if (metrics)
 		metrics_free(metrics);
 	free(metrics);

@@ -97,7 +97,7 @@ static int run_daemon(struct run *run)
 	struct daemon *daemon = &run->daemon;
 	int holder, error;
 
-	daemon_signals();
+	daemon_signals(true);
 	error = probe_privileges() ?: probe_required();
 	error = error
 			?: netns_resolve(&daemon->netns, daemon->config.netns,
@@ -142,8 +142,7 @@ int cmd_run(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	if (!daemon->config_path && !access(CONFIG_PATH_DEFAULT, F_OK))
-		daemon->config_path = CONFIG_PATH_DEFAULT;
+	daemon_find_config(daemon);
 	why[0] = '\0';
 	error = daemon->config_path
 			? config_read(&daemon->config, daemon->config_path, why, sizeof(why))

@@ -15,7 +15,7 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	daemon_signals();
+	daemon_signals(false);
 	error = probe_privileges() ?: probe_required();
 	error = error ?: config_defaults(&daemon.config);
 	error = error ?: daemon_open_sinks(&daemon);

@@ -83,9 +83,12 @@ int command_options(const struct command *command, const struct command_option *
 			if (options[i].letter == found)
 				found = 256 + i;
 		if (found < 256) {
+			const char letter_of[] = {'-', optopt, '\0'};
+			bool is_letter = optopt > 0 && optopt < 256;
+
 			hc_error("%s: %s %s (see headcount %s --help)", command->name,
 				 found == ':' ? "no value for" : "unknown option",
-				 argv[optind - 1], command->name);
+				 is_letter ? letter_of : argv[optind - 1], command->name);
 			return -1;
 		}
 		if (take(&options[found - 256], optarg)) {
@@ -132,7 +135,7 @@ int command_open(struct headcount_bpf **object, unsigned int programs)
 	if (error)
 		return error;
 	if (pins_holder() && (!request.pins || !pins_have_maps())) {
-		hc_error("headcount run is active (pid %d), but its pins have gone",
+		hc_error("headcount run (pid %d) is still starting, or its pins were removed",
 			 pins_holder());
 		return -ENOENT;
 	}

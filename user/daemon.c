@@ -22,12 +22,14 @@
 
 static volatile sig_atomic_t stop_asked, reload_asked;
 
+static void on_hangup(int signal)
+{
+	(void)signal;
+	reload_asked = 1;
+}
+
 static void on_signal(int signal)
 {
-	if (signal == SIGHUP) {
-		reload_asked = 1;
-		return;
-	}
 	/* Alone it is the watchdog's, and only interrupts. */
 	if (signal != SIGALRM)
 		stop_asked = 1;
@@ -37,16 +39,21 @@ static void on_signal(int signal)
 		alarm(1);
 }
 
-void daemon_signals(void)
+void daemon_signals(bool reloads)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = {.sa_handler = on_signal}, before = {};
 
 	/* No SA_RESTART: a poll or a write to a full pipe is to be interrupted. */
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* Who only traces ends with the terminal, but not under nohup. */
+	sigaction(SIGHUP, NULL, &before);
+	if (reloads)
+		action.sa_handler = on_hangup;
+	if (reloads || before.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 }
 
 /* What is counted is capped from here on, and others find it. */
@@ -227,6 +234,12 @@ static int same_sizes(const struct config *old, const struct config *fresh)
 	return hc_error("sessions_max and users_max cannot change while running");
 }
 
+void daemon_find_config(struct daemon *daemon)
+{
+	if (!daemon->config_path && !access(CONFIG_PATH_DEFAULT, F_OK))
+		daemon->config_path = CONFIG_PATH_DEFAULT;
+}
+
 int daemon_reload(struct daemon *daemon)
 {
 	struct metrics_server *metrics = daemon->metrics;
@@ -235,6 +248,7 @@ int daemon_reload(struct daemon *daemon)
 	char why[1024];
 	int error;
 
+	daemon_find_config(daemon);
 	if (!daemon->config_path) {
 		/* Whoever rotates logs has the files opened again. */
 		error = sinks_prepare(daemon->sinks, &daemon->config.events);

@@ -38,6 +38,9 @@ int daemon_start(struct daemon *daemon);
  * the configuration in force. */
 int daemon_adopt(struct daemon *daemon);
 
+/* Without --config, the file at its usual place, once there is one. */
+void daemon_find_config(struct daemon *daemon);
+
 /* Re-reads the configuration: all of it or nothing. Prints what happened. */
 int daemon_reload(struct daemon *daemon);
 
@@ -60,11 +63,11 @@ int daemon_open_metrics(struct daemon *daemon);
 int daemon_drop_privileges(struct daemon *daemon, bool mounted);
 
 /* Tells systemd that we are ready, and drains until SIGINT, SIGTERM or a closed stdout (0), or
- * an error. SIGHUP reloads if there is a configuration. */
+ * an error. */
 int daemon_loop(struct daemon *daemon);
 
-/* Installs the signal handlers; before anything slow. */
-void daemon_signals(void);
+/* Installs the signal handlers; before anything slow. SIGHUP reloads, or else ends. */
+void daemon_signals(bool reloads);
 
 void daemon_free(struct daemon *daemon);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "log.h"
@@ -35,11 +38,19 @@ static void print_help(FILE *out)
 	fprintf(out, "\nheadcount COMMAND --help tells more; headcount(8) tells all.\n");
 }
 
-int main(int argc, char **argv)
+/* Standard files that whoever started us left closed: else a map would be opened in the
+ * place of stdout. The wrong way round, so that to use one is an error. */
+static void fill_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
+static int run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
-	load_quiet();
 	for (const struct command *command = commands; command->name; command++)
 		if (!strcmp(command->name, name))
 			return command->run(command, argc - 1, argv + 1);
@@ -56,4 +67,18 @@ int main(int argc, char **argv)
 	else
 		print_help(stderr);
 	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	fill_standard_files();
+	load_quiet();
+	status = run(argc, argv);
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	hc_error_errno(errno ?: EIO, "cannot write to standard output");
+	return status == EXIT_DONE ? EXIT_FAILED : status;
 }

@@ -10,6 +10,7 @@
 #include "address.h"
 #include "log.h"
 #include "metrics_socket.h"
+#include "privileges.h"
 #include "unix_socket.h"
 
 #define BACKLOG 16
@@ -86,7 +87,8 @@ int metrics_socket_open(struct metrics_socket *made, const struct config_metrics
 		close(made->fd);
 	if (bound && path)
 		unlink(path);
-	return hc_error_errno(error, "cannot listen on %s for metrics", where->text);
+	return hc_error_errno(error, "cannot listen on %s for metrics%s", where->text,
+			      privileges_hint(error));
 }
 
 void metrics_socket_remove(const struct metrics_socket *made)

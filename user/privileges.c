@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ static const struct {
 	{CAP_SYS_PTRACE, PRIVILEGES_PROC},      /* to open /proc/PID/ns/net */
 	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */
 };
+
+static bool dropped; /* by this process, of which the sinks and sockets ask */
 
 static int drop(unsigned int purposes)
 {
@@ -47,8 +50,17 @@ static int drop(unsigned int purposes)
 	return 0;
 }
 
+const char *privileges_hint(int error)
+{
+	error = abs(error);
+	return dropped && (error == EPERM || error == EACCES)
+		       ? " (run has given up what this takes: restart it)"
+		       : "";
+}
+
 int privileges_drop(unsigned int purposes)
 {
+	dropped = true;
 	return drop(purposes | PRIVILEGES_ALWAYS | (geteuid() ? PRIVILEGES_FOREIGN : 0));
 }
 

@@ -18,6 +18,9 @@ enum privileges_for {
  * thread, and of those that it starts afterwards. */
 int privileges_drop(unsigned int purposes);
 
+/* For a message, if the error (its sign does not matter) may come of what was given up. */
+const char *privileges_hint(int error);
+
 /* The same, of a thread that needs none. */
 int privileges_drop_all(void);
 

@@ -23,6 +23,7 @@ struct stdout_sink {
 	int own; /* the same pipe or terminal, non-blocking; else -1 */
 	bool is_socket;
 	bool patient;
+	bool full; /* it is on a disk that has no room now */
 };
 
 static struct stdout_sink *of(struct line_reader *reader)
@@ -55,9 +56,24 @@ static size_t small_piece(const char *at, size_t length)
 	return end ? (size_t)(end + 1 - at) : PIPE_BUF;
 }
 
-/* Waits for a slow reader; when we are to end, no longer than our patience in all. */
-static ssize_t write_patiently(struct sinks *sinks, const char *text, size_t length)
+static bool is_full(int error)
 {
+	return error == ENOSPC || error == EDQUOT;
+}
+
+/* Waits for room on the disk. */
+static void wait_for_room(struct stdout_sink *out)
+{
+	if (!out->full)
+		hc_error_errno(errno, "cannot write events to standard output now");
+	out->full = true;
+	poll(NULL, 0, 1000);
+}
+
+/* Waits for a slow reader; when we are to end, no longer than our patience in all. */
+static ssize_t write_patiently(struct stdout_sink *out, const char *text, size_t length)
+{
+	struct sinks *sinks = out->sink.sinks;
 	struct pollfd ready = {sinks->out, POLLOUT, 0};
 	ssize_t got;
 
@@ -71,9 +87,17 @@ static ssize_t write_patiently(struct sinks *sinks, const char *text, size_t len
 				return -ETIMEDOUT;
 		}
 		got = write(sinks->out, text, piece);
-		if (got > 0)
+		if (got > 0) {
+			if (out->full)
+				hc_notice("events are written to standard output again");
+			out->full = false;
 			return got;
-		if (got < 0 && errno == EAGAIN)
+		}
+		if (got < 0 && is_full(errno) && *sinks->hurry)
+			return -ETIMEDOUT;
+		if (got < 0 && is_full(errno))
+			wait_for_room(out);
+		else if (got < 0 && errno == EAGAIN)
 			poll(&ready, 1, 1000);
 		else if (got < 0 && errno != EINTR)
 			return -errno;
@@ -87,14 +111,16 @@ static ssize_t write_some(struct line_reader *reader, const char *text, size_t l
 	ssize_t got;
 
 	if (out->patient)
-		return write_patiently(sinks, text, length);
+		return write_patiently(out, text, length);
 	do {
 		if (out->is_socket)
 			got = send(sinks->out, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 		else
 			got = write(out->own >= 0 ? out->own : sinks->out, text, length);
 	} while (got < 0 && errno == EINTR);
-	return got > 0 ? got : got < 0 ? -errno : -EAGAIN;
+	if (got < 0 && !is_full(errno))
+		return -errno;
+	return got > 0 ? got : -EAGAIN;
 }
 
 static void fail(struct line_reader *reader, int error)
@@ -113,10 +139,15 @@ static struct sink *open_stdout(struct sinks *sinks, const struct sink_spec *spe
 {
 	struct stdout_sink *out = calloc(1, sizeof(*out));
 	struct stat file;
+	int error;
 
 	(void)spec, (void)list;
-	if (!out || fstat(sinks->out, &file)) {
-		hc_error_errno(out ? errno : ENOMEM, "cannot write to standard output");
+	error = !out                                                   ? ENOMEM
+		: fstat(sinks->out, &file)                             ? errno
+		: (fcntl(sinks->out, F_GETFL) & O_ACCMODE) == O_RDONLY ? EBADF
+								       : 0;
+	if (error) {
+		hc_error_errno(error, "cannot write to standard output");
 		free(out);
 		return NULL;
 	}

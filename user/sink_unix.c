@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "privileges.h"
 #include "sink.h"
 #include "unix_socket.h"
 
@@ -140,7 +141,8 @@ static int set_access(const char *path, mode_t mode, gid_t group)
 	/* The group first: no other one is ever let in. */
 	group = group == (gid_t)-1 ? getegid() : group;
 	if (chown(path, -1, group))
-		return hc_error_errno(errno, "cannot give %s to group %u", path, group);
+		return hc_error_errno(errno, "cannot give %s to group %u%s", path, group,
+				      privileges_hint(errno));
 	if (chmod(path, mode))
 		return hc_error_errno(errno, "cannot set the mode of %s", path);
 	return 0;

@@ -65,9 +65,8 @@ static void compare(struct subscription *subscription, __u64 sequence, subscript
 	subscription->resumed = false;
 	if (!subscription->daemon || subscription->daemon != subscription->previous ||
 	    sequence <= subscription->sequence) {
-		hc_notice("the daemon is another one: it is not known how many events are "
-			  "missed, "
-			  "%llu of them its own",
+		hc_notice("the daemon is another one: %llu of its events are missed, and an "
+			  "unknown number of the last one's",
 			  sequence - 1);
 		tell_gap(subscription, PRINT_LOST_UNKNOWN, sequence - 1, "daemon-restarted",
 			 line, context);

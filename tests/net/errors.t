@@ -120,6 +120,37 @@ def no_daemon():
 
 
 @test
+def lost_output():
+    """output that a full disk or a closed stdout does not take is no success; run does not even start"""
+    with Headcount(IMAP) as hc:
+        for words in (["users"], ["users", "--json"], ["sessions", "--json"], ["status"], ["audit"], ["metrics"],
+                      ["kill", "-n", "--id", "1"], ["run", "--check", "-c", hc.path], ["--help"]):
+            for where, why in (">/dev/full", "No space left on device"), (">&-", "Bad file descriptor"):
+                done = subprocess.run(["sh", "-c", f'exec "$@" {where}', "sh", PROGRAM, *words], text=True, capture_output=True)
+                equal((done.returncode, done.stderr), (1, f"headcount: cannot write to standard output: {why}\n"),
+                      f"{words} {where}")
+    for words in ["run", "-c", "/dev/null"], ["trace"]:
+        done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, *words], text=True, capture_output=True, timeout=30)
+        equal((done.returncode, done.stderr), (1, "headcount: cannot write to standard output: Bad file descriptor\n"), words)
+
+
+@test
+def hangup():
+    """SIGHUP ends trace, but not under nohup; an option's letter is named when its value is missing"""
+    for command in [PROGRAM, "trace"], ["nohup", PROGRAM, "trace"]:
+        process = start(*command)
+        until(lambda: process.stdout.readline(), "the heading")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        equal(process.poll() is None, len(command) == 3, f"{command[0]} goes on")
+        process.terminate()
+        equal(process.wait(15), 0, "exit code")
+    equal(headcount("sessions", "-js"), (2, "", "headcount: sessions: no value for -s (see headcount sessions --help)\n"),
+          "letters together")
+    equal(headcount("sessions", "-jx")[2], "headcount: sessions: unknown option -x (see headcount sessions --help)\n", "unknown")
+
+
+@test
 def unknown_service_or_user():
     """cap for an unknown service or an impossible user; users of an unknown service"""
     with Headcount(IMAP):

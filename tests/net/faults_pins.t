@@ -238,8 +238,8 @@ def unmounted():
             outcomes(CAPPED, f"outcomes of run {options} without bpffs")
             for words in COMMANDS[:-1]:
                 code, out, err = headcount(*words)
-                equal((code, out, err), (1, "", f"headcount: headcount run is active (pid {hc.process.pid}), "
-                                                "but its pins have gone\n"), f"{words}")
+                equal((code, out, err), (1, "", f"headcount: headcount run (pid {hc.process.pid}) is still starting, "
+                                                "or its pins were removed\n"), f"{words}")
             equal(headcount("status")[0], 0, "exit code of status")
             hc.reload(CONFIG.replace("cap = 5", "cap = 4"))
             outcomes({"ok": 4, "ECONNREFUSED": 4}, "outcomes after a reload")

@@ -21,7 +21,7 @@ def rotation():
 
 @test
 def rotation_without_configuration():
-    """SIGHUP opens the files of --events again where there is no configuration, too"""
+    """SIGHUP opens the files of --events again where there is no configuration, too; one that has come since is read"""
     if os.path.exists("/etc/headcount.conf"):
         raise Skip("this machine has a configuration")
     process = start(PROGRAM, "run", "--events", "file:/run/plain.json")
@@ -29,6 +29,14 @@ def rotation_without_configuration():
     os.rename("/run/plain.json", "/run/plain.json.1")
     process.send_signal(signal.SIGHUP)
     until(lambda: os.path.exists("/run/plain.json"), "the new file")
+    equal(process.stderr.readline(), b"headcount: no configuration file, nothing to reload\n", "what it says")
+    run("cp", "-a", "/etc", "/run/etc")
+    run("mount", "--bind", "/run/etc", "/etc")  # in the test's own mount namespace
+    with open("/etc/headcount.conf", "w") as file:
+        file.write("[service web]\nlisten = 8080\n")
+    process.send_signal(signal.SIGHUP)
+    equal(process.stderr.readline(), b"headcount: reloaded /etc/headcount.conf\n", "what it says of the new file")
+    run("umount", "/etc")
     process.terminate()
     equal(process.wait(15), 0, "exit code")
 
@@ -62,6 +70,27 @@ def full_disk():
         hc.wait_said("events are written to /run/tiny/log.json again")
         equal(ask("status")["losses"]["file-write"], 0, "losses")
     run("umount", "/run/tiny")
+
+
+@test
+def full_disk_of_stdout():
+    """stdout on a full disk is waited for: nothing ends, and no line is cut"""
+    os.mkdir("/run/small")
+    run("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", "/run/small")
+    with open("/run/small.conf", "w") as file:
+        file.write(config())
+    with open("/run/small/log.json", "a") as out:
+        process = start(PROGRAM, "run", "-c", "/run/small.conf", stdout=out)
+    equal(process.stderr.readline(), b"headcount: ready\n", "the first line")
+    sessions(50)
+    equal(process.stderr.readline(), b"headcount: cannot write events to standard output now: "
+          b"No space left on device\n", "what it says")
+    run("mount", "-o", "remount,size=1m", "/run/small")
+    equal(process.stderr.readline(), b"headcount: events are written to standard output again\n", "what it says then")
+    without_gap(wait_lines("/run/small/log.json", 100), 1, 100, "numbers")
+    process.terminate()
+    equal(process.wait(15), 0, "exit code")
+    run("umount", "/run/small")
 
 
 RSYSLOG = """
