@@ -113,7 +113,7 @@ char *cgroup_path(__u64 id, char *text, size_t size)
 		found = find_cgroup(id, mount, text, size);
 out:
 	if (!found)
-		snprintf(text, size, "cgroup:%llu", id);
+		snprintf(text, size, CGROUP_GONE "%llu", id);
 	if (fd >= 0)
 		close(fd);
 	if (mount_fd >= 0)

@@ -21,6 +21,8 @@ union cgroup_handle {
 /* Where cgroup v2 is mounted (from /proc/self/mounts; cached), or NULL. */
 const char *cgroup_mount(void);
 
+#define CGROUP_GONE "cgroup:"
+
 /* A cgroup's path below the mount ("/user.slice/..."), by its id; "cgroup:ID" if it is gone. */
 char *cgroup_path(__u64 id, char *text, size_t size);
 

@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "netns.h"
+#include "privileges.h"
 
 #define RUN_NETNS "/run/netns"
 
@@ -72,7 +73,8 @@ int netns_resolve(struct netns_list *list, char *const *names, size_t count)
 		if (error == -EINVAL)
 			hc_error("netns %s: %s is not a network namespace", names[i], path);
 		else if (error)
-			hc_error_errno(error, "netns %s: cannot open %s", names[i], path);
+			hc_error_errno(error, "netns %s: cannot open %s%s", names[i], path,
+				       privileges_hint(error));
 		if (error) {
 			netns_free(list);
 			return error;

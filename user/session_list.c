@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "address.h"
+#include "cgroup.h"
 #include "log.h"
 #include "session_list.h"
 #include "ticks.h"
@@ -15,6 +17,31 @@ int session_filter_service(struct session_filter *filter, const struct policy *p
 {
 	filter->service = name ? policy_find(policy, name) : -1;
 	return name && filter->service < 0 ? hc_error("no service %s is in force", name) : 0;
+}
+
+int session_filter_user(struct session_filter *filter, const struct policy *policy)
+{
+	int first = filter->service < 0 ? 0 : filter->service, known = 0;
+	int end = filter->service < 0 ? HC_SERVICES_MAX : first + 1;
+	char why[512] = "";
+	unsigned int bits;
+
+	if (!filter->user)
+		return 0;
+	for (int id = first; id < end; id++) {
+		if (!policy->services[id].used ||
+		    user_key_parse(filter->user, &policy->services[id], id, &filter->users[id],
+				   &bits, why, sizeof(why)))
+			continue;
+		if (bits < 128)
+			snprintf(why, sizeof(why), "%s is more than one user", filter->user);
+		filter->known[id] = bits == 128;
+		known += filter->known[id];
+	}
+	if (known || !strncmp(filter->user, CGROUP_GONE, strlen(CGROUP_GONE)))
+		return 0;
+	return end == first + 1 ? hc_error("%s: %s", policy->services[first].name, why)
+				: hc_error("%s is a user of no service", filter->user);
 }
 
 static int compare_ids(const void *left, const void *right)
@@ -44,13 +71,18 @@ static int by_id(const void *left, const void *right)
 			   &((const struct session_row *)right)->id);
 }
 
-/* As text, so that every way to write a user is one. */
-static bool user_matches(const char *user, const struct hc_user_key *key)
+static bool user_matches(const struct session_filter *filter, const struct hc_user_key *key)
 {
+	__u16 service = key->service % HC_SERVICES_MAX;
+	struct hc_user_key wanted = filter->users[service];
 	char text[HC_USER_TEXT];
 
-	return !strcmp(user_key_format(key, false, text, sizeof(text)), user) ||
-	       !strcmp(user_key_format(key, true, text, sizeof(text)), user);
+	if (filter->known[service] && wanted.kind == key->kind) {
+		wanted.elsewhere = key->elsewhere;
+		return !memcmp(&wanted, key, sizeof(wanted));
+	}
+	return !strcmp(user_key_format(key, false, text, sizeof(text)), filter->user) ||
+	       !strcmp(user_key_format(key, true, text, sizeof(text)), filter->user);
 }
 
 /* ::/0 is every IPv6 address, and no IPv4 one in its mapped form. */
@@ -83,7 +115,7 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	if (filter->idle_ms &&
 	    (!socket || ticks_to_ms(socket->idle_jiffies, socket->jiffies) < filter->idle_ms))
 		return false;
-	return !filter->user || user_matches(filter->user, &session->user);
+	return !filter->user || user_matches(filter, &session->user);
 }
 
 static void add(struct session_list *list, const struct session_filter *filter,

@@ -13,9 +13,13 @@
 /* Conditions, all of which must hold. All zero but for service = -1: every session. */
 struct session_filter {
 	int service;      /* its id, or -1 */
-	const char *user; /* as `users` writes it, or an account's name; or NULL */
-	__u64 idle_ms;    /* at least: since data was last sent or received */
-	__u64 age_ms;     /* at least */
+	const char *user; /* NULL: any */
+	/* The same, as services have it whose users can be written so: session_filter_user().
+	 * Of others (a cgroup that is gone, say) the text counts. */
+	bool known[HC_SERVICES_MAX];
+	struct hc_user_key users[HC_SERVICES_MAX];
+	__u64 idle_ms; /* at least: since data was last sent or received */
+	__u64 age_ms;  /* at least */
 	bool by_remote;
 	__u8 remote[16]; /* the peer's address, by its first so many bits */
 	unsigned int remote_bits;
@@ -46,6 +50,10 @@ void session_list_free(struct session_list *list);
 /* Sets the service by its name; NULL is any. Prints the error: there is none of that name. */
 int session_filter_service(struct session_filter *filter, const struct policy *policy,
 			   const char *name);
+
+/* Finds out whom filter->user means, an address of his included. Prints the error: he can be
+ * no user of the service, or of any. After session_filter_service(). */
+int session_filter_user(struct session_filter *filter, const struct policy *policy);
 
 /* Sorts `ids`, which are to outlive the filter, and sets them. */
 void session_filter_ids(struct session_filter *filter, __u64 *ids, size_t count);

@@ -8,6 +8,7 @@ client_host(2)
 PORT, PINS = 7143, "/sys/fs/bpf/headcount"
 BITS = {"dac_override": 1, "net_admin": 12, "sys_ptrace": 19, "sys_admin": 21, "perfmon": 38, "bpf": 39}
 KEPT = {"bpf", "perfmon"}
+HINT = "(run has given up what this takes: restart it)"
 
 
 def imap(cap, *namespaces, **settings):
@@ -124,8 +125,20 @@ def by_process():
             hc.reload(imap(2, path))
             equal(outcomes(1, server), {"ok": 2, "ECONNREFUSED": 3}, "outcomes")
         with Headcount(imap(3, "c1")) as hc:
-            hc.reload(imap(2, path), says=f"headcount: netns {path}: cannot open {path}: Permission denied")
+            hc.reload(imap(2, path), says=re.escape(f"headcount: netns {path}: cannot open {path} {HINT}: Permission denied"))
             equal(outcomes(1, server), {"ok": 3, "ECONNREFUSED": 2}, "outcomes")
+
+
+@test
+def given_up():
+    """a reload that takes what run has given up says that a restart would do, and changes nothing"""
+    with Headcount(imap(3, "c1")) as hc, Server("0.0.0.0", PORT, "c1") as server:
+        for settings, says in ((dict(metrics="127.0.0.1:80"), f"cannot listen on 127.0.0.1:80 for metrics {HINT}: Permission denied"),
+                               (dict(events="unix:/run/group.sock", events_group="12345"),
+                                f"cannot give /run/group.sock to group 12345 {HINT}: Operation not permitted")):
+            hc.reload(section("headcount", **settings) + imap(1), says=re.escape(f"headcount: {says}"))
+            equal(outcomes(1, server), {"ok": 3, "ECONNREFUSED": 2}, "outcomes")
+        equal(os.path.exists("/run/group.sock"), False, "a socket of the reload")
 
 
 @test

@@ -73,6 +73,43 @@ static void user(void **state)
 	assert_false(meets());
 }
 
+/* However an address is written, and whoever of a prefix it is. */
+static void user_of_services(void **state)
+{
+	static struct policy policy;
+	static const struct {
+		const char *text;
+		bool meets;
+	} rows[] = {
+		{"2001:db8:0:5::7", true},   {"2001:0db8:0:5::/64", true},
+		{"2001:db8:0:5::/64", true}, {"2001:db8:0:6::7", false},
+		{"10.1.2.3", false},         {"cgroup:77", false},
+	};
+
+	(void)state;
+	policy.services[2] = (struct hc_service){
+		.name = "imap",
+		.used = true,
+		.identify = HC_BY_CLIENT,
+		.prefix4 = 32,
+		.prefix6 = 64,
+	};
+	inet_pton(AF_INET6, "2001:db8:0:5::", socket_row.session.user.id);
+	socket_row.session.user.prefix = 64;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		filter = (struct session_filter){.service = -1, .user = rows[i].text};
+		assert_int_equal(session_filter_user(&filter, &policy), 0);
+		assert_int_equal(meets(), rows[i].meets);
+		socket_row.session.user.elsewhere = 1;
+		assert_int_equal(meets(), rows[i].meets);
+		socket_row.session.user.elsewhere = 0;
+	}
+	filter = (struct session_filter){.service = -1, .user = "nosuch"};
+	assert_int_not_equal(session_filter_user(&filter, &policy), 0);
+	filter = (struct session_filter){.service = 2, .user = "2001:db8::/32"};
+	assert_int_not_equal(session_filter_user(&filter, &policy), 0);
+}
+
 static bool meets_remote(const char *address, unsigned int bits)
 {
 	filter.by_remote = true;
@@ -158,6 +195,7 @@ int main(void)
 		cmocka_unit_test_setup(none, set_up),
 		cmocka_unit_test_setup(service, set_up),
 		cmocka_unit_test_setup(user, set_up),
+		cmocka_unit_test_setup(user_of_services, set_up),
 		cmocka_unit_test_setup(remote, set_up),
 		cmocka_unit_test_setup(age, set_up),
 		cmocka_unit_test_setup(idle, set_up),
