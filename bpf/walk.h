@@ -17,6 +17,8 @@
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
+/* And counts each as a correction: it should have been charged long since. */
+const volatile bool walk_correct = false;
 /* walk_users reports every refusal, however recent the last report is. */
 const volatile bool walk_flush = false;
 
@@ -113,6 +115,8 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	if (!session && walk_adopt) {
 		session = walk_charge(id, tp);
 		repaired = !!session;
+		if (session && walk_correct)
+			count_loss(HC_LOSS_CORRECTED);
 	}
 	walk_row(ctx->meta->seq, tp, id, session, repaired);
 	return 0;
@@ -272,8 +276,8 @@ int walk_users(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-/* A session whose socket is gone: its end, told without a socket. */
-static __always_inline void walk_end(__u64 id)
+/* A session whose socket is gone: its end, told without a socket. False: it has ended. */
+static __always_inline bool walk_end(__u64 id)
 {
 	struct hc_session *session = session_of(id);
 	struct hc_event *event;
@@ -281,7 +285,7 @@ static __always_inline void walk_end(__u64 id)
 	__u32 cap;
 
 	if (!session)
-		return;
+		return false;
 	charge = __sync_lock_test_and_set(&session->charge, 0);
 	if (charge)
 		user_release(charge, now, &cap);
@@ -291,6 +295,7 @@ static __always_inline void walk_end(__u64 id)
 	if (event)
 		emit_submit(event);
 	session_free(session);
+	return true;
 }
 
 SEC("?iter/bpf_map_elem")
@@ -310,8 +315,8 @@ int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
 	if (!repair)
 		return 0;
 	if (!(id & HC_REPAIR_USER)) {
-		count_loss(HC_LOSS_CORRECTED);
-		walk_end(id);
+		if (walk_end(id))
+			count_loss(HC_LOSS_CORRECTED);
 		return 0;
 	}
 	slot = id;

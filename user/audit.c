@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 
 #include "audit.h"
+#include "drain.h"
 #include "log.h"
 #include "netns.h"
 #include "state.h"
@@ -30,7 +31,7 @@ struct look {
 	size_t session_count, user_count, later_count;
 };
 
-static int add(struct differences *found, int kind, __u64 id, __s32 change, __u64 last_ns)
+static int add(struct differences *found, const struct audit_difference *difference)
 {
 	struct audit_difference *grown =
 		reallocarray(found->items, found->count + 1, sizeof(*grown));
@@ -38,7 +39,7 @@ static int add(struct differences *found, int kind, __u64 id, __s32 change, __u6
 	if (!grown)
 		return -ENOMEM;
 	found->items = grown;
-	grown[found->count++] = (struct audit_difference){kind, change, id, last_ns};
+	grown[found->count++] = *difference;
 	return 0;
 }
 
@@ -69,7 +70,8 @@ static int compare_sessions(struct look *look, struct differences *found)
 
 		found->checked++;
 		if (!row->tracked)
-			error = add(found, AUDIT_MISSING, row->id, 0, 0);
+			error = add(found, &(struct audit_difference){.kind = AUDIT_MISSING,
+								      .id = row->id});
 	}
 	for (size_t i = 0; i < look->session_count && !error; i++) {
 		const struct state_session *session = &look->sessions[i];
@@ -81,7 +83,11 @@ static int compare_sessions(struct look *look, struct differences *found)
 		if (!netns_listed(&look->sockets.netns, session->session.ends.netns))
 			found->unreachable++;
 		else
-			error = add(found, AUDIT_STALE, session->id, 0, 0);
+			error = add(found, &(struct audit_difference){
+						   .kind = AUDIT_STALE,
+						   .id = session->id,
+						   .user = session->session.user,
+					   });
 	}
 	return error;
 }
@@ -119,8 +125,13 @@ static int compare_users(struct look *look, struct differences *found)
 		     at++)
 			held++;
 		if (held != user->user.slots.active && quiet(user, look, &later))
-			error = add(found, AUDIT_WRONG, user->slot,
-				    held - user->user.slots.active, user->user.last_ns);
+			error = add(found, &(struct audit_difference){
+						   .kind = AUDIT_WRONG,
+						   .id = user->slot,
+						   .change = held - user->user.slots.active,
+						   .last_ns = user->user.last_ns,
+						   .user = user->user.key,
+					   });
 	}
 	return error;
 }
@@ -171,20 +182,25 @@ static void intersect(struct differences *second, struct differences *first)
 }
 
 /* Missing sessions are charged by the walk, under their sockets' locks; the rest
- * is asked of walk_repairs. Returns how many, or a negative errno. */
-static int repair_all(const struct headcount_bpf *object, const struct differences *found)
+ * is asked of walk_repairs. What changed since is left alone; `*repaired` receives how
+ * many were not. */
+static int repair_all(const struct headcount_bpf *object, const struct differences *found,
+		      size_t *repaired)
 {
 	struct load_request request = {
 		.programs = LOAD_WALK_SOCKETS | LOAD_WALK_REPAIRS,
 		.shared = object,
 		.adopt = true,
+		.correct = true,
 	};
+	__u64 before[HC_LOSS_COUNT], after[HC_LOSS_COUNT];
 	int fd = bpf_map__fd(object->maps.repairs), error;
 	struct walk_sockets walked = {};
-	struct headcount_bpf *walker;
+	struct headcount_bpf *walker = NULL;
 	__u64 key, *last = NULL;
 
-	error = load_object(&walker, &request);
+	error = losses_read(object, before);
+	error = error ?: load_object(&walker, &request);
 	for (size_t i = 0; i < found->count && !error; i++) {
 		const struct audit_difference *difference = &found->items[i];
 
@@ -198,11 +214,14 @@ static int repair_all(const struct headcount_bpf *object, const struct differenc
 	}
 	error = error ?: walk_repairs(walker);
 	error = error ?: walk_all_sockets(walker, &walked);
+	error = error ?: losses_read(object, after);
+	if (!error)
+		*repaired = after[HC_LOSS_CORRECTED] - before[HC_LOSS_CORRECTED];
 	while (!bpf_map_get_next_key(fd, last, &key))
 		bpf_map_delete_elem(fd, &key);
 	walk_free(&walked);
 	headcount_bpf__destroy(walker);
-	return error ?: (int)found->count;
+	return error;
 }
 
 int audit_run(const struct headcount_bpf *object, bool repair, struct audit *audit)
@@ -224,12 +243,8 @@ int audit_run(const struct headcount_bpf *object, bool repair, struct audit *aud
 		audit->stale += second.items[i].kind == AUDIT_STALE;
 		audit->wrong += second.items[i].kind == AUDIT_WRONG;
 	}
-	if (!error && repair && second.count) {
-		int repaired = repair_all(object, &second);
-
-		error = repaired < 0 ? repaired : 0;
-		audit->repaired = repaired > 0 ? repaired : 0;
-	}
+	if (!error && repair && second.count)
+		error = repair_all(object, &second, &audit->repaired);
 	free(first.items);
 	audit->differences = second.items;
 	audit->count = second.count;

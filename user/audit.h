@@ -17,15 +17,16 @@ struct audit_difference {
 	} kind;
 	__s32 change; /* AUDIT_WRONG: what the user's count lacks */
 	__u64 id;
-	__u64 last_ns; /* AUDIT_WRONG: the user's last change that was seen */
+	__u64 last_ns;           /* AUDIT_WRONG: the user's last change that was seen */
+	struct hc_user_key user; /* not of AUDIT_MISSING, which nobody is charged for */
 };
 
 struct audit {
-	size_t checked; /* sessions that were looked at */
-	size_t missing; /* sockets without a session record */
-	size_t stale;   /* session records without a socket */
-	size_t wrong;   /* users whose count is not the number of their sessions */
-	size_t repaired;
+	size_t checked;     /* sessions that were looked at */
+	size_t missing;     /* sockets without a session record */
+	size_t stale;       /* session records without a socket */
+	size_t wrong;       /* users whose count is not the number of their sessions */
+	size_t repaired;    /* as the kernel counted them */
 	size_t unreachable; /* sessions in namespaces that cannot be entered */
 	struct audit_difference *differences; /* freed by the caller */
 	size_t count;

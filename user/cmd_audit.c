@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "audit.h"
 #include "command.h"
+#include "log.h"
+#include "policy_user.h"
+#include "table.h"
+#include "user_name.h"
 
 static const char *const kinds[] = {
 	[AUDIT_MISSING] = "missing",
@@ -11,21 +16,50 @@ static const char *const kinds[] = {
 	[AUDIT_WRONG] = "wrong",
 };
 
-static void print_json(const struct audit *audit)
+static const struct table_column columns[] = {
+	{"WHAT", "kind", TABLE_TEXT, false, false},
+	{"SERVICE", "service", TABLE_TEXT, false, false},
+	{"USER", "user", TABLE_TEXT, false, false},
+	{"SESSION", "id", TABLE_NUMBER, false, false},
+	{"COUNTS TOO MANY", "", TABLE_NUMBER, false, true},
+	{"", "change", TABLE_NUMBER, true, false},
+};
+
+static void add_row(struct table *table, const struct policy *policy, bool json,
+		    const struct audit_difference *difference)
 {
-	printf("{\"checked\":%zu,\"missing\":%zu,\"stale\":%zu,\"wrong\":%zu,"
-	       "\"repaired\":%zu,\"unreachable\":%zu,\"differences\":[",
-	       audit->checked, audit->missing, audit->stale, audit->wrong, audit->repaired,
-	       audit->unreachable);
-	for (size_t i = 0; i < audit->count; i++)
-		printf("%s{\"kind\":\"%s\",\"id\":%llu,\"change\":%d}", i ? "," : "",
-		       kinds[audit->differences[i].kind], audit->differences[i].id,
-		       audit->differences[i].change);
-	printf("]}\n");
+	const struct hc_user_key *user = &difference->user;
+	bool wrong = difference->kind == AUDIT_WRONG;
+	char text[HC_USER_TEXT];
+
+	table_add_text(table, kinds[difference->kind]);
+	if (difference->kind == AUDIT_MISSING) {
+		table_add_text(table, NULL);
+		table_add_text(table, NULL);
+	} else {
+		table_add_text(table, policy->services[user->service % HC_SERVICES_MAX].name);
+		table_add_text(table, user_key_format(user, !json, text, sizeof(text)));
+	}
+	if (wrong)
+		table_add_text(table, NULL);
+	else
+		table_add_number(table, difference->id);
+	if (wrong)
+		table_add(table, "%d", -difference->change);
+	else
+		table_add_text(table, NULL);
+	table_add(table, "%d", difference->change);
 }
 
-static void print_text(const struct audit *audit)
+static void print_sums(const struct audit *audit, bool json)
 {
+	if (json) {
+		printf("{\"checked\":%zu,\"missing\":%zu,\"stale\":%zu,\"wrong\":%zu,"
+		       "\"repaired\":%zu,\"unreachable\":%zu,\"differences\":",
+		       audit->checked, audit->missing, audit->stale, audit->wrong,
+		       audit->repaired, audit->unreachable);
+		return;
+	}
 	printf("%zu sessions checked against the kernel's sockets\n", audit->checked);
 	printf("%8zu missing: a socket that is not counted\n", audit->missing);
 	printf("%8zu stale: counted, but its socket is gone\n", audit->stale);
@@ -33,15 +67,27 @@ static void print_text(const struct audit *audit)
 	printf("%8zu unreachable: in a network namespace that cannot be entered\n",
 	       audit->unreachable);
 	printf("%8zu repaired\n", audit->repaired);
-	for (size_t i = 0; i < audit->count; i++) {
-		const struct audit_difference *difference = &audit->differences[i];
+}
 
-		if (difference->kind == AUDIT_WRONG)
-			printf("wrong: user in slot %llu, by %d\n", difference->id,
-			       -difference->change);
-		else
-			printf("%s: session %llu\n", kinds[difference->kind], difference->id);
+static int print(const struct headcount_bpf *object, const struct audit *audit, bool json)
+{
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	struct policy *policy = malloc(sizeof(*policy));
+	int error = table && policy ? policy_read(object, policy)
+				    : hc_error_errno(ENOMEM, "cannot print the audit");
+
+	for (size_t i = 0; i < audit->count && !error; i++)
+		add_row(table, policy, json, &audit->differences[i]);
+	if (!error) {
+		print_sums(audit, json);
+		if ((json || audit->count) && table_print(table, stdout, json))
+			error = hc_error_errno(ENOMEM, "cannot print the audit");
+		if (json)
+			printf("}\n");
 	}
+	free(policy);
+	table_free(table);
+	return error;
 }
 
 int cmd_audit(const struct command *command, int argc, char **argv)
@@ -60,10 +106,7 @@ int cmd_audit(const struct command *command, int argc, char **argv)
 		return status;
 	error = command_open(&object, LOAD_WALK_SOCKETS);
 	error = error ?: audit_run(object, repair, &audit);
-	if (!error && json)
-		print_json(&audit);
-	else if (!error)
-		print_text(&audit);
+	error = error ?: print(object, &audit, json);
 	free(audit.differences);
 	headcount_bpf__destroy(object);
 	if (error)

@@ -224,6 +224,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	choose_programs(object, request->programs);
 	object->rodata->gate_netns = request->netns;
 	object->rodata->walk_adopt = request->adopt;
+	object->rodata->walk_correct = request->correct;
 	object->rodata->walk_flush = request->flush;
 	error = set_up_maps(object, request);
 	if (error)

@@ -31,6 +31,7 @@ struct load_request {
 	bool quiet;                         /* say nothing of pins that cannot be used */
 	unsigned int netns;                 /* LOAD_ARRIVAL: inode number of its namespace */
 	bool adopt;                         /* walk_sockets charges what it finds */
+	bool correct;                       /* and counts each as a correction */
 	bool flush;                         /* walk_users reports everything */
 };
 

@@ -6,6 +6,7 @@ import struct
 from harness import *
 
 NUMBER = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM = 1, 2
 PROG_LOAD, OBJ_GET, PROG_ATTACH, PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 5, 7, 8, 13, 14, 15
 LINK_CREATE, ENABLE_STATS = 28, 32
 CB_FLAGS_SET = 59  # the helper
