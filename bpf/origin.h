@@ -16,7 +16,7 @@ static __always_inline void session_set_ends(struct hc_session *session,
 }
 
 /* A subflow that joins an MPTCP connection has the user and the process of the first one,
- * whoever adds it. False: they are not known. */
+ * whoever adds it. False: that has gone, or is not known. */
 static __always_inline bool session_set_first(struct hc_session *session,
 					      const struct mptcp_sock *joined)
 {
@@ -24,19 +24,20 @@ static __always_inline bool session_set_first(struct hc_session *session,
 	__u64 id = sk ? sk->__sk_common.skc_cookie.counter : 0;
 	const struct hc_session *first = session_of_seen(id, id);
 
-	if (!first)
+	if (!first || !first->charge)
 		return false;
 	session->uid = first->uid;
 	session->cgroup = first->cgroup;
 	session->pid = first->pid;
 	__builtin_memcpy(session->comm, first->comm, sizeof(session->comm));
 	/* We do not hold its lock: it may have ended just now, its place be another's. */
-	return session_of(id) == first;
+	return session_of(id) == first && first->charge;
 }
 
 /* The process in whose context we run, and whom it acts for: a kernel thread for the
  * socket's owner. All of it by the task: not every hook has the helpers for the current
- * process. `sk`: see compat_joined(). */
+ * process. Who adds a subflow to an MPTCP connection is nobody in particular. `sk`: see
+ * compat_joined(). */
 static __always_inline void session_set_caller(struct hc_session *session,
 					       const struct tcp_sock *tp, void *sk)
 {
@@ -46,7 +47,10 @@ static __always_inline void session_set_caller(struct hc_session *session,
 
 	if (joined && session_set_first(session, joined))
 		return;
-	process_of(task, &session->pid, session->comm);
+	session->pid = 0;
+	__builtin_memset(session->comm, 0, sizeof(session->comm));
+	if (!joined)
+		process_of(task, &session->pid, session->comm);
 	if (joined || task->flags & PF_KTHREAD) {
 		person_of(&owner,
 			  joined ? &joined->sk.icsk_inet.sk : &tp->inet_conn.icsk_inet.sk);

@@ -302,10 +302,9 @@ SEC("?iter/bpf_map_elem")
 int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
 {
 	__u64 *key = ctx->key, id;
-	const struct hc_repair *repair;
+	struct hc_repair *repair;
 	struct hc_user_set *set;
 	struct hc_user *user;
-	bool corrected = false;
 	__u32 slot;
 
 	if (!key)
@@ -315,7 +314,8 @@ int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
 	if (!repair)
 		return 0;
 	if (!(id & HC_REPAIR_USER)) {
-		if (walk_end(id))
+		repair->done = walk_end(id);
+		if (repair->done)
 			count_loss(HC_LOSS_CORRECTED);
 		return 0;
 	}
@@ -328,10 +328,10 @@ int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
 	if (user->last_ns == repair->last_ns &&
 	    (__s32)(user->slots.active + repair->change) >= 0) {
 		active_add(&user->slots, repair->change);
-		corrected = true;
+		repair->done = true;
 	}
 	bpf_spin_unlock(&set->lock);
-	if (corrected)
+	if (repair->done)
 		count_loss(HC_LOSS_CORRECTED);
 	return 0;
 }

@@ -127,7 +127,7 @@ struct hc_session_set {
 struct hc_repair {
 	__u64 last_ns;
 	__s32 change;
-	__u32 spare;
+	__u32 done; /* set by walk_repairs */
 };
 
 /* One TCP socket as the socket walk (iter/tcp) sees it now, with the session

@@ -7,7 +7,6 @@
 #include <bpf/bpf.h>
 
 #include "audit.h"
-#include "drain.h"
 #include "log.h"
 #include "netns.h"
 #include "state.h"
@@ -181,9 +180,52 @@ static void intersect(struct differences *second, struct differences *first)
 	second->count = kept;
 }
 
-/* Missing sessions are charged by the walk, under their sockets' locks; the rest
- * is asked of walk_repairs. What changed since is left alone; `*repaired` receives how
- * many were not. */
+/* Differences of one kind, by walk_repairs. What changed since is left alone; `*repaired`
+ * grows by how many were not. */
+static int repair_kind(const struct headcount_bpf *walker, const struct differences *found,
+		       enum audit_kind kind, size_t *repaired)
+{
+	int fd = bpf_map__fd(walker->maps.repairs), error = 0;
+	__u64 key, *last = NULL, flag = kind == AUDIT_WRONG ? HC_REPAIR_USER : 0;
+	struct hc_repair repair;
+
+	for (size_t i = 0; i < found->count && !error; i++) {
+		const struct audit_difference *difference = &found->items[i];
+
+		key = flag | difference->id;
+		repair = (struct hc_repair){difference->last_ns, difference->change, false};
+		if (difference->kind == kind && bpf_map_update_elem(fd, &key, &repair, BPF_ANY))
+			error = hc_error_errno(errno, "cannot write the map repairs");
+	}
+	error = error ?: walk_repairs(walker);
+	while (!bpf_map_get_next_key(fd, last, &key)) {
+		*repaired += !bpf_map_lookup_elem(fd, &key, &repair) && repair.done;
+		bpf_map_delete_elem(fd, &key);
+	}
+	return error;
+}
+
+/* The walk charges them, under their sockets' locks. */
+static int repair_missing(const struct headcount_bpf *walker, const struct differences *found,
+			  size_t *repaired)
+{
+	struct walk_sockets walked = {};
+	int error = walk_all_sockets(walker, &walked);
+
+	qsort(walked.rows, walked.count, sizeof(*walked.rows), by_id);
+	for (size_t i = 0; i < found->count && !error; i++) {
+		struct hc_socket key = {.id = found->items[i].id}, *row;
+
+		if (found->items[i].kind != AUDIT_MISSING)
+			continue;
+		row = bsearch(&key, walked.rows, walked.count, sizeof(key), by_id);
+		*repaired += row && row->repaired;
+	}
+	walk_free(&walked);
+	return error;
+}
+
+/* Users' counts first: what is done to a session changes its user. */
 static int repair_all(const struct headcount_bpf *object, const struct differences *found,
 		      size_t *repaired)
 {
@@ -193,33 +235,12 @@ static int repair_all(const struct headcount_bpf *object, const struct differenc
 		.adopt = true,
 		.correct = true,
 	};
-	__u64 before[HC_LOSS_COUNT], after[HC_LOSS_COUNT];
-	int fd = bpf_map__fd(object->maps.repairs), error;
-	struct walk_sockets walked = {};
 	struct headcount_bpf *walker = NULL;
-	__u64 key, *last = NULL;
+	int error = load_object(&walker, &request);
 
-	error = losses_read(object, before);
-	error = error ?: load_object(&walker, &request);
-	for (size_t i = 0; i < found->count && !error; i++) {
-		const struct audit_difference *difference = &found->items[i];
-
-		struct hc_repair repair = {difference->last_ns, difference->change, 0};
-
-		key = difference->kind == AUDIT_WRONG ? HC_REPAIR_USER | difference->id
-						      : difference->id;
-		if (difference->kind != AUDIT_MISSING &&
-		    bpf_map_update_elem(fd, &key, &repair, BPF_ANY))
-			error = hc_error_errno(errno, "cannot write the map repairs");
-	}
-	error = error ?: walk_repairs(walker);
-	error = error ?: walk_all_sockets(walker, &walked);
-	error = error ?: losses_read(object, after);
-	if (!error)
-		*repaired = after[HC_LOSS_CORRECTED] - before[HC_LOSS_CORRECTED];
-	while (!bpf_map_get_next_key(fd, last, &key))
-		bpf_map_delete_elem(fd, &key);
-	walk_free(&walked);
+	error = error ?: repair_kind(walker, found, AUDIT_WRONG, repaired);
+	error = error ?: repair_kind(walker, found, AUDIT_STALE, repaired);
+	error = error ?: repair_missing(walker, found, repaired);
 	headcount_bpf__destroy(walker);
 	return error;
 }

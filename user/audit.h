@@ -26,7 +26,7 @@ struct audit {
 	size_t missing;     /* sockets without a session record */
 	size_t stale;       /* session records without a socket */
 	size_t wrong;       /* users whose count is not the number of their sessions */
-	size_t repaired;    /* as the kernel counted them */
+	size_t repaired;    /* of these; the others had changed by then */
 	size_t unreachable; /* sessions in namespaces that cannot be entered */
 	struct audit_difference *differences; /* freed by the caller */
 	size_t count;

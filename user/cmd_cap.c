@@ -9,21 +9,12 @@
 #include "policy_user.h"
 #include "user_name.h"
 
-/* Who was given as an address, of many that are one user. */
-static void tell_prefix(const struct hc_user_key *key, const char *given)
-{
-	char text[HC_USER_TEXT];
-
-	if (key->kind == HC_BY_CLIENT && key->prefix < 128 && !strchr(given, '/'))
-		hc_notice("%s belongs to the user %s, whose cap this is", given,
-			  user_key_format(key, true, text, sizeof(text)));
-}
-
 static int set_cap(const struct headcount_bpf *object, const char *service, const char *user,
 		   const char *cap_text)
 {
 	struct policy *policy = malloc(sizeof(*policy));
 	struct hc_user_key key;
+	char text[HC_USER_TEXT];
 	unsigned int bits;
 	char why[512];
 	int error, id;
@@ -47,8 +38,9 @@ static int set_cap(const struct headcount_bpf *object, const char *service, cons
 		hc_error("%s is not a cap: a number, unlimited or default", cap_text);
 	} else {
 		error = policy_set_cap(object, &key, cap, !strcmp(cap_text, "default"));
-		if (!error)
-			tell_prefix(&key, user);
+		if (!error && user_is_more(&key, user))
+			hc_notice("%s belongs to the user %s, whose cap this is", user,
+				  user_key_format(&key, true, text, sizeof(text)));
 	}
 out:
 	free(policy);

@@ -113,7 +113,7 @@ static int kill_or_list(const struct headcount_bpf *object, struct request *requ
 
 	error = error ?: policy_read(object, policy);
 	error = error ?: session_filter_service(&request->filter, policy, request->service);
-	error = error ?: session_filter_user(&request->filter, policy);
+	error = error ?: session_filter_user(&request->filter, policy, true);
 	if (!error && request->dry_run) {
 		error = list(object, request, policy);
 	} else if (!error) {

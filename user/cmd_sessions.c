@@ -15,7 +15,7 @@ static int print_sessions(const struct headcount_bpf *object, struct session_fil
 
 	error = error ?: policy_read(object, policy);
 	error = error ?: session_filter_service(filter, policy, service);
-	error = error ?: session_filter_user(filter, policy);
+	error = error ?: session_filter_user(filter, policy, false);
 	error = error ?: session_list_read(object, filter, &list);
 	error = error ?: session_table_print(&list, policy, json);
 	session_list_free(&list);

@@ -84,7 +84,7 @@ int command_options(const struct command *command, const struct command_option *
 				found = 256 + i;
 		if (found < 256) {
 			const char letter_of[] = {'-', optopt, '\0'};
-			bool is_letter = optopt > 0 && optopt < 256;
+			bool is_letter = optopt && optopt < 256;
 
 			hc_error("%s: %s %s (see headcount %s --help)", command->name,
 				 found == ':' ? "no value for" : "unknown option",

@@ -245,6 +245,7 @@ int daemon_reload(struct daemon *daemon)
 	struct metrics_server *metrics = daemon->metrics;
 	struct netns_list netns = {};
 	struct config config = {};
+	bool found = !daemon->config_path;
 	char why[1024];
 	int error;
 
@@ -290,6 +291,8 @@ int daemon_reload(struct daemon *daemon)
 	return 0;
 out:
 	hc_notice("not reloaded, the old configuration goes on");
+	if (found)
+		daemon->config_path = NULL; /* nothing was taken from it */
 	if (metrics != daemon->metrics)
 		metrics_close(metrics);
 	config_free(&config);

@@ -79,6 +79,9 @@ int main(int argc, char **argv)
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	hc_error_errno(errno ?: EIO, "cannot write to standard output");
+	if (errno)
+		hc_error_errno(errno, "cannot write to standard output");
+	else /* in the midst of it: the reason is gone */
+		hc_error("cannot write all to standard output");
 	return status == EXIT_DONE ? EXIT_FAILED : status;
 }

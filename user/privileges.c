@@ -60,7 +60,7 @@ const char *privileges_hint(int error)
 
 int privileges_drop(unsigned int purposes)
 {
-	dropped = true;
+	dropped = !geteuid();
 	return drop(purposes | PRIVILEGES_ALWAYS | (geteuid() ? PRIVILEGES_FOREIGN : 0));
 }
 

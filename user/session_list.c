@@ -19,29 +19,45 @@ int session_filter_service(struct session_filter *filter, const struct policy *p
 	return name && filter->service < 0 ? hc_error("no service %s is in force", name) : 0;
 }
 
-int session_filter_user(struct session_filter *filter, const struct policy *policy)
+/* Whom the text means in this service. False, and why: nobody, or not one. */
+static bool know_user(struct session_filter *filter, const struct policy *policy, int id,
+		      bool exact, char *why, size_t size)
+{
+	struct hc_user_key *key = &filter->users[id];
+	char text[HC_USER_TEXT];
+	unsigned int bits;
+
+	if (user_key_parse(filter->user, &policy->services[id], id, key, &bits, why, size))
+		return false;
+	if (bits < 128)
+		snprintf(why, size, "%s is more than one user", filter->user);
+	else if (exact && user_is_more(key, filter->user))
+		snprintf(why, size, "%s is only a part of the user %s", filter->user,
+			 user_key_format(key, true, text, sizeof(text)));
+	else
+		return true;
+	return false;
+}
+
+int session_filter_user(struct session_filter *filter, const struct policy *policy, bool exact)
 {
 	int first = filter->service < 0 ? 0 : filter->service, known = 0;
 	int end = filter->service < 0 ? HC_SERVICES_MAX : first + 1;
 	char why[512] = "";
-	unsigned int bits;
 
 	if (!filter->user)
 		return 0;
 	for (int id = first; id < end; id++) {
-		if (!policy->services[id].used ||
-		    user_key_parse(filter->user, &policy->services[id], id, &filter->users[id],
-				   &bits, why, sizeof(why)))
-			continue;
-		if (bits < 128)
-			snprintf(why, sizeof(why), "%s is more than one user", filter->user);
-		filter->known[id] = bits == 128;
+		filter->known[id] = policy->services[id].used &&
+				    know_user(filter, policy, id, exact, why, sizeof(why));
 		known += filter->known[id];
 	}
 	if (known || !strncmp(filter->user, CGROUP_GONE, strlen(CGROUP_GONE)))
 		return 0;
-	return end == first + 1 ? hc_error("%s: %s", policy->services[first].name, why)
-				: hc_error("%s is a user of no service", filter->user);
+	if (end == first + 1)
+		return hc_error("%s: %s", policy->services[first].name, why);
+	return hc_error("%s is a user of no service%s", filter->user,
+			exact ? "; an address of one is given by --remote" : "");
 }
 
 static int compare_ids(const void *left, const void *right)

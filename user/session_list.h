@@ -51,9 +51,10 @@ void session_list_free(struct session_list *list);
 int session_filter_service(struct session_filter *filter, const struct policy *policy,
 			   const char *name);
 
-/* Finds out whom filter->user means, an address of his included. Prints the error: he can be
- * no user of the service, or of any. After session_filter_service(). */
-int session_filter_user(struct session_filter *filter, const struct policy *policy);
+/* Finds out whom filter->user means; by an address of a prefix that is one user, too, unless
+ * it has to be `exact`. Prints the error: he can be no user of the service, or of any. After
+ * session_filter_service(). */
+int session_filter_user(struct session_filter *filter, const struct policy *policy, bool exact);
 
 /* Sorts `ids`, which are to outlive the filter, and sets them. */
 void session_filter_ids(struct session_filter *filter, __u64 *ids, size_t count);

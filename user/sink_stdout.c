@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Standard output. Alone it is waited for. Beside others it is not: then it is opened once more
- * and non-blocking, because a mode of the file that it shares with others would be theirs, too.
+ * Standard output. A file is appended to. A reader is waited for if it is alone. Beside others
+ * it is not: then stdout is opened once more and non-blocking, because a mode of the file that
+ * it shares with others would be theirs, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "log.h"
 #include "notify.h"
 #include "sink.h"
@@ -20,10 +22,10 @@
 struct stdout_sink {
 	struct sink sink;
 	struct line_reader reader;
-	int own; /* the same pipe or terminal, non-blocking; else -1 */
-	bool is_socket;
+	int own;              /* the same pipe or terminal, non-blocking; else -1 */
+	struct append append; /* a regular file */
+	bool is_file, is_socket;
 	bool patient;
-	bool full; /* it is on a disk that has no room now */
 };
 
 static struct stdout_sink *of(struct line_reader *reader)
@@ -56,24 +58,9 @@ static size_t small_piece(const char *at, size_t length)
 	return end ? (size_t)(end + 1 - at) : PIPE_BUF;
 }
 
-static bool is_full(int error)
-{
-	return error == ENOSPC || error == EDQUOT;
-}
-
-/* Waits for room on the disk. */
-static void wait_for_room(struct stdout_sink *out)
-{
-	if (!out->full)
-		hc_error_errno(errno, "cannot write events to standard output now");
-	out->full = true;
-	poll(NULL, 0, 1000);
-}
-
 /* Waits for a slow reader; when we are to end, no longer than our patience in all. */
-static ssize_t write_patiently(struct stdout_sink *out, const char *text, size_t length)
+static ssize_t write_patiently(struct sinks *sinks, const char *text, size_t length)
 {
-	struct sinks *sinks = out->sink.sinks;
 	struct pollfd ready = {sinks->out, POLLOUT, 0};
 	ssize_t got;
 
@@ -87,17 +74,9 @@ static ssize_t write_patiently(struct stdout_sink *out, const char *text, size_t
 				return -ETIMEDOUT;
 		}
 		got = write(sinks->out, text, piece);
-		if (got > 0) {
-			if (out->full)
-				hc_notice("events are written to standard output again");
-			out->full = false;
+		if (got > 0)
 			return got;
-		}
-		if (got < 0 && is_full(errno) && *sinks->hurry)
-			return -ETIMEDOUT;
-		if (got < 0 && is_full(errno))
-			wait_for_room(out);
-		else if (got < 0 && errno == EAGAIN)
+		if (got < 0 && errno == EAGAIN)
 			poll(&ready, 1, 1000);
 		else if (got < 0 && errno != EINTR)
 			return -errno;
@@ -110,17 +89,17 @@ static ssize_t write_some(struct line_reader *reader, const char *text, size_t l
 	struct sinks *sinks = out->sink.sinks;
 	ssize_t got;
 
+	if (out->is_file)
+		return append_write(&out->append, "standard output", text, length);
 	if (out->patient)
-		return write_patiently(out, text, length);
+		return write_patiently(sinks, text, length);
 	do {
 		if (out->is_socket)
 			got = send(sinks->out, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 		else
 			got = write(out->own >= 0 ? out->own : sinks->out, text, length);
 	} while (got < 0 && errno == EINTR);
-	if (got < 0 && !is_full(errno))
-		return -errno;
-	return got > 0 ? got : -EAGAIN;
+	return got > 0 ? got : got < 0 ? -errno : -EAGAIN;
 }
 
 static void fail(struct line_reader *reader, int error)
@@ -138,25 +117,29 @@ static struct sink *open_stdout(struct sinks *sinks, const struct sink_spec *spe
 				const struct sink_list *list)
 {
 	struct stdout_sink *out = calloc(1, sizeof(*out));
-	struct stat file;
-	int error;
+	struct stat file = {};
+	int error = ENOMEM;
 
 	(void)spec, (void)list;
-	error = !out                                                   ? ENOMEM
-		: fstat(sinks->out, &file)                             ? errno
-		: (fcntl(sinks->out, F_GETFL) & O_ACCMODE) == O_RDONLY ? EBADF
-								       : 0;
+	if (out)
+		error = fstat(sinks->out, &file) ? errno : 0;
+	if (!error && (fcntl(sinks->out, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		error = EBADF;
+	if (!error && S_ISREG(file.st_mode))
+		error = append_end_line(sinks->out);
 	if (error) {
 		hc_error_errno(error, "cannot write to standard output");
 		free(out);
 		return NULL;
 	}
 	out->own = -1;
+	out->append.fd = sinks->out;
+	out->is_file = S_ISREG(file.st_mode);
 	out->is_socket = S_ISSOCK(file.st_mode);
 	out->reader.write = write_some;
 	out->reader.fail = fail;
 	out->reader.reason = HC_LOSS_STDOUT_SLOW;
-	out->reader.fd = S_ISREG(file.st_mode) ? -1 : sinks->out;
+	out->reader.fd = out->is_file ? -1 : sinks->out;
 	line_log_join(&sinks->log, &out->reader);
 	return &out->sink;
 }

@@ -159,7 +159,8 @@ static int bind_and_listen(struct unix_sink *server, const char *path,
 
 	umask(mask);
 	if (error)
-		return hc_error_errno(error, "cannot make the socket %s", path);
+		return hc_error_errno(error, "cannot make the socket %s%s", path,
+				      privileges_hint(error));
 	if (lstat(path, &file))
 		return hc_error_errno(errno, "cannot look at %s", path);
 	server->device = file.st_dev;

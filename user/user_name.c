@@ -266,3 +266,8 @@ int user_key_parse(const char *text, const struct hc_service *service, __u16 ser
 		return because(why, why_size, "users by label are not supported yet");
 	}
 }
+
+bool user_is_more(const struct hc_user_key *key, const char *given)
+{
+	return key->kind == HC_BY_CLIENT && key->prefix < 128 && !strchr(given, '/');
+}

@@ -33,6 +33,9 @@ char *user_key_format(const struct hc_user_key *key, bool names, char *text, siz
 int user_key_parse(const char *text, const struct hc_service *service, __u16 service_id,
 		   struct hc_user_key *key, unsigned int *bits, char *why, size_t why_size);
 
+/* Was `key` given as the address of one of many clients that are this one user? */
+bool user_is_more(const struct hc_user_key *key, const char *given);
+
 /* An address or a prefix (10.0.0.0/8, 2001:db8::/32) as it is written: its 16 bytes, and how
  * many bits of them count (for IPv4, 96 + length). Bits after those are an error. */
 int prefix_parse(const char *text, __u8 id[16], unsigned int *bits, char *why, size_t why_size);

@@ -127,8 +127,9 @@ def lost_output():
                       ["kill", "-n", "--id", "1"], ["run", "--check", "-c", hc.path], ["--help"]):
             for where, why in (">/dev/full", "No space left on device"), (">&-", "Bad file descriptor"):
                 done = subprocess.run(["sh", "-c", f'exec "$@" {where}', "sh", PROGRAM, *words], text=True, capture_output=True)
-                equal((done.returncode, done.stderr), (1, f"headcount: cannot write to standard output: {why}\n"),
-                      f"{words} {where}")
+                # Of a long list the first piece fails, and nobody knows why any more.
+                lines = f"headcount: cannot write to standard output: {why}\n", "headcount: cannot write all to standard output\n"
+                equal((done.returncode, done.stderr in lines), (1, True), f"{words} {where}: {done.stderr}")
     for words in ["run", "-c", "/dev/null"], ["trace"]:
         done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, *words], text=True, capture_output=True, timeout=30)
         equal((done.returncode, done.stderr), (1, "headcount: cannot write to standard output: Bad file descriptor\n"), words)
@@ -141,10 +142,11 @@ def hangup():
         process = start(*command)
         until(lambda: process.stdout.readline(), "the heading")
         process.send_signal(signal.SIGHUP)
-        time.sleep(0.5)
-        equal(process.poll() is None, len(command) == 3, f"{command[0]} goes on")
-        process.terminate()
-        equal(process.wait(15), 0, "exit code")
+        if "nohup" in command:
+            time.sleep(0.5)
+            equal(process.poll(), None, "exit code after SIGHUP under nohup")
+            process.terminate()
+        equal(process.wait(15 * SLOW), 0, "exit code")
     equal(headcount("sessions", "-js"), (2, "", "headcount: sessions: no value for -s (see headcount sessions --help)\n"),
           "letters together")
     equal(headcount("sessions", "-jx")[2], "headcount: sessions: unknown option -x (see headcount sessions --help)\n", "unknown")

@@ -33,6 +33,14 @@ def rotation_without_configuration():
     run("cp", "-a", "/etc", "/run/etc")
     run("mount", "--bind", "/run/etc", "/etc")  # in the test's own mount namespace
     with open("/etc/headcount.conf", "w") as file:
+        file.write("[nonsense\n")
+    process.send_signal(signal.SIGHUP)
+    equal(b"/etc/headcount.conf:1: " in process.stderr.readline(), True, "what it says of a wrong file")
+    equal(process.stderr.readline(), b"headcount: not reloaded, the old configuration goes on\n", "what it says then")
+    os.unlink("/etc/headcount.conf")
+    process.send_signal(signal.SIGHUP)
+    equal(process.stderr.readline(), b"headcount: no configuration file, nothing to reload\n", "what it says without")
+    with open("/etc/headcount.conf", "w") as file:
         file.write("[service web]\nlisten = 8080\n")
     process.send_signal(signal.SIGHUP)
     equal(process.stderr.readline(), b"headcount: reloaded /etc/headcount.conf\n", "what it says of the new file")
@@ -74,7 +82,7 @@ def full_disk():
 
 @test
 def full_disk_of_stdout():
-    """stdout on a full disk is waited for: nothing ends, and no line is cut"""
+    """stdout on a full disk waits as a file does: nothing ends, SIGHUP is heard, and no line is cut"""
     os.mkdir("/run/small")
     run("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", "/run/small")
     with open("/run/small.conf", "w") as file:
@@ -85,12 +93,37 @@ def full_disk_of_stdout():
     sessions(50)
     equal(process.stderr.readline(), b"headcount: cannot write events to standard output now: "
           b"No space left on device\n", "what it says")
+    process.send_signal(signal.SIGHUP)
+    equal(process.stderr.readline(), b"headcount: reloaded /run/small.conf\n", "what it says to SIGHUP")
+    parsed("/run/small/log.json")
     run("mount", "-o", "remount,size=1m", "/run/small")
     equal(process.stderr.readline(), b"headcount: events are written to standard output again\n", "what it says then")
     without_gap(wait_lines("/run/small/log.json", 100), 1, 100, "numbers")
+    run("mount", "-o", "remount,size=128k", "/run/small")
+    sessions(200)
     process.terminate()
     equal(process.wait(15), 0, "exit code")
+    said = process.stderr.read().decode()
+    left = int(re.search("headcount: (\\d+) lines were left to slow readers of events, and are lost\n", said)[1])
+    equal(len(parsed("/run/small/log.json")) + left, 500, "lines in the file and lines told to be lost")
     run("umount", "/run/small")
+
+
+@test
+def cut_line_of_stdout():
+    """what somebody else left of a line on stdout stays the only bad one"""
+    with open("/run/cut.out", "w") as file:
+        file.write('{"@timesta')
+    with open("/run/cut.out", "a") as out:
+        process = start(PROGRAM, "run", "-c", "/dev/null", stdout=out)
+    equal(process.stderr.readline(), b"headcount: ready\n", "the first line")
+    sessions(1)
+    until(lambda: len(open("/run/cut.out").readlines()) > 2, "lines")
+    process.terminate()
+    equal(process.wait(15), 0, "exit code")
+    lines = open("/run/cut.out").readlines()
+    equal(lines[0], '{"@timesta\n', "the cut line")
+    equal([json.loads(line)["event.dataset"] for line in lines[1:3]], ["headcount.session"] * 2, "the next ones")
 
 
 RSYSLOG = """
