@@ -99,8 +99,7 @@ int daemon_start(struct daemon *daemon)
 	return error;
 }
 
-/* Puts a configuration in force for new sessions, and then for those that are. */
-static int switch_policy(struct daemon *daemon, const struct config *config,
+int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 			 const struct netns_list *netns)
 {
 	struct headcount_bpf *mover;
@@ -121,7 +120,7 @@ int daemon_adopt(struct daemon *daemon)
 		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))
 			error = attach_arrival(&daemon->links, daemon->object,
 					       &daemon->netns.items[i]);
-	error = error ?: switch_policy(daemon, &daemon->config, &daemon->netns);
+	error = error ?: daemon_switch_policy(daemon, &daemon->config, &daemon->netns);
 	/* Gates that the configuration no longer names; after an error, new ones. */
 	for (size_t i = daemon->links.count; i-- > 0;) {
 		const struct attach_link *item = &daemon->links.items[i];
@@ -133,7 +132,7 @@ int daemon_adopt(struct daemon *daemon)
 	return error;
 }
 
-static int refresh_names(struct daemon *daemon)
+int daemon_refresh_names(struct daemon *daemon)
 {
 	struct policy *policy = malloc(sizeof(*policy));
 	int error = policy ? policy_read(daemon->object, policy)
@@ -177,127 +176,13 @@ int daemon_open_sinks(struct daemon *daemon)
 int daemon_open_drain(struct daemon *daemon, bool json)
 {
 	daemon->drain = drain_new(daemon->object, daemon->sinks, json);
-	return daemon->drain ? refresh_names(daemon) : -ENOMEM;
+	return daemon->drain ? daemon_refresh_names(daemon) : -ENOMEM;
 }
 
 int daemon_open_metrics(struct daemon *daemon)
 {
 	metrics_show(daemon->metrics, &daemon->links, daemon->config.metrics_top_users);
 	return metrics_serve(daemon->metrics, daemon->object);
-}
-
-/* The server of another configuration: the same, or one at another address. */
-static int next_metrics(struct daemon *daemon, const struct config *config,
-			struct metrics_server **next)
-{
-	int error;
-
-	*next = daemon->metrics;
-	if (!strcmp(daemon->config.metrics.text, config->metrics.text))
-		return 0;
-	error = metrics_listen(next, &config->metrics);
-	return error ?: metrics_serve(*next, daemon->object);
-}
-
-static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
-{
-	if (next != daemon->metrics)
-		metrics_close(daemon->metrics);
-	daemon->metrics = next;
-	metrics_show(next, &daemon->links, daemon->config.metrics_top_users);
-}
-
-/* Gates for namespaces that are new in `next`, before the policy names them. */
-static int gate_new(struct daemon *daemon, const struct netns_list *next)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < next->count && !error; i++)
-		if (!netns_listed(&daemon->netns, next->items[i].inode))
-			error = attach_arrival(&daemon->links, daemon->object, &next->items[i]);
-	return error;
-}
-
-/* Gates of namespaces in `from` that are not in `keep`. */
-static void drop_gates(struct daemon *daemon, const struct netns_list *from,
-		       const struct netns_list *keep)
-{
-	for (size_t i = 0; i < from->count; i++)
-		if (!netns_listed(keep, from->items[i].inode))
-			attach_drop_arrival(&daemon->links, from->items[i].inode);
-}
-
-static int same_sizes(const struct config *old, const struct config *fresh)
-{
-	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max)
-		return 0;
-	return hc_error("sessions_max and users_max cannot change while running");
-}
-
-void daemon_find_config(struct daemon *daemon)
-{
-	if (!daemon->config_path && !access(CONFIG_PATH_DEFAULT, F_OK))
-		daemon->config_path = CONFIG_PATH_DEFAULT;
-}
-
-int daemon_reload(struct daemon *daemon)
-{
-	struct metrics_server *metrics = daemon->metrics;
-	struct netns_list netns = {};
-	struct config config = {};
-	bool found = !daemon->config_path;
-	char why[1024];
-	int error;
-
-	daemon_find_config(daemon);
-	if (!daemon->config_path) {
-		/* Whoever rotates logs has the files opened again. */
-		error = sinks_prepare(daemon->sinks, &daemon->config.events);
-		if (!error)
-			sinks_commit(daemon->sinks);
-		hc_notice("no configuration file, nothing to reload");
-		return error;
-	}
-	error = config_read(&config, daemon->config_path, why, sizeof(why));
-	if (error) {
-		hc_error("%s", why);
-		goto out;
-	}
-	error = daemon_choose_events(daemon, &config, why, sizeof(why));
-	if (error) {
-		hc_error("%s", why);
-		goto out;
-	}
-	error = same_sizes(&daemon->config, &config);
-	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
-	error = error ?: sinks_prepare(daemon->sinks, &config.events);
-	error = error ?: next_metrics(daemon, &config, &metrics);
-	error = error ?: gate_new(daemon, &netns);
-	error = error ?: switch_policy(daemon, &config, &netns);
-	if (error) {
-		sinks_abandon(daemon->sinks);
-		drop_gates(daemon, &netns, &daemon->netns);
-		goto out;
-	}
-	sinks_commit(daemon->sinks);
-	drop_gates(daemon, &daemon->netns, &netns);
-	config_free(&daemon->config);
-	netns_free(&daemon->netns);
-	daemon->config = config;
-	daemon->netns = netns;
-	switch_metrics(daemon, metrics);
-	refresh_names(daemon);
-	hc_notice("reloaded %s", daemon->config_path);
-	return 0;
-out:
-	hc_notice("not reloaded, the old configuration goes on");
-	if (found)
-		daemon->config_path = NULL; /* nothing was taken from it */
-	if (metrics != daemon->metrics)
-		metrics_close(metrics);
-	config_free(&config);
-	netns_free(&netns);
-	return error;
 }
 
 /* Refusals that were held back by the rate limit are told once it lets them, or

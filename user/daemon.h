@@ -38,6 +38,13 @@ int daemon_start(struct daemon *daemon);
  * the configuration in force. */
 int daemon_adopt(struct daemon *daemon);
 
+/* Puts a configuration in force for new sessions, and then for those that are. */
+int daemon_switch_policy(struct daemon *daemon, const struct config *config,
+			 const struct netns_list *netns);
+
+/* Events name services as the policy in force does. */
+int daemon_refresh_names(struct daemon *daemon);
+
 /* Without --config, the file at its usual place, once there is one. */
 void daemon_find_config(struct daemon *daemon);
 
