@@ -166,6 +166,20 @@ def unknown_service_or_user():
 
 
 @test
+def part_of_a_user():
+    """an address whose user is a prefix: cap says whose cap it is, kill closes nothing, sessions lists the user's"""
+    with Headcount(IMAP):
+        equal(headcount("cap", "imap", "2001:db8::7", "3"),
+              (0, "", "headcount: 2001:db8::7 belongs to the user 2001:db8::/64, whose cap this is\n"), "cap")
+        equal(headcount("cap", "imap", "2001:db8::/64", "3"), (0, "", ""), "cap of the prefix")
+        equal(headcount("kill", "-s", "imap", "-u", "2001:db8::7"),
+              (1, "", "headcount: imap: 2001:db8::7 is only a part of the user 2001:db8::/64\n"), "kill")
+        equal(headcount("kill", "-s", "imap", "-u", "2001:db8::/64")[:2], (0, "closed 0 sessions\n"), "kill of the prefix")
+        equal(headcount("sessions", "-u", "2001:db8::7", "--json")[0], 0, "exit code of sessions")
+        equal(headcount("sessions", "-u", "nosuch"), (1, "", "headcount: nosuch is a user of no service\n"), "sessions of nobody")
+
+
+@test
 def not_root():
     """not root: which capability is missing, exit 1"""
     with Headcount(IMAP) as hc:
