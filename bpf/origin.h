@@ -31,13 +31,17 @@ static __always_inline bool session_set_first(struct hc_session *session,
 	session->pid = first->pid;
 	__builtin_memcpy(session->comm, first->comm, sizeof(session->comm));
 	/* We do not hold its lock: it may have ended just now, its place be another's. */
-	return session_of(id) == first && first->charge;
+	if (session_of(id) == first && first->charge)
+		return true;
+	session->pid = 0;
+	__builtin_memset(session->comm, 0, sizeof(session->comm));
+	return false;
 }
 
 /* The process in whose context we run, and whom it acts for: a kernel thread for the
  * socket's owner. All of it by the task: not every hook has the helpers for the current
- * process. Who adds a subflow to an MPTCP connection is nobody in particular. `sk`: see
- * compat_joined(). */
+ * process. Who adds a subflow to an MPTCP connection is nobody in particular. The record is
+ * still zero where this writes. `sk`: see compat_joined(). */
 static __always_inline void session_set_caller(struct hc_session *session,
 					       const struct tcp_sock *tp, void *sk)
 {
@@ -47,8 +51,6 @@ static __always_inline void session_set_caller(struct hc_session *session,
 
 	if (joined && session_set_first(session, joined))
 		return;
-	session->pid = 0;
-	__builtin_memset(session->comm, 0, sizeof(session->comm));
 	if (!joined)
 		process_of(task, &session->pid, session->comm);
 	if (joined || task->flags & PF_KTHREAD) {

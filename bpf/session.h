@@ -254,7 +254,7 @@ static __always_inline void session_unreserve(__u64 id, struct hc_session *sessi
 	};
 
 	user_unreserve(&claim, &session->user, HELD);
-	session_free(session);
+	session_free(id, session);
 }
 
 /* The socket reached CLOSE. Safe to call twice: the second finds no record. */
@@ -291,7 +291,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		emit_traffic(event, tp);
 		emit_submit(event);
 	}
-	session_free(session);
+	session_free(id, session);
 }
 
 /* The same for whatever the socket was. */

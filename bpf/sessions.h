@@ -109,14 +109,15 @@ static __always_inline struct hc_session *session_make(__u64 id, __u64 now)
 	return session;
 }
 
-/* Its charge has been taken out before. */
-static __always_inline void session_free(const struct hc_session *session)
+/* Its charge has been taken out before. A forgotten reservation may have lost its place to
+ * another session by now, which keeps it. */
+static __always_inline void session_free(__u64 id, const struct hc_session *session)
 {
 	__u32 slot = session->slot, index = (slot - 1) / HC_SESSION_WAYS;
 	struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 	if (set)
-		__sync_lock_test_and_set(&set->id[(slot - 1) % HC_SESSION_WAYS], 0);
+		__sync_val_compare_and_swap(&set->id[(slot - 1) % HC_SESSION_WAYS], id, 0);
 }
 
 #endif

@@ -294,7 +294,7 @@ static __always_inline bool walk_end(__u64 id)
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event)
 		emit_submit(event);
-	session_free(session);
+	session_free(id, session);
 	return true;
 }
 

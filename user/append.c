@@ -73,6 +73,8 @@ int append_end_line(int fd)
 	struct stat file;
 	int error = 0, in;
 
+	if (!(fcntl(fd, F_GETFL) & O_APPEND))
+		return 0; /* its end may not be where we write */
 	/* The shell's >> opens it for writing only. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	in = open(path, O_RDONLY | O_CLOEXEC);

@@ -212,7 +212,8 @@ static int repair_missing(const struct headcount_bpf *walker, const struct diffe
 	struct walk_sockets walked = {};
 	int error = walk_all_sockets(walker, &walked);
 
-	qsort(walked.rows, walked.count, sizeof(*walked.rows), by_id);
+	if (walked.count)
+		qsort(walked.rows, walked.count, sizeof(*walked.rows), by_id);
 	for (size_t i = 0; i < found->count && !error; i++) {
 		struct hc_socket key = {.id = found->items[i].id}, *row;
 
