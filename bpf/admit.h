@@ -45,6 +45,8 @@ struct claim {
 	__u8 total;  /* a slot of the service's total is taken too */
 };
 
+HC_STATIC_ASSERT(HC_SERVICES_MAX <= 1 << 8); /* the bits of a service in a charge */
+
 /* Packs a charge: the slot, the service, whether its total is charged too, and
  * the low bits of the cookie so that a recycled record is never mistaken for
  * its past. */
@@ -387,6 +389,14 @@ static __always_inline __u32 user_release(__u64 charge, __u64 now, __u32 *cap)
 	if (state)
 		active_take(&state->slots);
 	return active_take(&user->slots);
+}
+
+/* The same where nobody asks what is left; rare, and so not in the way of others. */
+static __noinline void user_discharge(__u64 charge, __u64 now)
+{
+	__u32 cap;
+
+	user_release(charge, now, &cap);
 }
 
 #endif

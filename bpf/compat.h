@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The only place that knows kernels differ. Each difference is asked of the
- * running kernel's BTF when the object is loaded, never of a version number. */
+/* The only place that knows kernels differ. Each difference is asked of the running kernel when
+ * the object is loaded, by its BTF or by trying (user/feature.h), never of a version number. */
 #ifndef HEADCOUNT_COMPAT_H
 #define HEADCOUNT_COMPAT_H
 
 #include "kernel.h"
+
+/* Helpers that this kernel lets the programs of connect() and of sockops call. */
+const volatile bool compat_retval = false; /* bpf_set_retval, bpf_get_retval */
+const volatile bool compat_mptcp = false;  /* bpf_skc_to_mptcp_sock */
 
 /* Chooses what connect() returns where the kernel lets us (5.18); before that a
  * refused connect() is EPERM, whatever we ask for. */
@@ -14,7 +18,7 @@ static __always_inline void compat_set_errno(__u32 error)
 	 * whole register is in -4095..0, which it cannot of a negated int. */
 	long (*const set_retval)(__s64) = (void *)BPF_FUNC_set_retval;
 
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_set_retval))
+	if (compat_retval)
 		set_retval(-(__s64)(error & 0xfff));
 }
 
@@ -45,8 +49,8 @@ static __always_inline const struct mptcp_sock *compat_joined(const struct tcp_s
 	struct mptcp_sock *(*const mptcp_of)(void *sk) = (void *)BPF_FUNC_skc_to_mptcp_sock;
 	const struct mptcp_sock *connection = NULL;
 
-	if (sk && compat_is_mptcp(tp) && bpf_core_type_exists(struct mptcp_sock) &&
-	    bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_skc_to_mptcp_sock))
+	if (compat_mptcp && sk && compat_is_mptcp(tp) &&
+	    bpf_core_type_exists(struct mptcp_sock))
 		connection = mptcp_of(sk);
 	return connection && connection->first != &tp->inet_conn.icsk_inet.sk ? connection
 									      : NULL;
@@ -55,9 +59,7 @@ static __always_inline const struct mptcp_sock *compat_joined(const struct tcp_s
 /* An earlier program of this hook has already refused. */
 static __always_inline bool compat_refused_before(void)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_retval))
-		return bpf_get_retval() < 0;
-	return false;
+	return compat_retval && bpf_get_retval() < 0;
 }
 
 #endif

@@ -20,7 +20,7 @@ static __always_inline void emit_fill(struct hc_event *event, __u64 id,
 	event->version = HC_RECORD_VERSION;
 	event->type = type;
 	event->direction = session->direction;
-	event->flags = session->flags;
+	event->flags = session->flags & HC_F_ALL;
 	event->time_ns = now;
 	event->start_ns = session->flags & HC_F_FOUND ? 0 : session->opened_ns;
 	event->id = id;
@@ -36,7 +36,7 @@ static __always_inline void emit_fill(struct hc_event *event, __u64 id,
 static __always_inline struct hc_event *emit_begin(__u64 id, const struct hc_session *session,
 						   __u8 type, __u64 now)
 {
-	__u32 mute = type == HC_OPENED ? HC_F_MUTE_OPENED : HC_F_MUTE_CLOSED;
+	__u32 mute = type == HC_OPENED ? HC_S_MUTE_OPENED : HC_S_MUTE_CLOSED;
 	struct hc_event *event;
 
 	if (session->flags & mute)

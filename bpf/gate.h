@@ -66,7 +66,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
 	before = session_of_seen(id, cookie);
-	if (before && before->flags & HC_F_CONNECTING)
+	if (before && before->flags & HC_S_CONNECTING)
 		session_unreserve(id, before, claim.now); /* of its last attempt */
 	session_set_caller(session, tp, ctx->sk);
 	person.uid = session->uid;
@@ -74,7 +74,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	user_of(&session->user, service, HC_OUTBOUND_SERVICE, session->ends.remote, &person);
 	session->opened_ns = claim.when = claim.now;
 	session->direction = HC_OUTBOUND;
-	session->flags = HC_F_CONNECTING;
+	session->flags = HC_S_CONNECTING;
 	verdict = user_reserve(&claim, &session->user, service, HELD);
 	if (verdict == UNTRACKED)
 		return 1;

@@ -7,6 +7,7 @@
 #pragma clang diagnostic ignored "-Wunused-parameter" /* BPF_PROG() leaves its ctx unused */
 #include "gate.h"
 #include "walk.h"
+#include "tables.h"
 
 #include "kill.h" /* last: before the others, clang gives session_connecting() a larger frame */
 
@@ -52,7 +53,7 @@ int on_release(struct bpf_sock *ctx)
 		return 1;
 	id = bpf_get_socket_cookie(ctx);
 	session = session_of(id);
-	if (session && session->flags & HC_F_CONNECTING)
+	if (session && session->flags & HC_S_CONNECTING)
 		session_unreserve(id, session, bpf_ktime_get_ns());
 	return 1;
 }

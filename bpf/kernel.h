@@ -171,11 +171,6 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	struct file *file;
 };
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	void *key;
-	void *value;
-};
 
 #pragma clang attribute pop
 

@@ -7,25 +7,26 @@
  *
  * A session's record goes the moment its socket reaches CLOSE, so that a record which is
  * still there is a session that was not closed. What its user holds after that is in the
- * event of its end: a syscall program of 6.1 may not look at a map with locks.
+ * event of its end. User space runs them as it does those of tables.h.
  */
 #ifndef HEADCOUNT_KILL_BPF_H
 #define HEADCOUNT_KILL_BPF_H
 
 #include "session.h"
 
-SEC("?syscall")
-int kill_mark(struct hc_kill *ctx)
+SEC("?cgroup_skb/ingress")
+int kill_mark(struct __sk_buff *ctx)
 {
-	struct hc_session *session = session_of(ctx->id);
+	__u64 id = errand.kill.id;
+	struct hc_session *session = session_of(id);
 
 	if (!session)
 		return false;
-	__sync_fetch_and_or(&session->flags, HC_F_KILLED);
-	if (session_of(ctx->id) == session)
+	__sync_fetch_and_or(&session->flags, HC_S_KILLED);
+	if (session_of(id) == session)
 		return true;
 	/* It ended just now, and its place may be another one's. */
-	__sync_fetch_and_and(&session->flags, ~HC_F_KILLED);
+	__sync_fetch_and_and(&session->flags, ~HC_S_KILLED);
 	return false;
 }
 
@@ -43,19 +44,18 @@ static __always_inline void kill_emit(__u64 id, const struct hc_session *session
 	emit_submit(event);
 }
 
-SEC("?syscall")
-int kill_tell(struct hc_kill *ctx)
+SEC("?cgroup_skb/ingress")
+int kill_tell(struct __sk_buff *ctx)
 {
-	struct hc_session *still = session_of(ctx->id), session;
+	const struct hc_kill *kill = &errand.kill;
+	struct hc_session *still = session_of(kill->id);
 
 	if (still) {
-		__sync_fetch_and_and(&still->flags, ~HC_F_KILLED);
+		__sync_fetch_and_and(&still->flags, ~HC_S_KILLED);
 		return false;
 	}
-	if (ctx->closed) {
-		__builtin_memcpy(&session, &ctx->session, sizeof(session));
-		kill_emit(ctx->id, &session, ctx->asker);
-	}
+	if (kill->closed)
+		kill_emit(kill->id, &kill->session, kill->asker);
 	return true;
 }
 

@@ -89,8 +89,9 @@ struct cpu_state {
 };
 MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
 
-/* Filled and emptied by `audit --repair`, read by walk_repairs. */
-MAP(repairs, BPF_MAP_TYPE_HASH, __u64, struct hc_repair, 65536, BPF_F_NO_PREALLOC);
+/* What user space asks of the programs that it runs itself, and what they answer. It is the
+ * loaded object's own, not shared: one errand at a time. */
+struct hc_errand errand;
 
 MAP(losses, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
 /* How many of them the events have told of. User space alone reads and writes it:

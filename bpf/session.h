@@ -50,16 +50,20 @@ session_identify(const struct hc_session *session, struct hc_user_key *user)
 static __always_inline void session_mute(struct hc_session *session,
 					 const struct hc_service *service)
 {
-	__u32 mute = (service->mute & (HC_MUTE_OPENED | HC_MUTE_CLOSED)) << 8;
+	__u32 mute = (service->mute & (HC_MUTE_OPENED | HC_MUTE_CLOSED)) << HC_S_MUTE_SHIFT;
 
-	if ((session->flags & (HC_F_MUTE_OPENED | HC_F_MUTE_CLOSED)) == mute)
+	if ((session->flags & (HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED)) == mute)
 		return;
-	__sync_fetch_and_and(&session->flags, ~(HC_F_MUTE_OPENED | HC_F_MUTE_CLOSED));
+	__sync_fetch_and_and(&session->flags, ~(HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED));
 	__sync_fetch_and_or(&session->flags, mute);
 }
 
 /* Charges the session, and only then lets others see the record. The charge can
- * be 0 (the user table is full): the session is told of all the same. */
+ * be 0 (the user table is full): the session is told of all the same.
+ *
+ * There is none in the record before, unless another session has taken its place from a
+ * reservation that had been forgotten, and whose connect() goes on all the same: then two write
+ * one record, and whichever charge is taken out of it is released by who takes it. */
 static __always_inline void session_charge(__u64 id, struct hc_session *session,
 					   const struct hc_service *service,
 					   struct claim *claim, enum reservation kind)
@@ -69,7 +73,9 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 	if (claim->late)
 		session->flags |= HC_F_LATE;
 	session_mute(session, service);
-	__sync_lock_test_and_set(&session->charge, charge);
+	charge = __sync_lock_test_and_set(&session->charge, charge);
+	if (charge)
+		user_discharge(charge, claim->now);
 }
 
 /* What the user of a charge holds now; for an event, so read without the lock. */
@@ -105,7 +111,7 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 {
 	__u32 active, cap;
 
-	if (__sync_fetch_and_or(&session->flags, HC_F_ANNOUNCED) & HC_F_ANNOUNCED)
+	if (__sync_fetch_and_or(&session->flags, HC_S_ANNOUNCED) & HC_S_ANNOUNCED)
 		return;
 	totals_opened(session);
 	session_count(session, &active, &cap);
@@ -129,7 +135,7 @@ static __always_inline void session_began(__u64 id, struct hc_session *session)
 		policy ? policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE) : NULL;
 	if (!service)
 		return;
-	session->flags &= ~(HC_F_CONNECTING | HC_F_TOTAL);
+	session->flags &= ~(HC_S_CONNECTING | HC_F_TOTAL);
 	session_charge(id, session, service, &claim, HELD);
 }
 
@@ -144,7 +150,7 @@ static __noinline struct hc_session *session_connecting(__u64 id, const struct t
 
 	if (session) {
 		/* Else the walk at the start met it first, and charged it. */
-		if (session->flags & HC_F_CONNECTING)
+		if (session->flags & HC_S_CONNECTING)
 			session_began(id, session);
 		return session;
 	}
@@ -200,7 +206,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 		kind = HELD;
 		claim.total = service->total != HC_UNLIMITED;
 	}
-	session->flags |= HC_F_ANNOUNCED;
+	session->flags |= HC_S_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);
 	totals_opened(session);
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
@@ -213,7 +219,7 @@ static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __
 {
 	struct hc_session *session = session_connecting(id, tp, cookie, sk);
 
-	if (!session || session->flags & (HC_F_ANNOUNCED | HC_F_CONNECTING))
+	if (!session || session->flags & (HC_S_ANNOUNCED | HC_S_CONNECTING))
 		return;
 	session_set_ends(session, tp);
 	session_announce(id, session, session->opened_ns);
@@ -224,7 +230,7 @@ static __always_inline __u8 session_end(const struct hc_session *session, const 
 {
 	int error = sk->sk_err;
 
-	if (session->flags & HC_F_KILLED)
+	if (session->flags & HC_S_KILLED)
 		return HC_END_KILLED;
 	if (error == ETIMEDOUT)
 		return HC_END_TIMEOUT;
@@ -270,11 +276,11 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	if (!session)
 		return;
 	now = bpf_ktime_get_ns();
-	if (session->flags & HC_F_CONNECTING) {
+	if (session->flags & HC_S_CONNECTING) {
 		session_unreserve(id, session, now);
 		return;
 	}
-	if (!(session->flags & HC_F_ANNOUNCED)) {
+	if (!(session->flags & HC_S_ANNOUNCED)) {
 		if (!session->ends.local_port)
 			session_set_ends(session, tp);
 		session_announce(id, session, now);

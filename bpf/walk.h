@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Iterators: read by user space, not attached to anything that happens.
+ * Walks over what the kernel has: iterators, read by user space.
  *
- *   walk_sockets   every TCP socket of a namespace, as it is now; the snapshot
- *                  at the start (walk_adopt) and `sessions`, `audit`
- *   walk_files     whose sockets they are, for those older than headcount
- *   walk_sessions  every session: to the service it belongs to after a reload; and
- *                  those that walk_sockets found are announced, now with a name
- *   walk_users     refusals that were counted but not reported yet
- *   walk_repairs   what `audit --repair` found
+ *   walk_sockets  every TCP socket of a namespace, as it is now; the snapshot
+ *                 at the start (walk_adopt) and `sessions`, `audit`
+ *   walk_files    whose sockets they are, for those older than headcount
  */
 #ifndef HEADCOUNT_WALK_H
 #define HEADCOUNT_WALK_H
 
-#include "gate.h"
+#include "session.h"
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
 /* And counts each as a correction: it should have been charged long since. */
 const volatile bool walk_correct = false;
-/* walk_users reports every refusal, however recent the last report is. */
-const volatile bool walk_flush = false;
 
 static __always_inline bool walk_is_session(__u8 state)
 {
@@ -152,187 +146,6 @@ int walk_files(struct bpf_iter__task_file *ctx)
 	listener = bpf_map_lookup_elem(&listeners, place);
 	if (listener && !listener->pid)
 		process_of(task, &listener->pid, listener->comm);
-	return 0;
-}
-
-/* Moves a session that was charged under another policy. */
-static __noinline void walk_move(__u64 id, struct hc_session *session)
-{
-	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct hc_user_key user; /* not a copy of the session: the stack is full */
-	__u64 before = session->charge, after;
-	const struct hc_service *service = session_identify(session, &user);
-	__u32 cap;
-
-	if (!before || !service)
-		return;
-	session_mute(session, service);
-	if (user_same(&user, &session->user) &&
-	    (service->total != HC_UNLIMITED && !user.elsewhere) == !!(before & CHARGE_TOTAL))
-		return;
-	after = user_charge(&claim, &user, service, NOTHING, id, 0);
-	if (!after)
-		return;
-	/* Lost against the session's end: it released the old charge, and nobody
-	 * but us knows of the new one. */
-	if (__sync_val_compare_and_swap(&session->charge, before, after) != before) {
-		user_release(after, claim.now, &cap);
-		return;
-	}
-	session->user = user;
-	user_release(before, claim.now, &cap);
-}
-
-static __noinline void walk_session(__u64 id, struct hc_session *session)
-{
-	const struct hc_listener *listener;
-
-	walk_move(id, session);
-	if (!session->pid && session->direction == HC_INBOUND) {
-		listener = listener_of(session->ends.netns, session->ends.local,
-				       session->ends.local_port);
-		if (listener) {
-			__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
-			session->pid = listener->pid;
-		}
-	}
-	if (session->flags & HC_F_FOUND)
-		session_announce(id, session, bpf_ktime_get_ns());
-}
-
-SEC("?iter/bpf_map_elem")
-int walk_sessions(struct bpf_iter__bpf_map_elem *ctx)
-{
-	__u32 *key = ctx->key, index;
-	struct hc_session_set *set;
-
-	if (!key)
-		return 0;
-	index = *key;
-	set = bpf_map_lookup_elem(&sessions, &index);
-	if (!set)
-		return 0;
-	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
-		if (set->id[way] && set->way[way].charge)
-			walk_session(set->id[way], &set->way[way]);
-	return 0;
-}
-
-/*
- * One place of the user table (numbered from 1): a refusal that was not reported
- * yet. Global, so that the verifier checks it once: that of 6.1 walked it again for
- * every way of the set, and ran out of patience.
- */
-__noinline int walk_user(__u32 slot)
-{
-	struct hc_session last = {.uid = HC_UID_UNKNOWN};
-	struct claim claim = {.now = bpf_ktime_get_ns(), .slot = slot};
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
-	const struct hc_control *policy = policy_control();
-	const struct hc_service *service;
-	struct hc_user *user;
-	__u32 flags = 0;
-
-	if (!slot || !set || !policy)
-		return 0;
-	user = &set->way[(slot - 1) % HC_WAYS];
-	if (!user->refusals.suppressed)
-		return 0;
-	bpf_spin_lock(&set->lock);
-	if (user->refusals.suppressed &&
-	    (walk_flush || user->refusals.window != (__u32)(claim.now >> HC_WINDOW_SHIFT))) {
-		/* The event stands for the last of them. */
-		claim.suppressed = user->refusals.suppressed - 1;
-		claim.active = user->slots.active;
-		claim.cap = user->cap;
-		claim.report = true;
-		last.user = user->key;
-		flags = user->refusals.flags;
-		user->refusals.suppressed = 0;
-	}
-	bpf_spin_unlock(&set->lock);
-	claim.over = !!(flags & HC_F_OBSERVED);
-	last.direction = last.user.service ? HC_INBOUND : HC_OUTBOUND;
-	if (last.user.kind == HC_BY_UID)
-		last.uid = last.user.uid;
-	if (last.user.kind == HC_BY_CLIENT)
-		__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
-	service = policy_service(policy_generation(policy), last.user.service);
-	if (service && !(service->mute & HC_MUTE_REFUSED))
-		refusal_emit(&claim, 0, &last, flags & HC_F_TOTAL ? OVER_TOTAL : OVER_CAP);
-	return 0;
-}
-
-SEC("?iter/bpf_map_elem")
-int walk_users(struct bpf_iter__bpf_map_elem *ctx)
-{
-	__u32 *key = ctx->key, set;
-
-	if (!key)
-		return 0;
-	set = *key;
-	for (__u32 way = 0; way < HC_WAYS; way++)
-		walk_user(set * HC_WAYS + way + 1);
-	return 0;
-}
-
-/* A session whose socket is gone: its end, told without a socket. False: it has ended. */
-static __always_inline bool walk_end(__u64 id)
-{
-	struct hc_session *session = session_of(id);
-	struct hc_event *event;
-	__u64 charge, now = bpf_ktime_get_ns();
-	__u32 cap;
-
-	if (!session)
-		return false;
-	charge = __sync_lock_test_and_set(&session->charge, 0);
-	if (charge)
-		user_release(charge, now, &cap);
-	session_announce(id, session, now);
-	totals_closed(session, HC_END_UNKNOWN, now);
-	event = emit_begin(id, session, HC_CLOSED, now);
-	if (event)
-		emit_submit(event);
-	session_free(id, session);
-	return true;
-}
-
-SEC("?iter/bpf_map_elem")
-int walk_repairs(struct bpf_iter__bpf_map_elem *ctx)
-{
-	__u64 *key = ctx->key, id;
-	struct hc_repair *repair;
-	struct hc_user_set *set;
-	struct hc_user *user;
-	__u32 slot;
-
-	if (!key)
-		return 0;
-	id = *key;
-	repair = bpf_map_lookup_elem(&repairs, &id);
-	if (!repair)
-		return 0;
-	if (!(id & HC_REPAIR_USER)) {
-		repair->done = walk_end(id);
-		if (repair->done)
-			count_loss(HC_LOSS_CORRECTED);
-		return 0;
-	}
-	slot = id;
-	set = users_set((slot - 1) / HC_WAYS);
-	if (!slot || !set)
-		return 0;
-	user = &set->way[(slot - 1) % HC_WAYS];
-	bpf_spin_lock(&set->lock);
-	if (user->last_ns == repair->last_ns &&
-	    (__s32)(user->slots.active + repair->change) >= 0) {
-		active_add(&user->slots, repair->change);
-		repair->done = true;
-	}
-	bpf_spin_unlock(&set->lock);
-	if (repair->done)
-		count_loss(HC_LOSS_CORRECTED);
 	return 0;
 }
 

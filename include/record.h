@@ -19,20 +19,29 @@ enum hc_event_type {
 	HC_KILLED = 4, /* an administrator had it closed; HC_CLOSED tells of the end */
 };
 
-/* Flags of an event and of a session. */
+/* Flags of an event, which fit its 8 bits; a session has them, too, to hand them on. */
 enum hc_flags {
-	HC_F_ANNOUNCED = 1,   /* its opened event was sent (or counted as lost) */
-	HC_F_FOUND = 2,       /* older than headcount: its start is not known */
-	HC_F_OBSERVED = 4,    /* over the cap but admitted: excess = observe */
-	HC_F_TOTAL = 8,       /* refused by the service's total, not by the user's cap */
-	HC_F_CONNECTING = 16, /* a slot is reserved; connect() has not sent a SYN yet */
-	HC_F_IPV4 = 32,       /* IPv4 on the wire (an IPv4-mapped socket included) */
-	HC_F_LATE = 64,       /* charged after its reservation had expired */
-	/* Of a session only: enum hc_mute of its service, in these places. */
-	HC_F_MUTE_OPENED = HC_MUTE_OPENED << 8,
-	HC_F_MUTE_CLOSED = HC_MUTE_CLOSED << 8,
-	HC_F_KILLED = 1 << 12, /* an administrator is closing it */
+	HC_F_FOUND = 2,    /* older than headcount: its start is not known */
+	HC_F_OBSERVED = 4, /* over the cap but admitted: excess = observe */
+	HC_F_TOTAL = 8,    /* refused by the service's total, not by the user's cap */
+	HC_F_IPV4 = 32,    /* IPv4 on the wire (an IPv4-mapped socket included) */
+	HC_F_LATE = 64,    /* charged after its reservation had expired */
+	HC_F_ALL = HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
 };
+
+/* Flags of a session alone, above those. */
+#define HC_S_MUTE_SHIFT 8
+enum hc_session_flags {
+	HC_S_MUTE_OPENED = HC_MUTE_OPENED << HC_S_MUTE_SHIFT, /* its service's enum hc_mute */
+	HC_S_MUTE_CLOSED = HC_MUTE_CLOSED << HC_S_MUTE_SHIFT,
+	HC_S_KILLED = 1 << 12,     /* an administrator is closing it */
+	HC_S_ANNOUNCED = 1 << 13,  /* its opened event was sent (or counted as lost) */
+	HC_S_CONNECTING = 1 << 14, /* a slot is reserved; connect() has not sent a SYN yet */
+	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
+		   HC_S_CONNECTING,
+};
+HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
+HC_STATIC_ASSERT(!(HC_S_ALL & 0xff));
 
 /* Why a session ended, from the last state before CLOSE and the socket's error. */
 enum hc_end {
@@ -100,8 +109,9 @@ struct hc_session {
 	__u32 pid;
 	struct hc_ends ends;
 	struct hc_user_key user; /* its service is the session's */
-	__u32 flags;             /* enum hc_flags; HC_F_ANNOUNCED is set atomically */
-	__u32 slot;              /* where the record is: bpf/sessions.h */
+	__u32 flags; /* enum hc_flags, enum hc_session_flags; HC_S_ANNOUNCED is set atomically
+		      */
+	__u32 slot;  /* where the record is: bpf/sessions.h */
 	__u8 direction;
 	__u8 spare[7];
 	char comm[HC_COMM_MAX];
@@ -117,17 +127,6 @@ struct hc_session {
 struct hc_session_set {
 	__u64 id[HC_SESSION_WAYS];
 	struct hc_session way[HC_SESSION_WAYS];
-};
-
-/* What `audit --repair` asks for: a row of the map `repairs`. The key is a
- * session's id, whose socket is gone; or HC_REPAIR_USER + a slot, whose count of
- * sessions is to change, unless something happened to the user since `last_ns`. */
-#define HC_REPAIR_USER (1ull << 63)
-
-struct hc_repair {
-	__u64 last_ns;
-	__s32 change;
-	__u32 done; /* set by walk_repairs */
 };
 
 /* One TCP socket as the socket walk (iter/tcp) sees it now, with the session
@@ -154,6 +153,27 @@ struct hc_kill {
 	__u32 asker;
 	__u32 closed; /* the kernel says that it was closed, for us: tell it */
 	struct hc_session session;
+};
+
+/* What `audit --repair` asks of walk_repairs: a session's id, whose socket is gone; or a user's
+ * slot, whose count of sessions is to change, unless something happened to it since `last_ns`.
+ */
+struct hc_repair {
+	__u64 id;
+	__u64 last_ns;
+	__s32 change;
+	__u8 of_user;
+	__u8 done; /* the answer */
+	__u8 spare[2];
+};
+#define HC_REPAIRS_AT_ONCE 256
+
+/* What user space asks of the programs that it runs itself: bpf/tables.h, bpf/kill.h. */
+struct hc_errand {
+	__u32 next;  /* the walks: the set, or the repair, that the next run takes */
+	__u32 flush; /* walk_users reports every refusal, however recent the last report is */
+	struct hc_kill kill;
+	struct hc_repair repairs[HC_REPAIRS_AT_ONCE];
 };
 
 HC_STATIC_ASSERT(sizeof(struct hc_event) == 168);

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "attach.h"
+#include "feature.h"
 #include "links.h"
 #include "log.h"
 #include "pins.h"
@@ -31,6 +32,32 @@ static struct attach_link *list(struct attachments *links, const char *name)
 	return item;
 }
 
+/* Is a program there, in the root cgroup, beside which no other may be? */
+static bool is_taken(const struct bpf_program *program)
+{
+	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
+	int root = open(cgroup_mount(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__u32 flags = 0, programs[1], count = 1;
+	/* ENOSPC: there are more than one, so that they tell of no such thing. */
+	bool taken = !bpf_prog_query(root, type, 0, &flags, programs, &count) && count &&
+		     !(flags & BPF_F_ALLOW_MULTI);
+
+	close(root);
+	return taken;
+}
+
+static int explain(const struct bpf_program *program, unsigned int netns, int error)
+{
+	const char *section = load_section(program);
+
+	if (error == EPERM && !netns && is_taken(program))
+		return hc_error("cannot attach %s: another program is there that allows none "
+				"beside it (see bpftool cgroup tree)",
+				section);
+	return hc_error_errno(error, "cannot attach %s, needed for %s", section,
+			      features_need(section));
+}
+
 /* Takes the link over, pinning it if we pin. */
 static int keep(struct attachments *links, struct bpf_link *link,
 		const struct bpf_program *program, const char *name, unsigned int netns)
@@ -38,12 +65,8 @@ static int keep(struct attachments *links, struct bpf_link *link,
 	struct attach_link *item;
 	int error;
 
-	if (!link && errno == EPERM && !netns)
-		return hc_error("cannot attach %s: another program is there that allows none "
-				"beside it (see bpftool cgroup tree)",
-				name);
 	if (!link)
-		return hc_error_errno(errno, "cannot attach %s", name);
+		return explain(program, netns, errno);
 	error = links->pinned ? pins_link(link, name, links->live) : 0;
 	item = error ? NULL : list(links, name);
 	if (!item) {

@@ -76,7 +76,7 @@ static int compare_sessions(struct look *look, struct differences *found)
 		const struct state_session *session = &look->sessions[i];
 		struct hc_socket key = {.id = session->id};
 
-		if (session->session.flags & HC_F_CONNECTING ||
+		if (session->session.flags & HC_S_CONNECTING ||
 		    bsearch(&key, look->sockets.rows, look->sockets.count, sizeof(key), by_id))
 			continue;
 		if (!netns_listed(&look->sockets.netns, session->session.ends.netns))
@@ -185,23 +185,27 @@ static void intersect(struct differences *second, struct differences *first)
 static int repair_kind(const struct headcount_bpf *walker, const struct differences *found,
 		       enum audit_kind kind, size_t *repaired)
 {
-	int fd = bpf_map__fd(walker->maps.repairs), error = 0;
-	__u64 key, *last = NULL, flag = kind == AUDIT_WRONG ? HC_REPAIR_USER : 0;
-	struct hc_repair repair;
+	struct hc_repair *repairs = walker->bss->errand.repairs;
+	size_t next = 0;
+	__u32 count;
+	int error = 0;
 
-	for (size_t i = 0; i < found->count && !error; i++) {
-		const struct audit_difference *difference = &found->items[i];
+	do {
+		for (count = 0; next < found->count && count < HC_REPAIRS_AT_ONCE; next++) {
+			const struct audit_difference *difference = &found->items[next];
 
-		key = flag | difference->id;
-		repair = (struct hc_repair){difference->last_ns, difference->change, false};
-		if (difference->kind == kind && bpf_map_update_elem(fd, &key, &repair, BPF_ANY))
-			error = hc_error_errno(errno, "cannot write the map repairs");
-	}
-	error = error ?: walk_repairs(walker);
-	while (!bpf_map_get_next_key(fd, last, &key)) {
-		*repaired += !bpf_map_lookup_elem(fd, &key, &repair) && repair.done;
-		bpf_map_delete_elem(fd, &key);
-	}
+			if (difference->kind == kind)
+				repairs[count++] = (struct hc_repair){
+					.id = difference->id,
+					.of_user = kind == AUDIT_WRONG,
+					.last_ns = difference->last_ns,
+					.change = difference->change,
+				};
+		}
+		error = walk_repairs(walker, count);
+		for (__u32 i = 0; i < count; i++)
+			*repaired += repairs[i].done;
+	} while (!error && next < found->count);
 	return error;
 }
 
@@ -227,8 +231,17 @@ static int repair_missing(const struct headcount_bpf *walker, const struct diffe
 }
 
 /* Users' counts first: what is done to a session changes its user. */
-static int repair_all(const struct headcount_bpf *object, const struct differences *found,
+static int repair_all(const struct headcount_bpf *walker, const struct differences *found,
 		      size_t *repaired)
+{
+	int error = repair_kind(walker, found, AUDIT_WRONG, repaired);
+
+	error = error ?: repair_kind(walker, found, AUDIT_STALE, repaired);
+	return error ?: repair_missing(walker, found, repaired);
+}
+
+/* Loaded before anything is looked at: what cannot repair is not to begin. */
+static int load_repairer(const struct headcount_bpf *object, struct headcount_bpf **walker)
 {
 	struct load_request request = {
 		.programs = LOAD_WALK_SOCKETS | LOAD_WALK_REPAIRS,
@@ -236,23 +249,19 @@ static int repair_all(const struct headcount_bpf *object, const struct differenc
 		.adopt = true,
 		.correct = true,
 	};
-	struct headcount_bpf *walker = NULL;
-	int error = load_object(&walker, &request);
 
-	error = error ?: repair_kind(walker, found, AUDIT_WRONG, repaired);
-	error = error ?: repair_kind(walker, found, AUDIT_STALE, repaired);
-	error = error ?: repair_missing(walker, found, repaired);
-	headcount_bpf__destroy(walker);
-	return error;
+	return load_object(walker, &request);
 }
 
 int audit_run(const struct headcount_bpf *object, bool repair, struct audit *audit)
 {
 	struct timespec moment = {.tv_nsec = BETWEEN_MS * 1000000};
 	struct differences first = {}, second = {};
-	int error = look_once(object, &first);
+	struct headcount_bpf *walker = NULL;
+	int error = repair ? load_repairer(object, &walker) : 0;
 
 	memset(audit, 0, sizeof(*audit));
+	error = error ?: look_once(object, &first);
 	if (!error && first.count) {
 		nanosleep(&moment, NULL);
 		error = look_once(object, &second);
@@ -266,7 +275,8 @@ int audit_run(const struct headcount_bpf *object, bool repair, struct audit *aud
 		audit->wrong += second.items[i].kind == AUDIT_WRONG;
 	}
 	if (!error && repair && second.count)
-		error = repair_all(object, &second, &audit->repaired);
+		error = repair_all(walker, &second, &audit->repaired);
+	headcount_bpf__destroy(walker);
 	free(first.items);
 	audit->differences = second.items;
 	audit->count = second.count;

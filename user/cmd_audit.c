@@ -94,8 +94,8 @@ int cmd_audit(const struct command *command, int argc, char **argv)
 {
 	bool json = false, repair = false;
 	const struct command_option options[] = {
-		{"repair", 'r', NULL, "correct what differs", &repair},
-		{"json", 'j', NULL, "print a JSON object", &json},
+		OPTION_FLAG("repair", 'r', "correct what differs", &repair),
+		OPTION_FLAG("json", 'j', "print a JSON object", &json),
 		{},
 	};
 	struct headcount_bpf *object = NULL;

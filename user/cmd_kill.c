@@ -135,16 +135,17 @@ int cmd_kill(const struct command *command, int argc, char **argv)
 	int first, status, error;
 
 	const struct command_option options[] = {
-		{"service", 's', "SERVICE", "sessions of this service", &request.service},
-		{"user", 'u', "USER", "sessions of this user", &request.filter.user},
-		{"idle", 'i', "DURATION", "with no data for so long: 90, 90s, 15m, 2h, 3d",
-		 &request.idle},
-		{"age", 'a', "DURATION", "at least so old", &request.age},
-		{"remote", 'r', "ADDR[/LEN]", "with this peer", &request.remote},
-		{"id", 0, "N...", "of this number in `sessions`; may be repeated",
-		 &request.ids},
-		{"dry-run", 'n', NULL, "list them, close none", &request.dry_run},
-		{"json", 'j', NULL, "print JSON", &request.json},
+		OPTION_TEXT("service", 's', "SERVICE", "sessions of this service",
+			    &request.service),
+		OPTION_TEXT("user", 'u', "USER", "sessions of this user", &request.filter.user),
+		OPTION_TEXT("idle", 'i', "DURATION",
+			    "with no data for so long: 90, 90s, 15m, 2h, 3d", &request.idle),
+		OPTION_TEXT("age", 'a', "DURATION", "at least so old", &request.age),
+		OPTION_TEXT("remote", 'r', "ADDR[/LEN]", "with this peer", &request.remote),
+		OPTION_LIST("id", 0, "N...", "of this number in `sessions`; may be repeated",
+			    &request.ids),
+		OPTION_FLAG("dry-run", 'n', "list them, close none", &request.dry_run),
+		OPTION_FLAG("json", 'j', "print JSON", &request.json),
 		{},
 	};
 	if (!command_options(command, options, argc, argv, 0, &first, &status)) {

@@ -98,7 +98,7 @@ static int run_daemon(struct run *run)
 	int holder, error;
 
 	daemon_signals(true);
-	error = probe_privileges() ?: probe_required();
+	error = daemon_probe(daemon);
 	error = error
 			?: netns_resolve(&daemon->netns, daemon->config.netns,
 					 daemon->config.netns_count);
@@ -129,12 +129,14 @@ int cmd_run(const struct command *command, int argc, char **argv)
 	struct daemon *daemon = &run.daemon;
 	bool check = false;
 	const struct command_option options[] = {
-		{"config", 'c', "FILE", "configuration (" CONFIG_PATH_DEFAULT " if it exists)",
-		 &daemon->config_path},
-		{"events", 'e', "LIST", "where they go, instead of what the configuration says",
-		 &daemon->events},
-		{"pin", 'p', NULL, "enforcement outlives this process", &daemon->pin},
-		{"check", 0, NULL, "explain the configuration, change nothing", &check},
+		OPTION_TEXT("config", 'c', "FILE",
+			    "configuration (" CONFIG_PATH_DEFAULT " if it exists)",
+			    &daemon->config_path),
+		OPTION_TEXT("events", 'e', "LIST",
+			    "where they go, instead of what the configuration says",
+			    &daemon->events),
+		OPTION_FLAG("pin", 'p', "enforcement outlives this process", &daemon->pin),
+		OPTION_FLAG("check", 0, "explain the configuration, change nothing", &check),
 		{},
 	};
 	int first, status, error;

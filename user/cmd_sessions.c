@@ -32,9 +32,10 @@ int cmd_sessions(const struct command *command, int argc, char **argv)
 	int first, status, error;
 
 	const struct command_option options[] = {
-		{"service", 's', "SERVICE", "only this service's sessions", &service},
-		{"user", 'u', "USER", "only this user's sessions", &filter.user},
-		{"json", 'j', NULL, "print a JSON array", &json},
+		OPTION_TEXT("service", 's', "SERVICE", "only this service's sessions",
+			    &service),
+		OPTION_TEXT("user", 'u', "USER", "only this user's sessions", &filter.user),
+		OPTION_FLAG("json", 'j', "print a JSON array", &json),
 		{},
 	};
 	if (command_options(command, options, argc, argv, 0, &first, &status))

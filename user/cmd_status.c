@@ -15,6 +15,7 @@
 #include "pins.h"
 #include "policy_user.h"
 #include "probe.h"
+#include "feature.h"
 #include "state.h"
 
 /* Everything that status tells, gathered before anything is printed. */
@@ -55,10 +56,8 @@ static int gather_state(struct status *status)
 
 static int gather(struct status *status)
 {
-	int error = probe_privileges();
+	int error;
 
-	if (error)
-		return error;
 	status->pid = pins_holder();
 	status->pinned = pins_have_links();
 	if (!pins_have_maps() || (!status->pid && !status->pinned))
@@ -67,10 +66,18 @@ static int gather(struct status *status)
 	return error ?: gather_state(status);
 }
 
+static const char *found_text(const struct feature *feature)
+{
+	if (!feature->error)
+		return "found";
+	return feature->error == -EPERM || feature->error == -EACCES ? "refused" : "missing";
+}
+
 static void print_text(const struct status *status)
 {
 	size_t count;
-	const struct probe_feature *features = probe_features(&count);
+	const struct feature *features = features_list(&count);
+	char absence[256];
 
 	if (status->pid)
 		printf("headcount " HC_VERSION " is running, pid %d%s\n", status->pid,
@@ -94,15 +101,18 @@ static void print_text(const struct status *status)
 	}
 	printf("\nkernel features:\n");
 	for (size_t i = 0; i < count; i++)
-		printf("  %-27s %-8s %s\n", features[i].name,
-		       features[i].found ? "found" : "missing", features[i].needed_for);
+		printf("  %-29s %-8s %s\n", features[i].name, found_text(&features[i]),
+		       features[i].error
+			       ? feature_absence(&features[i], absence, sizeof(absence))
+			       : features[i].needed_for);
 }
 
 /* Every string here is ours: nothing to escape. */
 static void print_json(const struct status *status)
 {
 	size_t count;
-	const struct probe_feature *features = probe_features(&count);
+	const struct feature *features = features_list(&count);
+	char absence[256];
 
 	printf("{\"running\":%s,\"pid\":", status->pid ? "true" : "false");
 	printf(status->pid ? "%d" : "null", status->pid);
@@ -121,8 +131,11 @@ static void print_json(const struct status *status)
 		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
 	printf("],\"features\":[");
 	for (size_t i = 0; i < count; i++)
-		printf("%s{\"feature\":\"%s\",\"found\":%s}", i ? "," : "", features[i].name,
-		       features[i].found ? "true" : "false");
+		printf("%s{\"feature\":\"%s\",\"found\":%s,\"needed_for\":\"%s\","
+		       "\"without\":\"%s\"}",
+		       i ? "," : "", features[i].name, features[i].error ? "false" : "true",
+		       features[i].needed_for,
+		       feature_absence(&features[i], absence, sizeof(absence)));
 	printf("]}\n");
 }
 
@@ -130,7 +143,7 @@ int cmd_status(const struct command *command, int argc, char **argv)
 {
 	bool json = false;
 	const struct command_option options[] = {
-		{"json", 'j', NULL, "print a JSON object", &json},
+		OPTION_FLAG("json", 'j', "print a JSON object", &json),
 		{},
 	};
 	struct status status = {};
@@ -138,10 +151,17 @@ int cmd_status(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &code))
 		return code;
+	if (probe_privileges())
+		return EXIT_FAILED;
 	error = gather(&status);
-	if (!error && json)
+	/* What the kernel lacks may be why: that is shown even so. */
+	if (error) {
+		headcount_bpf__destroy(status.object);
+		status.object = NULL;
+	}
+	if (json)
 		print_json(&status);
-	else if (!error)
+	else
 		print_text(&status);
 	free(status.links);
 	headcount_bpf__destroy(status.object);

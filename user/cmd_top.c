@@ -124,8 +124,9 @@ int cmd_top(const struct command *command, int argc, char **argv)
 	if (!top)
 		return EXIT_FAILED;
 	const struct command_option options[] = {
-		{"service", 's', "SERVICE", "only this service's users", &top->service},
-		{"interval", 'i', "SECONDS", "between two readings (1)", &seconds},
+		OPTION_TEXT("service", 's', "SERVICE", "only this service's users",
+			    &top->service),
+		OPTION_TEXT("interval", 'i', "SECONDS", "between two readings (1)", &seconds),
 		{},
 	};
 	if (command_options(command, options, argc, argv, 0, &first, &status))

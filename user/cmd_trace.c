@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "command.h"
 #include "daemon.h"
-#include "probe.h"
 
 int cmd_trace(const struct command *command, int argc, char **argv)
 {
 	bool json = false;
 	const struct command_option options[] = {
-		{"json", 'j', NULL, "print JSON lines", &json},
+		OPTION_FLAG("json", 'j', "print JSON lines", &json),
 		{},
 	};
 	struct daemon daemon = {};
@@ -16,7 +15,7 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	daemon_signals(false);
-	error = probe_privileges() ?: probe_required();
+	error = daemon_probe(&daemon);
 	error = error ?: config_defaults(&daemon.config);
 	error = error ?: daemon_open_sinks(&daemon);
 	error = error ?: daemon_start(&daemon);

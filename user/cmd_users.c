@@ -62,8 +62,8 @@ int cmd_users(const struct command *command, int argc, char **argv)
 	const char *service = NULL;
 	bool json = false;
 	const struct command_option options[] = {
-		{"service", 's', "SERVICE", "only this service's users", &service},
-		{"json", 'j', NULL, "print a JSON array", &json},
+		OPTION_TEXT("service", 's', "SERVICE", "only this service's users", &service),
+		OPTION_FLAG("json", 'j', "print a JSON array", &json),
 		{},
 	};
 	struct policy *policy = NULL;

@@ -13,8 +13,6 @@
 #include "pins.h"
 #include "probe.h"
 
-#define OPTIONS_MAX 8
-
 static void print_help(const struct command *command, const struct command_option *options)
 {
 	printf("usage: headcount %s [OPTIONS]%s%s\n%s\n\noptions:\n", command->name,
@@ -44,40 +42,62 @@ static int add_value(struct command_values *values, const char *text)
 
 static int take(const struct command_option *option, const char *text)
 {
-	if (!option->argument)
-		*(bool *)option->value = true;
-	else if (strstr(option->argument, "..."))
-		return add_value(option->value, text);
-	else
-		*(const char **)option->value = text;
+	switch (option->type) {
+	case COMMAND_FLAG:
+		*option->flag = true;
+		break;
+	case COMMAND_TEXT:
+		*option->text = text;
+		break;
+	case COMMAND_LIST:
+		return add_value(option->list, text);
+	}
 	return 0;
 }
 
-int command_options(const struct command *command, const struct command_option *options,
-		    int argc, char **argv, int arguments, int *first, int *status)
-{
-	struct option longs[OPTIONS_MAX + 2] = {};
-	char shorts[2 * OPTIONS_MAX + 4] = "+:h", *letter = shorts + 3;
-	int count = 0, found;
+/* The table as getopt_long() wants it; `*count` its rows. */
+struct getopt_table {
+	struct option *longs;
+	char *shorts;
+};
 
-	*status = EXIT_USAGE;
-	for (; options[count].name; count++) {
-		longs[count].name = options[count].name;
-		longs[count].has_arg = !!options[count].argument;
-		longs[count].val = 256 + count;
-		if (!options[count].letter)
+static int make_table(struct getopt_table *table, const struct command_option *options,
+		      int *count)
+{
+	char *letter;
+
+	for (*count = 0; options[*count].name;)
+		++*count;
+	table->longs = calloc(*count + 2, sizeof(*table->longs));
+	table->shorts = calloc(2 * *count + 4, 1);
+	if (!table->longs || !table->shorts)
+		return hc_error_errno(ENOMEM, "cannot read the options");
+	letter = stpcpy(table->shorts, "+:h");
+	for (int i = 0; i < *count; i++) {
+		table->longs[i].name = options[i].name;
+		table->longs[i].has_arg = options[i].type != COMMAND_FLAG;
+		table->longs[i].val = 256 + i;
+		if (!options[i].letter)
 			continue;
-		*letter++ = options[count].letter;
-		if (options[count].argument)
+		*letter++ = options[i].letter;
+		if (options[i].type != COMMAND_FLAG)
 			*letter++ = ':';
 	}
-	longs[count] = (struct option){"help", 0, NULL, 'h'};
+	table->longs[*count] = (struct option){"help", 0, NULL, 'h'};
+	return 0;
+}
+
+/* Takes the options one by one. 1: --help was printed; or a negative errno after the error. */
+static int take_all(const struct command *command, const struct command_option *options,
+		    int argc, char **argv, const struct getopt_table *table, int count)
+{
+	int found;
+
 	optind = 0;
-	while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+	while ((found = getopt_long(argc, argv, table->shorts, table->longs, NULL)) != -1) {
 		if (found == 'h') {
 			print_help(command, options);
-			*status = EXIT_DONE;
-			return -1;
+			return 1;
 		}
 		for (int i = 0; i < count && found < 256; i++)
 			if (options[i].letter == found)
@@ -86,25 +106,34 @@ int command_options(const struct command *command, const struct command_option *
 			const char letter_of[] = {'-', optopt, '\0'};
 			bool is_letter = optopt && optopt < 256;
 
-			hc_error("%s: %s %s (see headcount %s --help)", command->name,
-				 found == ':' ? "no value for" : "unknown option",
-				 is_letter ? letter_of : argv[optind - 1], command->name);
-			return -1;
+			return hc_error("%s: %s %s (see headcount %s --help)", command->name,
+					found == ':' ? "no value for" : "unknown option",
+					is_letter ? letter_of : argv[optind - 1],
+					command->name);
 		}
-		if (take(&options[found - 256], optarg)) {
-			*status = EXIT_FAILED;
-			return -1;
-		}
+		if (take(&options[found - 256], optarg))
+			return -ENOMEM;
 	}
-	if (argc - optind != arguments) {
-		hc_error("%s: %s (usage: headcount %s [OPTIONS]%s%s)", command->name,
-			 argc - optind > arguments ? "too many arguments" : "arguments missing",
-			 command->name, *command->arguments ? " " : "", command->arguments);
-		return -1;
-	}
-	*first = optind;
-	*status = EXIT_DONE;
 	return 0;
+}
+
+int command_options(const struct command *command, const struct command_option *options,
+		    int argc, char **argv, int arguments, int *first, int *status)
+{
+	struct getopt_table table = {};
+	int count, error = make_table(&table, options, &count);
+
+	error = error ?: take_all(command, options, argc, argv, &table, count);
+	free(table.longs);
+	free(table.shorts);
+	if (!error && argc - optind != arguments)
+		error = hc_error(
+			"%s: %s (usage: headcount %s [OPTIONS]%s%s)", command->name,
+			argc - optind > arguments ? "too many arguments" : "arguments missing",
+			command->name, *command->arguments ? " " : "", command->arguments);
+	*first = optind;
+	*status = error == -ENOMEM ? EXIT_FAILED : error < 0 ? EXIT_USAGE : EXIT_DONE;
+	return error ? -1 : 0;
 }
 
 /* Is the pinned state one that this program knows? */

@@ -32,19 +32,47 @@ int cmd_kill(const struct command *command, int argc, char **argv);
 int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_detach(const struct command *command, int argc, char **argv);
 
-struct command_option {
-	const char *name;
-	char letter;          /* 0: none */
-	const char *argument; /* name of its argument; NULL: a flag; "N..." may come often */
-	const char *help;
-	void *value; /* bool * of a flag, const char ** else, struct command_values * of many */
-};
-
 /* What an option that may come often was given; `items` is to be freed. */
 struct command_values {
 	const char **items;
 	size_t count;
 };
+
+/* A row of a command's table: made by one of the macros below, which see to it that what the
+ * option sets is of its type. */
+struct command_option {
+	const char *name;
+	char letter;          /* 0: none */
+	const char *argument; /* name of its argument; of a flag NULL */
+	const char *help;
+	enum { COMMAND_FLAG, COMMAND_TEXT, COMMAND_LIST } type;
+	union {
+		bool *flag;                  /* set to true */
+		const char **text;           /* the last one given */
+		struct command_values *list; /* all that were given */
+	};
+};
+#define OPTION_FLAG(name, letter, help, place)                                                 \
+	{                                                                                      \
+		name, letter, NULL, help, COMMAND_FLAG,                                        \
+		{                                                                              \
+			.flag = (place)                                                        \
+		}                                                                              \
+	}
+#define OPTION_TEXT(name, letter, argument, help, place)                                       \
+	{                                                                                      \
+		name, letter, argument, help, COMMAND_TEXT,                                    \
+		{                                                                              \
+			.text = (place)                                                        \
+		}                                                                              \
+	}
+#define OPTION_LIST(name, letter, argument, help, place)                                       \
+	{                                                                                      \
+		name, letter, argument, help, COMMAND_LIST,                                    \
+		{                                                                              \
+			.list = (place)                                                        \
+		}                                                                              \
+	}
 
 /*
  * Parses argv (argv[0] is the command's name). On success 0, and argv[*first]

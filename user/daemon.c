@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "feature.h"
 #include "log.h"
 #include "notify.h"
 #include "pins.h"
 #include "privileges.h"
+#include "probe.h"
 #include "snapshot.h"
 #include "totals_user.h"
 #include "walk.h"
@@ -19,6 +21,12 @@
 #define UPKEEP_S    1  /* how often held-back refusals are looked for */
 #define UPKEEP_LAST 3  /* rounds of that after the last refusal */
 #define STATUS_S    30 /* how old what systemd is told may get */
+
+#define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
+#define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
+#define RUN_PROGRAMS (LOAD_TRACE | LOAD_CONNECT | LOAD_ARRIVAL | WALKS_START | WALKS_LATER)
+/* Nothing is refused: no gates, and nothing to tell of refusals. */
+#define TRACE_PROGRAMS (LOAD_TRACE | WALKS_START | LOAD_WALK_SESSIONS)
 
 static volatile sig_atomic_t stop_asked, reload_asked;
 
@@ -69,21 +77,47 @@ static int enforce(struct daemon *daemon)
 	return error;
 }
 
+int daemon_probe(struct daemon *daemon)
+{
+	int error = probe_privileges();
+
+	daemon->programs = daemon->gates ? RUN_PROGRAMS : TRACE_PROGRAMS;
+	error = error
+			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
+					  &daemon->programs);
+	if (!error)
+		probe_cgroup_is_root();
+	return error;
+}
+
+/* Loaded once, and before anything is attached: after that nothing can be refused any more. */
+static int load_walker(struct daemon *daemon, unsigned int walks)
+{
+	struct load_request request = {
+		.programs = daemon->programs & walks,
+		.shared = daemon->object,
+		.adopt = true,
+	};
+
+	return load_object(&daemon->walker, &request);
+}
+
 static int start(struct daemon *daemon)
 {
 	struct load_request request = {
-		.programs = LOAD_TRACE | (daemon->gates ? LOAD_CONNECT : 0),
+		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT),
 		.config = &daemon->config,
 	};
 	int error = load_object(&daemon->object, &request);
 
+	error = error ?: load_walker(daemon, WALKS_START | WALKS_LATER);
 	error = error ?: load_control(daemon->object);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
 	if (!error && daemon->gates)
 		error = pins_begin(daemon->object);
 	daemon->links.pinned = daemon->pin;
 	error = error ?: attach_trace(&daemon->links, daemon->object);
-	error = error ?: snapshot_take(daemon->object);
+	error = error ?: snapshot_take(daemon->walker);
 	if (daemon->gates)
 		error = error ?: enforce(daemon);
 	return error;
@@ -102,20 +136,18 @@ int daemon_start(struct daemon *daemon)
 int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 			 const struct netns_list *netns)
 {
-	struct headcount_bpf *mover;
-	int error = snapshot_mover(daemon->object, &mover);
+	int error = policy_apply(daemon->object, config, netns);
 
-	error = error ?: policy_apply(daemon->object, config, netns);
-	if (!error && walk_sessions(mover))
+	if (!error && walk_sessions(daemon->walker))
 		hc_error("sessions that are open stay with their services");
-	headcount_bpf__destroy(mover);
 	return error;
 }
 
 int daemon_adopt(struct daemon *daemon)
 {
-	int error = attach_adopt(&daemon->links, daemon->object);
+	int error = load_walker(daemon, WALKS_LATER);
 
+	error = error ?: attach_adopt(&daemon->links, daemon->object);
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))
 			error = attach_arrival(&daemon->links, daemon->object,
@@ -186,23 +218,10 @@ int daemon_open_metrics(struct daemon *daemon)
 }
 
 /* Refusals that were held back by the rate limit are told once it lets them, or
- * with `flush` at once. The walker is kept: loading it costs more than running it. */
+ * with `flush` at once. */
 static int report_refusals(struct daemon *daemon, bool flush)
 {
-	struct load_request request = {
-		.programs = LOAD_WALK_USERS,
-		.shared = daemon->object,
-		.flush = flush,
-	};
-	int error = 0;
-
-	if (flush) {
-		headcount_bpf__destroy(daemon->walker);
-		daemon->walker = NULL;
-	}
-	if (!daemon->walker)
-		error = load_object(&daemon->walker, &request);
-	return error ?: walk_users(daemon->walker);
+	return daemon->gates ? walk_users(daemon->walker, flush) : 0;
 }
 
 static time_t now_s(void)
@@ -240,7 +259,8 @@ static void reload(struct daemon *daemon)
 
 int daemon_drop_privileges(struct daemon *daemon, bool mounted)
 {
-	unsigned int purposes = mounted ? PRIVILEGES_UNMOUNT : 0;
+	unsigned int purposes =
+		(mounted ? PRIVILEGES_UNMOUNT : 0) | (daemon->gates ? PRIVILEGES_GATES : 0);
 
 	for (size_t i = 0; i < daemon->config.netns_count; i++)
 		if (!strncmp(daemon->config.netns[i], "/proc/", 6))

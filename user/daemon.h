@@ -18,17 +18,22 @@ struct daemon {
 	const char *config_path; /* NULL: none, the defaults */
 	struct netns_list netns; /* where inbound services are enforced */
 	struct headcount_bpf *object;
-	struct headcount_bpf *walker; /* walk_users, once it is needed */
+	struct headcount_bpf *walker; /* the walks, on the maps of `object` */
 	struct attachments links;
 	const char *events; /* --events, above the configuration's; NULL: none */
 	struct sinks *sinks;
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
+	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;
 	bool not_reloaded;  /* the last reload failed */
 	time_t status_told; /* to systemd */
 };
+
+/* What `gates` says is to be done can be done here: 0. Else the printed error; nothing is
+ * touched. */
+int daemon_probe(struct daemon *daemon);
 
 /* Fresh maps and programs: policy first, then trace, then the sessions that are
  * there, then the gates. With `pin` the links are pinned on the way. */

@@ -89,6 +89,16 @@ int diag_destroy(struct diag *diag, const struct hc_socket *socket)
 	return ask(diag, SOCK_DESTROY, NLM_F_ACK, socket, NULL, NULL);
 }
 
+int diag_try_destroy(void)
+{
+	struct hc_socket nobody = {.id = 1};
+	struct diag *diag = diag_open();
+	int error = diag ? diag_destroy(diag, &nobody) : -errno;
+
+	diag_close(diag);
+	return error == -ENOENT ? 0 : error;
+}
+
 static int take_inode(const struct nlmsghdr *header, void *context)
 {
 	const struct inet_diag_msg *answer = mnl_nlmsg_get_payload(header);

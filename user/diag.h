@@ -18,6 +18,9 @@ void diag_close(struct diag *diag);
 /* Resets the session. 0 or a negative errno; -ENOENT: there is no such socket. */
 int diag_destroy(struct diag *diag, const struct hc_socket *socket);
 
+/* Does this kernel close sockets? None has these ports. 0 or a negative errno. */
+int diag_try_destroy(void);
+
 /* The inode of the socket as its process sees it, 0 if none has it. 0 or a negative errno. */
 int diag_inode(struct diag *diag, const struct hc_socket *socket, __u32 *inode);
 

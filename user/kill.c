@@ -14,6 +14,7 @@
 #include "kill.h"
 #include "log.h"
 #include "mptcp.h"
+#include "walk.h"
 
 #define MOMENT_MS 20 /* in which another CPU has finished what it is about */
 
@@ -84,21 +85,18 @@ static __u32 find_asker(void)
 static int note(const struct killing *killing, const struct bpf_program *program,
 		const struct session_row *row, bool closed)
 {
-	struct hc_kill kill = {
+	killing->object->bss->errand.kill = (struct hc_kill){
 		.id = row->id,
 		.asker = killing->asker,
 		.closed = closed,
 		.session = *row->session,
 	};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &kill, .ctx_size_in = sizeof(kill));
-	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
-
-	return error ? error : (int)options.retval;
+	return walk_run(program, 1);
 }
 
 static bool mark(const struct killing *killing, const struct session_row *row)
 {
-	return note(killing, killing->object->progs.kill_mark, row, false);
+	return note(killing, killing->object->progs.kill_mark, row, false) > 0;
 }
 
 static bool is_here(const struct killing *killing, const struct session_row *row)

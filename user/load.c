@@ -11,17 +11,18 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "feature.h"
 #include "load.h"
 #include "log.h"
 #include "record.h"
 
-/* The kernel's own words for the last thing that it refused. */
-static char refusal[512];
+/* What libbpf said last that the kernel had refused. */
+static char refused_program[64], refused_map[64];
 
-/* libbpf says much; the last line that tells why is kept for our one error. */
-static int keep_reason(enum libbpf_print_level level, const char *format, va_list args)
+/* libbpf says much: our one error tells what matters of it. */
+static int keep_quiet(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char *text, *line, *next;
+	char *text;
 
 	if (level == LIBBPF_DEBUG && !getenv("HEADCOUNT_DEBUG"))
 		return 0;
@@ -30,13 +31,9 @@ static int keep_reason(enum libbpf_print_level level, const char *format, va_lis
 		return 0;
 	if (getenv("HEADCOUNT_DEBUG"))
 		fputs(text, stderr);
-	for (line = text; line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (*line && !strstr(line, "END PROG LOAD LOG") &&
-		    !strstr(line, "processed ") && !strstr(line, "failed to load"))
-			snprintf(refusal, sizeof(refusal), "%.500s", line);
+	if (level == LIBBPF_WARN) {
+		sscanf(text, "libbpf: prog '%63[^']'", refused_program);
+		sscanf(text, "libbpf: map '%63[^']': failed to create", refused_map);
 	}
 	free(text);
 	return 0;
@@ -44,7 +41,7 @@ static int keep_reason(enum libbpf_print_level level, const char *format, va_lis
 
 void load_quiet(void)
 {
-	libbpf_set_print(keep_reason);
+	libbpf_set_print(keep_quiet);
 }
 
 __u32 load_user_sets(__u32 users_max)
@@ -210,6 +207,25 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 	return 0;
 }
 
+const char *load_section(const struct bpf_program *program)
+{
+	const char *section = program ? bpf_program__section_name(program) : NULL;
+
+	return section && *section == '?' ? section + 1 : section;
+}
+
+/* Why it could not be loaded, in one line. */
+static int explain(const struct headcount_bpf *object, const struct load_request *request,
+		   int error)
+{
+	const char *section =
+		load_section(bpf_object__find_program_by_name(object->obj, refused_program));
+
+	if (*refused_map && error == -ENOMEM)
+		return hc_error_errno(error, "cannot make the map %s", refused_map);
+	return features_explain(request->programs, section, error);
+}
+
 int load_object(struct headcount_bpf **result, const struct load_request *request)
 {
 	struct headcount_bpf *object;
@@ -217,7 +233,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	int error;
 
 	*result = NULL;
-	refusal[0] = '\0';
+	refused_program[0] = refused_map[0] = '\0';
 	object = headcount_bpf__open();
 	if (!object)
 		return hc_error_errno(errno, "cannot open the BPF object");
@@ -225,7 +241,11 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	object->rodata->gate_netns = request->netns;
 	object->rodata->walk_adopt = request->adopt;
 	object->rodata->walk_correct = request->correct;
-	object->rodata->walk_flush = request->flush;
+	if (request->programs & (LOAD_TRACE | LOAD_CONNECT)) {
+		object->rodata->compat_retval = features_have(BPF_FUNC_set_retval) &&
+						features_have(BPF_FUNC_get_retval);
+		object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);
+	}
 	error = set_up_maps(object, request);
 	if (error)
 		goto out;
@@ -236,8 +256,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	error = headcount_bpf__load(object);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (error) {
-		hc_error("the kernel refused a BPF program or map: %s (%s)",
-			 refusal[0] ? refusal : "no reason given", strerror(-error));
+		error = explain(object, request, error);
 		goto out;
 	}
 	*result = object;

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include "config.h"
+#include "record.h" /* whose types the skeleton uses */
+
 #include "headcount.skel.h"
 
 /* Which programs to load. */
@@ -20,7 +22,8 @@ enum load_programs {
 	LOAD_WALK_SESSIONS = 32,
 	LOAD_WALK_USERS = 64,
 	LOAD_WALK_REPAIRS = 128,
-	LOAD_KILL = 256, /* kill_mark, kill_tell */
+	LOAD_KILL = 256,         /* kill_mark, kill_tell */
+	LOAD_NOTHING = 1u << 31, /* the maps alone */
 };
 
 struct load_request {
@@ -32,10 +35,9 @@ struct load_request {
 	unsigned int netns;                 /* LOAD_ARRIVAL: inode number of its namespace */
 	bool adopt;                         /* walk_sockets charges what it finds */
 	bool correct;                       /* and counts each as a correction */
-	bool flush;                         /* walk_users reports everything */
 };
 
-/* Keeps libbpf quiet; its last word becomes part of our one error. First thing. */
+/* Keeps libbpf quiet: what matters of it becomes our one error. First thing. */
 void load_quiet(void);
 
 /*
@@ -43,6 +45,10 @@ void load_quiet(void);
  * takes NULL too). Prints the one error and returns a negative errno otherwise.
  */
 int load_object(struct headcount_bpf **object, const struct load_request *request);
+
+/* "cgroup/connect4": the section of a program, which names its row of feature.h. NULL of NULL.
+ */
+const char *load_section(const struct bpf_program *program);
 
 /* A number that is the same for the same BPF object and differs between builds. */
 __u64 load_build(void);

@@ -18,8 +18,9 @@ static const struct {
 	unsigned int capability;
 	enum privileges_for purpose;
 } kept[] = {
-	{CAP_BPF, PRIVILEGES_ALWAYS},     /* maps; loading the walkers */
-	{CAP_PERFMON, PRIVILEGES_ALWAYS}, /* walkers are iterators, which trace the kernel */
+	{CAP_BPF, PRIVILEGES_ALWAYS}, /* maps; running the walks */
+	{CAP_PERFMON,
+	 PRIVILEGES_GATES}, /* beside CAP_BPF, to load a gate as it was at the start */
 	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT},
 	{CAP_SYS_PTRACE, PRIVILEGES_PROC},      /* to open /proc/PID/ns/net */
 	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */

@@ -174,7 +174,7 @@ static bool out_of_reach(void *context, const struct hc_session *session)
 
 	/* 0: the record is being made, or its connect() has sent no SYN yet. */
 	return session->ends.netns && !netns_listed(&found->netns, session->ends.netns) &&
-	       !(session->flags & HC_F_CONNECTING);
+	       !(session->flags & HC_S_CONNECTING);
 }
 
 int session_list_read(const struct headcount_bpf *object, const struct session_filter *filter,

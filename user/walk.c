@@ -45,21 +45,12 @@ static int read_rows(int fd, struct walk_sockets *found)
 	}
 }
 
-static int run(const struct bpf_program *program, const struct bpf_map *map,
-	       struct walk_sockets *found)
+static int run_iterator(const struct bpf_program *program, struct walk_sockets *found)
 {
-	union bpf_iter_link_info info = {};
-	LIBBPF_OPTS(bpf_iter_attach_opts, options);
 	struct walk_sockets nothing = {};
-	struct bpf_link *link;
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
 	int fd, error;
 
-	if (map) {
-		info.map.map_fd = bpf_map__fd(map);
-		options.link_info = &info;
-		options.link_info_len = sizeof(info);
-	}
-	link = bpf_program__attach_iter(program, &options);
 	if (!link)
 		return hc_error_errno(errno, "cannot attach the iterator %s",
 				      bpf_program__name(program));
@@ -85,7 +76,7 @@ static int run_inside(void *context)
 {
 	struct inside *inside = context;
 
-	return run(inside->object->progs.walk_sockets, NULL, inside->found);
+	return run_iterator(inside->object->progs.walk_sockets, inside->found);
 }
 
 int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
@@ -114,20 +105,50 @@ void walk_free(struct walk_sockets *found)
 
 int walk_files(const struct headcount_bpf *object)
 {
-	return run(object->progs.walk_files, NULL, NULL);
+	return run_iterator(object->progs.walk_files, NULL);
+}
+
+/* Runs a program of bpf/tables.h for each of `count` sets or rows. A signal only interrupts. */
+static int run_over(const struct headcount_bpf *object, const struct bpf_program *program,
+		    __u32 count)
+{
+	struct hc_errand *errand = &object->bss->errand;
+	int error = 0;
+
+	errand->next = 0;
+	while (!error && errand->next < count) {
+		error = walk_run(program, count - errand->next);
+		if (error == -EINTR)
+			error = 0;
+	}
+	return error < 0 ? hc_error_errno(error, "cannot run %s", bpf_program__name(program))
+			 : 0;
+}
+
+int walk_run(const struct bpf_program *program, __u32 times)
+{
+	static const char packet[64]; /* the type's programs are run with one */
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet,
+		    .data_size_in = sizeof(packet), .repeat = times);
+	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+
+	return error ?: (int)options.retval;
 }
 
 int walk_sessions(const struct headcount_bpf *object)
 {
-	return run(object->progs.walk_sessions, object->maps.sessions, NULL);
+	return run_over(object, object->progs.walk_sessions,
+			bpf_map__max_entries(object->maps.sessions));
 }
 
-int walk_users(const struct headcount_bpf *object)
+int walk_users(const struct headcount_bpf *object, bool flush)
 {
-	return run(object->progs.walk_users, object->maps.users, NULL);
+	object->bss->errand.flush = flush;
+	return run_over(object, object->progs.walk_users,
+			bpf_map__max_entries(object->maps.users));
 }
 
-int walk_repairs(const struct headcount_bpf *object)
+int walk_repairs(const struct headcount_bpf *object, __u32 count)
 {
-	return run(object->progs.walk_repairs, object->maps.repairs, NULL);
+	return run_over(object, object->progs.walk_repairs, count);
 }

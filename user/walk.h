@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reading the kernel through the iterators of bpf/walk.h. */
+/* Reading the kernel through the iterators of bpf/walk.h, and running what is in bpf/tables.h.
+ */
 #ifndef HEADCOUNT_WALK_USER_H
 #define HEADCOUNT_WALK_USER_H
 
@@ -25,10 +26,19 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 /* The same for every namespace that can be found. */
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found);
 
-/* Runs walk_files, walk_sessions, walk_users, walk_repairs once; `object` has it loaded. */
+/*
+ * Each goes once over all that is there; `object` has the program of that name loaded.
+ * walk_users tells of refusals that were held back, with `flush` of the latest too;
+ * walk_repairs does the first `count` rows of the errand's repairs. 0, or a negative errno
+ * after the printed error.
+ */
 int walk_files(const struct headcount_bpf *object);
 int walk_sessions(const struct headcount_bpf *object);
-int walk_users(const struct headcount_bpf *object);
-int walk_repairs(const struct headcount_bpf *object);
+int walk_users(const struct headcount_bpf *object, bool flush);
+int walk_repairs(const struct headcount_bpf *object, __u32 count);
+
+/* Runs a program of the type of bpf/tables.h: what the last time returned, or a negative errno.
+ */
+int walk_run(const struct bpf_program *program, __u32 times);
 
 #endif

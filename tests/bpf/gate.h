@@ -91,7 +91,6 @@ static void start(const char *text)
 {
 	struct load_request request = {
 		.programs = LOAD_ARRIVAL | LOAD_WALK_USERS | LOAD_WALK_SESSIONS,
-		.flush = true,
 	};
 	struct config config;
 	int error;

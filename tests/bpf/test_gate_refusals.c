@@ -87,7 +87,7 @@ static void test_flush(void **state)
 	refuse("10.0.0.3", 2);
 	assert_int_equal(read_refusals(), 2 * HC_REFUSALS_PER_WINDOW + 2);
 	assert_int_equal(suppressed, 0);
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(read_refusals(), 2);
 	assert_int_equal(accounted(), 109);
 	assert_int_equal(last.direction, HC_INBOUND);
@@ -97,7 +97,7 @@ static void test_flush(void **state)
 	assert_memory_equal(last.ends.remote, last.user.id, sizeof(last.user.id));
 	assert_int_equal(user_read(&user).refusals.suppressed, 0);
 	assert_int_equal(user_read(&user).refused, 100);
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(read_refusals(), 0);
 	/* What was flushed is not told again. */
 	pass_window(&user);
@@ -108,26 +108,21 @@ static void test_flush(void **state)
 /* Without flush the walk leaves alone who was told of in this window. */
 static void test_walk(void **state)
 {
-	struct load_request request = {.programs = LOAD_WALK_USERS};
-	struct headcount_bpf *walker;
 	struct hc_user_key user;
 
 	(void)state;
 	start(CLOSED);
 	listen_at(NULL, 143);
-	request.shared = object;
-	assert_int_equal(load_object(&walker, &request), 0);
 	user = user_at("2001:db8::9");
 	await_window();
 	refuse("2001:db8::9", 50);
-	assert_int_equal(walk_users(walker), 0);
+	assert_int_equal(walk_users(object, false), 0);
 	assert_int_equal(read_refusals(), HC_REFUSALS_PER_WINDOW);
 	pass_window(&user);
-	assert_int_equal(walk_users(walker), 0);
+	assert_int_equal(walk_users(object, false), 0);
 	assert_int_equal(read_refusals(), 1);
 	assert_int_equal(accounted(), 50);
 	assert_int_equal(last.flags, 0);
-	headcount_bpf__destroy(walker);
 }
 
 static void test_observed(void **state)
@@ -142,7 +137,7 @@ static void test_observed(void **state)
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(arrive("10.0.0.1"), SK_PASS);
 	assert_int_equal(read_refusals(), HC_REFUSALS_PER_WINDOW);
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(accounted(), 100);
 	assert_int_equal(user_read(&user).refused, 100);
 }
@@ -157,7 +152,7 @@ static void test_total(void **state)
 	refuse("10.0.0.1", 60);
 	refuse("10.0.0.2", 3);
 	assert_int_equal(read_refusals(), HC_REFUSALS_PER_WINDOW + 3);
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(accounted(), 63);
 }
 
@@ -179,12 +174,12 @@ static void test_ring_full(void **state)
 	fit = accounted();
 	assert_in_range(fit, 1000, clients - 1000);
 	assert_int_equal(lost(HC_LOSS_REFUSALS_FULL), clients - fit);
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(accounted(), clients);
 	assert_int_equal(reported, clients);
 	assert_int_equal(lost(HC_LOSS_REFUSALS_FULL), clients - fit);
 	/* Nothing is told twice. */
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(read_refusals(), 0);
 }
 
@@ -204,10 +199,10 @@ static void test_walk_ring_full(void **state)
 			read_refusals();
 	}
 	read_refusals();
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_true(lost(HC_LOSS_REFUSALS_FULL) > 0);
 	read_refusals();
-	assert_int_equal(walk_users(object), 0);
+	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(accounted(), clients * (HC_REFUSALS_PER_WINDOW + 3));
 }
 

@@ -217,7 +217,7 @@ static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
 	session->ends.remote_port = 40000;
 	session->ends.netns = netns;
 	session->user = *key;
-	session->flags = HC_F_ANNOUNCED | HC_F_IPV4;
+	session->flags = HC_S_ANNOUNCED | HC_F_IPV4;
 	session->direction = HC_INBOUND;
 	address_of(session->ends.local, LOCAL4);
 	memcpy(session->ends.remote, key->id, sizeof(session->ends.remote));
@@ -309,7 +309,7 @@ static void test_suppressed(void **state)
 	for (int i = 0; i < CLIENTS; i++)
 		for (int j = 0; j < 10; j++)
 			assert_int_equal(arrive(client[i]), SK_DROP);
-	walk_users(object);
+	walk_users(object, true);
 	read_refusals();
 	assert_true(lost(HC_LOSS_REFUSALS_FORGOTTEN) > 0);
 	assert_int_equal(reported + suppressed + lost(HC_LOSS_REFUSALS_FORGOTTEN),

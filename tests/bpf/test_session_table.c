@@ -46,7 +46,7 @@ static void fill(__u32 sets, __u64 when)
 
 	for (int way = 0; way < HC_SESSION_WAYS; way++) {
 		full.id[way] = 1ull << 60 | way;
-		full.way[way].flags = HC_F_CONNECTING;
+		full.way[way].flags = HC_S_CONNECTING;
 		full.way[way].opened_ns = when;
 	}
 	for (__u32 set = 0; set < sets; set++)

@@ -52,6 +52,28 @@ def commands():
 
 
 @test
+def option_types():
+    """an option that sets something of another type does not compile"""
+    rows = {"bool flag": "OPTION_FLAG(\"x\", 'x', \"\", &flag)", "const char *text": "OPTION_TEXT(\"x\", 'x', \"X\", \"\", &text)",
+            "struct command_values list": "OPTION_LIST(\"x\", 'x', \"X\", \"\", &list)"}
+    for declaration in rows:
+        for kind, row in rows.items():
+            name = declaration.split()[-1].strip("*")
+            source = f'#include "command.h"\n{declaration};\nstruct command_option o = {row.rpartition("&")[0]}&{name});\n'
+            done = subprocess.run(["cc", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE", f"-I{TOP}/include", f"-I{TOP}/user",
+                                   f"-I{os.path.dirname(PROGRAM)}", "-xc", "-"], input=source, text=True, capture_output=True, timeout=60)
+            equal(done.returncode == 0, kind == declaration, f"{row} of a {declaration}: {done.stderr}")
+
+
+@test
+def features():
+    """README.md has the table of features as the program has it"""
+    want = [f"| `{f['feature']}` | {f['needed_for']} | {f['without']} |" for f in json.loads(headcount("status", "--json")[1])["features"]]
+    got = text(f"{TOP}/README.md").partition("| feature | needed for | without it |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    equal(got.splitlines(), want, "rows")
+
+
+@test
 def examples():
     """each example is correct, and limits what its comments speak of"""
     want = {

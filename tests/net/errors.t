@@ -228,31 +228,6 @@ def no_cgroup2():
     equal("cgroup" in one_line(code, err, 1, "run"), True, f"cgroup in {err!r}")
 
 
-OLD_KERNEL = os.path.join(os.path.dirname(PROGRAM), "tests/net/old_kernel.so")
-SK_LOOKUP, SOCK_OPS, SOCK_RELEASE, GET_COOKIE = 30, 13, 34, 46  # linux/bpf.h
-LACKING = [  # what bpf(2) refuses, what the message must name
-    ({"LACKS_PROGRAM": SK_LOOKUP}, ["sk_lookup"]),
-    ({"LACKS_PROGRAM": SOCK_OPS}, ["sockops"]),
-    ({"LACKS_ATTACH": SOCK_RELEASE}, ["cgroup/sock_release"]),
-    ({"LACKS_ATOMICS": 1}, ["atomic exchange"]),
-    ({"LACKS_ATOMICS": 1, "LACKS_CALL": GET_COOKIE}, ["atomic exchange", "socket cookie in tp_btf"]),
-]
-
-
-@test
-def old_kernel():
-    """a kernel that has BTF and lacks a hook: run and trace name it and leave nothing"""
-    for environment, names in LACKING:
-        words = {name: str(value) for name, value in environment.items()}
-        for command in ["run", "-c", file_with(IMAP)], ["trace"]:
-            done = subprocess.run([PROGRAM, *command], capture_output=True, text=True, timeout=60,
-                                  env={**os.environ, "LD_PRELOAD": OLD_KERNEL, **words})
-            line = one_line(done.returncode, done.stderr, 1, f"{command} on {words}")
-            equal([name for name in names if name not in line], [], f"not named in {line!r}")
-            equal(("lacks" in line, done.stdout), (True, ""), f"{line!r} and stdout")
-        equal(os.path.exists("/sys/fs/bpf/headcount"), False, "something pinned")
-
-
 def bpf_mounts():
     with open("/proc/self/mounts") as mounts:
         return sum(line.split()[1:3] == ["/sys/fs/bpf", "bpf"] for line in mounts)
