@@ -1,0 +1,63 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tests' own runner: what fails once is named and counted; and a machine on which headcount cannot run."""
+import tempfile
+
+from harness import *
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GOOD = "echo ok 1; echo 1..1"
+BAD = "echo not ok 1; echo 1..1; exit 1"
+FLAKY = f'if [ -e "$0.again" ]; then {GOOD}; else touch "$0.again"; {BAD}; fi'
+
+
+def prove(*scripts):
+    """Runs tests/prove on such tests: exit code and last line, with the names of the files as a, b, c..."""
+    with tempfile.TemporaryDirectory(dir="/run") as folder:
+        names = []
+        for name, script in zip("abcdefgh", scripts):
+            names.append(f"{folder}/{name}")
+            with open(names[-1], "w") as file:
+                file.write(f"#!/bin/sh\n{script}\n")
+            os.chmod(names[-1], 0o755)
+        done = subprocess.run([f"{HERE}/../prove", *names], env={**os.environ, "PROVE_STATE": f"{folder}/state"},
+                              text=True, capture_output=True, timeout=60)
+    return done.returncode, done.stdout.strip().splitlines()[-1].replace(folder + "/", "")
+
+
+@test
+def passed():
+    """all pass: prove's own last line"""
+    equal(prove(GOOD, GOOD), (0, "Result: PASS"), "outcome")
+
+
+@test
+def flaky():
+    """a test that passes only the second time is named; two are no failure, three are"""
+    line = "tests/prove: {} files, {} failed:{}; {} flaky, passed only the second time:{}"
+    equal(prove(GOOD, FLAKY), (0, line.format(2, 0, "", 1, " b")), "one")
+    equal(prove(FLAKY, GOOD, FLAKY), (0, line.format(3, 0, "", 2, " a c")), "two")
+    equal(prove(FLAKY, FLAKY, FLAKY), (1, line.format(3, 0, "", 3, " a b c")), "three")
+
+
+@test
+def failures():
+    """a test that fails twice fails all"""
+    line = "tests/prove: {} files, {} failed:{}; {} flaky, passed only the second time:{}"
+    equal(prove(BAD, GOOD, FLAKY), (1, line.format(3, 1, " a", 1, " c")), "one of each")
+
+
+@test
+def unable():
+    """where headcount cannot run, one line says what is lacking"""
+    able = [f"{HERE}/../able"]
+    done = subprocess.run(able, text=True, capture_output=True, timeout=60)
+    equal((done.returncode, done.stdout, done.stderr), (0, "", ""), "here")
+    preload = os.path.join(os.path.dirname(PROGRAM), "tests/net/refuse.so")
+    done = subprocess.run(able, text=True, capture_output=True, timeout=60,
+                          env={**os.environ, "LD_PRELOAD": preload, "REFUSE": "type=8 errno=1"})
+    equal((done.returncode, done.stderr.count("\n"), "cannot run here: this machine lacks cgroup_skb/ingress" in done.stderr),
+          (1, 1, True), done.stderr)
+
+
+main()
