@@ -43,6 +43,7 @@ struct claim {
 	__u8 over;   /* observe: admitted over the cap */
 	__u8 late;   /* the reservation had expired */
 	__u8 total;  /* a slot of the service's total is taken too */
+	__u8 excess; /* enum verdict: late, and what it was charged to is over now */
 };
 
 HC_STATIC_ASSERT(HC_SERVICES_MAX <= 1 << 8); /* the bits of a service in a charge */
@@ -197,11 +198,11 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 }
 
 /*
- * Gives a reservation back; or with `confirm` (of an unsure one) keeps it as a
- * handshake under way. Returns 0.
+ * Gives a reservation back; with `keep`, which is a time, it is kept as that of a
+ * handshake under way, made then. Returns 0.
  */
 __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, __u32 kind,
-			   __u32 confirm)
+			   __u64 keep)
 {
 	const struct hc_control *policy = policy_control();
 	struct hc_user_set *set;
@@ -219,8 +220,8 @@ __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, _
 	if (user) {
 		slots_forget(&user->slots, claim->now);
 		claim->late = !slots_unreserve(&user->slots, kind, claim->when);
-		if (confirm)
-			slots_reserve(&user->slots, HELD, claim->now);
+		if (keep)
+			slots_reserve(&user->slots, HELD, keep);
 	}
 	bpf_spin_unlock(&set->lock);
 	return 0;
@@ -242,14 +243,14 @@ static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 	if (!state)
 		return ADMITTED;
 	bpf_spin_lock(&state->lock);
-	slots_forget(&state->slots, claim->now);
+	total_forget(&state->slots, claim->now);
 	if (slots_taken(&state->slots) >= service->total) {
 		state->refused++;
 		verdict = OVER_TOTAL;
 	}
 	claim->total = verdict == ADMITTED || service->excess == HC_OBSERVE;
 	if (claim->total)
-		slots_reserve(&state->slots, kind, claim->now);
+		total_take(&state->slots, kind, claim->now);
 	bpf_spin_unlock(&state->lock);
 	return verdict;
 }
@@ -261,21 +262,26 @@ enum total_step {
 	TOTAL_CHARGE,
 };
 
-static __always_inline void total_step(struct claim *claim, __u32 id, enum reservation kind,
-				       enum total_step step)
+/* With TOTAL_CHARGE: false if the reservation was forgotten, and the total `most` is passed
+ * now. */
+static __always_inline bool total_step(struct claim *claim, __u32 id, enum reservation kind,
+				       enum total_step step, __u32 most)
 {
 	struct hc_service_state *state = total_state(id);
+	bool within = true;
 
 	if (!state)
-		return;
+		return true;
 	bpf_spin_lock(&state->lock);
-	slots_forget(&state->slots, claim->now);
-	slots_unreserve(&state->slots, kind, claim->when);
+	total_forget(&state->slots, claim->now);
+	within = total_give(&state->slots, kind, claim->when);
 	if (step == TOTAL_HOLD)
-		slots_reserve(&state->slots, HELD, claim->now);
+		total_take(&state->slots, HELD, claim->now);
 	else if (step == TOTAL_CHARGE)
 		active_add(&state->slots, 1);
+	within |= state->slots.active <= most;
 	bpf_spin_unlock(&state->lock);
+	return within;
 }
 
 /* The total refused: the user's slot goes back (unless we only observe), and
@@ -328,20 +334,36 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 /* A request was queued: the slot outlives the packet now. */
 static __always_inline void user_confirm(struct claim *claim, const struct hc_user_key *key)
 {
-	user_settle(claim, key, UNSURE, true);
+	user_settle(claim, key, UNSURE, claim->now);
 	if (claim->late) /* this CPU stalled, and another may have given the slot away */
 		count_loss(HC_LOSS_LATE);
 	if (claim->total)
-		total_step(claim, key->service, UNSURE, TOTAL_HOLD);
+		total_step(claim, key->service, UNSURE, TOTAL_HOLD, 0);
 }
 
 /* Gives back what user_reserve() took. */
 static __noinline void user_unreserve(struct claim *claim, const struct hc_user_key *key,
 				      enum reservation kind)
 {
-	user_settle(claim, key, kind, false);
+	user_settle(claim, key, kind, 0);
 	if (claim->total)
-		total_step(claim, key->service, kind, TOTAL_DROP);
+		total_step(claim, key->service, kind, TOTAL_DROP, 0);
+}
+
+/* The session that was charged last, late, is refused after all: the user's counters say so. It
+ * has its slot until it is closed. */
+static __noinline void user_refuse_late(const struct claim *claim)
+{
+	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
+	struct hc_user *user;
+
+	if (!claim->slot || !set)
+		return;
+	user = &set->way[(claim->slot - 1) % HC_WAYS];
+	bpf_spin_lock(&set->lock);
+	user->opened--;
+	user->refused++;
+	bpf_spin_unlock(&set->lock);
 }
 
 /*
@@ -357,9 +379,12 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 
 	if (user_act(claim, key, ACT_CHARGE | act | kind) != ADMITTED)
 		return 0;
+	claim->excess = claim->late && claim->active > claim->cap ? OVER_CAP : ADMITTED;
 	claim->total = service->total != HC_UNLIMITED && !key->elsewhere;
-	if (claim->total)
-		total_step(claim, key->service, total_kind, TOTAL_CHARGE);
+	if (claim->total &&
+	    !total_step(claim, key->service, total_kind, TOTAL_CHARGE, service->total) &&
+	    claim->excess == ADMITTED)
+		claim->excess = OVER_TOTAL;
 	if (claim->late)
 		count_loss(HC_LOSS_LATE);
 	return charge_pack(claim, key->service, id);

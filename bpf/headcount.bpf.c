@@ -117,12 +117,25 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
-		session_accepted(id, tp);
+		session_accepted(id, tp, cookie);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		session_connected(id, tp, cookie, ctx->sk);
-	else
+	else {
 		listener_opened(id, tp, bpf_get_current_task_btf());
+		request_bound(ctx, tp);
+	}
 	return 1;
+}
+
+/* The SYN-ACK of a handshake under way went out again. */
+SEC("?tp_btf/tcp_retransmit_synack")
+int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
+{
+	const struct tcp_request_sock *request = bpf_skc_to_tcp_request_sock(req);
+
+	if (request && !request->tfo_listener)
+		request_renew(bpf_get_socket_cookie(req), request);
+	return 0;
 }
 
 /*

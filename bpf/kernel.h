@@ -22,7 +22,8 @@
 #define PF_KTHREAD    0x00200000 /* include/linux/sched.h */
 #define SOCK_DONE     1          /* include/net/sock.h, enum sock_flags: a FIN was received */
 
-#define SOL_TCP 6
+#define SOL_TCP    6
+#define TCP_SYNCNT 7
 
 #define EEXIST       17
 #define ECONNRESET   104
@@ -114,9 +115,23 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	__u8 icsk_syn_retries; /* TCP_SYNCNT; 0: as the sysctls say */
 	struct {
 		__u32 lrcvtime;
 	} icsk_ack;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+	__u8 num_timeout : 7; /* how often the timer has sent the SYN-ACK again */
+};
+struct inet_request_sock {
+	struct request_sock req;
+};
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	__u64 snt_synack;  /* us of CLOCK_MONOTONIC: the first SYN-ACK */
+	bool tfo_listener; /* Fast Open: its child is there already */
 };
 
 struct tcp_sock {

@@ -89,6 +89,16 @@ struct cpu_state {
 };
 MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
 
+/* Handshakes whose SYN-ACK went out more than once, by the cookie that the session will have;
+ * made and renewed by request.h, deleted when the session is accepted. Those that came to
+ * nothing make room by their age. Pushed out: the handshake's reservation is as old as the
+ * first SYN-ACK. */
+struct request {
+	struct hc_user_key user;
+	__u64 when; /* of the reservation */
+};
+MAP(requests, BPF_MAP_TYPE_LRU_HASH, __u64, struct request, 16384, 0);
+
 /* What user space asks of the programs that it runs itself, and what they answer. It is the
  * loaded object's own, not shared: one errand at a time. */
 struct hc_errand errand;

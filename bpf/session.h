@@ -16,6 +16,8 @@
 
 #include "arrival.h"
 #include "origin.h"
+#include "refusal.h"
+#include "request.h"
 #include "tally.h"
 
 /* Service and `*user` of a session whose ends and owner are known. */
@@ -168,13 +170,28 @@ static __noinline struct hc_session *session_connecting(__u64 id, const struct t
 	return session;
 }
 
+/* It came so late that its slot was another's, and is over the cap now: told and counted as
+ * refused, and for user space to close. Until then it holds its slot, as every socket does. */
+static __noinline void session_refuse(__u64 id, struct hc_session *session,
+				      const struct hc_service *service, struct claim *claim)
+{
+	session->flags |= HC_S_REFUSED | HC_F_LATE;
+	user_refuse_late(claim);
+	totals_refused(session->user.service, claim->excess == OVER_TOTAL);
+	claim->report = true;
+	claim->suppressed = 0;
+	if (service->mute & HC_MUTE_REFUSED)
+		session->flags |= HC_F_QUIET;
+	refusal_emit(claim, id, session, claim->excess);
+}
+
 /*
  * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
  * that somebody owns already was not accepted: it connected, and met a SYN from
  * the other side, perhaps from itself. Or it is a subflow that joins an MPTCP
  * connection, and belongs to whoever has that.
  */
-static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
+static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u64 cookie)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	const struct hc_service *service;
@@ -205,9 +222,16 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp)
 	} else if (service->limited && policy_gated() && !session->user.elsewhere) {
 		kind = HELD;
 		claim.total = service->total != HC_UNLIMITED;
+		/* A request whose SYN-ACK was repeated has been asked for its cookie. */
+		if (cookie)
+			claim.when = request_taken(id);
 	}
 	session->flags |= HC_S_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);
+	if (claim.excess > ADMITTED && service->excess != HC_OBSERVE) {
+		session_refuse(id, session, service, &claim);
+		return;
+	}
 	totals_opened(session);
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
 }
@@ -278,6 +302,11 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	now = bpf_ktime_get_ns();
 	if (session->flags & HC_S_CONNECTING) {
 		session_unreserve(id, session, now);
+		return;
+	}
+	if (session->flags & HC_S_REFUSED) { /* it was told as refused, and never opened */
+		user_discharge(__sync_lock_test_and_set(&session->charge, 0), now);
+		session_free(id, session);
 		return;
 	}
 	if (!(session->flags & HC_S_ANNOUNCED)) {

@@ -64,7 +64,8 @@ static __always_inline struct hc_session *session_of_seen(__u64 id, __u64 cookie
 static __always_inline bool session_forgotten(const struct hc_session *session, __u64 now)
 {
 	return session->flags & HC_S_CONNECTING &&
-	       (__s64)(now - session->opened_ns) > (__s64)(HC_TICKS + 1ull) << HC_HELD_SHIFT;
+	       (__s64)(now - session->opened_ns) > (__s64)(HC_HELD_TICKS + 1ull)
+							   << HC_HELD_SHIFT;
 }
 
 /*

@@ -39,6 +39,25 @@ static __always_inline void ring_take(struct hc_ring *ring, __u64 when, __u32 sh
 	ring->sum++;
 }
 
+/* The same of a handshake whose reservation was made about then: another one of the user may
+ * have taken over a newer one than its own (ring_drop_newest), so that what is left is older.
+ */
+static __always_inline bool ring_drop_about(struct hc_ring *ring, __u64 when, __u32 shift)
+{
+	__s64 youngest = ring->tick - (when >> shift);
+
+	for (__u32 age = 0; age < HC_TICKS; age++) {
+		__u32 *bucket = &ring->bucket[(ring->tick - age) % HC_TICKS];
+
+		if ((__s64)age >= youngest && *bucket) {
+			*bucket -= 1;
+			ring->sum--;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Gives back what was taken at `when`; false if it has been forgotten. */
 static __always_inline bool ring_drop(struct hc_ring *ring, __u64 when, __u32 shift)
 {
@@ -68,15 +87,24 @@ static __always_inline bool ring_drop_newest(struct hc_ring *ring)
 	return false;
 }
 
-/* Nothing in it, or all of it past its time. */
-static __always_inline bool ring_idle(const struct hc_ring *ring, __u64 now, __u32 shift)
+/* Nothing in it, or all of it past its time: the newest is `age` ticks older than the ring. */
+static __always_inline bool ring_idle(const struct hc_ring *ring, __u64 now, __u32 shift,
+				      __u32 age)
 {
-	return !ring->sum || (__s64)((now >> shift) - ring->tick) >= HC_TICKS;
+	return !ring->sum || (__s64)((now >> shift) - ring->tick) >= HC_TICKS - age;
 }
 
 static __always_inline void slots_forget(struct hc_slots *slots, __u64 now)
 {
-	ring_forget(&slots->held, now, HC_HELD_SHIFT);
+	/* The ring runs ahead: there is room for reservations of a later time than now. */
+	ring_forget(&slots->held, now + HC_HELD_LEAD, HC_HELD_SHIFT);
+	ring_forget(&slots->unsure, now, HC_UNSURE_SHIFT);
+}
+
+/* Of a service as a whole: see HC_TOTAL_SHIFT. */
+static __always_inline void total_forget(struct hc_slots *slots, __u64 now)
+{
+	ring_forget(&slots->held, now, HC_TOTAL_SHIFT);
 	ring_forget(&slots->unsure, now, HC_UNSURE_SHIFT);
 }
 
@@ -106,8 +134,10 @@ static __always_inline __u32 active_take(struct hc_slots *slots)
 /* Nothing holds on to these slots: neither sessions nor live reservations. */
 static __always_inline bool slots_idle(const struct hc_slots *slots, __u64 now)
 {
-	return !slots->active && ring_idle(&slots->held, now, HC_HELD_SHIFT) &&
-	       ring_idle(&slots->unsure, now, HC_UNSURE_SHIFT);
+	return !slots->active &&
+	       ring_idle(&slots->held, now + HC_HELD_LEAD, HC_HELD_SHIFT,
+			 HC_TICKS - HC_HELD_TICKS - HC_HELD_MORE) &&
+	       ring_idle(&slots->unsure, now, HC_UNSURE_SHIFT, 0);
 }
 
 /* How a slot is reserved, and what a charge takes over. */
@@ -116,6 +146,15 @@ enum reservation {
 	UNSURE, /* taken in sk_lookup, for the packet in hand */
 	HELD,   /* a handshake under way */
 };
+
+/* The time of a reservation that is renewed as its SYN-ACK goes out again: so much later that
+ * it lives until the next time, or the end, which comes in 2 s, then 4. Before that it had gone
+ * out `resent` times by the timer, at most HC_SYN_RETRIES - 1 on a listener that we have
+ * bounded. */
+static __always_inline __u64 slots_renewed(__u64 now, __u32 resent)
+{
+	return resent ? now + ((__u64)HC_HELD_MORE << HC_HELD_SHIFT) : now;
+}
 
 static __always_inline void slots_reserve(struct hc_slots *slots, enum reservation kind,
 					  __u64 now)
@@ -134,7 +173,25 @@ static __always_inline bool slots_unreserve(struct hc_slots *slots, enum reserva
 	if (kind == UNSURE)
 		return ring_drop(&slots->unsure, when, HC_UNSURE_SHIFT);
 	if (kind == HELD && when)
-		return ring_drop(&slots->held, when, HC_HELD_SHIFT);
+		return ring_drop_about(&slots->held, when, HC_HELD_SHIFT);
+	return kind == NOTHING || ring_drop_newest(&slots->held);
+}
+
+static __always_inline void total_take(struct hc_slots *slots, enum reservation kind, __u64 now)
+{
+	if (kind == UNSURE)
+		ring_take(&slots->unsure, now, HC_UNSURE_SHIFT);
+	else if (kind == HELD)
+		ring_take(&slots->held, now, HC_TOTAL_SHIFT);
+}
+
+static __always_inline bool total_give(struct hc_slots *slots, enum reservation kind,
+				       __u64 when)
+{
+	if (kind == UNSURE)
+		return ring_drop(&slots->unsure, when, HC_UNSURE_SHIFT);
+	if (kind == HELD && when)
+		return ring_drop(&slots->held, when, HC_TOTAL_SHIFT);
 	return kind == NOTHING || ring_drop_newest(&slots->held);
 }
 

@@ -143,6 +143,10 @@ static __always_inline bool walk_end(__u64 id)
 	charge = __sync_lock_test_and_set(&session->charge, 0);
 	if (charge)
 		user_discharge(charge, now);
+	if (session->flags & HC_S_REFUSED) {
+		session_free(id, session);
+		return true;
+	}
 	session_announce(id, session, now);
 	totals_closed(session, HC_END_UNKNOWN, now);
 	event = emit_begin(id, session, HC_CLOSED, now);

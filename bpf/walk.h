@@ -100,8 +100,10 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	if (walk_adopt)
 		compat_set_callbacks(tp);
 	id = bpf_get_socket_cookie(common);
-	if (state == TCP_LISTEN && walk_adopt)
+	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
+		request_bound(tp, tp);
+	}
 	session = session_of(id);
 	/* A Fast Open child has a record while it is still in SYN_RECV. */
 	if (!walk_is_session(state) && !(session && state == TCP_SYN_RECV))

@@ -139,9 +139,22 @@ struct hc_override_key {
  * What never comes to anything is forgotten by time: reservations are counted in
  * a ring of HC_TICKS buckets, each for the reservations of one tick, and a bucket
  * that is HC_TICKS old is emptied. A reservation lives for 7 to 8 ticks.
+ *
+ * A handshake's is renewed each time that its SYN-ACK goes out again (bpf/request.h), the last
+ * time HC_SYN_RETRIES after the first; until the next it is at most 4 s, and so it lives as
+ * long as the request. The total's is not, and is short: SYNs that were forged in everybody's
+ * name are not to keep the total full. Who finishes a handshake later than that is looked at
+ * once more.
  */
-#define HC_TICKS        8
-#define HC_HELD_SHIFT   29 /* tick of 2^29 ns = 0.54 s: 3.8 to 4.3 s for a handshake */
+#define HC_SYN_RETRIES 2 /* after 1 and 3 s; the request goes after 7 */
+#define HC_TICKS       8
+#define HC_HELD_SHIFT                                                                          \
+	30                /* tick of 2^30 ns = 1.07 s; a handshake has HC_HELD_TICKS of them:  \
+			   */
+#define HC_HELD_TICKS   4 /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
+#define HC_HELD_MORE    2 /* ticks that it may have more then */
+#define HC_HELD_LEAD    ((__u64)(HC_TICKS - HC_HELD_TICKS) << HC_HELD_SHIFT)
+#define HC_TOTAL_SHIFT  25 /* 2^25 ns = 34 ms: 0.23 to 0.27 s for one, of a service's total */
 #define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet */
 
 struct hc_ring {

@@ -21,12 +21,14 @@ enum hc_event_type {
 
 /* Flags of an event, which fit its 8 bits; a session has them, too, to hand them on. */
 enum hc_flags {
+	HC_F_QUIET =
+		1, /* a refusal that nobody wants to be told of; the session is to be closed */
 	HC_F_FOUND = 2,    /* older than headcount: its start is not known */
 	HC_F_OBSERVED = 4, /* over the cap but admitted: excess = observe */
 	HC_F_TOTAL = 8,    /* refused by the service's total, not by the user's cap */
 	HC_F_IPV4 = 32,    /* IPv4 on the wire (an IPv4-mapped socket included) */
 	HC_F_LATE = 64,    /* charged after its reservation had expired */
-	HC_F_ALL = HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
+	HC_F_ALL = HC_F_QUIET | HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
 };
 
 /* Flags of a session alone, above those. */
@@ -37,8 +39,9 @@ enum hc_session_flags {
 	HC_S_KILLED = 1 << 12,     /* an administrator is closing it */
 	HC_S_ANNOUNCED = 1 << 13,  /* its opened event was sent (or counted as lost) */
 	HC_S_CONNECTING = 1 << 14, /* a slot is reserved; connect() has not sent a SYN yet */
+	HC_S_REFUSED = 1 << 15,    /* late, and over the cap: user space is to close it */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
-		   HC_S_CONNECTING,
+		   HC_S_CONNECTING | HC_S_REFUSED,
 };
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
 HC_STATIC_ASSERT(!(HC_S_ALL & 0xff));

@@ -102,8 +102,10 @@ int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 
 int attach_connect(struct attachments *links, const struct headcount_bpf *object)
 {
-	/* What gives slots back is there before what takes them. */
-	return to_cgroup(links, object->progs.on_release)
+	/* What gives slots back, or keeps them, is there before what takes them. */
+	return keep(links, bpf_program__attach_trace(object->progs.on_resent),
+		    object->progs.on_resent, "on_resent", 0)
+			?: to_cgroup(links, object->progs.on_release)
 			?: to_cgroup(links, object->progs.on_connect4)
 			?: to_cgroup(links, object->progs.on_connect6);
 }
@@ -179,9 +181,8 @@ static bool is_live(const char *name, const struct headcount_bpf *object, __u32 
 
 bool attach_is_whole(const struct headcount_bpf *object)
 {
-	static const char *const needed[] = {"on_state", "on_milestone", "on_connect4",
-					     "on_connect6", "on_release"};
-
+	static const char *const needed[] = {"on_state",    "on_milestone", "on_connect4",
+					     "on_connect6", "on_release",   "on_resent"};
 	__u32 program;
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

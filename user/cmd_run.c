@@ -115,6 +115,7 @@ static int run_daemon(struct run *run)
 	error = error ?: start(daemon);
 	run->published = !error;
 	error = error ?: daemon_open_drain(daemon, true);
+	error = error ?: daemon_open_closer(daemon);
 	error = error ?: daemon_drop_privileges(daemon, run->mounted);
 	error = error ?: daemon_open_metrics(daemon);
 	if (error)

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "closer.h"
 #include "daemon.h"
 #include "feature.h"
 #include "log.h"
@@ -211,6 +212,15 @@ int daemon_open_drain(struct daemon *daemon, bool json)
 	return daemon->drain ? daemon_refresh_names(daemon) : -ENOMEM;
 }
 
+int daemon_open_closer(struct daemon *daemon)
+{
+	daemon->closer = closer_new(&daemon->netns);
+	if (!daemon->closer)
+		return -ENOMEM;
+	drain_set_late(daemon->drain, closer_take, daemon->closer);
+	return closer_sweep(daemon->closer, daemon->object);
+}
+
 int daemon_open_metrics(struct daemon *daemon)
 {
 	metrics_show(daemon->metrics, &daemon->links, daemon->config.metrics_top_users);
@@ -310,6 +320,7 @@ void daemon_free(struct daemon *daemon)
 {
 	metrics_close(daemon->metrics);
 	drain_free(daemon->drain);
+	closer_free(daemon->closer);
 	sinks_free(daemon->sinks);
 	attach_close(&daemon->links);
 	headcount_bpf__destroy(daemon->walker);

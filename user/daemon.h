@@ -24,6 +24,7 @@ struct daemon {
 	struct sinks *sinks;
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
+	struct closer *closer;          /* of `run` */
 	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;
@@ -66,6 +67,9 @@ int daemon_open_sinks(struct daemon *daemon);
 
 /* Opens the rings; prints text or JSON to the sinks. */
 int daemon_open_drain(struct daemon *daemon, bool json);
+
+/* Closes what comes late and is over its cap, and what did before we were there. */
+int daemon_open_closer(struct daemon *daemon);
 
 /* Answers who asks for metrics, at the address that is open already. */
 int daemon_open_metrics(struct daemon *daemon);

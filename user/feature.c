@@ -60,6 +60,7 @@ static struct feature rows[] = {
 	MAP(PERCPU_ARRAY, "totals and losses"),
 	MAP(HASH, "listeners and caps"),
 	MAP(LPM_TRIE, "overrides of prefixes"),
+	MAP(LRU_HASH, "handshakes that take their time"),
 	MAP(RINGBUF, "events (Linux 5.8)"),
 
 	PROGRAM(STATE, REFUSES_BOTH, LOAD_TRACE, "seeing sessions end", NULL),
@@ -96,6 +97,10 @@ static struct feature rows[] = {
 	WEAK(get_retval, "cgroup/connect4", 0, CONNECT,
 	     "refusals of other programs (Linux 5.18)",
 	     "a connect() that another program refuses holds a slot until its socket is closed"),
+	PROGRAM("tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
+		"inbound caps: handshakes that take their time", NULL),
+	HELPER(skc_to_tcp_request_sock, "tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
+	       "inbound caps: handshakes that take their time (Linux 5.9)", NULL),
 	PROGRAM("sk_lookup", REFUSES_RUN, LOAD_ARRIVAL, "inbound caps", NULL),
 
 	PROGRAM("iter/tcp", REFUSES_RUN, SOCKETS,

@@ -118,6 +118,7 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		{object->progs.on_connect4, LOAD_CONNECT},
 		{object->progs.on_connect6, LOAD_CONNECT},
 		{object->progs.on_release, LOAD_CONNECT},
+		{object->progs.on_resent, LOAD_CONNECT},
 		{object->progs.on_arrival, LOAD_ARRIVAL},
 		{object->progs.walk_sockets, LOAD_WALK_SOCKETS},
 		{object->progs.walk_files, LOAD_WALK_FILES},

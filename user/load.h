@@ -15,7 +15,7 @@
 /* Which programs to load. */
 enum load_programs {
 	LOAD_TRACE = 1,   /* on_state, on_milestone */
-	LOAD_CONNECT = 2, /* on_connect4, on_connect6, on_release */
+	LOAD_CONNECT = 2, /* on_connect4, on_connect6, on_release, on_resent */
 	LOAD_ARRIVAL = 4, /* on_arrival, for one namespace */
 	LOAD_WALK_SOCKETS = 8,
 	LOAD_WALK_FILES = 16,

@@ -21,6 +21,7 @@ static const struct {
 	{CAP_BPF, PRIVILEGES_ALWAYS}, /* maps; running the walks */
 	{CAP_PERFMON,
 	 PRIVILEGES_GATES}, /* beside CAP_BPF, to load a gate as it was at the start */
+	{CAP_NET_ADMIN, PRIVILEGES_GATES}, /* to close sessions that came late: closer.h */
 	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT},
 	{CAP_SYS_PTRACE, PRIVILEGES_PROC},      /* to open /proc/PID/ns/net */
 	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */

@@ -11,7 +11,7 @@ enum privileges_for {
 	PRIVILEGES_UNMOUNT = 2, /* bpffs, which we mounted */
 	PRIVILEGES_PROC = 4,    /* a namespace of `netns` is named by its process */
 	PRIVILEGES_FOREIGN = 8, /* not uid 0: root's folders are not ours */
-	PRIVILEGES_GATES = 16,  /* a reload may bring new namespaces */
+	PRIVILEGES_GATES = 16,  /* of `run`: what caps take after the start */
 };
 
 /* Gives up for good all capabilities but those for `purposes` (bits of privileges_for;

@@ -17,12 +17,15 @@
 /* The two kinds of reservation, which most tests are run on in turn. */
 struct subject {
 	enum reservation kind;
-	__u32 shift;
+	__u32 shift, life; /* in ticks */
 };
-static struct subject held = {HELD, HC_HELD_SHIFT}, unsure = {UNSURE, HC_UNSURE_SHIFT};
+static struct subject held = {HELD, HC_HELD_SHIFT, HC_HELD_TICKS},
+		      unsure = {UNSURE, HC_UNSURE_SHIFT, HC_TICKS};
 
-/* A handshake has 3.8 to 4.3 s, a packet has 1.8 to 2.1 ms. */
-HC_STATIC_ASSERT(7ull << HC_HELD_SHIFT > 3700000000 && 8ull << HC_HELD_SHIFT < 4300000000);
+/* A handshake has 3.2 to 4.3 s, of a total 0.23 to 0.27 s, a packet has 29 to 34 ms. */
+HC_STATIC_ASSERT((HC_HELD_TICKS - 1ull) << HC_HELD_SHIFT > 3200000000 &&
+		 (__u64)HC_HELD_TICKS << HC_HELD_SHIFT < 4300000000);
+HC_STATIC_ASSERT(7ull << HC_TOTAL_SHIFT > 230000000 && 8ull << HC_TOTAL_SHIFT < 270000000);
 HC_STATIC_ASSERT(7ull << HC_UNSURE_SHIFT > 29000000 && 8ull << HC_UNSURE_SHIFT < 34000000);
 HC_STATIC_ASSERT(HC_TICKS == 8);
 
@@ -36,7 +39,7 @@ HC_STATIC_ASSERT(HC_TICKS == 8);
 static struct hc_slots fresh(__u64 now)
 {
 	return (struct hc_slots){
-		.held.tick = now >> HC_HELD_SHIFT,
+		.held.tick = (now + HC_HELD_LEAD) >> HC_HELD_SHIFT,
 		.unsure.tick = now >> HC_UNSURE_SHIFT,
 	};
 }
@@ -74,7 +77,8 @@ static void test_give_back(void **state)
 	take_at(&slots, subject, START + tick - 1);
 	take_at(&slots, subject, START + tick);
 	slots_forget(&slots, START + 2 * tick);
-	assert_false(slots_unreserve(&slots, subject->kind, START + 2 * tick));
+	if (subject->kind == UNSURE) /* a handshake may take over an older one's: test_older */
+		assert_false(slots_unreserve(&slots, subject->kind, START + 2 * tick));
 	assert_int_equal(slots_taken(&slots), 3);
 	assert_true(slots_unreserve(&slots, subject->kind, START + tick / 2));
 	assert_true(slots_unreserve(&slots, subject->kind, START));
@@ -89,7 +93,7 @@ static void test_give_back_expired(void **state)
 {
 	const struct subject *subject = *state;
 	struct hc_slots slots = fresh(START);
-	__u64 later = START + HC_TICKS * TICK(subject);
+	__u64 later = START + subject->life * TICK(subject);
 
 	take_at(&slots, subject, START);
 	take_at(&slots, subject, later);
@@ -102,23 +106,91 @@ static void test_give_back_expired(void **state)
 
 static void test_give_back_newest(void **state)
 {
-	static const int taken[] = {0, 3, 3, 5};
+	static const int taken[] = {0, 1, 1, 3};
 	struct hc_slots slots = fresh(START);
 
 	(void)state;
 	assert_false(slots_unreserve(&slots, HELD, 0));
 	for (int i = 0; i < 4; i++)
 		take_at(&slots, &held, START + taken[i] * TICK(&held));
-	slots_forget(&slots, START + 7 * TICK(&held));
+	slots_forget(&slots, START + 3 * TICK(&held));
 	for (int left = 3; left >= 0; left--) {
 		assert_true(slots_unreserve(&slots, HELD, 0));
 		assert_int_equal(slots.held.sum, left);
 		/* It was the newest that went. */
-		assert_int_equal(slots.held.bucket[(slots.held.tick - 2) % HC_TICKS], 0);
-		assert_int_equal(slots.held.bucket[(slots.held.tick - 4) % HC_TICKS],
+		assert_int_equal(slots.held.bucket[(slots.held.tick - 4) % HC_TICKS], 0);
+		assert_int_equal(slots.held.bucket[(slots.held.tick - 6) % HC_TICKS],
 				 left > 1 ? left - 1 : 0);
 	}
 	assert_at_rest(&slots);
+}
+
+/* Another handshake of the user took over a newer reservation than its own: what is left is
+ * older, and is taken over by the one that is left, be it renewed or not. Never a newer one. */
+static void test_older(void **state)
+{
+	struct hc_slots slots = fresh(START);
+	const __u64 tick = TICK(&held);
+
+	(void)state;
+	take_at(&slots, &held, START);
+	take_at(&slots, &held, START + 2 * tick);
+	assert_true(slots_unreserve(&slots, HELD, 0)); /* it was the first one's end */
+	assert_true(slots_unreserve(&slots, HELD, START + 2 * tick));
+	assert_at_rest(&slots);
+	take_at(&slots, &held, START + 2 * tick);
+	assert_false(slots_unreserve(&slots, HELD, START + tick));
+	assert_true(slots_unreserve(&slots, HELD, START + 3 * tick));
+	assert_at_rest(&slots);
+	/* What is too old has been forgotten. */
+	take_at(&slots, &held, START + 2 * tick);
+	slots_forget(&slots, START + 11 * tick);
+	assert_false(slots_unreserve(&slots, HELD, START + 11 * tick));
+}
+
+/* A renewed one lives until the request ends: 2^n s after its SYN-ACK went out for the n-th
+ * time. */
+static void test_renewed(void **state)
+{
+	(void)state;
+	for (__u32 resent = 0; resent < HC_SYN_RETRIES; resent++) {
+		const __u64 gap = 1000000000ull << (resent + 1);
+
+		for (__u64 now = START; now < START + TICK(&held); now += TICK(&held) / 5) {
+			struct hc_slots slots = fresh(now);
+			__u64 when = slots_renewed(now, resent);
+
+			slots_forget(&slots, now);
+			slots_reserve(&slots, HELD, when);
+			slots_forget(&slots, now + gap * 21 / 20);
+			assert_int_equal(slots_taken(&slots), 1);
+			slots_forget(&slots, now + 6 * TICK(&held));
+			assert_int_equal(slots_taken(&slots), 0);
+		}
+	}
+}
+
+/* A total's handshakes are forgotten sooner. */
+static void test_total(void **state)
+{
+	const __u64 tick = 1ull << HC_TOTAL_SHIFT;
+	struct hc_slots slots = {};
+
+	(void)state;
+	total_forget(&slots, START);
+	total_take(&slots, HELD, START);
+	total_take(&slots, HELD, START + 1);
+	total_take(&slots, UNSURE, START);
+	assert_int_equal(slots_taken(&slots), 3);
+	assert_true(total_give(&slots, UNSURE, START));
+	assert_true(total_give(&slots, HELD, START));
+	total_forget(&slots, START + HC_TICKS * tick - 1);
+	assert_int_equal(slots_taken(&slots), 1);
+	total_forget(&slots, START + HC_TICKS * tick);
+	assert_int_equal(slots_taken(&slots), 0);
+	assert_false(total_give(&slots, HELD, START));
+	assert_false(total_give(&slots, HELD, 0));
+	assert_true(total_give(&slots, NOTHING, 0));
 }
 
 /* To the tick, wherever in its tick a slot was taken; also across the wrap. */
@@ -130,11 +202,13 @@ static void test_expiry(void **state)
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
 		struct hc_slots slots = fresh(starts[i]);
-		__u64 tick = starts[i] / one * one, end = tick + HC_TICKS * one;
+		__u64 tick = starts[i] / one * one, end = tick + subject->life * one;
 
 		take_at(&slots, subject, starts[i]);
 		assert_false(slots_idle(&slots, end - 1));
-		assert_true(slots_idle(&slots, end));
+		/* It is not known whether a handshake's was renewed. */
+		assert_true(slots_idle(&slots,
+				       subject->kind == HELD ? end + HC_HELD_MORE * one : end));
 		for (; tick < end; tick += one)
 			slots_forget(&slots, tick);
 		slots_forget(&slots, end - 1);
@@ -152,10 +226,10 @@ static void test_expiry_of_each(void **state)
 	__u64 now = WRAP(subject) - 5 * tick;
 	struct hc_slots slots = fresh(now);
 
-	for (int i = 0; i < HC_TICKS; i++, now += tick)
+	for (int i = 0; i < (int)subject->life; i++, now += tick)
 		take_at(&slots, subject, now);
-	assert_int_equal(slots_taken(&slots), HC_TICKS);
-	for (int left = HC_TICKS - 1; left >= 3; left--, now += tick) {
+	assert_int_equal(slots_taken(&slots), subject->life);
+	for (int left = subject->life - 1; left >= 3; left--, now += tick) {
 		slots_forget(&slots, now);
 		assert_int_equal(slots_taken(&slots), left);
 		assert_int_equal(in_buckets(&slots), left);
@@ -168,7 +242,7 @@ static void test_expiry_of_each(void **state)
 static void test_stale_among_new(void **state)
 {
 	const struct subject *subject = *state;
-	const __u64 step = TICK(subject) / 7, end = START + HC_TICKS * TICK(subject);
+	const __u64 step = TICK(subject) / 7, end = START + subject->life * TICK(subject);
 	struct hc_slots slots = fresh(START);
 	__u64 now = START + TICK(subject) / 2;
 
@@ -195,15 +269,16 @@ static void test_clock_backwards(void **state)
 	slots_forget(&slots, behind);
 	assert_memory_equal(&slots, &before, sizeof(slots));
 	take_at(&slots, subject, behind);
-	assert_false(slots_unreserve(&slots, subject->kind, ahead));
+	if (subject->kind == UNSURE) /* a handshake may take over an older one's */
+		assert_false(slots_unreserve(&slots, subject->kind, ahead));
 	assert_true(slots_unreserve(&slots, subject->kind, behind));
 	take_at(&slots, subject, ahead);
 	take_at(&slots, subject, behind);
-	slots_forget(&slots, START + HC_TICKS * TICK(subject) - 1);
+	slots_forget(&slots, START + subject->life * TICK(subject) - 1);
 	assert_int_equal(slots_taken(&slots), 3);
-	slots_forget(&slots, START + HC_TICKS * TICK(subject));
+	slots_forget(&slots, START + subject->life * TICK(subject));
 	assert_int_equal(slots_taken(&slots), 1);
-	slots_forget(&slots, ahead + HC_TICKS * TICK(subject));
+	slots_forget(&slots, ahead + subject->life * TICK(subject));
 	assert_at_rest(&slots);
 }
 
@@ -223,7 +298,7 @@ static void test_any_time(void **state)
 		assert_int_equal(slots_taken(&slots), 2);
 		assert_true(slots_unreserve(&slots, subject->kind, now));
 		assert_int_equal(slots_taken(&slots), 1);
-		slots_forget(&slots, now + HC_TICKS * TICK(subject));
+		slots_forget(&slots, now + subject->life * TICK(subject));
 		assert_at_rest(&slots);
 	}
 }
@@ -331,6 +406,10 @@ static void step(struct hc_slots *slots, struct list lists[2], __u64 now)
 		break;
 	case 2:
 		had = list->newest - tick < HC_TICKS && list_remove(list, tick);
+		/* A handshake's, or else an older one's. */
+		for (__u64 older = tick - 1;
+		     subject->kind == HELD && !had && list->newest - older < HC_TICKS; older--)
+			had = list_remove(list, older);
 		assert_int_equal(slots_unreserve(slots, subject->kind, when), had);
 		break;
 	case 3:
@@ -362,7 +441,7 @@ static void test_against_model(void **state)
 		else
 			now += rand() % (3 * HC_TICKS) * TICK(&held);
 		slots_forget(&slots, now);
-		list_forget(&lists[0], now >> HC_HELD_SHIFT);
+		list_forget(&lists[0], (now + HC_HELD_LEAD) >> HC_HELD_SHIFT);
 		list_forget(&lists[1], now >> HC_UNSURE_SHIFT);
 		assert_same(&slots, lists, now);
 		step(&slots, lists, now);
@@ -385,6 +464,9 @@ int main(void)
 		OF_BOTH(test_give_back),
 		OF_BOTH(test_give_back_expired),
 		cmocka_unit_test(test_give_back_newest),
+		cmocka_unit_test(test_older),
+		cmocka_unit_test(test_renewed),
+		cmocka_unit_test(test_total),
 		OF_BOTH(test_expiry),
 		OF_BOTH(test_expiry_of_each),
 		OF_BOTH(test_stale_among_new),

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Handshakes that take their time. A reservation is forgotten by time, and has to live as long
+ * as the request socket that it stands for, or a client that holds its ACKs back would get in
+ * over its cap. No request lives on without its SYN-ACK going out again, by the timer or
+ * because the client repeats its SYN; each time the reservation is renewed. How long that goes
+ * on is bounded on listeners of limited services (request_bound).
+ *
+ * TCP_DEFER_ACCEPT is the exception: once the ACK is there the kernel waits for data in
+ * silence. Such a session may come late, and session_accepted() looks at it once more.
+ */
+#ifndef HEADCOUNT_REQUEST_H
+#define HEADCOUNT_REQUEST_H
+
+#include "admit.h"
+
+/* Does a SYN-ACK that goes unanswered hold a slot here? Its service, or NULL. */
+static __always_inline const struct hc_service *request_service(const struct hc_ends *ends,
+								__u16 *id)
+{
+	const struct hc_control *policy = policy_control();
+	const struct hc_service *service;
+	__u32 half;
+
+	if (!policy || !policy->gated)
+		return NULL;
+	half = policy_generation(policy);
+	if (!netns_enforced(policy, half, ends->netns))
+		return NULL;
+	*id = service_of(half, ends->local, ends->local_port);
+	service = policy_service(half, *id);
+	return service && service->limited ? service : NULL;
+}
+
+static __always_inline void request_ends(struct hc_ends *ends, const struct sock_common *common)
+{
+	if (common->skc_family == AF_INET) {
+		address_from_ipv4(ends->local, common->skc_rcv_saddr);
+		address_from_ipv4(ends->remote, common->skc_daddr);
+	} else {
+		__u32 *local = (__u32 *)ends->local, *remote = (__u32 *)ends->remote;
+
+#pragma unroll
+		for (int i = 0; i < 4; i++) {
+			local[i] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
+			remote[i] = common->skc_v6_daddr.in6_u.u6_addr32[i];
+		}
+	}
+	ends->local_port = common->skc_num;
+	ends->remote_port = bpf_ntohs(common->skc_dport);
+	ends->netns = common->skc_net.net->ns.inum;
+}
+
+/* Whose slot the handshake holds; false: nobody's. */
+static __noinline bool request_user(struct request *request, const struct sock_common *common)
+{
+	struct hc_ends ends = {};
+	const struct hc_listener *listener;
+	const struct hc_service *service;
+	struct person person = {.uid = HC_UID_UNKNOWN};
+	__u16 id;
+
+	request_ends(&ends, common);
+	service = request_service(&ends, &id);
+	if (!service)
+		return false;
+	listener = listener_of(ends.netns, ends.local, ends.local_port);
+	if (listener) {
+		person.uid = listener->uid;
+		person.cgroup = listener->cgroup;
+	} else if (id < HC_FIRST_SERVICE || service->identify != HC_BY_CLIENT) {
+		return false; /* the gate let it pass, too */
+	}
+	user_of(&request->user, service, id, ends.remote, &person);
+	return true;
+}
+
+/* The SYN-ACK of a request socket went out again. */
+static __always_inline void request_renew(__u64 id, const struct tcp_request_sock *req)
+{
+	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct request *known = bpf_map_lookup_elem(&requests, &id), fresh = {};
+	__u64 when =
+		slots_renewed(claim.now, BPF_CORE_READ_BITFIELD(&req->req.req, num_timeout));
+
+	if (known) {
+		claim.when = known->when;
+		/* The timer on one CPU, a repeated SYN on another: one renews. */
+		if (__sync_val_compare_and_swap(&known->when, claim.when, when) == claim.when)
+			user_settle(&claim, &known->user, HELD, when);
+		return;
+	}
+	if (!request_user(&fresh, &req->req.req.__req_common))
+		return;
+	fresh.when = when;
+	if (bpf_map_update_elem(&requests, &id, &fresh, BPF_NOEXIST))
+		return;
+	claim.when = req->snt_synack * 1000;
+	user_settle(&claim, &fresh.user, HELD, when);
+}
+
+/* When the reservation of a session that is being accepted was made, as far as it was renewed.
+ */
+static __always_inline __u64 request_taken(__u64 id)
+{
+	struct request *known = bpf_map_lookup_elem(&requests, &id);
+	__u64 when = known ? known->when : 0;
+
+	if (known)
+		bpf_map_delete_elem(&requests, &id);
+	return when;
+}
+
+/* A listener of a limited service: how long its handshakes live is bounded. `ctx` is what
+ * bpf_setsockopt() wants of the program that asks. */
+static __always_inline void request_bound(void *ctx, const struct tcp_sock *tp)
+{
+	struct hc_ends ends = {};
+	int retries = HC_SYN_RETRIES;
+	__u8 before = tp->inet_conn.icsk_syn_retries;
+	__u16 id;
+
+	ends_of(&ends, tp);
+	if ((!before || before > retries) && request_service(&ends, &id))
+		bpf_setsockopt(ctx, SOL_TCP, TCP_SYNCNT, &retries, sizeof(retries));
+}
+
+#endif
