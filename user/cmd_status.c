@@ -154,14 +154,10 @@ int cmd_status(const struct command *command, int argc, char **argv)
 	if (probe_privileges())
 		return EXIT_FAILED;
 	error = gather(&status);
-	/* What the kernel lacks may be why: that is shown even so. */
-	if (error) {
-		headcount_bpf__destroy(status.object);
-		status.object = NULL;
-	}
-	if (json)
+	/* What the kernel lacks is shown even if that is why nothing else can be. */
+	if (json && (!error || error == -ENOTSUP))
 		print_json(&status);
-	else
+	else if (!error || error == -ENOTSUP)
 		print_text(&status);
 	free(status.links);
 	headcount_bpf__destroy(status.object);

@@ -96,16 +96,15 @@ def fails(name, command, **options):
 
 def works(name, command, ready, notices, **options):
     """It starts, says what it does without, and nothing else; and ends."""
-    process = start(PROGRAM, *command, **options)
-    said = []
-    for line in process.stderr if command[0] == "run" else process.stdout:
-        said.append(line.decode())
-        if ready in said[-1]:
-            break
+    def read(path):
+        with open(path) as file:
+            return file.read()
+    with open("/run/out", "w") as out, open("/run/err", "w") as err:
+        process = start(PROGRAM, *command, stdout=out, stderr=err, **options)
+    until(lambda: ready in read("/run/out") + read("/run/err") or process.poll(), f"{name}: {command[0]} to start")
     process.terminate()
-    rest = process.stderr.read().decode()
-    equal(process.wait(30 * SLOW), 0, f"{name}: {command[0]}: exit code, said {said} {rest!r}")
-    heard = [line for line in said + rest.splitlines(True) if line.startswith("headcount: ") and ready not in line]
+    equal(process.wait(30 * SLOW), 0, f"{name}: {command[0]}: exit code, said {read('/run/err')}")
+    heard = [line for line in read("/run/err").splitlines(True) if ready not in line]
     equal(heard, [f"headcount: without {n}: {TABLE[n]['without'].rpartition('trace: ')[2]}\n" for n in notices], f"{name}: {command[0]}: notices")
 
 
@@ -293,6 +292,16 @@ def bpffs():
     equal((process.wait(30), process.stderr.read()), (0, b""), "trace")
 
 
+def program_of(pid, name):
+    """The instructions of the program that a process has open under this name."""
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        with open(f"/proc/{pid}/fdinfo/{fd}") as info:
+            match = re.search(r"^prog_id:\s*(\d+)", info.read(), re.M)
+        if match and f"name {name} " in run("bpftool", "prog", "show", "id", match[1]):
+            return run("bpftool", "prog", "dump", "xlated", "id", match[1])
+    raise AssertionError(f"{pid} has no {name}")
+
+
 @test
 def weak():
     """a helper that is not there is not called by what is loaded"""
@@ -301,7 +310,7 @@ def weak():
         for line in process.stderr:
             if line == b"headcount: ready\n":
                 break
-        code = run("bpftool", "prog", "dump", "xlated", "name", "on_connect4")
+        code = program_of(process.pid, "on_connect4")
         process.terminate()
         process.wait(30)
         equal(min(code.count("bpf_set_retval"), 1), count, "calls of bpf_set_retval")
