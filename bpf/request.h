@@ -14,7 +14,7 @@
 
 #include "admit.h"
 
-/* Does a SYN-ACK that goes unanswered hold a slot here? Its service, or NULL. */
+/* The service of whoever connects here, if it can refuse anybody; else NULL. */
 static __always_inline const struct hc_service *request_service(const struct hc_ends *ends,
 								__u16 *id)
 {
@@ -22,7 +22,7 @@ static __always_inline const struct hc_service *request_service(const struct hc_
 	const struct hc_service *service;
 	__u32 half;
 
-	if (!policy || !policy->gated)
+	if (!policy)
 		return NULL;
 	half = policy_generation(policy);
 	if (!netns_enforced(policy, half, ends->netns))
@@ -61,7 +61,7 @@ static __noinline bool request_user(struct request *request, const struct sock_c
 	__u16 id;
 
 	request_ends(&ends, common);
-	service = request_service(&ends, &id);
+	service = policy_gated() ? request_service(&ends, &id) : NULL;
 	if (!service)
 		return false;
 	listener = listener_of(ends.netns, ends.local, ends.local_port);

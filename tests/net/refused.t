@@ -17,7 +17,7 @@ def kernel_types():
     """Numbers of types and functions in the kernel's BTF."""
     found = {}
     for line in run("bpftool", "btf", "dump", "file", "/sys/kernel/btf/vmlinux").splitlines():
-        if match := re.match(r"\[(\d+)\] (FUNC 'bpf_iter_(?:tcp|task_file)'|TYPEDEF 'btf_trace_inet_sock_set_state')", line):
+        if match := re.match(r"\[(\d+)\] (FUNC 'bpf_iter_(?:tcp|task_file)'|TYPEDEF 'btf_trace_(?:inet_sock_set_state|tcp_retransmit_synack)')", line):
             found[match[2].split("'")[1]] = match[1]
     return found
 
@@ -30,6 +30,7 @@ PROGRAMS = {  # linux/bpf.h: enum bpf_prog_type, enum bpf_attach_type
     "cgroup/connect4": "type=18 attach=10",
     "cgroup/connect6": "type=18 attach=11",
     "cgroup/sock_release": "type=9 attach=34",
+    "tp_btf/tcp_retransmit_synack": f"type=26 btf={TYPES['btf_trace_tcp_retransmit_synack']}",
     "sk_lookup": "type=30",
     "iter/tcp": f"type=26 btf={TYPES['bpf_iter_tcp']}",
     "iter/task_file": f"type=26 btf={TYPES['bpf_iter_task_file']}",
@@ -40,12 +41,12 @@ WEAK = {  # what a kernel without the helper refuses is what tries it: the verif
 }
 OTHERS = {
     "atomic exchange": "atomics=1", "SOCK_DESTROY": "destroy=1",
-    "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map RINGBUF": "map=27",
+    "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
     "bpf_ktime_get_ns": "helper=5", "bpf_get_socket_cookie": "helper=46", "bpf_setsockopt": "helper=49",
     "bpf_sock_ops_cb_flags_set": "helper=59", "bpf_spin_lock": "helper=93", "bpf_spin_unlock": "helper=94",
     "bpf_jiffies64": "helper=118", "bpf_seq_write": "helper=127", "bpf_ringbuf_reserve": "helper=131",
-    "bpf_ringbuf_submit": "helper=132", "bpf_skc_to_tcp_sock": "helper=137", "bpf_get_current_task_btf": "helper=158",
+    "bpf_ringbuf_submit": "helper=132", "bpf_skc_to_tcp_sock": "helper=137", "bpf_skc_to_tcp_request_sock": "helper=139", "bpf_get_current_task_btf": "helper=158",
     "bpf_sock_from_file": "helper=162",
 }
 WAYS = {**PROGRAMS, **WEAK, **OTHERS}
@@ -109,7 +110,7 @@ def works(name, command, ready, notices, **options):
 
 
 # Notices of those who use a feature, and go on without it.
-NOTICES = {"trace": ["bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_setsockopt", "bpf_seq_write", "bpf_jiffies64",
+NOTICES = {"trace": ["bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_seq_write", "bpf_jiffies64",
                      "bpf_sock_from_file", "cgroup_skb/ingress"],
            "run": ["bpf_skc_to_mptcp_sock", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
 
@@ -286,8 +287,8 @@ def bpffs():
     inside = ["unshare", "--mount", "sh", "-c", 'mount --bind /run/kinds /proc/filesystems && exec "$@"', "sh"]
     done = subprocess.run([*inside, PROGRAM, "run", "-c", config()], capture_output=True, text=True, timeout=60)
     equal((done.returncode, done.stdout, "lacks bpffs" in done.stderr, done.stderr.count("\n")), (1, "", True, 1), done.stderr)
-    process = start(*inside, PROGRAM, "trace")
-    until(lambda: process.stdout.readline(), "the heading")
+    process = start(*inside, PROGRAM, "trace", stdout=open("/run/out", "w"))
+    until(lambda: os.path.getsize("/run/out"), "the heading")
     process.terminate()
     equal((process.wait(30), process.stderr.read()), (0, b""), "trace")
 
