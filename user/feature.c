@@ -211,10 +211,11 @@ int features_check(enum feature_refuses who, unsigned int *programs)
 	if (*lacking)
 		return say_lacking(lacking);
 	for (size_t i = 0; i < count; i++) {
-		if (rows[i].error && drops(&rows[i]))
+		if (!is_lacking(&rows[i], wanted))
+			continue;
+		if (drops(&rows[i]))
 			*programs &= ~rows[i].programs;
-		if (is_lacking(&rows[i], wanted))
-			hc_notice("without %s: %s", rows[i].name, rows[i].without);
+		hc_notice("without %s: %s", rows[i].name, rows[i].without);
 	}
 	return 0;
 }
