@@ -95,7 +95,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		return SK_PASS;
 	half = policy_generation(policy);
 	/* A reload attaches gates before it switches, and detaches them after. */
-	if (!netns_enforced(policy, half, gate_netns))
+	if (!netns_enforced(policy, half, gate_netns, 0))
 		return SK_PASS;
 	id = service_of(half, ends->local, ends->local_port);
 	service = policy_service(half, id);

@@ -88,16 +88,22 @@ static __always_inline void process_of(const struct task_struct *task, __u32 *pi
 		comm[i] = task->comm[i];
 }
 
-/* Does headcount enforce inbound services in this namespace? */
+/* Does headcount enforce inbound services in this namespace? `cookie`: 0 if it is not known. */
 static __always_inline bool netns_enforced(const struct hc_control *policy, __u32 half,
-					   __u32 netns)
+					   __u32 netns, __u32 cookie)
 {
-	const __u32 *halves;
+	const struct hc_namespace *other;
+	__u32 known;
 
-	if (policy->netns[half & 1] == netns)
-		return true;
-	halves = bpf_map_lookup_elem(&namespaces, &netns);
-	return halves && (*halves & (1u << (half & 1)));
+	if (policy->netns[half & 1] == netns) {
+		known = policy->netns_cookie[half & 1];
+	} else {
+		other = bpf_map_lookup_elem(&namespaces, &netns);
+		if (!other || !(other->halves & (1u << (half & 1))))
+			return false;
+		known = other->cookie;
+	}
+	return !known || !cookie || known == cookie;
 }
 
 /* The inbound service of a local port in an enforced namespace. */

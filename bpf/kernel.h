@@ -55,6 +55,7 @@ struct ns_common {
 };
 struct net {
 	struct ns_common ns;
+	__u64 net_cookie;
 };
 typedef struct {
 	struct net *net;

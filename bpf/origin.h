@@ -11,6 +11,8 @@ static __always_inline void session_set_ends(struct hc_session *session,
 					     const struct tcp_sock *tp)
 {
 	ends_of(&session->ends, tp);
+	session->netns_cookie =
+		compat_netns_cookie(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
 	if (address_is_ipv4(session->ends.remote))
 		session->flags |= HC_F_IPV4;
 }

@@ -13,10 +13,11 @@
 #define HEADCOUNT_REQUEST_H
 
 #include "admit.h"
+#include "compat.h"
 
 /* The service of whoever connects here, if it can refuse anybody; else NULL. */
 static __always_inline const struct hc_service *request_service(const struct hc_ends *ends,
-								__u16 *id)
+								__u32 cookie, __u16 *id)
 {
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
@@ -25,7 +26,7 @@ static __always_inline const struct hc_service *request_service(const struct hc_
 	if (!policy)
 		return NULL;
 	half = policy_generation(policy);
-	if (!netns_enforced(policy, half, ends->netns))
+	if (!netns_enforced(policy, half, ends->netns, cookie))
 		return NULL;
 	*id = service_of(half, ends->local, ends->local_port);
 	service = policy_service(half, *id);
@@ -61,7 +62,10 @@ static __noinline bool request_user(struct request *request, const struct sock_c
 	__u16 id;
 
 	request_ends(&ends, common);
-	service = policy_gated() ? request_service(&ends, &id) : NULL;
+	service =
+		policy_gated()
+			? request_service(&ends, compat_netns_cookie(common->skc_net.net), &id)
+			: NULL;
 	if (!service)
 		return false;
 	listener = listener_of(ends.netns, ends.local, ends.local_port);
@@ -121,7 +125,11 @@ static __always_inline void request_bound(void *ctx, const struct tcp_sock *tp)
 	__u16 id;
 
 	ends_of(&ends, tp);
-	if ((!before || before > retries) && request_service(&ends, &id))
+	if ((!before || before > retries) &&
+	    request_service(
+		    &ends,
+		    compat_netns_cookie(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net),
+		    &id))
 		bpf_setsockopt(ctx, SOL_TCP, TCP_SYNCNT, &retries, sizeof(retries));
 }
 

@@ -35,7 +35,8 @@ session_identify(const struct hc_session *session, struct hc_user_key *user)
 		return NULL;
 	half = policy_generation(policy);
 	if (session->direction == HC_INBOUND) {
-		elsewhere = !netns_enforced(policy, half, session->ends.netns);
+		elsewhere = !netns_enforced(policy, half, session->ends.netns,
+					    session->netns_cookie);
 		id = elsewhere
 			     ? HC_INBOUND_SERVICE
 			     : service_of(half, session->ends.local, session->ends.local_port);

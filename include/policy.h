@@ -102,9 +102,18 @@ struct hc_control {
 	__u64 seed;       /* of the user table's hash, unknown to clients */
 	__u64 started_ns; /* CLOCK_MONOTONIC */
 	__u64 build;      /* which BPF object runs: only its own build adopts it */
-	__u32 netns[2];   /* of each half: a namespace that is enforced, mostly the only one */
-	__u32 gated;      /* the gates are attached: what is accepted has passed one */
+	__u32 netns[2];   /* of each half: a namespace that is enforced, mostly the only one, */
+	__u32 netns_cookie[2]; /* and of which cookie: struct hc_namespace */
+	__u32 gated;           /* the gates are attached: what is accepted has passed one */
 	__u32 spare;
+};
+
+/* A network namespace in which inbound services are enforced, by its inode number. That is
+ * given to another one once it has gone, so the lower half of its cookie (SO_NETNS_COOKIE),
+ * which is not, has to agree, where both are known (not 0). */
+struct hc_namespace {
+	__u32 halves; /* bit `half`: that half enforces there */
+	__u32 cookie;
 };
 
 /* Ports of one half: index is half * 65536 + port, host order. The value is
@@ -252,6 +261,6 @@ HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 184);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 56);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 64);
 
 #endif

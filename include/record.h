@@ -115,8 +115,9 @@ struct hc_session {
 	__u32 flags; /* enum hc_flags, enum hc_session_flags; HC_S_ANNOUNCED is set atomically
 		      */
 	__u32 slot;  /* where the record is: bpf/sessions.h */
+	__u32 netns_cookie; /* of ends.netns: see struct hc_namespace */
 	__u8 direction;
-	__u8 spare[7];
+	__u8 spare[3];
 	char comm[HC_COMM_MAX];
 };
 

@@ -90,6 +90,7 @@ int daemon_reload(struct daemon *daemon)
 	}
 	error = same_sizes(&daemon->config, &config);
 	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
+	netns_take_cookies(&netns, &daemon->netns);
 	error = error ?: sinks_prepare(daemon->sinks, &config.events);
 	error = error ?: next_metrics(daemon, &config, &metrics);
 	error = error ?: gate_new(daemon, &netns);

@@ -9,14 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <linux/types.h>
 
 #include "log.h"
 #include "netns.h"
 #include "privileges.h"
 
 #define RUN_NETNS "/run/netns"
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 
 bool netns_listed(const struct netns_list *list, unsigned int inode)
 {
@@ -24,6 +30,27 @@ bool netns_listed(const struct netns_list *list, unsigned int inode)
 		if (list->items[i].inode == inode)
 			return true;
 	return false;
+}
+
+/* Its inode number is given to another one when it has gone, its cookie is not. */
+static unsigned int cookie_of(int netns)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;
+	__u64 cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	if (home >= 0 && !setns(netns, CLONE_NEWNET)) {
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size))
+			cookie = 0;
+		if (setns(home, CLONE_NEWNET))
+			abort(); /* going on in a foreign namespace would do harm */
+	}
+	if (fd >= 0)
+		close(fd);
+	if (home >= 0)
+		close(home);
+	return cookie;
 }
 
 /* Opens `path` and lists it, unless it is listed already. */
@@ -52,6 +79,7 @@ static int add(struct netns_list *list, const char *name, const char *path)
 	grown += list->count++;
 	snprintf(grown->name, sizeof(grown->name), "%s", name);
 	grown->inode = status.st_ino;
+	grown->cookie = cookie_of(fd);
 	grown->fd = fd;
 	return 0;
 }
@@ -131,6 +159,14 @@ int netns_inside(const struct netns *netns, int (*work)(void *context), void *co
 	}
 	close(home);
 	return result;
+}
+
+void netns_take_cookies(struct netns_list *list, const struct netns_list *from)
+{
+	for (size_t i = 0; i < list->count; i++)
+		for (size_t j = 0; j < from->count && !list->items[i].cookie; j++)
+			if (list->items[i].inode == from->items[j].inode)
+				list->items[i].cookie = from->items[j].cookie;
 }
 
 void netns_free(struct netns_list *list)

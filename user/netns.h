@@ -9,7 +9,8 @@
 struct netns {
 	char name[256]; /* as configured, or where it was found */
 	unsigned int inode;
-	int fd; /* open, owned by the list */
+	unsigned int cookie; /* lower half of SO_NETNS_COOKIE; 0: we may not enter it */
+	int fd;              /* open, owned by the list */
 };
 
 struct netns_list {
@@ -26,6 +27,10 @@ int netns_find_all(struct netns_list *list);
 
 /* Runs `work` inside of the namespace and comes back. Returns what it returned. */
 int netns_inside(const struct netns *netns, int (*work)(void *context), void *context);
+
+/* Takes cookies that we cannot find out any more from a list that has the same namespaces: that
+ * it holds them open means that they are the same. */
+void netns_take_cookies(struct netns_list *list, const struct netns_list *from);
 
 bool netns_listed(const struct netns_list *list, unsigned int inode);
 void netns_free(struct netns_list *list);

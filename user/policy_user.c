@@ -156,31 +156,33 @@ static int write_ports(const struct headcount_bpf *object, const struct config *
 	return error;
 }
 
-/* Bit `half` of a namespace's value says that the half enforces there. */
 static int write_namespaces(const struct headcount_bpf *object,
 			    const struct netns_list *enforced, __u32 half)
 {
 	int fd = bpf_map__fd(object->maps.namespaces), error = 0;
-	__u32 bit = 1u << half, inode, next, halves;
+	__u32 bit = 1u << half, inode, next;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
+	struct hc_namespace namespace;
 
 	while (more) {
 		inode = next;
 		more = !bpf_map_get_next_key(fd, &inode, &next);
-		if (bpf_map_lookup_elem(fd, &inode, &halves))
+		if (bpf_map_lookup_elem(fd, &inode, &namespace))
 			continue;
-		halves &= ~bit;
-		if (halves)
-			error = put(object->maps.namespaces, &inode, &halves) ?: error;
+		namespace.halves &= ~bit;
+		if (namespace.halves)
+			error = put(object->maps.namespaces, &inode, &namespace) ?: error;
 		else
 			bpf_map_delete_elem(fd, &inode);
 	}
 	for (size_t i = 0; i < enforced->count && !error; i++) {
 		inode = enforced->items[i].inode;
-		if (bpf_map_lookup_elem(fd, &inode, &halves))
-			halves = 0;
-		halves |= bit;
-		error = put(object->maps.namespaces, &inode, &halves);
+		if (bpf_map_lookup_elem(fd, &inode, &namespace))
+		namespace.halves = 0;
+		namespace.halves |= bit;
+		/* Of the half in force, too: the namespace of that number is this one. */
+		namespace.cookie = enforced->items[i].cookie;
+		error = put(object->maps.namespaces, &inode, &namespace);
 	}
 	return error;
 }
@@ -278,6 +280,8 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	if (error)
 		goto out;
 	now->control.netns[!policy_half(now)] = enforced->count ? enforced->items[0].inode : 0;
+	now->control.netns_cookie[!policy_half(now)] =
+		enforced->count ? enforced->items[0].cookie : 0;
 	error = put(object->maps.control, &zero, &now->control);
 	/* The next half, and that is the switch. */
 	now->control.generation++;

@@ -81,4 +81,38 @@ def slots_of_one_namespace():
                   "active, opened, refused and cap in the rows of the client")
 
 
+def inode(name):
+    return os.stat(f"/run/netns/{name}").st_ino
+
+
+@test
+def inode_used_again():
+    """a namespace that is gone gives its inode number to another one, whose sessions are not taken for its own"""
+    run("ip", "netns", "add", "gone")
+    old = inode("gone")
+    with Headcount(section("headcount", netns="gone") + service("imap", listen=PORT, cap=1), "--pin") as hc:
+        hc.reload(section("headcount", netns="gone") + service("imap", listen=PORT, cap=2))
+    run("ip", "netns", "del", "gone")
+    names = []
+    try:
+        for i in range(50):
+            names.append(f"next{i}")
+            run("ip", "netns", "add", names[-1])
+            if inode(names[-1]) == old:
+                break
+        equal(inode(names[-1]), old, "inode number of the new namespace")
+        with inside(names[-1]):
+            run("ip", "link", "set", "lo", "up")
+        with Server("127.0.0.1", PORT, names[-1]) as server, Clients("127.0.0.1", PORT, 1, 5, namespace=names[-1]) as clients:
+            equal(clients.go(), {"ok": 5}, "outcomes")
+            rows = {r["service"]: r["active"] for r in ask("users") if r["user"] == "127.0.0.1" and r["active"]}
+            equal((rows.get("imap", 0), rows.get("inbound", 0) >= 5), (0, True), f"charged to {rows}")
+            equal(ask("status")["losses"]["late"], 0, "late")
+            server.hang_up()
+    finally:
+        for name in names:
+            run("ip", "netns", "del", name)
+        headcount("detach")
+
+
 main()
