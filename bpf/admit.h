@@ -33,7 +33,7 @@ enum verdict {
 /* One question to the user table and its answer. */
 struct claim {
 	__u64 now;
-	__u64 when; /* when the reservation was made; 0: any handshake's */
+	__u64 when; /* when the reservation was made; as `now`: the newest handshake's until now */
 	/* answers */
 	__u32 slot; /* place in the user table + 1 */
 	__u32 active;
@@ -275,6 +275,8 @@ static __always_inline bool total_step(struct claim *claim, __u32 id, enum reser
 	bpf_spin_lock(&state->lock);
 	total_forget(&state->slots, claim->now);
 	within = total_give(&state->slots, kind, claim->when);
+	if (!within && kind == HELD && claim->when == claim->now) /* not known: the newest */
+		within = total_give(&state->slots, kind, 0);
 	if (step == TOTAL_HOLD)
 		total_take(&state->slots, HELD, claim->now);
 	else if (step == TOTAL_CHARGE)

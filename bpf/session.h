@@ -223,9 +223,11 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	} else if (service->limited && policy_gated() && !session->user.elsewhere) {
 		kind = HELD;
 		claim.total = service->total != HC_UNLIMITED;
-		/* A request whose SYN-ACK was repeated has been asked for its cookie. */
-		if (cookie)
-			claim.when = request_taken(id);
+		/* The newest, but for those that were renewed and are later than now: a request
+		 * whose SYN-ACK was repeated has been asked for its cookie. */
+		claim.when = cookie ? request_taken(id) : 0;
+		if (!claim.when)
+			claim.when = claim.now;
 	}
 	session->flags |= HC_S_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);

@@ -165,16 +165,14 @@ static __always_inline void slots_reserve(struct hc_slots *slots, enum reservati
 		ring_take(&slots->held, now, HC_HELD_SHIFT);
 }
 
-/* Gives back a reservation of `when`, or with 0 the newest handshake's; false if
- * it has been forgotten. */
+/* Gives back a reservation of `when`, of a handshake's the newest until then; false if it has
+ * been forgotten. */
 static __always_inline bool slots_unreserve(struct hc_slots *slots, enum reservation kind,
 					    __u64 when)
 {
 	if (kind == UNSURE)
 		return ring_drop(&slots->unsure, when, HC_UNSURE_SHIFT);
-	if (kind == HELD && when)
-		return ring_drop_about(&slots->held, when, HC_HELD_SHIFT);
-	return kind == NOTHING || ring_drop_newest(&slots->held);
+	return kind == NOTHING || ring_drop_about(&slots->held, when, HC_HELD_SHIFT);
 }
 
 static __always_inline void total_take(struct hc_slots *slots, enum reservation kind, __u64 now)

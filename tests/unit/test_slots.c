@@ -110,12 +110,12 @@ static void test_give_back_newest(void **state)
 	struct hc_slots slots = fresh(START);
 
 	(void)state;
-	assert_false(slots_unreserve(&slots, HELD, 0));
+	assert_false(ring_drop_newest(&slots.held));
 	for (int i = 0; i < 4; i++)
 		take_at(&slots, &held, START + taken[i] * TICK(&held));
 	slots_forget(&slots, START + 3 * TICK(&held));
 	for (int left = 3; left >= 0; left--) {
-		assert_true(slots_unreserve(&slots, HELD, 0));
+		assert_true(ring_drop_newest(&slots.held));
 		assert_int_equal(slots.held.sum, left);
 		/* It was the newest that went. */
 		assert_int_equal(slots.held.bucket[(slots.held.tick - 4) % HC_TICKS], 0);
@@ -135,7 +135,7 @@ static void test_older(void **state)
 	(void)state;
 	take_at(&slots, &held, START);
 	take_at(&slots, &held, START + 2 * tick);
-	assert_true(slots_unreserve(&slots, HELD, 0)); /* it was the first one's end */
+	assert_true(ring_drop_newest(&slots.held)); /* it was the first one's end */
 	assert_true(slots_unreserve(&slots, HELD, START + 2 * tick));
 	assert_at_rest(&slots);
 	take_at(&slots, &held, START + 2 * tick);
@@ -324,7 +324,7 @@ static void test_taken_and_idle(void **state)
 	take_at(&slots, &unsure, START);
 	assert_false(slots_idle(&slots, START));
 	assert_false(slots_unreserve(&slots, HELD, START));
-	assert_false(slots_unreserve(&slots, HELD, 0));
+	assert_false(ring_drop_newest(&slots.held));
 	assert_true(slots_unreserve(&slots, UNSURE, START));
 	slots_reserve(&slots, NOTHING, START);
 	assert_true(slots_unreserve(&slots, NOTHING, START));
@@ -416,7 +416,7 @@ static void step(struct hc_slots *slots, struct list lists[2], __u64 now)
 		had = false;
 		for (__u32 age = 0; age < HC_TICKS && !had; age++)
 			had = list_remove(&lists[0], lists[0].newest - age);
-		assert_int_equal(slots_unreserve(slots, HELD, 0), had);
+		assert_int_equal(ring_drop_newest(&slots->held), had);
 	}
 }
 
