@@ -33,7 +33,8 @@ enum verdict {
 /* One question to the user table and its answer. */
 struct claim {
 	__u64 now;
-	__u64 when; /* when the reservation was made; as `now`: the newest handshake's until now */
+	__u64 when; /* when the reservation was made; as `now`: the newest handshake's until now
+		     */
 	/* answers */
 	__u32 slot; /* place in the user table + 1 */
 	__u32 active;
@@ -354,7 +355,7 @@ static __noinline void user_unreserve(struct claim *claim, const struct hc_user_
 
 /* The session that was charged last, late, is refused after all: the user's counters say so. It
  * has its slot until it is closed. */
-static __noinline void user_refuse_late(const struct claim *claim)
+static __noinline void user_refuse_late(struct claim *claim, const struct hc_service *service)
 {
 	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
 	struct hc_user *user;
@@ -364,7 +365,7 @@ static __noinline void user_refuse_late(const struct claim *claim)
 	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	user->opened--;
-	user->refused++;
+	refusal_count(user, claim, service, claim->excess == OVER_TOTAL);
 	bpf_spin_unlock(&set->lock);
 }
 

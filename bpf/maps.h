@@ -118,6 +118,14 @@ struct {
 	__uint(max_entries, 1 << 19);
 } refusals SEC(".maps");
 
+/* Sessions that came late and are over their cap, for `run` to close: in a ring of its own,
+ * lest a slow reader of the events keep them open. Full: the session stays until `run` starts
+ * anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+} late SEC(".maps");
+
 static __always_inline void count_losses(__u32 reason, __u64 number)
 {
 	__u64 *count = bpf_map_lookup_elem(&losses, &reason);

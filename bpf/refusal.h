@@ -22,8 +22,7 @@ static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 	emit_fill(event, id, refused, HC_REFUSED, claim->now);
 	event->time_ns = bpf_ktime_get_ns();
 	event->flags = (claim->over ? HC_F_OBSERVED : 0) |
-		       (verdict == OVER_TOTAL ? HC_F_TOTAL : 0) |
-		       (refused->flags & (HC_F_LATE | HC_F_QUIET)) |
+		       (verdict == OVER_TOTAL ? HC_F_TOTAL : 0) | (refused->flags & HC_F_LATE) |
 		       (address_is_ipv4(refused->ends.remote) ? HC_F_IPV4 : 0);
 	event->active = claim->active;
 	event->cap = claim->cap;

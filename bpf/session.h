@@ -176,14 +176,20 @@ static __noinline struct hc_session *session_connecting(__u64 id, const struct t
 static __noinline void session_refuse(__u64 id, struct hc_session *session,
 				      const struct hc_service *service, struct claim *claim)
 {
+	struct hc_late *order;
+
 	session->flags |= HC_S_REFUSED | HC_F_LATE;
-	user_refuse_late(claim);
+	user_refuse_late(claim, service);
 	totals_refused(session->user.service, claim->excess == OVER_TOTAL);
-	claim->report = true;
-	claim->suppressed = 0;
-	if (service->mute & HC_MUTE_REFUSED)
-		session->flags |= HC_F_QUIET;
 	refusal_emit(claim, id, session, claim->excess);
+	order = bpf_ringbuf_reserve(&late, sizeof(*order), 0);
+	if (!order) {
+		count_loss(HC_LOSS_LATE_FULL);
+		return;
+	}
+	order->id = id;
+	order->ends = session->ends;
+	bpf_ringbuf_submit(order, BPF_RB_FORCE_WAKEUP);
 }
 
 /*

@@ -20,6 +20,8 @@
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \
 	  "suppressed refusals of a user that made room for another")                          \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
+	X(LATE_FULL, NOTE, "late-full",                                                        \
+	  "late session over its cap that nobody was there to close")                          \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \
 	  "lines that stdout, beside other sinks, did not take")                               \

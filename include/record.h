@@ -21,14 +21,12 @@ enum hc_event_type {
 
 /* Flags of an event, which fit its 8 bits; a session has them, too, to hand them on. */
 enum hc_flags {
-	HC_F_QUIET =
-		1, /* a refusal that nobody wants to be told of; the session is to be closed */
 	HC_F_FOUND = 2,    /* older than headcount: its start is not known */
 	HC_F_OBSERVED = 4, /* over the cap but admitted: excess = observe */
 	HC_F_TOTAL = 8,    /* refused by the service's total, not by the user's cap */
 	HC_F_IPV4 = 32,    /* IPv4 on the wire (an IPv4-mapped socket included) */
 	HC_F_LATE = 64,    /* charged after its reservation had expired */
-	HC_F_ALL = HC_F_QUIET | HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
+	HC_F_ALL = HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
 };
 
 /* Flags of a session alone, above those. */
@@ -149,6 +147,13 @@ struct hc_socket {
 	__u32 device;       /* the one that it is bound to, or 0 */
 	__u32 spare;
 	struct hc_session session; /* addresses are filled in untracked too */
+};
+
+/* A session that was refused too late (HC_S_REFUSED), for `run` to close: a record of the ring
+ * `late`. */
+struct hc_late {
+	__u64 id;
+	struct hc_ends ends;
 };
 
 /* What `kill` asks of kill_mark and kill_tell. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Closes the sessions that the kernel part refused too late: they had passed the gate, and came
- * over the cap when their reservation had been forgotten (HC_S_REFUSED). It asks the kernel's
- * sock_diag, in each namespace by a socket of its own that is opened while we may enter it.
+ * over the cap when their reservation had been forgotten (HC_S_REFUSED). A thread of its own
+ * reads of them, so that no reader of the events can keep them open, and asks the kernel's
+ * sock_diag, by a socket for each namespace that is opened while we may enter it.
  */
 #ifndef HEADCOUNT_CLOSER_H
 #define HEADCOUNT_CLOSER_H
@@ -12,15 +13,16 @@
 
 struct closer;
 
-/* For these namespaces. NULL after the printed error. */
-struct closer *closer_new(const struct netns_list *list);
+/* For these namespaces, and the maps of `object`; `*closer` is the caller's. While we may enter
+ * namespaces. Returns 0, or a negative errno after the printed error. */
+int closer_new(struct closer **closer, const struct headcount_bpf *object,
+	       const struct netns_list *list);
+
+/* Closes those that nobody was there to close, and starts the thread, which has the
+ * capabilities that we have now. */
+int closer_start(struct closer *closer);
+
+/* Ends the thread; takes NULL. */
 void closer_free(struct closer *closer);
-
-/* Closes the session of a refusal: one that has an id, and came in. Others are none of ours. */
-void closer_take(void *closer, const struct hc_event *refusal);
-
-/* Closes those that nobody was there to close when they were refused. 0, or the printed error.
- */
-int closer_sweep(struct closer *closer, const struct headcount_bpf *object);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "closer.h"
 #include "command.h"
 #include "daemon.h"
 #include "explain.h"
@@ -115,8 +116,9 @@ static int run_daemon(struct run *run)
 	error = error ?: start(daemon);
 	run->published = !error;
 	error = error ?: daemon_open_drain(daemon, true);
-	error = error ?: daemon_open_closer(daemon);
+	error = error ?: closer_new(&daemon->closer, daemon->object, &daemon->netns);
 	error = error ?: daemon_drop_privileges(daemon, run->mounted);
+	error = error ?: closer_start(daemon->closer);
 	error = error ?: daemon_open_metrics(daemon);
 	if (error)
 		return error;

@@ -212,15 +212,6 @@ int daemon_open_drain(struct daemon *daemon, bool json)
 	return daemon->drain ? daemon_refresh_names(daemon) : -ENOMEM;
 }
 
-int daemon_open_closer(struct daemon *daemon)
-{
-	daemon->closer = closer_new(&daemon->netns);
-	if (!daemon->closer)
-		return -ENOMEM;
-	drain_set_late(daemon->drain, closer_take, daemon->closer);
-	return closer_sweep(daemon->closer, daemon->object);
-}
-
 int daemon_open_metrics(struct daemon *daemon)
 {
 	metrics_show(daemon->metrics, &daemon->links, daemon->config.metrics_top_users);

@@ -68,9 +68,6 @@ int daemon_open_sinks(struct daemon *daemon);
 /* Opens the rings; prints text or JSON to the sinks. */
 int daemon_open_drain(struct daemon *daemon, bool json);
 
-/* Closes what comes late and is over its cap, and what did before we were there. */
-int daemon_open_closer(struct daemon *daemon);
-
 /* Answers who asks for metrics, at the address that is open already. */
 int daemon_open_metrics(struct daemon *daemon);
 

@@ -29,8 +29,6 @@ struct drain {
 	__u64 told[HC_LOSS_COUNT]; /* losses that our output tells of */
 	int error;                 /* of the last write */
 	__u64 unread;              /* events that stdout left behind when we were to end */
-	void (*take_late)(void *context, const struct hc_event *event);
-	void *late_context;
 	bool json;
 	bool wants_lines, wants_events; /* somebody reads them */
 	bool saw_refusals;
@@ -115,10 +113,7 @@ static int handle(void *context, void *data, size_t size)
 		return 0;
 	}
 	drain->saw_refusals |= event.type == HC_REFUSED;
-	if (event.type == HC_REFUSED && event.flags & HC_F_LATE && drain->take_late)
-		drain->take_late(drain->late_context, &event);
-	if (!(event.flags & HC_F_QUIET))
-		print_event(drain, &event);
+	print_event(drain, &event);
 	if (drain->out.length >= WRITE_AT)
 		write_out(drain);
 	if (++drain->batch >= BATCH_MAX)
@@ -174,13 +169,6 @@ void drain_set_policy(struct drain *drain, const struct policy *policy)
 {
 	for (int id = 0; id < HC_SERVICES_MAX; id++)
 		memcpy(drain->names[id], policy->services[id].name, HC_NAME_MAX);
-}
-
-void drain_set_late(struct drain *drain, void (*take)(void *context, const struct hc_event *),
-		    void *context)
-{
-	drain->take_late = take;
-	drain->late_context = context;
 }
 
 static void print_lost(struct drain *drain, __u64 time_ns, const char *word, __u64 lost)

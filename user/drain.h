@@ -18,11 +18,6 @@ void drain_free(struct drain *drain);
 /* Service names for the lines, after every change of policy. */
 void drain_set_policy(struct drain *drain, const struct policy *policy);
 
-/* Who is to be told of refusals that came too late to be refused by the kernel alone: `take`
- * is called with each, before it is printed. */
-void drain_set_late(struct drain *drain, void (*take)(void *context, const struct hc_event *),
-		    void *context);
-
 /*
  * Sleeps for `nap_ms`, then prints the records that gathered, and with them what
  * was lost since the last time. Returns 0, -EPIPE when nobody reads any more,
