@@ -61,7 +61,7 @@ def option_types():
             name = declaration.split()[-1].strip("*")
             source = f'#include "command.h"\n{declaration};\nstruct command_option o = {row.rpartition("&")[0]}&{name});\n'
             done = subprocess.run(["cc", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE", f"-I{TOP}/include", f"-I{TOP}/user",
-                                   f"-I{os.path.dirname(PROGRAM)}", "-xc", "-"], input=source, text=True, capture_output=True, timeout=60)
+                                   f"-I{BUILD}", "-xc", "-"], input=source, text=True, capture_output=True, timeout=60)
             equal(done.returncode == 0, kind == declaration, f"{row} of a {declaration}: {done.stderr}")
 
 

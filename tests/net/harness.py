@@ -15,6 +15,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,8 +24,10 @@ import threading
 import time
 import traceback
 
-PROGRAM = os.environ.get("HEADCOUNT") or os.path.join(
+BUILT = os.environ.get("HEADCOUNT") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "../../build/headcount")
+BUILD = os.path.dirname(os.path.abspath(BUILT))
+PROGRAM = "/run/program/headcount"  # a copy that everybody can start: the build may be in a home of mode 0700
 MARK = os.getpid() % 200 + 20  # so that tests that run side by side differ
 NET, NET6 = f"10.{MARK}.", f"fd00:{MARK:x}:"
 SLOW = float(os.environ.get("HC_TEST_SLOW", 1))  # in an emulator every wait may take longer
@@ -153,6 +156,8 @@ def private_world():
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
     os.mkdir("/run/netns")
+    os.mkdir(os.path.dirname(PROGRAM))
+    os.chmod(shutil.copy(BUILT, PROGRAM), 0o755)
     run("ip", "link", "set", "lo", "up")
 
 

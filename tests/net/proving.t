@@ -53,7 +53,7 @@ def unable():
     able = [f"{HERE}/../able"]
     done = subprocess.run(able, text=True, capture_output=True, timeout=60)
     equal((done.returncode, done.stdout, done.stderr), (0, "", ""), "here")
-    preload = os.path.join(os.path.dirname(PROGRAM), "tests/net/refuse.so")
+    preload = os.path.join(BUILD, "tests/net/refuse.so")
     done = subprocess.run(able, text=True, capture_output=True, timeout=60,
                           env={**os.environ, "LD_PRELOAD": preload, "REFUSE": "type=8 errno=1"})
     equal((done.returncode, done.stderr.count("\n"), "cannot run here: this machine lacks cgroup_skb/ingress" in done.stderr),

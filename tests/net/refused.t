@@ -8,7 +8,7 @@ from clients import *
 
 client_host(1)
 PORT, PINS, FILE = 7143, "/sys/fs/bpf/headcount", "/run/refuse"
-PRELOAD = os.path.join(os.path.dirname(PROGRAM), "tests/net/refuse.so")
+PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 EPERM, EINVAL, E2BIG = errno.EPERM, errno.EINVAL, errno.E2BIG
 CONFIG = service("imap", listen=PORT, user="client/32/64", cap=3)
 
