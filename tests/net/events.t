@@ -73,7 +73,7 @@ def keys_and_values():
                         equal((event["source.bytes"], event["destination.bytes"]), (1000, 3000), "bytes")
                 equal(ends[0]["network.community_id"], ends[1]["network.community_id"], "community id")
                 equal((ends[0]["process.pid"], ends[0]["headcount.active"]),
-                      (os.getpid(), 1 if word == "start" else 0), "process and active")
+                      (host_pid(os.getpid()), 1 if word == "start" else 0), "process and active")
 
 
 @test

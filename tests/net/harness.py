@@ -291,6 +291,22 @@ def become(uid):
     libc.setfsuid(uid)
 
 
+class SomePid:
+    """Equal to every PID."""
+
+    def __eq__(self, other):
+        return isinstance(other, int) and other > 0
+
+    def __repr__(self):
+        return "some PID"
+
+
+def host_pid(pid):
+    """What headcount calls this process: the host's PID, which other PID namespaces do not know."""
+    initial = 0xEFFFFFFC  # linux/proc_ns.h: PROC_PID_INIT_INO
+    return pid if os.stat("/proc/self/ns/pid").st_ino == initial else SomePid()
+
+
 # --- Headcount ---------------------------------------------------------------------------------
 
 def section(name, **settings):
