@@ -18,11 +18,11 @@ install: all $(BUILD)/headcount.service
 # A PREFIX of another time may be in it.
 .PHONY: $(BUILD)/headcount.service
 $(BUILD)/headcount.service: tools/systemd/headcount.service.in
-	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@
+	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@.new && mv $@.new $@
 
 deb:
 	$(Q)tools/packages build deb
-	$(Q)$(MAKE) --no-print-directory all
+	$(BUILD_AS_CALLER) all
 	$(Q)tools/debian/build $(BUILD) $(VERSION)
 
 # The package in a Debian of its own, with a systemd that runs there.

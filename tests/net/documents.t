@@ -15,11 +15,6 @@ def text(path):
         return file.read()
 
 
-def need(program):
-    if not shutil.which(program):
-        raise Skip(f"no {program} on this machine")
-
-
 @test
 def pages_lint():
     """mandoc finds nothing to warn of in the manual pages"""

@@ -63,6 +63,11 @@ class Skip(Exception):
     """The kernel lacks a feature that the test needs; the text says which."""
 
 
+def need(program):
+    if not shutil.which(program):
+        raise Skip(f"no {program} on this machine")
+
+
 tests = []
 
 
