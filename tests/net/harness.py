@@ -333,6 +333,11 @@ def start(*command, **options):
         "preexec_fn": lambda: call("prctl", PR_SET_PDEATHSIG, signal.SIGTERM), **options})
 
 
+def said(process):
+    """What a program that has ended said on stderr, but for the line with which trace begins."""
+    return re.sub(rb"^headcount: watching all TCP, \d+ sessions?; .*\n", b"", process.stderr.read(), count=1, flags=re.M)
+
+
 class Headcount:
     """`headcount run`, attached when the constructor returns; stopped at the end of `with`."""
     count = 0

@@ -97,15 +97,15 @@ def fails(name, command, **options):
 def works(name, command, ready, notices, **options):
     """It starts, says what it does without, and nothing else; and ends."""
     process = start(PROGRAM, *command, **options)
-    said = []
+    heard = []
     for line in process.stderr if command[0] == "run" else process.stdout:
-        said.append(line.decode())
-        if ready in said[-1]:
+        heard.append(line.decode())
+        if ready in heard[-1]:
             break
     process.terminate()
-    rest = process.stderr.read().decode()
-    equal(process.wait(30 * SLOW), 0, f"{name}: {command[0]}: exit code, said {said} {rest!r}")
-    heard = [line for line in said + rest.splitlines(True) if line.startswith("headcount: ") and ready not in line]
+    rest = said(process).decode()
+    equal(process.wait(30 * SLOW), 0, f"{name}: {command[0]}: exit code, said {heard} {rest!r}")
+    heard = [line for line in heard + rest.splitlines(True) if line.startswith("headcount: ") and ready not in line]
     equal(heard, [f"headcount: without {n}: {TABLE[n]['without'].rpartition('trace: ')[2]}\n" for n in notices], f"{name}: {command[0]}: notices")
 
 
@@ -290,7 +290,7 @@ def bpffs():
     process = start(*inside, PROGRAM, "trace")
     until(lambda: process.stdout.readline(), "the heading")
     process.terminate()
-    equal((process.wait(30), process.stderr.read()), (0, b""), "trace")
+    equal((process.wait(30), said(process)), (0, b""), "trace")
 
 
 @test
