@@ -6,7 +6,8 @@ to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 
 .PHONY: install deb check-deb
 
-install: all $(BUILD)/headcount.service
+install:
+	$(BUILD_AS_CALLER) all $(BUILD)/headcount.service
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/headcount
 	$(to)share/man/man5 $(MAN5)
 	$(to)share/man/man8 $(MAN8)
