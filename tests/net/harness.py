@@ -159,6 +159,8 @@ def private_world():
     call("unshare", CLONE_NEWNS | CLONE_NEWNET)
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    while os.path.ismount("/sys/fs/bpf"):  # the host's own would be there when a test unmounts ours
+        run("umount", "/sys/fs/bpf")
     run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
     os.mkdir("/run/netns")
     os.mkdir(os.path.dirname(PROGRAM))
