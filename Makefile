@@ -23,15 +23,24 @@ USER_SRC := $(wildcard user/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libheadcount.a
 
-.PHONY: all run check packages test-packages clean
+# What `sudo make` builds belongs to who called sudo.
+BUILD_AS_CALLER = +$(Q)tools/as-caller $(MAKE) --no-print-directory \
+		  $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc))
+
+.PHONY: all run check tools packages test-packages clean
 all: $(BUILD)/headcount
 
 run: packages
-	$(Q)$(MAKE) --no-print-directory all
-	$(Q)exec $(BUILD)/headcount trace
+	$(BUILD_AS_CALLER) all
+	$(Q)exec tools/run $(BUILD)/headcount trace
 
 check: test-packages
+	$(BUILD_AS_CALLER) WERROR=-Werror all unit
 	$(Q)tests/run
+
+# Whoever builds without these is told of all that is missing in one line.
+tools:
+	$(Q)CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' PKG_CONFIG='$(PKG_CONFIG)' tools/packages look
 
 # What the machine lacks comes from its distribution's packages; nothing to
 # install is nothing to do.
@@ -52,7 +61,7 @@ $(BUILD)/user/%.o: user/%.c | $(BUILD)/headcount.skel.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBS)) -c -o $@ $<
 
-$(BUILD)/headcount.bpf.o: bpf/headcount.bpf.c
+$(BUILD)/headcount.bpf.o: bpf/headcount.bpf.c | tools
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 

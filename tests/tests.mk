@@ -19,7 +19,7 @@ $(BUILD)/tests/net/%.so: tests/net/%.c
 # The program and its tests in C once more, with the sanitizers of addresses and of undefined
 # behaviour; what they find ends the test. Of the network tests, the one of all that goes wrong.
 check-sanitized: test-packages
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitized CFLAGS='$(SANITIZE)' all unit
+	$(BUILD_AS_CALLER) BUILD=$(BUILD)/sanitized CFLAGS='$(SANITIZE)' all unit
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP \
 		HEADCOUNT=$(CURDIR)/$(BUILD)/sanitized/headcount prove --timer --failures --exec '' $(UNIT:$(BUILD)/%=$(BUILD)/sanitized/%) tests/net/errors.t
 
@@ -27,9 +27,9 @@ check-sanitized: test-packages
 # stays in build/fuzz/.
 FUZZ_SECONDS ?= 60
 fuzz: test-packages
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) \
+	$(BUILD_AS_CALLER) BUILD=$(BUILD)/fuzz CC=$(CLANG) \
 		CFLAGS='$(SANITIZE),fuzzer-no-link' fuzzers
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(FUZZ:%=fuzz-%)
+	$(BUILD_AS_CALLER) $(FUZZ:%=fuzz-%)
 fuzz-%:
 	$(Q)mkdir -p $(BUILD)/fuzz/corpus-$*
 	$(Q)echo "fuzzing $* for $(FUZZ_SECONDS) s"
@@ -48,14 +48,14 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 SECONDS ?= 60
 SEED    ?=
 torture: test-packages
-	$(Q)$(MAKE) --no-print-directory all
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/second CLANG="$(CLANG) -grecord-command-line" all
+	$(BUILD_AS_CALLER) all
+	$(BUILD_AS_CALLER) BUILD=$(BUILD)/second CLANG="$(CLANG) -grecord-command-line" all
 	$(Q)tests/torture/torture --seconds $(SECONDS) $(SEED:%=--seed %)
 
 # The same build on Debian's kernels, in an emulator.
 check-kernels:
 	$(Q)tools/packages build test kernels
-	$(Q)$(MAKE) --no-print-directory all unit
+	$(BUILD_AS_CALLER) all unit
 	$(Q)tests/kernels/run
 
 -include $(UNIT:=.d) $(FUZZ:%=$(BUILD)/fuzz_%.d)

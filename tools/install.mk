@@ -6,7 +6,8 @@ to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 
 .PHONY: install deb check-deb
 
-install: all $(BUILD)/headcount.service
+install:
+	$(BUILD_AS_CALLER) all $(BUILD)/headcount.service
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/headcount
 	$(to)share/man/man5 $(MAN5)
 	$(to)share/man/man8 $(MAN8)
@@ -18,11 +19,11 @@ install: all $(BUILD)/headcount.service
 # A PREFIX of another time may be in it.
 .PHONY: $(BUILD)/headcount.service
 $(BUILD)/headcount.service: tools/systemd/headcount.service.in
-	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@
+	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@.new && mv $@.new $@
 
 deb:
 	$(Q)tools/packages build deb
-	$(Q)$(MAKE) --no-print-directory all
+	$(BUILD_AS_CALLER) all
 	$(Q)tools/debian/build $(BUILD) $(VERSION)
 
 # The package in a Debian of its own, with a systemd that runs there.

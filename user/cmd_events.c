@@ -219,10 +219,12 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	sigaction(SIGALRM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	from.gap_as_line = output.format != AS_ZEEK;
-	if (output.format == AS_TEXT)
-		print_text_header(&output.out);
-	else if (output.format == AS_ZEEK)
+	if (output.format == AS_TEXT) {
+		output.context.terminal = print_terminal(STDOUT_FILENO);
+		print_text_header(&output.out, &output.context);
+	} else if (output.format == AS_ZEEK) {
 		print_zeek_header(&output.out, time(NULL));
+	}
 	error = follow(&from, &output);
 	if (output.format == AS_ZEEK && !error && !output.error) {
 		print_zeek_close(&output.out, time(NULL));

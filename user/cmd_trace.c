@@ -1,6 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+
 #include "command.h"
 #include "daemon.h"
+#include "log.h"
+#include "totals_user.h"
+
+/* For who sees it the first time. It goes to stderr: stdout is for the lines alone. */
+static int introduce(const struct daemon *daemon)
+{
+	struct hc_totals *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	int error = totals ? totals_read(daemon->object, totals)
+			   : hc_error_errno(ENOMEM, "cannot count the sessions");
+	unsigned long long count = error ? 0 : totals_sessions(totals);
+
+	if (!error)
+		hc_notice(
+			"watching all TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
+			count, count == 1 ? "" : "s");
+	free(totals);
+	return error;
+}
 
 int cmd_trace(const struct command *command, int argc, char **argv)
 {
@@ -20,6 +41,8 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	error = error ?: daemon_open_sinks(&daemon);
 	error = error ?: daemon_start(&daemon);
 	error = error ?: daemon_open_drain(&daemon, json);
+	if (!error && !json)
+		error = introduce(&daemon);
 	error = error ?: daemon_drop_privileges(&daemon, false);
 	error = error ?: daemon_loop(&daemon);
 	daemon_free(&daemon);

@@ -72,3 +72,19 @@ const char *decode_state_word(unsigned int state)
 
 	return words[state < COUNT(words) ? state : 0];
 }
+
+bool decode_was_established(const struct hc_event *event)
+{
+	switch (event->end) {
+	case HC_END_FINISHED:
+	case HC_END_RESET:
+		return true;
+	case HC_END_REFUSED:
+	case HC_END_ABANDONED:
+		return false;
+	default:
+		/* A SYN that was not answered has no round-trip time. */
+		return event->direction == HC_INBOUND || event->srtt_us || event->rx_bytes ||
+		       event->tx_bytes;
+	}
+}

@@ -2,6 +2,7 @@
 #ifndef HEADCOUNT_DECODE_H
 #define HEADCOUNT_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "record.h"
 
@@ -16,5 +17,8 @@ int decode_event(struct hc_event *event, const void *data, size_t size);
 const char *decode_end_word(unsigned int end); /* "finished", "reset", "timed-out", ... */
 const char *
 decode_state_word(unsigned int state); /* "ESTAB", "FIN-WAIT-1" .. as ss(8) writes */
+
+/* Of a session that is closed: did the peer ever answer its SYN? */
+bool decode_was_established(const struct hc_event *event);
 
 #endif

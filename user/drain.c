@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -147,8 +148,10 @@ struct drain *drain_new(const struct headcount_bpf *object, struct sinks *sinks,
 	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++)
 		bpf_map_lookup_elem(bpf_map__fd(object->maps.losses_told), &reason,
 				    &drain->told[reason]);
-	if (!json)
-		print_text_header(&drain->out);
+	if (!json) {
+		drain->context.terminal = print_terminal(STDOUT_FILENO);
+		print_text_header(&drain->out, &drain->context);
+	}
 	return drain;
 }
 
@@ -231,6 +234,17 @@ void drain_finish(struct drain *drain)
 	count_sink_losses(drain);
 }
 
+/* The columns of a terminal that is wider or narrower now are others. */
+static void fit_terminal(struct drain *drain)
+{
+	unsigned int terminal = print_terminal(STDOUT_FILENO);
+
+	if (terminal == drain->context.terminal)
+		return;
+	drain->context.terminal = terminal;
+	print_text_header(&drain->out, &drain->context);
+}
+
 int drain_poll(struct drain *drain, int nap_ms)
 {
 	int got;
@@ -243,6 +257,8 @@ int drain_poll(struct drain *drain, int nap_ms)
 	drain->wants_events = sinks_want_events(drain->sinks);
 	drain->context.realtime_offset_ns =
 		clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	if (!drain->json)
+		fit_terminal(drain);
 	drain->batch = 0;
 	got = ring_buffer__consume(drain->refusals);
 	if (got >= 0 || got == -EAGAIN)

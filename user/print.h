@@ -21,6 +21,7 @@ struct print_context {
 	char (*service_names)[HC_NAME_MAX]; /* HC_SERVICES_MAX of them, by id */
 	__s64 realtime_offset_ns;           /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	__u64 sequence;                     /* of the last line that was printed */
+	unsigned int terminal;              /* columns that text has; 0: as many as it needs */
 };
 
 void print_buffer_free(struct print_buffer *buffer);
@@ -36,7 +37,7 @@ void print_json_lost(struct print_buffer *out, struct print_context *context, __
 #define PRINT_LOST_UNKNOWN (~0ull) /* as `lost`: nobody knows how many */
 
 /* The same for a person: aligned columns, one line an event. */
-void print_text_header(struct print_buffer *out);
+void print_text_header(struct print_buffer *out, const struct print_context *context);
 void print_text_event(struct print_buffer *out, struct print_context *context,
 		      const struct hc_event *event);
 
@@ -48,5 +49,8 @@ void print_text_row(struct print_buffer *out, struct print_context *context,
 		    const struct hc_event *event, const struct print_names *names);
 void print_text_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
 		     const char *word, __u64 lost);
+
+/* How wide the terminal is, at least 80; 0: it is none. */
+unsigned int print_terminal(int fd);
 
 #endif

@@ -1,88 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Events for a person. Columns have a fixed place; a cell too long for its
- * column pushes the next ones aside, until shorter cells have made up for it.
- */
+/* Events for a person. */
 #include <stdio.h>
 #include <time.h>
 
 #include "address.h"
 #include "decode.h"
-#include "escape.h"
-#include "print_buffer.h"
+#include "text_line.h"
 #include "user_name.h"
 
 #define LINE_ROOM 2048 /* without service and user, every byte of which may become four */
 
 #define SHORT_ROOM 64 /* a cell of bounded length */
-
-struct column {
-	const char *heading;
-	unsigned int width;
-	bool right;
-};
-
-static const struct column columns[] = {
-	{"TIME", 12, false},   {"EVENT", 7, false},   {"DIR", 3, false},
-	{"SERVICE", 8, false}, {"USER", 13, false},   {"PROCESS", 14, false},
-	{"LOCAL", 17, false},  {"REMOTE", 20, false}, {"DURATION", 8, true},
-	{"RX", 5, true},       {"TX", 5, true},       {"RTT(ms)", 7, true},
-	{"END", 0, false},
-};
-
-/* A line being written: where to write, how many characters it has, and where
- * the next column begins. */
-struct line {
-	char *p;
-	size_t used;
-	size_t place;
-	const struct column *next;
-};
-
-/* Characters as a terminal counts them, wide ones aside: UTF-8's continuation
- * bytes take no room. */
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
-}
-
-/* Writes outsiders' `text` from the character `place` on, or one space after what
- * is there. */
-static void put_at(struct line *line, size_t place, const char *text)
-{
-	size_t length = strlen(text);
-
-	if (line->used && place <= line->used)
-		place = line->used + 1;
-	memset(line->p, ' ', place - line->used);
-	line->p += place - line->used;
-	length = escape_text(line->p, 4 * length + 1, text, length);
-	line->used = place + text_width(line->p);
-	line->p += length;
-}
-
-/* The next column's cell; "" leaves it empty. */
-static void put_cell(struct line *line, const char *text)
-{
-	const struct column *column = line->next++;
-	size_t width = text_width(text), place = line->place;
-
-	if (column->right && width < column->width)
-		place += column->width - width;
-	if (*text)
-		put_at(line, place, text);
-	line->place += column->width + 1;
-}
-
-/* What only some lines have, after the columns that all have. */
-static void put_note(struct line *line, const char *text)
-{
-	put_at(line, line->place, text);
-}
 
 static void put_clock(struct line *line, const struct print_context *context, __u64 time_ns)
 {
@@ -92,7 +20,9 @@ static void put_clock(struct line *line, const struct print_context *context, __
 	struct tm tm = {0};
 
 	localtime_r(&seconds, &tm);
-	snprintf(text, sizeof(text), "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec,
+	strftime(text, sizeof(text), "%T", &tm);
+	put_cell(line, text);
+	snprintf(text + strlen(text), 5, ".%03u",
 		 (unsigned int)(realtime % NS_PER_SECOND / 1000000));
 	put_cell(line, text);
 }
@@ -101,11 +31,20 @@ static void put_process(struct line *line, const char *name, __u32 pid)
 {
 	char text[4 * SHORT_ROOM];
 
+	snprintf(text, sizeof(text), "%.*s", SHORT_ROOM, *name || pid ? name : "-");
+	put_cell(line, text);
 	if (pid)
 		snprintf(text, sizeof(text), "%.*s/%u", SHORT_ROOM, name, pid);
-	else
-		snprintf(text, sizeof(text), "%.*s", SHORT_ROOM, name);
-	put_cell(line, *text ? text : "-");
+	put_cell_with(line, text, pid ? strrchr(text, '/') : NULL);
+}
+
+static void put_port(struct line *line, __u16 port)
+{
+	char text[SHORT_ROOM] = "-";
+
+	if (port)
+		snprintf(text, sizeof(text), "%u", port);
+	put_cell(line, text);
 }
 
 static void put_end_cell(struct line *line, const __u8 address[16], __u16 port)
@@ -118,7 +57,7 @@ static void put_end_cell(struct line *line, const __u8 address[16], __u16 port)
 		address_format(address, text);
 	else if (port)
 		snprintf(text, sizeof(text), "*:%u", port);
-	put_cell(line, text);
+	put_cell_with(line, text, port ? strrchr(text, ':') : NULL);
 }
 
 /* Three digits or so, cut and not rounded, so that 59.99s is no 60.0s. */
@@ -204,12 +143,14 @@ static void put_killer(struct line *line, const struct hc_event *event)
 	put_note(line, text);
 }
 
+/* An outbound session begins with its SYN: whether there will be an answer nobody knows yet. */
 static const char *event_word(const struct hc_event *event)
 {
 	if (event->type == HC_OPENED)
-		return "open";
+		return event->direction == HC_INBOUND || event->flags & HC_F_FOUND ? "open"
+										   : "connect";
 	if (event->type == HC_CLOSED)
-		return "close";
+		return decode_was_established(event) ? "close" : "fail";
 	if (event->type == HC_KILLED)
 		return "kill";
 	return event->flags & HC_F_OBSERVED ? "observe" : "refuse";
@@ -234,27 +175,13 @@ static void put_outcome(struct line *line, const struct hc_event *event)
 		put_note(line, "late");
 }
 
-static bool line_begin(struct line *line, struct print_buffer *out, size_t room)
-{
-	*line = (struct line){.p = print_reserve(out, room), .next = columns};
-	return line->p;
-}
-
-static void line_end(struct line *line, struct print_buffer *out)
-{
-	*line->p++ = '\n';
-	print_commit(out, line->p);
-}
-
-void print_text_header(struct print_buffer *out)
+void print_text_header(struct print_buffer *out, const struct print_context *context)
 {
 	struct line line;
-	size_t i;
 
-	if (!line_begin(&line, out, LINE_ROOM))
+	if (!line_begin(&line, out, context, LINE_ROOM))
 		return;
-	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-		put_cell(&line, columns[i].heading);
+	line_header(&line);
 	line_end(&line, out);
 }
 
@@ -264,7 +191,7 @@ void print_text_row(struct print_buffer *out, struct print_context *context,
 	struct line line;
 
 	context->sequence++;
-	if (!line_begin(&line, out,
+	if (!line_begin(&line, out, context,
 			LINE_ROOM + 4 * strlen(names->service) + 4 * strlen(names->user)))
 		return;
 	put_clock(&line, context, event->time_ns);
@@ -273,6 +200,7 @@ void print_text_row(struct print_buffer *out, struct print_context *context,
 	put_cell(&line, *names->service ? names->service : "-");
 	put_cell(&line, *names->user ? names->user : "-");
 	put_process(&line, names->process, event->pid);
+	put_port(&line, event->ends.local_port);
 	put_end_cell(&line, event->ends.local, event->ends.local_port);
 	put_end_cell(&line, event->ends.remote, event->ends.remote_port);
 	put_outcome(&line, event);
@@ -298,7 +226,7 @@ void print_text_lost(struct print_buffer *out, struct print_context *context, __
 	struct line line;
 
 	context->sequence++;
-	if (!line_begin(&line, out, LINE_ROOM))
+	if (!line_begin(&line, out, context, LINE_ROOM))
 		return;
 	put_clock(&line, context, time_ns);
 	put_cell(&line, "lost");

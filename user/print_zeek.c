@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "address.h"
+#include "decode.h"
 #include "print_buffer.h"
 #include "print_zeek.h"
 
@@ -84,13 +85,6 @@ static char *put_host(char *p, const __u8 address[16], __u16 port)
 	return p;
 }
 
-/* Was there an answer? A SYN that was not answered has no round-trip time. */
-static bool was_established(const struct hc_event *event)
-{
-	return event->direction == HC_INBOUND || event->srtt_us || event->rx_bytes ||
-	       event->tx_bytes;
-}
-
 static const char *state_of(const struct hc_event *event)
 {
 	bool inbound = event->direction == HC_INBOUND;
@@ -109,7 +103,7 @@ static const char *state_of(const struct hc_event *event)
 		return inbound ? "RSTR" : "RSTO";
 	case HC_END_TIMEOUT:
 	case HC_END_UNREACHABLE:
-		return was_established(event) ? "S1" : "S0";
+		return decode_was_established(event) ? "S1" : "S0";
 	case HC_END_ABANDONED:
 		return "S0";
 	default:

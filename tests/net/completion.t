@@ -10,7 +10,7 @@ HOSTILE = "/$(touch${IFS}x)`id`;x"
 
 
 def bash(command):
-    path = os.path.dirname(os.path.abspath(PROGRAM)) + ":" + os.environ["PATH"]
+    path = os.path.dirname(PROGRAM) + ":" + os.environ["PATH"]
     return run("bash", "--norc", "-c", f". {SCRIPT}; {command}", env={**os.environ, "PATH": path})
 
 

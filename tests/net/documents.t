@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is written beside the program says what the program has: manual pages, examples, the unit."""
+"""What is written beside the program says what the program has: manual pages, quick start, examples, the unit."""
 import glob
 import shutil
 
@@ -13,11 +13,6 @@ PAGE5, PAGE8 = f"{TOP}/user/headcount.conf.5", f"{TOP}/user/headcount.8"
 def text(path):
     with open(path) as file:
         return file.read()
-
-
-def need(program):
-    if not shutil.which(program):
-        raise Skip(f"no {program} on this machine")
 
 
 @test
@@ -61,7 +56,7 @@ def option_types():
             name = declaration.split()[-1].strip("*")
             source = f'#include "command.h"\n{declaration};\nstruct command_option o = {row.rpartition("&")[0]}&{name});\n'
             done = subprocess.run(["cc", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE", f"-I{TOP}/include", f"-I{TOP}/user",
-                                   f"-I{os.path.dirname(PROGRAM)}", "-xc", "-"], input=source, text=True, capture_output=True, timeout=60)
+                                   f"-I{BUILD}", "-xc", "-"], input=source, text=True, capture_output=True, timeout=60)
             equal(done.returncode == 0, kind == declaration, f"{row} of a {declaration}: {done.stderr}")
 
 
@@ -71,6 +66,39 @@ def features():
     want = [f"| `{f['feature']}` | {f['needed_for']} | {f['without']} |" for f in json.loads(headcount("status", "--json")[1])["features"]]
     got = text(f"{TOP}/README.md").partition("| feature | needed for | without it |\n|---|---|---|\n")[2].partition("\n\n")[0]
     equal(got.splitlines(), want, "rows")
+
+
+SUDO = """#!/bin/sh
+[ "$1" = -b ] || exec "$@"
+shift
+"$@" 2>said &
+until grep -q ready said; do sleep 0.1; done
+"""
+
+
+@test
+def quick_start():
+    """README.md's quick start does what it says, and leaves nothing"""
+    for program in "bash", "python3":
+        need(program)
+    os.makedirs("/run/quick/bin")
+    os.makedirs("/run/quick/build")
+    shutil.copy(PROGRAM, "/run/quick/build")
+    with open("/run/quick/bin/sudo", "w") as file:
+        file.write(SUDO)
+    os.chmod("/run/quick/bin/sudo", 0o755)
+    start_of_it = text(f"{TOP}/README.md").partition("\n## Quick start\n")[2].partition("\n## ")[0]
+    script = "".join(re.findall("^```sh\n(.*?)^```$", start_of_it, re.M | re.S))
+    done = subprocess.run(["bash", "-c", script], cwd="/run/quick", text=True, capture_output=True, timeout=60 * SLOW,
+                          env={**os.environ, "PATH": "/run/quick/bin:" + os.environ["PATH"]})
+    said = done.stdout + done.stderr
+    equal(done.returncode, 0, f"exit code, said {said}")
+    for pattern in (r"^bash: .*/dev/tcp/127.0.0.1/8080: Connection refused$", r"^web +127.0.0.1 +2 +2\b.*\b1\b",
+                    r"^ *\d+ +web +127.0.0.1 .* python3$", r'"event.action":"session-refused"', "^closed 3 sessions$",
+                    r"^detached \d+ programs$"):
+        equal(bool(re.search(pattern, said, re.M)), True, f"{pattern} in {said}")
+    equal(len(re.findall("Connection refused$", said, re.M)), 2, f"lines of one refusal in {said}")
+    equal(os.path.exists("/sys/fs/bpf/headcount"), False, "is something pinned")
 
 
 @test

@@ -73,7 +73,7 @@ def keys_and_values():
                         equal((event["source.bytes"], event["destination.bytes"]), (1000, 3000), "bytes")
                 equal(ends[0]["network.community_id"], ends[1]["network.community_id"], "community id")
                 equal((ends[0]["process.pid"], ends[0]["headcount.active"]),
-                      (os.getpid(), 1 if word == "start" else 0), "process and active")
+                      (host_pid(os.getpid()), 1 if word == "start" else 0), "process and active")
 
 
 @test
@@ -181,7 +181,7 @@ def hostile_name():
                 raise AssertionError(f"trace wrote {line!r}")
         for trace in traces:
             os.kill(trace.pid, signal.SIGTERM)
-            equal((trace.wait(30), trace.communicate()[1]), (0, b""), "end of trace")
+            equal((trace.wait(30), said(trace)), (0, b""), "end of trace")
 
 
 def traces_see(out):
@@ -224,7 +224,7 @@ def closed_stdout():
             until(ended, f"{command} to end", 30)
             if process.returncode < 0 and process.returncode != -signal.SIGPIPE:
                 raise AssertionError(f"{command} died of signal {-process.returncode}")
-            equal([line for line in process.stderr.read().decode().splitlines() if "ready" not in line], [],
+            equal([line for line in said(process).decode().splitlines() if "ready" not in line], [],
                   f"what {command} said")
             equal(os.listdir("/sys/fs/bpf/headcount") if os.path.exists("/sys/fs/bpf/headcount") else [], [],
                   "what is pinned")

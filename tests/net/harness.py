@@ -15,6 +15,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,8 +24,10 @@ import threading
 import time
 import traceback
 
-PROGRAM = os.environ.get("HEADCOUNT") or os.path.join(
+BUILT = os.environ.get("HEADCOUNT") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "../../build/headcount")
+BUILD = os.path.dirname(os.path.abspath(BUILT))
+PROGRAM = "/run/program/headcount"  # a copy that everybody can start: the build may be in a home of mode 0700
 MARK = os.getpid() % 200 + 20  # so that tests that run side by side differ
 NET, NET6 = f"10.{MARK}.", f"fd00:{MARK:x}:"
 SLOW = float(os.environ.get("HC_TEST_SLOW", 1))  # in an emulator every wait may take longer
@@ -58,6 +61,11 @@ class Late(AssertionError):
 
 class Skip(Exception):
     """The kernel lacks a feature that the test needs; the text says which."""
+
+
+def need(program):
+    if not shutil.which(program):
+        raise Skip(f"no {program} on this machine")
 
 
 tests = []
@@ -151,8 +159,12 @@ def private_world():
     call("unshare", CLONE_NEWNS | CLONE_NEWNET)
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    while os.path.ismount("/sys/fs/bpf"):  # the host's own would be there when a test unmounts ours
+        run("umount", "/sys/fs/bpf")
     run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
     os.mkdir("/run/netns")
+    os.mkdir(os.path.dirname(PROGRAM))
+    os.chmod(shutil.copy(BUILT, PROGRAM), 0o755)
     run("ip", "link", "set", "lo", "up")
 
 
@@ -286,6 +298,22 @@ def become(uid):
     libc.setfsuid(uid)
 
 
+class SomePid:
+    """Equal to every PID."""
+
+    def __eq__(self, other):
+        return isinstance(other, int) and other > 0
+
+    def __repr__(self):
+        return "some PID"
+
+
+def host_pid(pid):
+    """What headcount calls this process: the host's PID, which other PID namespaces do not know."""
+    initial = 0xEFFFFFFC  # linux/proc_ns.h: PROC_PID_INIT_INO
+    return pid if os.stat("/proc/self/ns/pid").st_ino == initial else SomePid()
+
+
 # --- Headcount ---------------------------------------------------------------------------------
 
 def section(name, **settings):
@@ -305,6 +333,11 @@ def start(*command, **options):
     return subprocess.Popen(command, **{
         "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "user": 0,
         "preexec_fn": lambda: call("prctl", PR_SET_PDEATHSIG, signal.SIGTERM), **options})
+
+
+def said(process):
+    """What a program that has ended said on stderr, but for the line with which trace begins."""
+    return re.sub(rb"^headcount: watching all TCP, \d+ sessions?; .*\n", b"", process.stderr.read(), count=1, flags=re.M)
 
 
 class Headcount:

@@ -112,7 +112,7 @@ def redis():
             with Clients(address(1), REDIS, 4, 8, ping, sources=[ALICE, BOB], namespace="c1") as clients:
                 equal(clients.go(), {"ok": 10, "ECONNREFUSED": 22}, "outcomes")
                 row = [r for r in our_sessions() if r["service"] == "kv"][0]
-                equal((row["user"], row["pid"], row["process"]), (str(UID), server.pid, "redis-server"), "a session")
+                equal((row["user"], row["pid"], row["process"]), (str(UID), host_pid(server.pid), "redis-server"), "a session")
                 clients.close()
             until_equal(lambda: active("kv", UID), 0, "active at the end")
     finally:

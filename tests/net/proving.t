@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tests' own runner: what fails once is named and counted; and a machine on which headcount cannot run."""
+"""The tests' own runner: what fails once is named and counted; where the tests work, and where headcount cannot run."""
 import tempfile
 
 from harness import *
@@ -11,17 +11,19 @@ BAD = "echo not ok 1; echo 1..1; exit 1"
 FLAKY = f'if [ -e "$0.again" ]; then {GOOD}; else touch "$0.again"; {BAD}; fi'
 
 
-def prove(*scripts):
+def prove(*scripts, before=None):
     """Runs tests/prove on such tests: exit code and last line, with the names of the files as a, b, c..."""
     with tempfile.TemporaryDirectory(dir="/run") as folder:
-        names = []
-        for name, script in zip("abcdefgh", scripts):
-            names.append(f"{folder}/{name}")
-            with open(names[-1], "w") as file:
-                file.write(f"#!/bin/sh\n{script}\n")
-            os.chmod(names[-1], 0o755)
-        done = subprocess.run([f"{HERE}/../prove", *names], env={**os.environ, "PROVE_STATE": f"{folder}/state"},
-                              text=True, capture_output=True, timeout=60)
+        def run_all(**named):
+            for name, script in named.items():
+                with open(f"{folder}/{name}", "w") as file:
+                    file.write(f"#!/bin/sh\n{script}\n")
+                os.chmod(f"{folder}/{name}", 0o755)
+            return subprocess.run([f"{HERE}/../prove", *(f"{folder}/{name}" for name in named)], text=True,
+                                  env={**os.environ, "PROVE_STATE": f"{folder}/state"}, capture_output=True, timeout=60)
+        if before:
+            equal(run_all(before=before).returncode, 1, "exit code of the run before")
+        done = run_all(**dict(zip("abcdefgh", scripts)))
     return done.returncode, done.stdout.strip().splitlines()[-1].replace(folder + "/", "")
 
 
@@ -48,12 +50,32 @@ def failures():
 
 
 @test
+def only_those():
+    """only the files that are named are run, whatever failed in an earlier run"""
+    equal(prove(FLAKY, before=BAD), (0, "tests/prove: 1 files, 0 failed:; 1 flaky, passed only the second time: a"), "outcome")
+
+
+@test
+def anywhere():
+    """network tests work from a folder of mode 0700, and in a PID namespace of their own"""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(HERE, f"{folder}/tests/net")
+        os.mkdir(f"{folder}/build")
+        shutil.copy(PROGRAM, f"{folder}/build")
+        for file, words in ("errors.t", "not root"), ("events.t", "keys and values"):
+            done = subprocess.run([*"unshare --pid --fork --mount-proc".split(), f"{folder}/tests/net/{file}", words],
+                                  text=True, capture_output=True, timeout=60 * SLOW)
+            equal((done.returncode, done.stdout.count("\nok 1 - ") + done.stdout.startswith("ok 1 - "), done.stderr),
+                  (0, 1, ""), f"{file}, which said {done.stdout}")
+
+
+@test
 def unable():
     """where headcount cannot run, one line says what is lacking"""
     able = [f"{HERE}/../able"]
     done = subprocess.run(able, text=True, capture_output=True, timeout=60)
     equal((done.returncode, done.stdout, done.stderr), (0, "", ""), "here")
-    preload = os.path.join(os.path.dirname(PROGRAM), "tests/net/refuse.so")
+    preload = os.path.join(BUILD, "tests/net/refuse.so")
     done = subprocess.run(able, text=True, capture_output=True, timeout=60,
                           env={**os.environ, "LD_PRELOAD": preload, "REFUSE": "type=8 errno=1"})
     equal((done.returncode, done.stderr.count("\n"), "cannot run here: this machine lacks cgroup_skb/ingress" in done.stderr),

@@ -46,7 +46,7 @@ def listener_before():
             rows = [r for r in our_sessions() if r["direction"] == "inbound"]
             with open("/proc/self/comm") as file:
                 comm = file.read().strip()
-            equal([(r["pid"], r["process"]) for r in rows], [(os.getpid(), comm)] * 5, "pid and process")
+            equal([(r["pid"], r["process"]) for r in rows], [(host_pid(os.getpid()), comm)] * 5, "pid and process")
 
 
 @test
@@ -65,7 +65,7 @@ def listener_elsewhere_before():
         with Headcount(CONFIG), Clients(ALICE, PORT, 1, 2) as clients:
             equal(clients.go(), {"ok": 2}, "outcomes")
             rows = [r for r in our_sessions() if r["direction"] == "inbound"]
-            equal([(r["pid"], r["process"]) for r in rows], [(child.pid, "elsewhere")] * 2, "pid and process")
+            equal([(r["pid"], r["process"]) for r in rows], [(host_pid(child.pid), "elsewhere")] * 2, "pid and process")
 
 
 @test

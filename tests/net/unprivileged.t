@@ -134,7 +134,7 @@ def hostile_names():
             clean(raw(*words, "--json")[0], f"{words} --json", "whole")
         for process in run_it, *traces:
             process.terminate()
-            equal((process.wait(30), process.stderr.read()), (0, b""), "exit code and what it said")
+            equal((process.wait(30), said(process)), (0, b""), "exit code and what it said")
         for file, json_is in (events, "lines"), (text, None), (lines, "lines"):
             file.seek(0)
             clean(file.read(), file.name, json_is)

@@ -5,7 +5,7 @@ BENCH := $(patsubst tools/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wild
 .PHONY: bench bench-programs bench-packages
 
 bench: bench-packages
-	$(Q)$(MAKE) --no-print-directory bench-programs
+	$(BUILD_AS_CALLER) bench-programs
 	$(Q)exec tools/bench/bench
 
 bench-packages: packages
