@@ -17,7 +17,7 @@ static int introduce(const struct daemon *daemon)
 
 	if (!error)
 		hc_notice(
-			"watching all TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
+			"watching TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
 			count, count == 1 ? "" : "s");
 	free(totals);
 	return error;

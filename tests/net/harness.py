@@ -337,7 +337,7 @@ def start(*command, **options):
 
 def said(process):
     """What a program that has ended said on stderr, but for the line with which trace begins."""
-    return re.sub(rb"^headcount: watching all TCP, \d+ sessions?; .*\n", b"", process.stderr.read(), count=1, flags=re.M)
+    return re.sub(rb"^headcount: watching TCP, \d+ sessions?; .*\n", b"", process.stderr.read(), count=1, flags=re.M)
 
 
 class Headcount:

@@ -105,7 +105,7 @@ def works(name, command, ready, notices, **options):
     until(lambda: ready in read("/run/out") + read("/run/err") or process.poll(), f"{name}: {command[0]} to start")
     process.terminate()
     equal(process.wait(30 * SLOW), 0, f"{name}: {command[0]}: exit code, said {read('/run/err')}")
-    heard = [line for line in read("/run/err").splitlines(True) if ready not in line and "watching all TCP" not in line]
+    heard = [line for line in read("/run/err").splitlines(True) if ready not in line and "watching TCP" not in line]
     equal(heard, [f"headcount: without {n}: {TABLE[n]['without'].rpartition('trace: ')[2]}\n" for n in notices], f"{name}: {command[0]}: notices")
 
 

@@ -59,8 +59,8 @@ def introduction():
         client.recv(1)
         with Trace() as trace:
             line = trace.process.stderr.readline().decode()
-            found = re.fullmatch(r"headcount: watching all TCP, (\d+) sessions?; Ctrl-C ends; next: headcount run -h\n", line)
-            equal(bool(found) and int(found[1]) >= 2 and len(line) <= 80, True, line)
+            found = re.fullmatch(r"headcount: watching TCP, (\d+) sessions?; Ctrl-C ends; next: headcount run -h\n", line)
+            equal(bool(found) and int(found[1]) >= 2 and len(line) <= 80, True, f"{len(line)}: {line}")
             trace.wait(f"open .*:{PORT} .*was there before", 2)
             trace.end()
             equal(trace.process.stderr.read(), b"", "what else it said")
