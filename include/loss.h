@@ -21,6 +21,8 @@
 	  "suppressed refusals of a user that made room for another")                          \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
+	X(SUBSCRIBERS_FULL, NOTE, "subscribers-full",                                          \
+	  "subscribers turned away: events_max of them were there")                            \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \
 	  "lines that stdout, beside other sinks, did not take")                               \
 	X(SUBSCRIBER_SLOW, SINK, "subscriber-slow", "lines that a subscriber did not take")    \

@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "explain.h"
 #include "log.h"
+#include "open_files.h"
 #include "pins.h"
 #include "probe.h"
 
@@ -117,6 +118,7 @@ static int run_daemon(struct run *run)
 
 	daemon_signals(true);
 	error = daemon_probe(daemon);
+	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
 	error = error
 			?: netns_resolve(&daemon->netns, daemon->config.netns,
 					 daemon->config.netns_count);
