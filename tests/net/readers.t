@@ -200,7 +200,7 @@ def enough():
 @test
 def no_more_files():
     """while no file can be opened nobody is taken, which is said once; the daemon goes on, and then takes who waited"""
-    with Headcount(settings(), "--pin") as hc:
+    with Headcount(settings()) as hc:
         limit(hc.process.pid, free_file(hc.process.pid))
         with connect() as waiting, socket.create_connection(("127.0.0.1", 9435)) as asking:
             asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -215,14 +215,15 @@ def no_more_files():
             equal(asking.recv(15), b"HTTP/1.1 200 OK", "the answer to who waited")
             until(lambda: sessions(1) or readable(waiting, 0.1), "a line for who waited")
             equal(len([line for line in hc.said if "now: Too many open files" in line]), 2, f"said once: {hc.said}")
-    headcount("detach")
 
 
 @test
 def pins_not_seen():
     """the end says that the pins have gone only if they have: not when no file can be opened, nor when the folder cannot be looked at"""
     for how in "EMFILE", "EACCES", "gone":
-        with Headcount(settings(), "--pin") as hc:
+        with contextlib.ExitStack() as stack:
+            stack.callback(headcount, "detach")
+            hc = stack.enter_context(Headcount(settings(), "--pin"))
             if how == "EMFILE":
                 resource.prlimit(hc.process.pid, resource.RLIMIT_NOFILE, (3, 3))
             elif how == "EACCES":
@@ -232,10 +233,9 @@ def pins_not_seen():
                     if name.startswith("link_"):
                         os.unlink(f"{PINS}/{name}")
             hc.end()
-        equal("headcount: the pins have gone: enforcement ends with us" in hc.said, how == "gone", f"{how}: {hc.said}")
-        equal(any("cannot be looked at" in line for line in hc.said), how != "gone", f"{how}: {hc.said}")
-        capped(how != "gone")
-        headcount("detach")
+            equal("headcount: the pins have gone: enforcement ends with us" in hc.said, how == "gone", f"{how}: {hc.said}")
+            equal(any("cannot be looked at" in line for line in hc.said), how != "gone", f"{how}: {hc.said}")
+            capped(how != "gone")
 
 
 @test
