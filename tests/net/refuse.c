@@ -15,6 +15,7 @@
  *   link=N       an attachment of that type
  *   destroy=1    closing a socket by sock_diag
  *   rename=1     rename(2)
+ *   unlink=1     unlinkat(2)
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -178,4 +179,18 @@ int rename(const char *from, const char *to)
 		return -1;
 	}
 	return real(from, to);
+}
+
+int unlinkat(int folder, const char *name, int flags)
+{
+	static int (*real)(int, const char *, int);
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "unlinkat");
+	read_words();
+	if (wanted("unlink") > 0 && ends_here()) {
+		errno = wanted("errno");
+		return -1;
+	}
+	return real(folder, name, flags);
 }
