@@ -23,6 +23,8 @@
 	X(LATE_FULL, NOTE, "late-full",                                                        \
 	  "late session over its cap that nobody was there to close")                          \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
+	X(SUBSCRIBERS_FULL, NOTE, "subscribers-full",                                          \
+	  "subscribers turned away: events_max of them were there")                            \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \
 	  "lines that stdout, beside other sinks, did not take")                               \
 	X(SUBSCRIBER_SLOW, SINK, "subscriber-slow", "lines that a subscriber did not take")    \

@@ -153,7 +153,7 @@ static int follow(struct subscription *from, struct output *output)
 			error,
 			"cannot connect to %s (is there a headcount run with events = unix?)",
 			from->path);
-	while (!stop_asked && !output->error) {
+	while (!stop_asked && !output->error && !from->full) {
 		wait_for(output, from->fd, from->fd < 0 ? RETRY_MS : -1);
 		if (stop_asked || output->error)
 			break;
@@ -163,6 +163,9 @@ static int follow(struct subscription *from, struct output *output)
 			subscription_open(from);
 		write_out(output);
 	}
+	if (from->full && !stop_asked)
+		return hc_error("%s has no room: events_max subscribers are connected",
+				from->path);
 	return stop_asked || output->error == -EPIPE
 		       ? 0
 		       : hc_error_errno(output->error, "cannot write");

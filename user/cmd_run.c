@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "explain.h"
 #include "log.h"
+#include "open_files.h"
 #include "pins.h"
 #include "probe.h"
 
@@ -51,18 +52,23 @@ static int rebuild(struct daemon *daemon)
 static int start(struct daemon *daemon)
 {
 	struct load_request request = {.pins = pins_folder(), .quiet = true};
-	int error;
+	int links = pins_look(), error;
 
+	if (links < 0)
+		return hc_error_errno(links, "cannot look at the pins");
+	if (links && !daemon->pin)
+		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
+				"headcount detach",
+				request.pins);
+	error = pins_recover(daemon->pin);
+	if (error)
+		return error;
 	if (!pins_have_links()) {
 		/* Maps without links are what a killed run leaves: nothing uses them. */
 		if (pins_have_maps())
 			pins_remove();
 		return daemon_start(daemon);
 	}
-	if (!daemon->pin)
-		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
-				"headcount detach",
-				request.pins);
 	if (load_object(&daemon->object, &request) || !attach_is_whole(daemon->object) ||
 	    !fits(daemon->object, &daemon->config)) {
 		headcount_bpf__destroy(daemon->object);
@@ -75,14 +81,27 @@ static int start(struct daemon *daemon)
 	return error;
 }
 
+/* Does what we enforced go on? */
+static void tell_of_pins(void)
+{
+	int links = pins_look();
+
+	if (!links)
+		hc_notice("the pins have gone: enforcement ends with us");
+	else if (links < 0)
+		hc_error_errno(links,
+			       "enforcement goes on if it is still pinned, which cannot be "
+			       "looked at");
+}
+
 /* What run leaves behind: nothing, or with --pin what is pinned. Pins that were
  * there before, and that it could not adopt, are not its to remove. */
 static void clean_up(struct run *run)
 {
 	bool ours = run->published && pins_are_of(run->daemon.object);
 
-	if (run->published && run->daemon.pin && !pins_have_links())
-		hc_notice("the pins have gone: enforcement ends with us");
+	if (run->published && run->daemon.pin)
+		tell_of_pins();
 	daemon_free(&run->daemon);
 	if (run->lock < 0)
 		return;
@@ -100,6 +119,7 @@ static int run_daemon(struct run *run)
 
 	daemon_signals(true);
 	error = daemon_probe(daemon);
+	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
 	error = error
 			?: netns_resolve(&daemon->netns, daemon->config.netns,
 					 daemon->config.netns_count);

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "drain.h"
+#include "escape.h"
 #include "fill.h"
 #include "links.h"
 #include "log.h"
@@ -23,6 +24,7 @@ struct status {
 	struct headcount_bpf *object; /* NULL: neither running nor pinned */
 	int pid;
 	bool pinned;
+	const char *unfinished; /* where a start that was killed is pinned, or NULL */
 	struct links_row *links;
 	size_t links_count;
 	__u64 losses[HC_LOSS_COUNT];
@@ -56,14 +58,20 @@ static int gather_state(struct status *status)
 
 static int gather(struct status *status)
 {
-	int error;
+	int error = 0;
 
 	status->pid = pins_holder();
 	status->pinned = pins_have_links();
-	if (!pins_have_maps() || (!status->pid && !status->pinned))
-		return 0;
-	error = command_open(&status->object, 0);
-	return error ?: gather_state(status);
+	status->unfinished = pins_unfinished();
+	if (pins_have_maps() && (status->pid || status->pinned)) {
+		error = command_open(&status->object, 0);
+		error = error ?: gather_state(status);
+	}
+	if (status->unfinished)
+		error = error
+				?: links_read_folder(status->unfinished, &status->links,
+						     &status->links_count);
+	return error;
 }
 
 static const char *found_text(const struct feature *feature)
@@ -85,11 +93,16 @@ static void print_text(const struct status *status)
 	else
 		printf("headcount " HC_VERSION " is not running%s\n",
 		       status->pinned ? "; its enforcement is pinned and goes on" : "");
-	if (status->object) {
+	if (status->unfinished)
+		printf("a start that was killed is pinned in %s, and what it attached goes "
+		       "on:\n"
+		       "headcount detach ends it, or the next headcount run\n",
+		       status->unfinished);
+	if (status->object || status->links_count)
 		printf("\nattached:\n");
-		for (size_t i = 0; i < status->links_count; i++)
-			printf("  %-16s %s\n", status->links[i].program,
-			       status->links[i].where);
+	for (size_t i = 0; i < status->links_count; i++)
+		printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
+	if (status->object) {
 		printf("\nfill:\n");
 		for (int i = 0; i < FILL_COUNT; i++)
 			printf("  %-9s %llu of %llu\n", status->fill[i].map,
@@ -107,15 +120,18 @@ static void print_text(const struct status *status)
 			       : features[i].needed_for);
 }
 
-/* Every string here is ours: nothing to escape. */
+/* Every other string here is ours: nothing to escape. */
 static void print_json(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
-	char absence[256];
+	char absence[256], path[8192];
 
 	printf("{\"running\":%s,\"pid\":", status->pid ? "true" : "false");
 	printf(status->pid ? "%d" : "null", status->pid);
+	escape_json(path, sizeof(path), status->unfinished ?: "",
+		    strlen(status->unfinished ?: ""));
+	printf(status->unfinished ? ",\"unfinished\":\"%s\"" : ",\"unfinished\":null", path);
 	printf(",\"pinned\":%s,\"version\":\"" HC_VERSION "\",\"services\":%llu,\"attached\":[",
 	       status->pinned ? "true" : "false", status->fill[FILL_SERVICES].entries);
 	for (size_t i = 0; i < status->links_count; i++)

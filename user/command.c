@@ -159,6 +159,7 @@ static int check_version(const char *folder)
 int command_open(struct headcount_bpf **object, unsigned int programs)
 {
 	struct load_request request = {.programs = programs, .pins = pins_folder()};
+	const char *unfinished;
 	int error = probe_privileges();
 
 	if (error)
@@ -166,6 +167,14 @@ int command_open(struct headcount_bpf **object, unsigned int programs)
 	if (pins_holder() && (!request.pins || !pins_have_maps())) {
 		hc_error("headcount run (pid %d) is still starting, or its pins were removed",
 			 pins_holder());
+		return -ENOENT;
+	}
+	unfinished = pins_unfinished();
+	if (unfinished && !pins_have_links()) {
+		hc_error(
+			"not running, but a start that was killed is pinned in %s, and what it "
+			"attached goes on: headcount detach ends it, or the next headcount run",
+			unfinished);
 		return -ENOENT;
 	}
 	/* Maps that neither a process nor links keep true are what a killed run left. */

@@ -31,6 +31,7 @@ int config_defaults(struct config *config)
 	*config = (struct config){
 		.sessions_max = SESSIONS_DEFAULT,
 		.users_max = USERS_DEFAULT,
+		.metrics.max = CONFIG_METRICS_MAX_DEFAULT,
 	};
 	sink_list_default(&config->events);
 	config->services = calloc(HC_FIRST_SERVICE, sizeof(*config->services));

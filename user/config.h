@@ -20,7 +20,9 @@
 #define CONFIG_OVERRIDES_MAX 65536
 #define CONFIG_NETNS_MAX     512
 
-#define CONFIG_TOP_USERS_MAX 1000
+#define CONFIG_TOP_USERS_MAX       1000
+#define CONFIG_METRICS_MAX_MAX     256
+#define CONFIG_METRICS_MAX_DEFAULT 16
 
 struct config_listen {
 	__u8 address[16]; /* all zero: every address */
@@ -45,6 +47,7 @@ struct config_service {
 struct config_metrics {
 	char text[128];              /* as written; "": nowhere */
 	struct config_listen listen; /* unless it is a Unix socket */
+	__u32 max;                   /* connections */
 };
 
 /* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always

@@ -37,6 +37,12 @@ int config_set_metrics(struct config_parser *parser, const char *value)
 		value, path_room - 1);
 }
 
+int config_set_metrics_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 1, CONFIG_METRICS_MAX_MAX,
+				 &parser->config->metrics.max);
+}
+
 int config_set_metrics_top_users(struct config_parser *parser, const char *value)
 {
 	return config_set_number(parser, value, 0, CONFIG_TOP_USERS_MAX,

@@ -74,6 +74,7 @@ int config_parse_listen(const char *word, struct config_listen *listen);
 
 /* Keys of their own file. */
 int config_set_metrics(struct config_parser *parser, const char *value);
+int config_set_metrics_max(struct config_parser *parser, const char *value);
 int config_set_metrics_top_users(struct config_parser *parser, const char *value);
 
 /* Resolves the current section's overrides and empties the list of them. */

@@ -128,6 +128,12 @@ static int set_events_group(struct config_parser *parser, const char *value)
 	return 0;
 }
 
+static int set_events_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 1, SUBSCRIBERS_MAX,
+				 &parser->config->events.subscribers_max);
+}
+
 int config_parse_listen(const char *word, struct config_listen *listen)
 {
 	const char *colon = strrchr(word, ':');
@@ -311,11 +317,13 @@ static const struct config_key {
 	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
 	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
 	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
+	{"metrics_max", CONFIG_HEADCOUNT, false, config_set_metrics_max},
 	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
 	{"netns", CONFIG_HEADCOUNT, true, set_netns},
 	{"events", CONFIG_HEADCOUNT, true, set_events},
 	{"events_mode", CONFIG_HEADCOUNT, false, set_events_mode},
 	{"events_group", CONFIG_HEADCOUNT, false, set_events_group},
+	{"events_max", CONFIG_HEADCOUNT, false, set_events_max},
 	{"listen", CONFIG_NAMED, true, set_listen},
 	{"user", CONFIG_SERVICE, false, set_user},
 	{"cap", CONFIG_SERVICE, false, set_cap},

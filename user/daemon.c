@@ -214,8 +214,8 @@ int daemon_open_drain(struct daemon *daemon, bool json)
 
 int daemon_open_metrics(struct daemon *daemon)
 {
-	metrics_show(daemon->metrics, &daemon->links, daemon->config.metrics_top_users);
-	return metrics_serve(daemon->metrics, daemon->object);
+	metrics_show(daemon->metrics, &daemon->links, &daemon->config);
+	return metrics_serve(daemon->metrics, daemon->object, &daemon->config);
 }
 
 /* Refusals that were held back by the rate limit are told once it lets them, or
@@ -290,16 +290,18 @@ int daemon_loop(struct daemon *daemon)
 		if (!error && rounds && now_s() >= upkeep + UPKEEP_S) {
 			upkeep = now_s();
 			rounds--;
-			error = report_refusals(daemon, false);
+			report_refusals(daemon, false); /* else later: no reason to end */
 		}
 	}
 	notify("STOPPING=1");
 	if (!error) {
 		/* What we leave must add up: the refusals, and what is in the rings. */
-		error = report_refusals(daemon, true);
-		error = error ?: drain_poll(daemon->drain, 0);
+		int told = report_refusals(daemon, true);
+
+		error = drain_poll(daemon->drain, 0);
 		if (!error)
 			drain_finish(daemon->drain);
+		error = error ?: told;
 	}
 	/* Pinned rings are for the next run to read. */
 	if (error == -EPIPE && !daemon->pin)

@@ -5,6 +5,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "open_files.h"
 
 /* The server of another configuration: the same, or one at another address. */
 static int next_metrics(struct daemon *daemon, const struct config *config,
@@ -16,7 +17,7 @@ static int next_metrics(struct daemon *daemon, const struct config *config,
 	if (!strcmp(daemon->config.metrics.text, config->metrics.text))
 		return 0;
 	error = metrics_listen(next, &config->metrics);
-	return error ?: metrics_serve(*next, daemon->object);
+	return error ?: metrics_serve(*next, daemon->object, config);
 }
 
 static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
@@ -24,7 +25,7 @@ static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
 	if (next != daemon->metrics)
 		metrics_close(daemon->metrics);
 	daemon->metrics = next;
-	metrics_show(next, &daemon->links, daemon->config.metrics_top_users);
+	metrics_show(next, &daemon->links, &daemon->config);
 }
 
 /* Gates for namespaces that are new in `next`, before the policy names them. */
@@ -89,6 +90,9 @@ int daemon_reload(struct daemon *daemon)
 		goto out;
 	}
 	error = same_sizes(&daemon->config, &config);
+	error = error
+			?: open_files_check(&daemon->config, &config,
+					    sinks_subscribers(daemon->sinks));
 	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
 	netns_take_cookies(&netns, &daemon->netns);
 	error = error ?: sinks_prepare(daemon->sinks, &config.events);

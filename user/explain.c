@@ -6,6 +6,7 @@
 #include "address.h"
 #include "explain.h"
 #include "load.h"
+#include "open_files.h"
 #include "put.h"
 #include "record.h"
 #include "table.h"
@@ -112,6 +113,11 @@ void explain(const struct config *config, const char *path)
 	if (*config->metrics.text)
 		printf("\nmetrics at %s, %u users by name", config->metrics.text,
 		       config->metrics_top_users);
+	printf("\nopen files: %llu at most, with %u subscribers of sockets and %u connections "
+	       "for "
+	       "metrics",
+	       open_files_needed(config, config, 0), config->events.subscribers_max,
+	       config->metrics.max);
 	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, 8.5 MiB of "
 	       "event rings\n",
 	       sessions / (1 << 20), config->sessions_max, users / (1 << 20),

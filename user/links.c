@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,32 +96,81 @@ bool links_program_shares(__u32 program, const struct headcount_bpf *object)
 	return !error && control;
 }
 
+static int append(struct links_row **rows, size_t *count, const struct links_row *row)
+{
+	struct links_row *grown = reallocarray(*rows, *count + 1, sizeof(*row));
+
+	if (!grown)
+		return hc_error_errno(ENOMEM, "cannot list the links");
+	*rows = grown;
+	grown[(*count)++] = *row;
+	return 0;
+}
+
 int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count)
 {
 	__u32 id = 0, map = links_map_id(bpf_map__fd(object->maps.control));
+	int error = 0;
 
 	*rows = NULL;
 	*count = 0;
-	while (!bpf_link_get_next_id(id, &id)) {
+	while (!error && !bpf_link_get_next_id(id, &id)) {
 		struct bpf_link_info info = {};
 		__u32 size = sizeof(info);
-		struct links_row row = {}, *grown;
+		struct links_row row = {};
 		int fd = bpf_link_get_fd_by_id(id);
 
 		if (fd < 0)
 			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &size) ||
-		    !uses(info.prog_id, map, &row)) {
-			close(fd);
-			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &size) &&
+		    uses(info.prog_id, map, &row)) {
+			say_where(&info, &row);
+			error = append(rows, count, &row);
 		}
 		close(fd);
-		say_where(&info, &row);
-		grown = reallocarray(*rows, *count + 1, sizeof(row));
-		if (!grown)
-			return hc_error_errno(ENOMEM, "cannot list the links");
-		*rows = grown;
-		grown[(*count)++] = row;
 	}
-	return 0;
+	return error;
+}
+
+/* Fills the row of a pinned link: 0, or -errno if it is none. */
+static int read_pinned(const char *path, struct links_row *row)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+	int link = bpf_obj_get(path), program = -1, error;
+
+	if (link < 0)
+		return -errno;
+	error = bpf_obj_get_info_by_fd(link, &info, &size) ? -errno : 0;
+	if (!error) {
+		program = bpf_prog_get_fd_by_id(info.prog_id);
+		error = program < 0 ? -errno : links_read_program(program, row);
+		say_where(&info, row);
+	}
+	if (program >= 0)
+		close(program);
+	close(link);
+	return error;
+}
+
+int links_read_folder(const char *folder, struct links_row **rows, size_t *count)
+{
+	DIR *files = opendir(folder);
+	struct dirent *entry;
+	char path[4500];
+	int error = 0;
+
+	if (!files)
+		return hc_error_errno(errno, "cannot read %s", folder);
+	while (!error && (entry = readdir(files))) {
+		struct links_row row = {};
+
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		/* Maps are pinned there too. */
+		if (!strncmp(entry->d_name, "link_", strlen("link_")) &&
+		    !read_pinned(path, &row))
+			error = append(rows, count, &row);
+	}
+	closedir(files);
+	return error;
 }

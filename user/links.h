@@ -24,4 +24,7 @@ bool links_program_shares(__u32 program, const struct headcount_bpf *object);
 /* Links whose programs use the maps of `object`. `*rows` is the caller's to free. */
 int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count);
 
+/* Adds those that are pinned in a folder, whatever maps their programs use. */
+int links_read_folder(const char *folder, struct links_row **rows, size_t *count);
+
 #endif

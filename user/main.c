@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "log.h"
+#include "open_files.h"
 
 static const struct command commands[] = {
 	{"trace", "",
@@ -74,6 +75,7 @@ int main(int argc, char **argv)
 	int status;
 
 	fill_standard_files();
+	open_files_raise();
 	load_quiet();
 	status = run(argc, argv);
 	errno = 0;

@@ -4,28 +4,31 @@
 #include <malloc.h>
 #include <microhttpd.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "metrics.h"
+#include "metrics_loop.h"
 #include "metrics_server.h"
 #include "metrics_socket.h"
 #include "cgroup.h"
 
-#define CONNECTIONS  128 /* at once; others wait */
-#define IDLE_SECONDS 5   /* after that a connection is closed */
+#define CROWD_NS 500000000ull /* how old a page may be that a crowd gets */
 
 struct metrics_server {
 	struct metrics_socket socket;
-	struct MHD_Daemon *http;
+	struct metrics_loop *loop;
 	const struct headcount_bpf *object;
 	pthread_mutex_t lock; /* of the next three */
 	struct metrics_programs programs;
 	__u32 top_users;
 	struct metrics metrics; /* of the page that is being written */
+	struct page {
+		struct MHD_Response *response; /* or NULL */
+		__u64 made_ns;
+	} pages[2]; /* by enum metrics_format; the loop's */
 };
 
 /* The page, which is the caller's to free; NULL if that is not possible. */
@@ -51,42 +54,75 @@ static char *render(struct metrics_server *server, enum metrics_format format, s
 	return NULL;
 }
 
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
-			     const char *header, const char *value, char *text, size_t size,
-			     enum MHD_ResponseMemoryMode mode)
+/* A response to one request: a client that asks for much at once is one of many. */
+static struct MHD_Response *respond(const char *header, const char *value, const char *text,
+				    size_t size, enum MHD_ResponseMemoryMode mode)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(size, text, mode);
-	enum MHD_Result result = MHD_NO;
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(size, (void *)text, mode);
 
 	if (!response && mode == MHD_RESPMEM_MUST_FREE)
-		free(text);
-	if (!response)
-		return MHD_NO;
-	if (MHD_add_response_header(response, header, value) == MHD_YES)
-		result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
+		free((void *)text);
+	if (response && MHD_add_response_header(response, header, value) == MHD_YES &&
+	    MHD_add_response_header(response, "Connection", "close") == MHD_YES)
+		return response;
+	if (response)
+		MHD_destroy_response(response);
+	return NULL;
 }
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned int status,
 			      const char *header, const char *value, const char *text)
 {
-	return reply(connection, status, header, value, (char *)text, strlen(text),
-		     MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response =
+		respond(header, value, text, strlen(text), MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static void forget(struct page *page)
+{
+	if (page->response)
+		MHD_destroy_response(page->response);
+	page->response = NULL;
+}
+
+/* A new one for each request; of a crowd each gets the one that was made just now. NULL if it
+ * cannot be made. */
+static struct MHD_Response *page_of(struct metrics_server *server, enum metrics_format format)
+{
+	static const char *const types[] = {
+		[METRICS_PROMETHEUS] = "text/plain; version=0.0.4; charset=utf-8",
+		[METRICS_OPEN] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+	};
+	struct page *page = &server->pages[format];
+	size_t size;
+	char *text;
+
+	if (page->response && metrics_loop_is_crowded(server->loop) &&
+	    metrics_now_ns() < page->made_ns + CROWD_NS)
+		return page->response;
+	forget(page);
+	text = render(server, format, &size);
+	if (text)
+		page->response = respond("Content-Type", types[format], text, size,
+					 MHD_RESPMEM_MUST_FREE);
+	page->made_ns = metrics_now_ns();
+	return page->response;
 }
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload,
 			      size_t *upload_size, void **request)
 {
-	static const char *const types[] = {
-		[METRICS_PROMETHEUS] = "text/plain; version=0.0.4; charset=utf-8",
-		[METRICS_OPEN] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-	};
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
 	enum metrics_format format = METRICS_PROMETHEUS;
-	char *text;
-	size_t size;
+	struct MHD_Response *page;
 
 	(void)version, (void)upload, (void)upload_size, (void)request;
 	if (strcmp(url, "/metrics"))
@@ -97,12 +133,11 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 			      "only GET and HEAD\n");
 	if (accept && strcasestr(accept, "application/openmetrics-text"))
 		format = METRICS_OPEN;
-	text = render(context, format, &size);
-	if (!text)
+	page = page_of(context, format);
+	if (!page)
 		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "Content-Type",
 			      "text/plain", "the metrics cannot be read\n");
-	return reply(connection, MHD_HTTP_OK, "Content-Type", types[format], text, size,
-		     MHD_RESPMEM_MUST_FREE);
+	return MHD_queue_response(connection, MHD_HTTP_OK, page);
 }
 
 int metrics_listen(struct metrics_server **server, const struct config_metrics *where)
@@ -124,25 +159,17 @@ int metrics_listen(struct metrics_server **server, const struct config_metrics *
 	return error;
 }
 
-int metrics_serve(struct metrics_server *server, const struct headcount_bpf *object)
+int metrics_serve(struct metrics_server *server, const struct headcount_bpf *object,
+		  const struct config *config)
 {
-	sigset_t all, before;
-
 	if (!server)
 		return 0;
 	server->object = object;
 	cgroup_mount(); /* remembered, and not by two threads at once */
 	/* A copy of the user table is large: given back at once, not kept for the next. */
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	server->http = MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer, server,
-		MHD_OPTION_LISTEN_SOCKET, server->socket.fd, MHD_OPTION_CONNECTION_LIMIT,
-		CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_END);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!server->http)
+	if (metrics_loop_start(&server->loop, server->socket.fd, answer, server,
+			       config->metrics.max))
 		return hc_error("cannot serve the metrics on %s", server->socket.where.text);
 	return 0;
 }
@@ -156,12 +183,14 @@ static void close_programs(struct metrics_programs *programs)
 }
 
 void metrics_show(struct metrics_server *server, const struct attachments *links,
-		  __u32 top_users)
+		  const struct config *config)
 {
 	if (!server)
 		return;
 	pthread_mutex_lock(&server->lock);
-	server->top_users = top_users;
+	server->top_users = config->metrics_top_users;
+	if (server->loop)
+		metrics_loop_limit(server->loop, config->metrics.max);
 	close_programs(&server->programs);
 	server->programs.fds = calloc(links->count, sizeof(int));
 	for (size_t i = 0; i < links->count && server->programs.fds; i++) {
@@ -178,10 +207,10 @@ void metrics_close(struct metrics_server *server)
 	if (!server)
 		return;
 	metrics_socket_remove(&server->socket);
-	if (server->http)
-		MHD_stop_daemon(server->http); /* and its socket */
-	else
-		close(server->socket.fd);
+	metrics_loop_stop(server->loop);
+	for (size_t i = 0; i < 2; i++)
+		forget(&server->pages[i]);
+	close(server->socket.fd);
 	close_programs(&server->programs);
 	pthread_mutex_destroy(&server->lock);
 	free(server);

@@ -16,11 +16,12 @@ struct metrics_server;
 int metrics_listen(struct metrics_server **server, const struct config_metrics *where);
 
 /* Begins to answer, with what `object` holds. NULL is fine, here and below. */
-int metrics_serve(struct metrics_server *server, const struct headcount_bpf *object);
+int metrics_serve(struct metrics_server *server, const struct headcount_bpf *object,
+		  const struct config *config);
 
-/* What else is in the page from now on. */
+/* What else is in the page from now on, and for how many at once. */
 void metrics_show(struct metrics_server *server, const struct attachments *links,
-		  __u32 top_users);
+		  const struct config *config);
 
 /* Whoever is connected is cut off. */
 void metrics_close(struct metrics_server *server);

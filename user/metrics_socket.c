@@ -13,7 +13,6 @@
 #include "privileges.h"
 #include "unix_socket.h"
 
-#define BACKLOG 16
 /* Who may connect: as with a loopback port, everybody whom the folder lets in. */
 #define MODE 0666
 
@@ -79,7 +78,7 @@ int metrics_socket_open(struct metrics_socket *made, const struct config_metrics
 	bound = !error;
 	if (!error && path && (chmod(path, MODE) || stat(path, &made->file)))
 		error = -errno;
-	if (!error && listen(made->fd, BACKLOG))
+	if (!error && listen(made->fd, SOMAXCONN))
 		error = -errno;
 	if (!error)
 		return 0;

@@ -40,29 +40,44 @@ static const char *new_folder(void)
 	return path;
 }
 
-/* Is there a file in the folder whose name begins with `mark` (or does not)? */
-static bool have(const char *mark, bool begins)
+/* Is there a file in the folder (NULL: there is no bpffs, or errno says why that is not known)
+ * whose name begins with the links' mark (or does not)? 1, 0, or -errno if nobody can tell. */
+static int look(const char *folder, bool links)
 {
-	DIR *files = pins_folder() ? opendir(pins_folder()) : NULL;
-	struct dirent *entry;
+	DIR *files = folder ? opendir(folder) : NULL;
+	struct dirent *entry = NULL;
 	bool found = false;
+	int error;
 
-	while (files && !found && (entry = readdir(files)))
+	if (!files)
+		return folder && errno == ENOENT ? 0 : -errno;
+	while (!found && (errno = 0, entry = readdir(files)))
 		found = entry->d_name[0] != '.' &&
-			begins == !strncmp(entry->d_name, mark, strlen(mark));
-	if (files)
-		closedir(files);
-	return found;
+			links == !strncmp(entry->d_name, LINK_MARK, strlen(LINK_MARK));
+	error = entry ? 0 : -errno;
+	closedir(files);
+	return found ? 1 : error;
 }
 
 bool pins_have_maps(void)
 {
-	return have(LINK_MARK, false);
+	return look(pins_folder(), false) > 0;
 }
 
 bool pins_have_links(void)
 {
-	return have(LINK_MARK, true);
+	return pins_look() > 0;
+}
+
+int pins_look(void)
+{
+	return look(pins_folder(), true);
+}
+
+const char *pins_unfinished(void)
+{
+	return pins_folder() && look(new_folder(), true) > 0 && !pins_holder() ? new_folder()
+									       : NULL;
 }
 
 bool pins_are_of(const struct headcount_bpf *object)
@@ -170,6 +185,46 @@ int pins_finish(void)
 	if (rename(new_folder(), folder))
 		return hc_error_errno(errno, "cannot rename %s", new_folder());
 	return 0;
+}
+
+/* Were the gates attached? */
+static bool is_gated(const char *folder)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info), zero = 0;
+	struct hc_control control;
+	char path[4400];
+	bool gated;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/control", folder);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	gated = !bpf_obj_get_info_by_fd(fd, &info, &size) &&
+		info.value_size == sizeof(control) &&
+		!bpf_map_lookup_elem(fd, &zero, &control) &&
+		control.version == HC_STATE_VERSION && control.gated;
+	close(fd);
+	return gated;
+}
+
+int pins_recover(bool finish)
+{
+	const char *folder = new_folder();
+	int links = look(folder, true);
+
+	if (links > 0 && finish && is_gated(folder)) {
+		hc_notice("a start was killed when all was attached: it goes on in its place");
+		return pins_finish();
+	}
+	if (links < 0)
+		return hc_error_errno(links, "cannot look at %s", folder);
+	links = remove_folder(folder);
+	if (links > 0)
+		hc_notice("removed %s: %d programs that a killed start had attached", folder,
+			  links);
+	return links < 0 ? links : 0;
 }
 
 void pins_abandon(void)

@@ -66,24 +66,27 @@ const char *probe_bpffs(void)
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 
 	path[0] = '\0';
-	while (mounts && (entry = getmntent(mounts))) {
+	if (!mounts)
+		return NULL;
+	while ((entry = getmntent(mounts))) {
 		if (strcmp(entry->mnt_type, "bpf"))
 			continue;
 		if (!*path || !strcmp(entry->mnt_dir, BPFFS))
 			snprintf(path, sizeof(path), "%s", entry->mnt_dir);
 	}
-	if (mounts)
-		endmntent(mounts);
+	endmntent(mounts);
+	errno = 0;
 	return *path ? path : NULL;
 }
 
 int probe_mount_bpffs(bool *mounted)
 {
+	const char *there = probe_bpffs();
+
 	*mounted = false;
-	if (probe_bpffs())
-		return access(probe_bpffs(), W_OK)
-			       ? hc_error_errno(errno, "cannot write to the bpffs on %s",
-						probe_bpffs())
+	if (there)
+		return access(there, W_OK)
+			       ? hc_error_errno(errno, "cannot write to the bpffs on %s", there)
 			       : 0;
 	if (mount("bpffs", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		return hc_error_errno(errno, "no bpffs is mounted, and %s cannot be", BPFFS);

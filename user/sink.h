@@ -18,6 +18,10 @@ struct sinks {
 	struct line_log log;
 	struct sink *items[SINKS_MAX], *next[SINKS_MAX];
 	size_t count, next_count;
+	/* Of all sockets together. Those who are there when a reload lowers it stay. */
+	unsigned int subscribers, subscribers_max, next_subscribers_max;
+	__u64 full_told_ns; /* when it was last said that there is no room, or 0 */
+	__u64 turned_away;  /* since then */
 	int out;
 	int out_error; /* stdout has gone */
 	__u64 unread;  /* lines that it did not take when we were to end */

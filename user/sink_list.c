@@ -26,6 +26,7 @@ void sink_list_default(struct sink_list *list)
 		.count = 1,
 		.mode = SINK_MODE_DEFAULT,
 		.group = (gid_t)-1,
+		.subscribers_max = SUBSCRIBERS_DEFAULT,
 	};
 }
 

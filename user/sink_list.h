@@ -14,6 +14,10 @@
 #define SINK_SOCKET         "/run/headcount/events.sock"
 #define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define SINK_MODE_DEFAULT   0660
+/* The action of the one line for whom there is no room. */
+#define SUBSCRIBERS_FULL    "subscribers-full"
+#define SUBSCRIBERS_DEFAULT 64
+#define SUBSCRIBERS_MAX     10000
 #define SINK_BLANKS         " \t,"
 
 enum sink_kind { SINK_STDOUT, SINK_FILE, SINK_UNIX, SINK_JOURNAL };
@@ -26,9 +30,10 @@ struct sink_spec {
 struct sink_list {
 	struct sink_spec items[SINKS_MAX];
 	size_t count;
-	bool given;  /* else the default, stdout */
-	mode_t mode; /* of sockets */
-	gid_t group; /* -1: the one of the process */
+	bool given;                   /* else the default, stdout */
+	mode_t mode;                  /* of sockets */
+	gid_t group;                  /* -1: the one of the process */
+	unsigned int subscribers_max; /* of all sockets together */
 };
 
 /* stdout. */
@@ -49,7 +54,7 @@ int sink_list_parse(struct sink_list *list, const char *text, char *why, size_t 
 int sink_list_mode(struct sink_list *list, const char *text);
 int sink_list_group(struct sink_list *list, const char *text);
 
-/* The other list's sinks, and what is free of that: mode and group stay. */
+/* The other list's sinks, and what is free of that: what is said of sockets stays. */
 void sink_list_take(struct sink_list *list, struct sink_list *other);
 
 /* As it is written. Returns `text`. */

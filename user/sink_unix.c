@@ -13,8 +13,9 @@
 #include "sink.h"
 #include "unix_socket.h"
 
-#define SEND_ROOM (1 << 20)     /* bytes in the kernel: more than comes in a nap */
-#define MUTE_NS   1000000000ull /* after a failed accept(), which would fail again at once */
+#define SEND_ROOM (1 << 20)      /* bytes in the kernel: more than comes in a nap */
+#define MUTE_NS   1000000000ull  /* after a failed accept(), which would fail again at once */
+#define TELL_NS   60000000000ull /* between two notices that there is no room */
 
 struct unix_sink {
 	struct sink sink;
@@ -43,6 +44,7 @@ static ssize_t write_some(struct line_reader *reader, const char *text, size_t l
 static void drop(struct line_reader *reader, int error)
 {
 	(void)error;
+	((struct subscriber *)reader)->owner->sink.sinks->subscribers--;
 	line_log_leave(reader);
 	close(reader->fd);
 	free(reader);
@@ -55,13 +57,39 @@ static int listens(const struct sink *sink)
 	return server->mute_ns && sink_now_ns() < server->mute_ns ? -1 : server->fd;
 }
 
+/* There is no room: it finds one line, and the end. */
+static void turn_away(struct sink *sink, int fd)
+{
+	static const char line[] =
+		"{\"event.kind\":\"event\",\"event.dataset\":"
+		"\"headcount.session\",\"event.action\":\"" SUBSCRIBERS_FULL "\"}\n";
+	struct sinks *sinks = sink->sinks;
+	__u64 now = sink_now_ns();
+
+	(void)!send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+	sinks->log.losses[HC_LOSS_SUBSCRIBERS_FULL]++;
+	sinks->turned_away++;
+	if (sinks->full_told_ns && now < sinks->full_told_ns + TELL_NS)
+		return;
+	hc_notice("subscribers turned away: %llu, as events_max = %u are connected",
+		  sinks->turned_away, sinks->subscribers_max);
+	sinks->full_told_ns = now;
+	sinks->turned_away = 0;
+}
+
 static bool arrived(struct sink *sink)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 	int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct subscriber *subscriber = fd >= 0 ? calloc(1, sizeof(*subscriber)) : NULL;
+	struct subscriber *subscriber;
 	int room = SEND_ROOM;
 
+	if (fd >= 0 && sink->sinks->subscribers >= sink->sinks->subscribers_max) {
+		turn_away(sink, fd);
+		return true;
+	}
+	subscriber = fd >= 0 ? calloc(1, sizeof(*subscriber)) : NULL;
 	if (!subscriber) {
 		if (fd >= 0)
 			close(fd);
@@ -77,6 +105,7 @@ static bool arrived(struct sink *sink)
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	subscriber->owner = server;
+	sink->sinks->subscribers++;
 	subscriber->reader.write = write_some;
 	subscriber->reader.fail = drop;
 	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;

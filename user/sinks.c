@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "log.h"
@@ -96,6 +97,7 @@ static struct sink *open_sink(struct sinks *sinks, const struct sink_spec *spec,
 int sinks_prepare(struct sinks *sinks, const struct sink_list *list)
 {
 	sinks->next_count = 0;
+	sinks->next_subscribers_max = list->subscribers_max;
 	for (size_t i = 0; i < list->count; i++) {
 		struct sink *sink = find(sinks, &list->items[i]);
 		bool kept = sink;
@@ -136,6 +138,7 @@ void sinks_commit(struct sinks *sinks)
 	memcpy(sinks->items, sinks->next, sizeof(sinks->items));
 	sinks->count = sinks->next_count;
 	sinks->next_count = 0;
+	sinks->subscribers_max = sinks->next_subscribers_max;
 	for (size_t i = 0; i < sinks->count; i++) {
 		sinks->items[i]->wanted = false;
 		if (sinks->items[i]->row->commit)
@@ -194,13 +197,17 @@ static int check_out(struct sinks *sinks)
 	return 0;
 }
 
-/* Who connected before a line was made gets it. */
+/* Who connected before a line was made gets it: that is nobody whom listen() had no room for,
+ * so that those who go on to come do not keep us. */
 static void take_newcomers(struct sinks *sinks)
 {
-	for (size_t i = 0; i < sinks->count; i++)
-		if (sinks->items[i]->row->listens)
-			while (sinks->items[i]->row->arrived(sinks->items[i]))
-				;
+	for (size_t i = 0; i < sinks->count; i++) {
+		struct sink *sink = sinks->items[i];
+
+		for (int left = SOMAXCONN + 1; sink->row->listens && left; left--)
+			if (!sink->row->arrived(sink))
+				break;
+	}
 }
 
 int sinks_write(struct sinks *sinks, struct print_buffer *lines, __u64 last)
@@ -340,6 +347,11 @@ void sinks_finish(struct sinks *sinks)
 	if (lines)
 		hc_notice("%llu lines were left to slow readers of events, and are lost",
 			  lines);
+}
+
+unsigned int sinks_subscribers(const struct sinks *sinks)
+{
+	return sinks->subscribers;
 }
 
 __u64 sinks_unread(const struct sinks *sinks)

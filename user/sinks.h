@@ -44,6 +44,9 @@ void sinks_nap(struct sinks *sinks, int nap_ms);
  * counted and told. */
 void sinks_finish(struct sinks *sinks);
 
+/* How many there are on all sockets. */
+unsigned int sinks_subscribers(const struct sinks *sinks);
+
 /* Lines that stdout, being alone, did not take before we had to end. */
 __u64 sinks_unread(const struct sinks *sinks);
 

@@ -9,6 +9,7 @@
 #include "event_line.h"
 #include "log.h"
 #include "print_buffer.h"
+#include "sink_list.h"
 #include "subscription.h"
 
 #define READ_ROOM (1 << 18)
@@ -76,6 +77,12 @@ static void compare(struct subscription *subscription, __u64 sequence, subscript
 	}
 }
 
+/* Such a line has no number. */
+static bool is_turned_away(const char *text, size_t length)
+{
+	return memmem(text, length, SUBSCRIBERS_FULL, strlen(SUBSCRIBERS_FULL));
+}
+
 static void give_lines(struct subscription *subscription, subscription_line *line,
 		       void *context)
 {
@@ -85,6 +92,10 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 
 	for (; (newline = memchr(at, '\n', end - at)); at = newline + 1) {
 		sequence = event_line_sequence(at, newline - at);
+		if (!sequence && is_turned_away(at, newline - at)) {
+			subscription->full = true;
+			continue;
+		}
 		if (subscription->resumed && sequence)
 			compare(subscription, sequence, line, context);
 		subscription->sequence = sequence ?: subscription->sequence;
@@ -96,7 +107,8 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 
 static void disconnect(struct subscription *subscription)
 {
-	hc_notice("the daemon has gone: waiting for another at %s", subscription->path);
+	if (!subscription->full)
+		hc_notice("the daemon has gone: waiting for another at %s", subscription->path);
 	close(subscription->fd);
 	subscription->fd = -1;
 	if (!subscription->resumed)

@@ -13,6 +13,7 @@ struct subscription {
 	const char *path;
 	int fd; /* -1: not connected */
 	bool gap_as_line;
+	bool full;      /* the daemon had no room for us; it is not connected any more */
 	bool resumed;   /* no line has come since it was connected again */
 	pid_t daemon;   /* 0: not known */
 	pid_t previous; /* the one that the last line is from */

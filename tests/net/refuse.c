@@ -5,6 +5,7 @@
  * met:
  *
  *   errno=N      the answer
+ *   die=N        instead of an answer: at the N-th of these the process is killed
  *   command=N    of bpf(2); without it that which the other keys belong to
  *   type=N attach=N btf=N helper=N atomics=1
  *                a program of that type, attach type, BTF target; that calls the helper, or has
@@ -13,12 +14,15 @@
  *   map=N        a map of that type
  *   link=N       an attachment of that type
  *   destroy=1    closing a socket by sock_diag
+ *   rename=1     rename(2)
+ *   unlink=1     unlinkat(2)
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +31,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 static char words[256];
 
@@ -110,6 +115,18 @@ static bool refuses(unsigned int command, const union bpf_attr *attr)
 	}
 }
 
+/* It is refused, or its process ends here; or not yet. */
+static bool ends_here(void)
+{
+	static long count;
+
+	if (wanted("die") < 0)
+		return true;
+	if (++count == wanted("die"))
+		kill(getpid(), SIGKILL);
+	return false;
+}
+
 long syscall(long number, ...)
 {
 	static long (*real)(long number, ...);
@@ -123,7 +140,8 @@ long syscall(long number, ...)
 	if (!real)
 		real = dlsym(RTLD_NEXT, "syscall");
 	read_words();
-	if (number == SYS_bpf && refuses(arguments[0], (const union bpf_attr *)arguments[1])) {
+	if (number == SYS_bpf && refuses(arguments[0], (const union bpf_attr *)arguments[1]) &&
+	    ends_here()) {
 		errno = wanted("errno");
 		return -1;
 	}
@@ -147,4 +165,32 @@ ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct so
 		return -1;
 	}
 	return real(fd, data, size, flags, to, length);
+}
+
+int rename(const char *from, const char *to)
+{
+	static int (*real)(const char *, const char *);
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "rename");
+	read_words();
+	if (wanted("rename") > 0 && ends_here()) {
+		errno = wanted("errno");
+		return -1;
+	}
+	return real(from, to);
+}
+
+int unlinkat(int folder, const char *name, int flags)
+{
+	static int (*real)(int, const char *, int);
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "unlinkat");
+	read_words();
+	if (wanted("unlink") > 0 && ends_here()) {
+		errno = wanted("errno");
+		return -1;
+	}
+	return real(folder, name, flags);
 }

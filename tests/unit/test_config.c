@@ -76,13 +76,18 @@ static void test_metrics(void **state)
 	(void)state;
 	read_good(&config, IMAP);
 	assert_string_equal(config.metrics.text, "");
+	assert_int_equal(config.metrics.max, 16);
+	assert_int_equal(config.events.subscribers_max, 64);
 	config_free(&config);
-	read_good(&config, "[headcount]\nmetrics = 0.0.0.0:9435\nmetrics_top_users = 1000\n");
+	read_good(&config, "[headcount]\nmetrics = 0.0.0.0:9435\nmetrics_top_users = 1000\n"
+			   "metrics_max = 256\nevents_max = 10000\n");
 	assert_string_equal(config.metrics.text, "0.0.0.0:9435");
 	assert_memory_equal(config.metrics.listen.address, any4, 16);
 	assert_int_equal(config.metrics.listen.port, 9435);
 	assert_null(config_metrics_path(&config.metrics));
 	assert_int_equal(config.metrics_top_users, 1000);
+	assert_int_equal(config.metrics.max, 256);
+	assert_int_equal(config.events.subscribers_max, 10000);
 	config_free(&config);
 	read_good(&config, "[headcount]\nmetrics = [::1]:65535\n");
 	assert_memory_equal(config.metrics.listen.address, loopback6, 16);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A thread that takes connections and has libmicrohttpd serve them. It takes them itself, so
+ * that whoever comes gets in: where there is no room the one that has waited longest goes
+ * (metrics_peers.h), and nobody stays for long without having asked for something and taken the
+ * answer.
+ */
+#ifndef HEADCOUNT_METRICS_LOOP_H
+#define HEADCOUNT_METRICS_LOOP_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+
+#include <microhttpd.h>
+
+struct metrics_loop;
+
+/* Serves who connects to the listening socket, by answer(context, ...). At most `max`
+ * connections at once. `*loop` is there before the first call. 0, or -errno, and then NULL. */
+int metrics_loop_start(struct metrics_loop **loop, int listener,
+		       MHD_AccessHandlerCallback answer, void *context, unsigned int max);
+
+/* Have more come without a pause than there is room for? To be asked by `answer`. */
+bool metrics_loop_is_crowded(const struct metrics_loop *loop);
+
+/* A clock. */
+__u64 metrics_now_ns(void);
+
+/* As many from now on. */
+void metrics_loop_limit(struct metrics_loop *loop, unsigned int max);
+
+/* Ends the thread and all connections; NULL is none. The socket stays. */
+void metrics_loop_stop(struct metrics_loop *loop);
+
+#endif
