@@ -10,7 +10,7 @@ client_host(1)
 HTTP, UNIX, OTHER = "127.0.0.1:9435", "unix:/run/metrics.sock", "/run/other/b.sock"
 ALICE = address(1, 2)
 PINS = "/sys/fs/bpf/headcount"
-PRELOAD = os.path.join(os.path.dirname(PROGRAM), "tests/net/refuse.so")
+PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 FULL = b'{"event.kind":"event","event.dataset":"headcount.session","event.action":"subscribers-full"}\n'
 
 

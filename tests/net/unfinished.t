@@ -7,7 +7,8 @@ client_host(1)
 PORT, HERE, ALICE = 7143, address(1), address(1, 2)
 PINS = "/sys/fs/bpf/headcount"
 NEW = PINS + "_new"
-PRELOAD = os.path.join(os.path.dirname(PROGRAM), "tests/net/refuse.so")
+PROGRAMS = 7  # what a run attaches
+PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 CONFIG = section("headcount", sessions_max=4096, users_max=4096) + service("imap", listen=PORT, user="client/32/64", cap=5)
 CAPPED = {"ok": 5, "ECONNREFUSED": 3}
 COMMANDS = ["users"], ["sessions"], ["cap", "imap", ALICE, "5"], ["audit"], ["kill", "--id", "1"], ["metrics"]
@@ -79,7 +80,7 @@ def starts_anew(*options):
         outcomes(CAPPED, f"outcomes under the next run {options}")
         equal(os.path.exists(NEW), False, "the unfinished folder is still there")
         rows = [row["program"] for row in ask("status")["attached"]]
-        equal(len(rows), 6, f"attached: {rows}")
+        equal(len(rows), PROGRAMS, f"attached: {rows}")
     equal(headcount("detach")[0], 0, "exit code of detach")
     nothing_left(f"the next run {options}")
     return hc.said
@@ -96,7 +97,7 @@ MAPS = maps()
 
 def detaches():
     code, out, err = headcount("detach")
-    equal((code, bool(re.fullmatch(r"detached [1-5] programs\n", out)), err), (0, True, ""), f"detach: {out!r}")
+    equal((code, bool(re.fullmatch(r"detached [1-6] programs\n", out)), err), (0, True, ""), f"detach: {out!r}")
     return []
 
 
@@ -117,7 +118,7 @@ def at_every_pin():
                   [f"headcount: removed {NEW}: {len(before)} programs that a killed start had attached"], "what the next said")
         step += 1
     headcount("detach")
-    equal(step, MAPS + 7, "steps")
+    equal(step, MAPS + PROGRAMS + 1, "steps")
 
 
 @test
@@ -135,7 +136,7 @@ def without_its_name():
     """killed when only the rename was left: the next run --pin takes it over, run removes it"""
     for options, says in (("--pin",), "a start was killed when all was attached"), ((), "removed " + NEW):
         equal(killed("rename=1 die=1", "--pin"), True, "it is killed")
-        equal(len(attached()), 6, f"attached: {attached()}")
+        equal(len(attached()), PROGRAMS, f"attached: {attached()}")
         is_shown()
         outcomes(CAPPED, "outcomes")
         said = starts_anew(*options)
@@ -161,7 +162,7 @@ def while_another_enforces():
     with Server("0.0.0.0", PORT), Clients(HERE, PORT, 1, 8, sources=[ALICE], namespace="c1") as clients:
         equal(clients.go(), CAPPED, "outcomes of those who stay")
         with Child(knock, stop, namespace="c1") as child:
-            pins = [f"command=6 die={n}" for n in (1, MAPS + 1, MAPS + 4, MAPS + 6)]
+            pins = [f"command=6 die={n}" for n in (1, MAPS + 1, MAPS + 4, MAPS + PROGRAMS)]
             # What the last of these left is removed, in part; the rest, and then the old ones when the new hold; and so on.
             removals = [f"unlink=1 die={n}" for n in (2, MAPS + 4 + 3, 2)]
             for words in (*pins, *removals, "rename=1 die=1"):
@@ -169,7 +170,7 @@ def while_another_enforces():
                 links, live = attached(), [name for name in os.listdir(PINS) if name.startswith("link_")] if os.path.exists(PINS) else []
                 status = ask("status")
                 equal((status["pinned"], status["unfinished"]), (live != [], NEW if links else None), f"status after {words}")
-                equal(len(live) == 6 or len(links) == 6, True, f"one of them is whole after {words}: {live} {links}")
+                equal(len(live) == PROGRAMS or len(links) == PROGRAMS, True, f"one of them is whole after {words}: {live} {links}")
             with Headcount(CONFIG, "--pin") as hc:
                 equal((active("imap", ALICE), os.path.exists(NEW)), (5, False), "active, and the unfinished folder")
             open(stop, "w").close()
