@@ -33,6 +33,15 @@ def keys():
 
 
 @test
+def losses():
+    """README.md or headcount(8) says of each reason for a loss what it means"""
+    reasons = re.findall(r'^\tX\(\w+, \w+, "([a-z-]+)"', text(f"{TOP}/include/loss.h"), re.M)
+    equal(len(reasons) >= 13, True, f"reasons found in the source: {reasons}")
+    pages = text(f"{TOP}/README.md") + text(PAGE8)
+    equal([r for r in reasons if not re.search(rf"`{r}`|^\.It .*(?<![\w-]){r}(?![\w-])", pages, re.M)], [], "reasons that no page has")
+
+
+@test
 def commands():
     """headcount(8) has every command with every option of --help, and no other"""
     page = text(PAGE8).partition(".Sh COMMANDS\n")[2].partition(".Sh CONFIGURATION")[0]
