@@ -294,7 +294,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		event->cap = cap;
 		event->end = end;
 		event->error = sk->sk_err;
-		emit_traffic(event, tp);
+		emit_traffic(event, tp, old_state);
 		emit_submit(event);
 	}
 	session_free(id, session);

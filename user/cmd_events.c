@@ -13,6 +13,7 @@
 #include "log.h"
 #include "print_buffer.h"
 #include "print_zeek.h"
+#include "session_list.h"
 #include "sink_list.h"
 #include "subscription.h"
 #include "user_name.h"
@@ -23,6 +24,8 @@
 struct output {
 	enum { AS_JSON, AS_TEXT, AS_ZEEK } format;
 	const char *service, *user, *action; /* NULL: all. The action as the lines have it */
+	struct policy *policy;               /* in force when we began, or NULL: not known */
+	struct session_filter filter;        /* the user, as its services have it */
 	struct print_buffer out;
 	struct print_context context;
 	int error; /* of the last write */
@@ -75,6 +78,20 @@ static const char *shown_user(const struct event_line *line, char text[HC_USER_T
 	return user_key_format(&key, true, text, HC_USER_TEXT);
 }
 
+/* Is he who was meant? In another service he may be another, or be written otherwise. */
+static bool is_user(const struct output *output, const struct event_line *line,
+		    const char *user)
+{
+	int id = output->policy ? policy_find(output->policy, line->service) : -1;
+	char text[HC_USER_TEXT];
+
+	if (!strcmp(line->user, output->user) || !strcmp(user, output->user))
+		return true;
+	return id >= 0 && output->filter.known[id] &&
+	       !strcmp(line->user,
+		       user_key_format(&output->filter.users[id], false, text, sizeof(text)));
+}
+
 static bool is_wanted(const struct output *output, const struct event_line *line,
 		      const char *user)
 {
@@ -85,8 +102,7 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 		return true;
 	if (output->service && strcmp(line->service, output->service))
 		return false;
-	return !output->user || !strcmp(line->user, output->user) ||
-	       !strcmp(user, output->user);
+	return !output->user || is_user(output, line, user);
 }
 
 static void print_text(struct output *output, const struct event_line *line, const char *user)
@@ -193,6 +209,26 @@ static int parse(const struct command *command, struct output *output, const cha
 	return 0;
 }
 
+/* A service that is none, or somebody who can be no user of any, is nothing to wait for. */
+static int check(struct output *output)
+{
+	struct headcount_bpf *object = output->service || output->user ? command_peep() : NULL;
+	int error = 0;
+
+	output->filter = (struct session_filter){.service = -1, .user = output->user};
+	if (object) {
+		output->policy = malloc(sizeof(*output->policy));
+		error = output->policy ? policy_read(object, output->policy)
+				       : hc_error_errno(ENOMEM, "cannot read the policy");
+		error = error
+				?: session_filter_service(&output->filter, output->policy,
+							  output->service);
+		error = error ?: session_filter_user(&output->filter, output->policy, false);
+	}
+	headcount_bpf__destroy(object);
+	return error;
+}
+
 int cmd_events(const struct command *command, int argc, char **argv)
 {
 	struct output output = {};
@@ -214,6 +250,10 @@ int cmd_events(const struct command *command, int argc, char **argv)
 		return status;
 	if (parse(command, &output, format))
 		return EXIT_USAGE;
+	if (check(&output)) {
+		free(output.policy);
+		return EXIT_FAILED;
+	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
@@ -230,5 +270,6 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	}
 	subscription_free(&from);
 	print_buffer_free(&output.out);
+	free(output.policy);
 	return error ? EXIT_FAILED : EXIT_DONE;
 }

@@ -87,4 +87,8 @@ int command_options(const struct command *command, const struct command_option *
  * error: no privileges, not running, state of another version. */
 int command_open(struct headcount_bpf **object, unsigned int programs);
 
+/* The maps alone, of one that runs and that we may look into; else NULL, and nothing is said.
+ */
+struct headcount_bpf *command_peep(void);
+
 #endif

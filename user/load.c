@@ -241,6 +241,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	object->rodata->gate_netns = request->netns;
 	object->rodata->walk_adopt = request->adopt;
 	object->rodata->walk_correct = request->correct;
+	object->rodata->walk_holders = request->holders;
 	if (request->programs & (LOAD_TRACE | LOAD_CONNECT)) {
 		object->rodata->compat_retval = features_have(BPF_FUNC_set_retval) &&
 						features_have(BPF_FUNC_get_retval);
@@ -256,7 +257,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	error = headcount_bpf__load(object);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (error) {
-		error = explain(object, request, error);
+		error = request->optional ? error : explain(object, request, error);
 		goto out;
 	}
 	*result = object;

@@ -40,15 +40,21 @@ __u64 top_now(void)
  * are others. */
 static int find_maps(struct top *top)
 {
+	int error;
+
 	top->pid = pins_holder();
 	top->pinned = pins_have_links();
 	if (top->object && (top->pid || top->pinned) && pins_are_of(top->object))
 		return 0;
 	headcount_bpf__destroy(top->object);
-	top->object = NULL;
+	headcount_bpf__destroy(top->walker);
+	top->object = top->walker = NULL;
 	top->rates = (struct top_rates){};
 	users_caps_free(&top->caps);
-	return command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_KILL);
+	error = command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_KILL);
+	if (!error)
+		top->walker = holders_open(top->object);
+	return error;
 }
 
 static int read_policy(struct top *top, int *service)
@@ -115,10 +121,12 @@ static int read_sessions(struct top *top)
 	struct session_list list;
 	int error = session_list_read(top->object, &filter, &list);
 
+	error = error ?: holders_read(top->walker, &list.holders);
+
 	if (!error) {
 		top_sessions_begin(&top->sessions);
 		for (size_t i = 0; i < list.count; i++)
-			top_sessions_offer(&top->sessions, &list.rows[i]);
+			top_sessions_offer(&top->sessions, &list.rows[i], &list.holders);
 		error = top_sessions_arrange(&top->sessions);
 	}
 	session_list_free(&list);

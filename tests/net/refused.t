@@ -110,7 +110,7 @@ def works(name, command, ready, notices, **options):
 
 
 # Notices of those who use a feature, and go on without it.
-NOTICES = {"trace": ["bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_setsockopt", "bpf_seq_write", "bpf_jiffies64",
+NOTICES = {"trace": ["bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_setsockopt", "bpf_seq_write",
                      "bpf_sock_from_file", "cgroup_skb/ingress"],
            "run": ["bpf_skc_to_mptcp_sock", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
 
