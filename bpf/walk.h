@@ -43,7 +43,9 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 			? HC_INBOUND
 			: HC_OUTBOUND;
 	service = session_identify(session, &session->user);
-	if (service)
+	if (service && service->orphans == HC_ORPHANS_IGNORE && peer_orphan(tp))
+		session_set_up(session, service);
+	else if (service)
 		session_charge(id, session, service, &claim, NOTHING);
 	return session;
 }

@@ -37,8 +37,9 @@ enum hc_session_flags {
 	HC_S_KILLED = 1 << 12,     /* an administrator is closing it */
 	HC_S_ANNOUNCED = 1 << 13,  /* its opened event was sent (or counted as lost) */
 	HC_S_CONNECTING = 1 << 14, /* a slot is reserved; connect() has not sent a SYN yet */
+	HC_S_IGNORING = 1 << 15,   /* its service has HC_ORPHANS_IGNORE */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
-		   HC_S_CONNECTING,
+		   HC_S_CONNECTING | HC_S_IGNORING,
 };
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
 HC_STATIC_ASSERT(!(HC_S_ALL & 0xff));
@@ -116,7 +117,8 @@ struct hc_event {
  *
  * `charge` says which slot the session holds (bpf/admit.h packs it) and is
  * exchanged atomically: whoever takes it out releases it, once. It is 0 while
- * the record is not complete, or its user could not be tracked.
+ * the record is not complete, if its user could not be tracked, and of an orphan
+ * that is not counted.
  */
 struct hc_session {
 	__u64 charge;
