@@ -196,7 +196,8 @@ int cmd_kill(const struct command *command, int argc, char **argv)
 	if (!command_options(command, options, argc, argv, 0, &first, &status)) {
 		status = EXIT_USAGE;
 		if (!parse(&request, command->name)) {
-			error = command_open(&object, LOAD_WALK_SOCKETS | LOAD_KILL);
+			error = command_open(&object,
+					     LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
 			error = error ?: kill_or_list(object, &request);
 			status = error ? EXIT_FAILED : EXIT_DONE;
 		}

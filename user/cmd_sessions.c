@@ -52,7 +52,7 @@ int cmd_sessions(const struct command *command, int argc, char **argv)
 		status = EXIT_USAGE;
 		if (!find_order(word, &order) &&
 		    !session_conditions_parse(&conditions, command->name)) {
-			error = command_open(&object, LOAD_WALK_SOCKETS);
+			error = command_open(&object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES);
 			error = error ?: print_sessions(object, &conditions, order, json);
 			status = error ? EXIT_FAILED : EXIT_DONE;
 		}

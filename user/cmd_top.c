@@ -147,7 +147,6 @@ int cmd_top(const struct command *command, int argc, char **argv)
 	top_users_free(&top->users);
 	top_sessions_free(&top->sessions);
 	top_forget_asked(top);
-	headcount_bpf__destroy(top->walker);
 	headcount_bpf__destroy(top->object);
 out:
 	free(top);

@@ -182,7 +182,16 @@ int command_open(struct headcount_bpf **object, unsigned int programs)
 		return -ENOENT;
 	}
 	error = check_version(request.pins, false);
-	return error ?: load_object(object, &request);
+	if (error)
+		return error;
+	if (programs & LOAD_WALK_FILES) {
+		request.holders = request.optional = true;
+		if (!load_object(object, &request))
+			return 0;
+		request.programs &= ~LOAD_WALK_FILES;
+		request.optional = false;
+	}
+	return load_object(object, &request);
 }
 
 struct headcount_bpf *command_peep(void)
@@ -190,7 +199,6 @@ struct headcount_bpf *command_peep(void)
 	struct load_request request = {
 		.programs = LOAD_NOTHING,
 		.pins = pins_folder(),
-		.quiet = true,
 		.optional = true,
 	};
 	struct headcount_bpf *object = NULL;

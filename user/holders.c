@@ -4,19 +4,6 @@
 
 #include "holders.h"
 
-struct headcount_bpf *holders_open(const struct headcount_bpf *object)
-{
-	struct load_request request = {
-		.programs = LOAD_WALK_FILES,
-		.shared = object,
-		.holders = true,
-		.optional = true,
-	};
-	struct headcount_bpf *walker;
-
-	return load_object(&walker, &request) ? NULL : walker;
-}
-
 static int compare(const void *left, const void *right)
 {
 	const struct hc_holder *a = left, *b = right;
@@ -41,15 +28,16 @@ static void sort(struct holders *holders)
 	holders->count = kept;
 }
 
-int holders_read(const struct headcount_bpf *walker, struct holders *holders)
+int holders_read(const struct headcount_bpf *object, struct holders *holders)
 {
+	bool loaded = bpf_program__autoload(object->progs.walk_files);
 	struct walk_holders found = {};
-	int error = walker ? walk_holders(walker, &found) : 0;
+	int error = loaded ? walk_holders(object, &found) : 0;
 
 	*holders = (struct holders){.rows = found.rows, .count = found.count};
 	if (error)
 		return error;
-	holders->known = walker;
+	holders->known = loaded;
 	sort(holders);
 	return 0;
 }

@@ -12,11 +12,9 @@ struct holders {
 	size_t count;
 };
 
-/* The program that reads them, on the maps of `object`; NULL where the kernel refuses it. */
-struct headcount_bpf *holders_open(const struct headcount_bpf *object);
-
-/* Prints the error. Of NULL nothing is known. */
-int holders_read(const struct headcount_bpf *walker, struct holders *holders);
+/* Prints the error. Nothing is known where `object` was loaded without LOAD_WALK_FILES: the
+ * kernel refuses it. */
+int holders_read(const struct headcount_bpf *object, struct holders *holders);
 void holders_free(struct holders *holders);
 
 /* The newest of `*count` processes that have the session, or NULL. */

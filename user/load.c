@@ -142,7 +142,7 @@ static bool is_shared(const struct bpf_map *map)
 static int damaged(const struct load_request *request, const struct bpf_map *map,
 		   const char *why)
 {
-	if (!request->quiet)
+	if (!request->quiet && !request->optional)
 		hc_error("the state in %s is damaged: %s: %s", request->pins,
 			 bpf_map__name(map), why);
 	return -EUCLEAN;

@@ -36,7 +36,7 @@ struct load_request {
 	bool adopt;                         /* walk_sockets charges what it finds */
 	bool correct;                       /* and counts each as a correction */
 	bool holders;                       /* walk_files tells who has the sessions */
-	bool optional;                      /* say nothing if the kernel refuses it */
+	bool optional;                      /* say nothing if it cannot be loaded */
 };
 
 /* Keeps libbpf quiet: what matters of it becomes our one error. First thing. */

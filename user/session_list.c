@@ -248,11 +248,7 @@ int session_list_read(const struct headcount_bpf *object, const struct session_f
 
 int session_list_hold(struct session_list *list, const struct headcount_bpf *object)
 {
-	struct headcount_bpf *walker = list->count ? holders_open(object) : NULL;
-	int error = holders_read(walker, &list->holders);
-
-	headcount_bpf__destroy(walker);
-	return error;
+	return list->count ? holders_read(object, &list->holders) : 0;
 }
 
 void session_list_free(struct session_list *list)

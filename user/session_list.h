@@ -52,7 +52,7 @@ int session_list_read(const struct headcount_bpf *object, const struct session_f
 		      struct session_list *list);
 void session_list_free(struct session_list *list);
 
-/* Reads who has them, if there are any. Prints the error. */
+/* Reads who has them, if there are any: holders_read(). Prints the error. */
 int session_list_hold(struct session_list *list, const struct headcount_bpf *object);
 
 /* In which order: a number for a name, or -1. The rows are read in that of their ids. */

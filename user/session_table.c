@@ -286,7 +286,8 @@ static void add_holder_keys(const struct listing *listing, const struct session_
 		table_add_number(table, holder->pid);
 		add_process(table, holder->comm, 0);
 	}
-	if (holders->known && row->socket)
+	/* Of MPTCP the process has another socket. */
+	if (holders->known && row->socket && (count || !row->socket->mptcp))
 		table_add_number(table, count);
 	else
 		table_add_text(table, NULL);

@@ -18,7 +18,6 @@ struct top {
 
 	/* As read last: top_read.c. */
 	struct headcount_bpf *object; /* NULL: nothing runs */
-	struct headcount_bpf *walker; /* who has the sessions; NULL: not known */
 	struct policy policy;
 	int pid; /* of the run that is active, or 0 */
 	bool pinned;

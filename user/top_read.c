@@ -40,21 +40,15 @@ __u64 top_now(void)
  * are others. */
 static int find_maps(struct top *top)
 {
-	int error;
-
 	top->pid = pins_holder();
 	top->pinned = pins_have_links();
 	if (top->object && (top->pid || top->pinned) && pins_are_of(top->object))
 		return 0;
 	headcount_bpf__destroy(top->object);
-	headcount_bpf__destroy(top->walker);
-	top->object = top->walker = NULL;
+	top->object = NULL;
 	top->rates = (struct top_rates){};
 	users_caps_free(&top->caps);
-	error = command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_KILL);
-	if (!error)
-		top->walker = holders_open(top->object);
-	return error;
+	return command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
 }
 
 static int read_policy(struct top *top, int *service)
@@ -121,7 +115,7 @@ static int read_sessions(struct top *top)
 	struct session_list list;
 	int error = session_list_read(top->object, &filter, &list);
 
-	error = error ?: holders_read(top->walker, &list.holders);
+	error = error ?: session_list_hold(&list, top->object);
 
 	if (!error) {
 		top_sessions_begin(&top->sessions);

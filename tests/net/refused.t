@@ -128,6 +128,20 @@ def config(text=CONFIG):
 
 
 @test
+def holders():
+    """without iter/task_file sessions says that nobody knows who has a session, and names the listener"""
+    with Headcount(CONFIG), Server("0.0.0.0", PORT), Clients(address(1), PORT, namespace="c1") as clients:
+        equal(clients.go(), {"ok": 1}, "outcomes")
+        for name in "iter/task_file", "bpf_sock_from_file":
+            for number in EPERM, EINVAL:
+                code, out, err = headcount("sessions", "--json", "-s", "imap", env=refusing(name, number))
+                row, = json.loads(out)
+                equal((code, err, [row[key] for key in ("pid", "holder_pid", "holder", "holders")]), (0, "", [os.getpid(), None, None, None]), name)
+                line = headcount("sessions", "-s", "imap", env=refusing(name, number))[1].splitlines()[1]
+                equal(line.split()[-2], str(os.getpid()), "the table")
+
+
+@test
 def table():
     """each feature of the table is refused by some test, and each that is refused is in the table"""
     equal(sorted(TABLE), sorted({*WAYS, *ELSEWHERE}), "features")
