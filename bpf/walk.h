@@ -141,12 +141,12 @@ int walk_files(struct bpf_iter__task_file *ctx)
 	if (!sk || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	id = bpf_get_socket_cookie(sk);
-	session = session_of(id);
+	/* Of what is no session, too: to look is dearer than to tell. */
 	if (walk_holders) {
-		if (session)
-			walk_holder(ctx->meta->seq, task, id);
+		walk_holder(ctx->meta->seq, task, id);
 		return 0;
 	}
+	session = session_of(id);
 	if (session && !session->pid && session->direction == HC_OUTBOUND)
 		process_of(task, &session->pid, session->comm);
 	place = bpf_map_lookup_elem(&listening, &id);

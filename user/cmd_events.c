@@ -24,8 +24,6 @@
 struct output {
 	enum { AS_JSON, AS_TEXT, AS_ZEEK } format;
 	const char *service, *user, *action; /* NULL: all. The action as the lines have it */
-	struct policy *policy;               /* in force when we began, or NULL: not known */
-	struct session_filter filter;        /* the user, as its services have it */
 	struct print_buffer out;
 	struct print_context context;
 	int error; /* of the last write */
@@ -78,20 +76,6 @@ static const char *shown_user(const struct event_line *line, char text[HC_USER_T
 	return user_key_format(&key, true, text, HC_USER_TEXT);
 }
 
-/* Is he who was meant? In another service he may be another, or be written otherwise. */
-static bool is_user(const struct output *output, const struct event_line *line,
-		    const char *user)
-{
-	int id = output->policy ? policy_find(output->policy, line->service) : -1;
-	char text[HC_USER_TEXT];
-
-	if (!strcmp(line->user, output->user) || !strcmp(user, output->user))
-		return true;
-	return id >= 0 && output->filter.known[id] &&
-	       !strcmp(line->user,
-		       user_key_format(&output->filter.users[id], false, text, sizeof(text)));
-}
-
 static bool is_wanted(const struct output *output, const struct event_line *line,
 		      const char *user)
 {
@@ -102,7 +86,8 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 		return true;
 	if (output->service && strcmp(line->service, output->service))
 		return false;
-	return !output->user || is_user(output, line, user);
+	return !output->user || !strcmp(line->user, output->user) ||
+	       !strcmp(user, output->user);
 }
 
 static void print_text(struct output *output, const struct event_line *line, const char *user)
@@ -210,22 +195,21 @@ static int parse(const struct command *command, struct output *output, const cha
 }
 
 /* A service that is none, or somebody who can be no user of any, is nothing to wait for. */
-static int check(struct output *output)
+static int check(const struct output *output)
 {
+	struct session_filter filter = {.service = -1, .user = output->user};
 	struct headcount_bpf *object = output->service || output->user ? command_peep() : NULL;
+	struct policy *policy = object ? malloc(sizeof(*policy)) : NULL;
 	int error = 0;
 
-	output->filter = (struct session_filter){.service = -1, .user = output->user};
 	if (object) {
-		output->policy = malloc(sizeof(*output->policy));
-		error = output->policy ? policy_read(object, output->policy)
-				       : hc_error_errno(ENOMEM, "cannot read the policy");
-		error = error
-				?: session_filter_service(&output->filter, output->policy,
-							  output->service);
-		error = error ?: session_filter_user(&output->filter, output->policy, false);
+		error = policy ? policy_read(object, policy)
+			       : hc_error_errno(ENOMEM, "cannot read the policy");
+		error = error ?: session_filter_service(&filter, policy, output->service);
+		error = error ?: session_filter_user(&filter, policy, SESSION_USER_IS);
 	}
 	headcount_bpf__destroy(object);
+	free(policy);
 	return error;
 }
 
@@ -250,10 +234,8 @@ int cmd_events(const struct command *command, int argc, char **argv)
 		return status;
 	if (parse(command, &output, format))
 		return EXIT_USAGE;
-	if (check(&output)) {
-		free(output.policy);
+	if (check(&output))
 		return EXIT_FAILED;
-	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
@@ -270,6 +252,5 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	}
 	subscription_free(&from);
 	print_buffer_free(&output.out);
-	free(output.policy);
 	return error ? EXIT_FAILED : EXIT_DONE;
 }

@@ -166,7 +166,9 @@ static int kill_or_list(const struct headcount_bpf *object, struct request *requ
 	int error = policy ? 0 : hc_error_errno(ENOMEM, "cannot close the sessions");
 
 	error = error ?: policy_read(object, policy);
-	error = error ?: session_conditions_resolve(&request->conditions, policy, true);
+	error = error
+			?: session_conditions_resolve(&request->conditions, policy,
+						      SESSION_USER_AGREED);
 	error = error ?: session_list_read(object, &request->conditions.filter, &list);
 	if (request->dry_run) {
 		error = error ?: session_list_hold(&list, object);

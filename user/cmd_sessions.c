@@ -15,7 +15,7 @@ static int print_sessions(const struct headcount_bpf *object,
 	int error = policy ? 0 : hc_error_errno(ENOMEM, "cannot print the sessions");
 
 	error = error ?: policy_read(object, policy);
-	error = error ?: session_conditions_resolve(conditions, policy, false);
+	error = error ?: session_conditions_resolve(conditions, policy, SESSION_USER_HAS);
 	error = error ?: session_list_read(object, &conditions->filter, &list);
 	error = error ?: session_list_hold(&list, object);
 	if (!error && order >= 0)

@@ -3,15 +3,13 @@
 #ifndef HEADCOUNT_HUMAN_H
 #define HEADCOUNT_HUMAN_H
 
-#include <stddef.h>
-
 #include <linux/types.h>
 
-/* Each writes at most `size` bytes and returns `text`; HUMAN_TEXT are enough. */
+/* Each returns `text`. */
 #define HUMAN_TEXT 24
-char *human_bytes(__u64 bytes, char *text, size_t size); /* "999", "1.2K", "34M" */
-char *human_duration(__u64 seconds, char *text,
-		     size_t size);                  /* "5s", "3m05s", "2h10m", "9d03h" */
-char *human_rtt(__u32 us, char *text, size_t size); /* "0.05ms", "12.3ms", "1.25s" */
+char *human_bytes(__u64 bytes, char text[HUMAN_TEXT]); /* "999", "1.2K", "34M" */
+char *human_duration(__u64 seconds,
+		     char text[HUMAN_TEXT]);      /* "5s", "3m05s", "2h10m", "9d03h" */
+char *human_rtt(__u32 us, char text[HUMAN_TEXT]); /* "0.05ms", "12.3ms", "1.25s" */
 
 #endif

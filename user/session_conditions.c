@@ -100,11 +100,11 @@ int session_conditions_parse(struct session_conditions *conditions, const char *
 }
 
 int session_conditions_resolve(struct session_conditions *conditions,
-			       const struct policy *policy, bool exact)
+			       const struct policy *policy, enum session_user means)
 {
 	int error = session_filter_service(&conditions->filter, policy, conditions->service);
 
-	return error ?: session_filter_user(&conditions->filter, policy, exact);
+	return error ?: session_filter_user(&conditions->filter, policy, means);
 }
 
 void session_conditions_free(struct session_conditions *conditions)

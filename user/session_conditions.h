@@ -37,9 +37,9 @@ struct session_conditions {
 /* Understands what needs no policy. Prints the error: bad usage. */
 int session_conditions_parse(struct session_conditions *conditions, const char *command);
 
-/* And the rest: session_filter_user() says what `exact` is. */
+/* And the rest. */
 int session_conditions_resolve(struct session_conditions *conditions,
-			       const struct policy *policy, bool exact);
+			       const struct policy *policy, enum session_user means);
 
 void session_conditions_free(struct session_conditions *conditions);
 

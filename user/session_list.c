@@ -23,7 +23,7 @@ enum knowledge { NOBODY, PART, KNOWN };
 
 /* Whom the text means in this service; of NOBODY and PART, why it is not one. */
 static enum knowledge know_user(struct session_filter *filter, const struct policy *policy,
-				int id, bool exact, char *why, size_t size)
+				int id, enum session_user means, char *why, size_t size)
 {
 	struct hc_user_key *key = &filter->users[id];
 	char text[HC_USER_TEXT];
@@ -35,7 +35,7 @@ static enum knowledge know_user(struct session_filter *filter, const struct poli
 		snprintf(why, size, "%s is more than one user", filter->user);
 		return NOBODY;
 	}
-	if (!exact || !user_is_more(key, filter->user))
+	if (means == SESSION_USER_HAS || !user_is_more(key, filter->user))
 		return KNOWN;
 	snprintf(why, size, "%s is only a part of the user %s", filter->user,
 		 user_key_format(key, true, text, sizeof(text)));
@@ -49,7 +49,8 @@ static void add_name(char *names, size_t size, const char *name)
 	snprintf(names + length, size - length, "%s%s", length ? ", " : "", name);
 }
 
-int session_filter_user(struct session_filter *filter, const struct policy *policy, bool exact)
+int session_filter_user(struct session_filter *filter, const struct policy *policy,
+			enum session_user means)
 {
 	int first = filter->service < 0 ? 0 : filter->service;
 	int end = filter->service < 0 ? HC_SERVICES_MAX : first + 1;
@@ -61,14 +62,14 @@ int session_filter_user(struct session_filter *filter, const struct policy *poli
 		enum knowledge known = NOBODY;
 
 		if (policy->services[id].used)
-			known = know_user(filter, policy, id, exact, why, sizeof(why));
+			known = know_user(filter, policy, id, means, why, sizeof(why));
 		filter->known[id] = known == KNOWN;
 		if (known == KNOWN)
 			add_name(whole, sizeof(whole), policy->services[id].name);
 		else if (known == PART)
 			add_name(parts, sizeof(parts), policy->services[id].name);
 	}
-	if (*whole && *parts)
+	if (means == SESSION_USER_AGREED && *whole && *parts)
 		return hc_error("%s is a user of %s, but only a part of one of %s: name the "
 				"service, or give --remote",
 				filter->user, whole, parts);
@@ -76,8 +77,10 @@ int session_filter_user(struct session_filter *filter, const struct policy *poli
 		return 0;
 	if (end == first + 1)
 		return hc_error("%s: %s", policy->services[first].name, why);
-	return hc_error("%s is a user of no service%s", filter->user,
-			exact ? "; an address of one is given by --remote" : "");
+	return hc_error("%s is a user of no service%s%s%s", filter->user,
+			*parts ? ", only a part of one of " : "", parts,
+			means == SESSION_USER_AGREED ? "; an address is given by --remote"
+						     : "");
 }
 
 static int compare_ids(const void *left, const void *right)

@@ -64,10 +64,17 @@ void session_list_sort(struct session_list *list, const struct policy *policy, i
 int session_filter_service(struct session_filter *filter, const struct policy *policy,
 			   const char *name);
 
-/* Finds out whom filter->user means; by an address of a prefix that is one user, too, unless
- * it has to be `exact`. Prints the error: he can be no user of the service, or of any. After
- * session_filter_service(). */
-int session_filter_user(struct session_filter *filter, const struct policy *policy, bool exact);
+/* What filter->user is taken for. */
+enum session_user {
+	SESSION_USER_HAS,    /* an address stands for the user that has it */
+	SESSION_USER_IS,     /* for a user, of whatever service */
+	SESSION_USER_AGREED, /* and in no other service for a part of one */
+};
+
+/* Finds out whom filter->user means. Prints the error: he can be no user of the service, or of
+ * any. After session_filter_service(). */
+int session_filter_user(struct session_filter *filter, const struct policy *policy,
+			enum session_user means);
 
 /* Sorts `ids`, which are to outlive the filter, and sets them. */
 void session_filter_ids(struct session_filter *filter, __u64 *ids, size_t count);

@@ -131,7 +131,7 @@ static void add_ms(const struct listing *listing, __u64 ms)
 	if (listing->json)
 		table_add_number(listing->table, ms);
 	else
-		table_add_text(listing->table, human_duration(ms / 1000, text, sizeof(text)));
+		table_add_text(listing->table, human_duration(ms / 1000, text));
 }
 
 static void add_bytes(const struct listing *listing, __u64 bytes)
@@ -141,7 +141,7 @@ static void add_bytes(const struct listing *listing, __u64 bytes)
 	if (listing->json)
 		table_add_number(listing->table, bytes);
 	else
-		table_add_text(listing->table, human_bytes(bytes, text, sizeof(text)));
+		table_add_text(listing->table, human_bytes(bytes, text));
 }
 
 static void add_heard(const struct listing *listing, const struct hc_socket *socket)
@@ -266,7 +266,7 @@ static void add_row(struct listing *listing, const struct session_row *row)
 	if (socket) {
 		add_bytes(listing, socket->rx_bytes);
 		add_bytes(listing, socket->tx_bytes);
-		table_add_text(table, human_rtt(socket->srtt_us, text, sizeof(text)));
+		table_add_text(table, human_rtt(socket->srtt_us, text));
 	} else {
 		add_unknown(table, RTT - OPENED);
 	}

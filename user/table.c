@@ -143,10 +143,13 @@ void table_add(struct table *table, const char *format, ...)
 
 void table_add_number(struct table *table, unsigned long long number)
 {
-	char digits[24];
+	char *digits = table->failed ? NULL : make_room(table, 24), *end;
 
-	*put_number(digits, number) = '\0';
-	table_add_text(table, digits);
+	if (!digits)
+		return;
+	end = put_number(digits, number);
+	*end = '\0';
+	end_cell(table, end - digits, true);
 }
 
 /* Characters as a terminal counts them, wide ones aside. */

@@ -174,16 +174,16 @@ static void put_session(const struct column *columns, const struct top_session *
 		human_duration(now_ns > session->opened_ns
 				       ? (now_ns - session->opened_ns) / 1000000000
 				       : 0,
-			       cells[AGE], CELL);
+			       cells[AGE]);
 	if (item->has_socket) {
-		human_duration(item->idle_ms / 1000, cells[IDLE], CELL);
+		human_duration(item->idle_ms / 1000, cells[IDLE]);
 		if (item->heard)
-			human_duration(item->heard_ms / 1000, cells[HEARD], CELL);
-		human_bytes(item->send_queue, cells[QUEUE], CELL);
+			human_duration(item->heard_ms / 1000, cells[HEARD]);
+		human_bytes(item->send_queue, cells[QUEUE]);
 		snprintf(cells[UNANSWERED], CELL, "%u", item->unanswered);
-		human_bytes(item->rx_bytes, cells[IN], CELL);
-		human_bytes(item->tx_bytes, cells[OUT], CELL);
-		human_rtt(item->srtt_us, cells[RTT], CELL);
+		human_bytes(item->rx_bytes, cells[IN]);
+		human_bytes(item->tx_bytes, cells[OUT]);
+		human_rtt(item->srtt_us, cells[RTT]);
 		snprintf(cells[STATE], CELL, "%s", decode_state_word(item->state));
 	}
 	put_line(y, width, selected, look);

@@ -38,7 +38,7 @@ static void draw_state(const struct top *top)
 	if (top->paused)
 		say(line, "; PAUSED");
 	if (old > top->seconds || top->paused)
-		say(line, "; data of %s ago", human_duration(old, age, sizeof(age)));
+		say(line, "; data of %s ago", human_duration(old, age));
 	else
 		say(line, "; every %us", top->seconds);
 	top_put(0, 0, COLS, line, TOP_LEFT, TOP_BOLD);
@@ -187,9 +187,9 @@ static void draw_one(const struct top *top)
 	snprintf(ends, sizeof(ends), "%s %s %s", remote,
 		 session->direction == HC_INBOUND ? "->" : "<-", local);
 	if (!(session->flags & HC_F_FOUND))
-		human_duration((top_now() - session->opened_ns) / 1000000000, age, sizeof(age));
+		human_duration((top_now() - session->opened_ns) / 1000000000, age);
 	if (item->has_socket)
-		human_duration(item->idle_ms / 1000, idle, sizeof(idle));
+		human_duration(item->idle_ms / 1000, idle);
 	snprintf(what, sizeof(what), "%s, age %s, idle %s", top_process(item, process), age,
 		 idle);
 	draw_box(lines, sizeof(lines) / sizeof(lines[0]));

@@ -100,31 +100,34 @@ static void user_of_services(void **state)
 	socket_row.session.user.prefix = 64;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		filter = (struct session_filter){.service = -1, .user = rows[i].text};
-		assert_int_equal(session_filter_user(&filter, &policy, false), 0);
+		assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
 		assert_int_equal(meets(), rows[i].meets);
 		socket_row.session.user.elsewhere = 1;
 		assert_int_equal(meets(), rows[i].meets);
 		socket_row.session.user.elsewhere = 0;
 	}
 	filter = (struct session_filter){.service = -1, .user = "nosuch"};
-	assert_int_not_equal(session_filter_user(&filter, &policy, false), 0);
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
 	filter = (struct session_filter){.service = -1, .user = "2001:db8:0:5::7"};
-	assert_int_not_equal(session_filter_user(&filter, &policy, true), 0);
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
 	assert_false(meets());
 	filter.user = "2001:db8:0:5::/64";
-	assert_int_equal(session_filter_user(&filter, &policy, true), 0);
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
 	assert_true(meets());
 	/* In one service he is a part of a user, in another he is one. */
 	policy.services[3] = policy.services[2];
 	strcpy(policy.services[3].name, "pop");
 	policy.services[3].prefix6 = 128;
 	filter = (struct session_filter){.service = -1, .user = "2001:db8:0:5::7"};
-	assert_int_not_equal(session_filter_user(&filter, &policy, true), 0);
-	assert_int_equal(session_filter_user(&filter, &policy, false), 0);
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
+	assert_true(filter.known[2] && filter.known[3]);
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_IS), 0);
+	assert_true(!filter.known[2] && filter.known[3]);
 	filter = (struct session_filter){.service = 3, .user = "2001:db8:0:5::7"};
-	assert_int_equal(session_filter_user(&filter, &policy, true), 0);
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
 	filter = (struct session_filter){.service = 2, .user = "2001:db8::/32"};
-	assert_int_not_equal(session_filter_user(&filter, &policy, false), 0);
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
 }
 
 static bool meets_remote(const char *address, unsigned int bits)
