@@ -56,8 +56,8 @@ def idle():
             equal((row["send_queue"], row["orphan"], row["state"]), (1500, False, "ESTAB"), "of the frozen one")
             row = row_of(quiet.inbound)
             equal((row["send_queue"], row["unanswered"], row["orphan"]), (0, 0, False), "of the quiet one")
-            seconds = str(int(passed / 1000) or 1)
-            until(lambda: chosen("--service", "imap", "--unheard", seconds) == sorted([quiet.inbound, busy.inbound]), "both unheard")
+            seconds = str(int(3 * SLOW) + passed // 1000)  # more than it takes to ask twice
+            until(lambda: chosen("--service", "imap", "--unheard", seconds, "--idle", seconds) == sorted([quiet.inbound, busy.inbound]), "both unheard")
             quiet.client.send(b"y")
             equal(quiet.server.recv(1), b"y", "a byte")
             for option in "--idle", "--unheard":
@@ -76,8 +76,8 @@ def heard():
     """a peer that only acknowledges is heard, and one that does not read keeps what waits in the queue"""
     with listening(PORT) as imap:
         p = Pair(imap)
-        until(lambda: row_of(p.inbound)["heard_ms"] >= 2000, "two seconds")
-        until(lambda: p.server.send(b"y") and row_of(p.inbound)["heard_ms"] < 2000, "an ACK that is heard")
+        until(lambda: row_of(p.inbound)["heard_ms"] >= 2000 * SLOW, "two seconds")
+        until(lambda: p.server.send(b"y") and row_of(p.inbound)["heard_ms"] < 2000 * SLOW, "an ACK that is heard")
         sent = 0
         p.server.setblocking(False)
         while writable(p.server, 0.5 * SLOW):
