@@ -55,13 +55,19 @@ HC_STATIC_ASSERT(HC_SERVICES_MAX <= 1 << 8); /* the bits of a service in a charg
 #define CHARGE_TOTAL           (1ull << 63)
 #define CHARGE_SLOT(charge)    ((__u32)((charge) >> 32) & 0x7fffffffu)
 #define CHARGE_SERVICE(charge) ((__u32)(charge) >> 24)
+#define CHARGE_COOKIE          0xffffffull
 
 static __always_inline __u64 charge_pack(const struct claim *claim, __u32 service, __u64 id)
 {
 	__u64 charge =
-		(__u64)claim->slot << 32 | (__u64)(service & 0xff) << 24 | (id & 0xffffff);
+		(__u64)claim->slot << 32 | (__u64)(service & 0xff) << 24 | (id & CHARGE_COOKIE);
 
 	return claim->total ? charge | CHARGE_TOTAL : charge;
+}
+
+static __always_inline bool charge_is_of(__u64 charge, __u64 id)
+{
+	return !((charge ^ id) & CHARGE_COOKIE);
 }
 
 static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,
@@ -223,6 +229,31 @@ __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, _
 		claim->late = !slots_unreserve(&user->slots, kind, claim->when);
 		if (keep)
 			slots_reserve(&user->slots, HELD, keep);
+	}
+	bpf_spin_unlock(&set->lock);
+	return 0;
+}
+
+/* What the user holds, and its cap, if there still is a record of it. Returns 0. */
+__noinline int user_look(struct claim *claim, const struct hc_user_key *key)
+{
+	const struct hc_control *policy = policy_control();
+	struct hc_user_set *set;
+	struct hc_user *user;
+	struct place place;
+
+	if (!policy || !claim || !key)
+		return 0;
+	place_of(&place, key, policy);
+	set = users_set(place.set);
+	if (!set)
+		return 0;
+	bpf_spin_lock(&set->lock);
+	if (users_find(set, key, place.tag)) {
+		/* clang would add to the pointer first, and then look at the number */
+		user = &set->way[set->found & (HC_WAYS - 1)];
+		claim->active = user->slots.active;
+		claim->cap = user->cap;
 	}
 	bpf_spin_unlock(&set->lock);
 	return 0;

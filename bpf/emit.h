@@ -4,6 +4,7 @@
 #define HEADCOUNT_EMIT_H
 
 #include "identify.h"
+#include "peer.h"
 
 /* Wake-ups are what makes a tracer slow: the reader looks in by itself, many
  * times a second, and is never woken. */
@@ -58,12 +59,19 @@ static __always_inline __u64 received_of(const struct tcp_sock *tp)
 	return bytes && (sk->__sk_common.skc_flags & (1ul << SOCK_DONE)) ? bytes - 1 : bytes;
 }
 
-static __always_inline void emit_traffic(struct hc_event *event, const struct tcp_sock *tp)
+static __always_inline void emit_traffic(struct hc_event *event, const struct tcp_sock *tp,
+					 int state)
 {
+	struct hc_peer peer;
+
 	event->rx_bytes = received_of(tp);
 	event->tx_bytes = tp->bytes_sent - tp->bytes_retrans;
 	event->srtt_us = tp->srtt_us >> 3;
 	event->retransmits = tp->total_retrans;
+	peer_read(&peer, tp, state);
+	event->heard_ticks = peer.heard_ticks;
+	event->send_queue = peer.send_queue;
+	event->unanswered = peer.unanswered < 255 ? peer.unanswered : 255;
 }
 
 #endif

@@ -40,7 +40,8 @@ int on_connect6(struct bpf_sock_addr *ctx)
 /*
  * A socket is closed by its owner. One whose connect() failed before it sent
  * anything (no route, another program's refusal) goes through no state change,
- * and still holds the slot that connect() reserved.
+ * and still holds the slot that connect() reserved. Others become orphans, if they
+ * are not through with their peer.
  */
 SEC("?cgroup/sock_release")
 int on_release(struct bpf_sock *ctx)
@@ -48,8 +49,15 @@ int on_release(struct bpf_sock *ctx)
 	struct hc_session *session;
 	__u64 id;
 
+	if (ctx->protocol != IPPROTO_TCP)
+		return 1;
+	if (ctx->state != TCP_CLOSE) {
+		if (policy_ignoring())
+			session_orphaned(bpf_get_socket_cookie(ctx));
+		return 1;
+	}
 	/* The port is set just before SYN_SENT: a socket that has one got further. */
-	if (ctx->state != TCP_CLOSE || ctx->protocol != IPPROTO_TCP || ctx->dst_port)
+	if (ctx->dst_port)
 		return 1;
 	id = bpf_get_socket_cookie(ctx);
 	session = session_of(id);

@@ -20,7 +20,8 @@
 #define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
 #define PF_KTHREAD    0x00200000 /* include/linux/sched.h */
-#define SOCK_DONE     1          /* include/net/sock.h, enum sock_flags: a FIN was received */
+#define SOCK_DEAD     0          /* include/net/sock.h, enum sock_flags: no process has it */
+#define SOCK_DONE     1          /* a FIN was received */
 
 #define SOL_TCP    6
 #define TCP_SYNCNT 7
@@ -117,8 +118,10 @@ struct inet_sock {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	__u8 icsk_syn_retries; /* TCP_SYNCNT; 0: as the sysctls say */
+	__u8 icsk_retransmits; /* timeouts in a row: an ACK of new data ends it */
+	__u8 icsk_probes_out;  /* probes without an answer */
 	struct {
-		__u32 lrcvtime;
+		__u32 lrcvtime; /* jiffies: payload, in order */
 	} icsk_ack;
 };
 
@@ -142,7 +145,12 @@ struct tcp_sock {
 	__u64 bytes_retrans;
 	__u32 srtt_us; /* shifted left by 3 */
 	__u32 total_retrans;
-	__u32 lsndtime; /* jiffies */
+	__u32 lsndtime;        /* jiffies: payload, retransmissions too */
+	__u32 rcv_tstamp;      /* jiffies: a segment whose ACK was looked at */
+	__u32 retrans_out;     /* segments that went out again, and are not acknowledged */
+	__u32 snd_una;         /* the first byte that is not acknowledged */
+	__u32 write_seq;       /* after the last that was written; SYN and FIN are one each */
+	__u64 first_tx_mstamp; /* us; bpf/peer.h */
 	__u8 bpf_sock_ops_cb_flags;
 	bool is_mptcp;             /* CONFIG_MPTCP */
 	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may put its SYN off */
@@ -165,6 +173,7 @@ struct task_struct {
 	const struct cred *cred;
 	struct css_set *cgroups;
 	int tgid;
+	__u64 start_time;
 	char comm[16];
 	struct task_struct *group_leader;
 };

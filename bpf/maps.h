@@ -153,6 +153,14 @@ static __always_inline bool policy_gated(void)
 	return policy && policy->gated;
 }
 
+/* Has any service HC_ORPHANS_IGNORE? */
+static __always_inline bool policy_ignoring(void)
+{
+	const struct hc_control *policy = policy_control();
+
+	return policy && policy->ignoring & 1u << (policy->generation & 1);
+}
+
 /* Read once for one decision: half and generation must be of the same policy. */
 static __always_inline __u32 policy_generation(const struct hc_control *policy)
 {

@@ -49,16 +49,21 @@ session_identify(const struct hc_session *session, struct hc_user_key *user)
 	return service;
 }
 
-/* Which events of the session its service wants: from now on, for a reload too. */
-static __always_inline void session_mute(struct hc_session *session,
-					 const struct hc_service *service)
-{
-	__u32 mute = (service->mute & (HC_MUTE_OPENED | HC_MUTE_CLOSED)) << HC_S_MUTE_SHIFT;
+#define SESSION_SETTINGS (HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_IGNORING)
 
-	if ((session->flags & (HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED)) == mute)
+/* What its service wants of the session (which events, and whether it counts as an orphan):
+ * from now on, for a reload too. */
+static __always_inline void session_set_up(struct hc_session *session,
+					   const struct hc_service *service)
+{
+	__u32 wanted = (service->mute & (HC_MUTE_OPENED | HC_MUTE_CLOSED)) << HC_S_MUTE_SHIFT;
+
+	if (service->orphans == HC_ORPHANS_IGNORE)
+		wanted |= HC_S_IGNORING;
+	if ((session->flags & SESSION_SETTINGS) == wanted)
 		return;
-	__sync_fetch_and_and(&session->flags, ~(HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED));
-	__sync_fetch_and_or(&session->flags, mute);
+	__sync_fetch_and_and(&session->flags, ~SESSION_SETTINGS);
+	__sync_fetch_and_or(&session->flags, wanted);
 }
 
 /* Charges the session, and only then lets others see the record. The charge can
@@ -75,7 +80,7 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 
 	if (claim->late)
 		session->flags |= HC_F_LATE;
-	session_mute(session, service);
+	session_set_up(session, service);
 	charge = __sync_lock_test_and_set(&session->charge, charge);
 	if (charge)
 		user_discharge(charge, claim->now);
@@ -296,19 +301,45 @@ static __always_inline void session_unreserve(__u64 id, struct hc_session *sessi
 	session_free(id, session);
 }
 
+/*
+ * Its owner closes the socket: where orphans are not counted, the slot is free from now on. The
+ * record stays until the socket reaches CLOSE, without a charge.
+ *
+ * This runs without the socket's lock. The end may come at the same time, and the record be
+ * another session's by now: then the charge is not of this cookie, or is gone already. Or a
+ * reload moves the session: then there is another charge to take.
+ */
+static __noinline void session_orphaned(__u64 id)
+{
+	struct hc_session *session = session_of(id);
+
+	if (!session || !(session->flags & HC_S_IGNORING))
+		return;
+	for (int i = 0; i < 2; i++) {
+		__u64 charge = session->charge;
+
+		if (!charge || !charge_is_of(charge, id))
+			return;
+		if (__sync_val_compare_and_swap(&session->charge, charge, 0) != charge)
+			continue;
+		user_discharge(charge, bpf_ktime_get_ns());
+		return;
+	}
+}
+
 /* The socket reached CLOSE. Safe to call twice: the second finds no record. */
 static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	struct hc_session *session = session_of(id);
+	struct claim held = {.cap = HC_UNLIMITED};
 	struct hc_event *event;
-	__u64 now;
-	__u32 left, cap = HC_UNLIMITED;
+	__u64 now, charge;
 	__u8 end;
 
 	if (!session)
 		return;
-	now = bpf_ktime_get_ns();
+	held.now = now = bpf_ktime_get_ns();
 	if (session->flags & HC_S_CONNECTING) {
 		session_unreserve(id, session, now);
 		return;
@@ -323,16 +354,20 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 			session_set_ends(session, tp);
 		session_announce(id, session, now);
 	}
-	left = user_release(__sync_lock_test_and_set(&session->charge, 0), now, &cap);
+	charge = __sync_lock_test_and_set(&session->charge, 0);
+	if (charge)
+		held.active = user_release(charge, now, &held.cap);
+	else if (session->flags & HC_S_IGNORING) /* released before, as an orphan's */
+		user_look(&held, &session->user);
 	end = session_end(session, sk, old_state);
 	totals_closed(session, end, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event) {
-		event->active = left;
-		event->cap = cap;
+		event->active = held.active;
+		event->cap = held.cap;
 		event->end = end;
 		event->error = sk->sk_err;
-		emit_traffic(event, tp);
+		emit_traffic(event, tp, old_state);
 		emit_submit(event);
 	}
 	session_free(id, session);

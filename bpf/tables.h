@@ -28,7 +28,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 
 	if (!before || !service)
 		return;
-	session_mute(session, service);
+	session_set_up(session, service);
 	if (user_same(&user, &session->user) &&
 	    (service->total != HC_UNLIMITED && !user.elsewhere) == !!(before & CHARGE_TOTAL))
 		return;

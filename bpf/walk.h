@@ -4,17 +4,20 @@
  *
  *   walk_sockets  every TCP socket of a namespace, as it is now; the snapshot
  *                 at the start (walk_adopt) and `sessions`, `audit`
- *   walk_files    whose sockets they are, for those older than headcount
+ *   walk_files    whose sockets they are: noted for those older than headcount, or told
  */
 #ifndef HEADCOUNT_WALK_H
 #define HEADCOUNT_WALK_H
 
+#include "peer.h"
 #include "session.h"
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
 /* And counts each as a correction: it should have been charged long since. */
 const volatile bool walk_correct = false;
+/* walk_files tells who has the sessions, instead of noting it. */
+const volatile bool walk_holders = false;
 
 static __always_inline bool walk_is_session(__u8 state)
 {
@@ -40,20 +43,11 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 			? HC_INBOUND
 			: HC_OUTBOUND;
 	service = session_identify(session, &session->user);
-	if (service)
+	if (service && service->orphans == HC_ORPHANS_IGNORE && peer_orphan(tp))
+		session_set_up(session, service);
+	else if (service)
 		session_charge(id, session, service, &claim, NOTHING);
 	return session;
-}
-
-static __always_inline __u32 walk_idle(const struct tcp_sock *tp, __u32 now)
-{
-	__u32 sent = now - tp->lsndtime, received = now - tp->inet_conn.icsk_ack.lrcvtime;
-
-	/* A handshake under way: neither is set. */
-	if (!tp->lsndtime && !tp->inet_conn.icsk_ack.lrcvtime)
-		return 0;
-
-	return sent < received ? sent : received;
 }
 
 /* In a frame of its own: beside walk_charge()'s there is no room for the row. */
@@ -78,8 +72,9 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 	row.rx_bytes = received_of(tp);
 	row.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
 	row.srtt_us = tp->srtt_us >> 3;
-	row.jiffies = bpf_jiffies64();
-	row.idle_jiffies = walk_idle(tp, row.jiffies);
+	row.orphan = peer_orphan(tp);
+	peer_idle(&row, tp);
+	peer_read(&row.peer, tp, row.state);
 	bpf_seq_write(seq, &row, sizeof(row));
 }
 
@@ -118,6 +113,15 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+static __always_inline void walk_holder(struct seq_file *seq, const struct task_struct *task,
+					__u64 id)
+{
+	struct hc_holder row = {.id = id, .started_ns = task->group_leader->start_time};
+
+	process_of(task->group_leader, &row.pid, row.comm);
+	bpf_seq_write(seq, &row, sizeof(row));
+}
+
 SEC("?iter/task_file")
 int walk_files(struct bpf_iter__task_file *ctx)
 {
@@ -139,6 +143,11 @@ int walk_files(struct bpf_iter__task_file *ctx)
 	if (!sk || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	id = bpf_get_socket_cookie(sk);
+	/* Of what is no session, too: to look is dearer than to tell. */
+	if (walk_holders) {
+		walk_holder(ctx->meta->seq, task, id);
+		return 0;
+	}
 	session = session_of(id);
 	if (session && !session->pid && session->direction == HC_OUTBOUND)
 		process_of(task, &session->pid, session->comm);

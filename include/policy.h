@@ -44,6 +44,12 @@ enum hc_identify {
 	HC_BY_LABEL = 3,
 };
 
+/* A session whose owner has closed it, before the kernel is through with it. */
+enum hc_orphans {
+	HC_ORPHANS_COUNT = 0,
+	HC_ORPHANS_IGNORE = 1, /* its slot is free at once */
+};
+
 /* What an attempt over the cap gets. */
 enum hc_excess {
 	HC_REJECT = 0,
@@ -88,7 +94,8 @@ struct hc_service {
 	__u8 prefix6; /* 0..128 */
 	__u16 error;  /* errno that an outbound connect() gets, positive */
 	__u8 mute;    /* enum hc_mute: events that are not wanted, and cost nothing */
-	__u8 spare[3];
+	__u8 orphans; /* enum hc_orphans */
+	__u8 spare[2];
 	char name[HC_NAME_MAX];
 };
 
@@ -105,7 +112,7 @@ struct hc_control {
 	__u32 netns[2];   /* of each half: a namespace that is enforced, mostly the only one, */
 	__u32 netns_cookie[2]; /* and of which cookie: struct hc_namespace */
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
-	__u32 spare;
+	__u32 ignoring; /* bits of halves in which a service has HC_ORPHANS_IGNORE */
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is

@@ -38,8 +38,9 @@ enum hc_session_flags {
 	HC_S_ANNOUNCED = 1 << 13,  /* its opened event was sent (or counted as lost) */
 	HC_S_CONNECTING = 1 << 14, /* a slot is reserved; connect() has not sent a SYN yet */
 	HC_S_REFUSED = 1 << 15,    /* late, and over the cap: user space is to close it */
+	HC_S_IGNORING = 1 << 16,   /* its service has HC_ORPHANS_IGNORE */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
-		   HC_S_CONNECTING | HC_S_REFUSED,
+		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING,
 };
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
 HC_STATIC_ASSERT(!(HC_S_ALL & 0xff));
@@ -67,15 +68,25 @@ struct hc_ends {
 	__u32 netns; /* inode number */
 };
 
+/* What tells a peer that is there from one that is not: bpf/peer.h. Ticks are the kernel's
+ * jiffies (user/ticks.h). */
+struct hc_peer {
+	__u32 heard_ticks; /* since its last segment, HC_NEVER if there was none */
+	__u32 send_queue;  /* bytes that were written and that it has not acknowledged */
+	__u32 unanswered;  /* retransmissions and probes since it answered */
+};
+#define HC_NEVER 0xffffffffu
+
 /* One session event. `local` and `remote` are this host's and the peer's
  * side; who opened the connection is `direction`. */
 struct hc_event {
 	__u16 version; /* HC_RECORD_VERSION */
 	__u8 type;     /* enum hc_event_type */
 	__u8 direction;
-	__u8 flags;  /* enum hc_flags */
-	__u8 end;    /* HC_CLOSED: enum hc_end */
-	__u16 error; /* HC_CLOSED: the socket's errno, 0 if none */
+	__u8 flags;      /* enum hc_flags */
+	__u8 end;        /* HC_CLOSED: enum hc_end */
+	__u8 error;      /* HC_CLOSED: the socket's errno, 0 if none */
+	__u8 unanswered; /* HC_CLOSED: struct hc_peer */
 	__u64 time_ns;
 	__u64 start_ns; /* 0 with HC_F_FOUND */
 	__u64 id;       /* socket cookie; 0 for an inbound refusal */
@@ -85,12 +96,19 @@ struct hc_event {
 	struct hc_user_key user;
 	__u32 active; /* the user's sessions after this event */
 	__u32 cap;
-	__u32 suppressed; /* HC_REFUSED: refusals of this user not reported since the last */
+	union {
+		__u32 suppressed; /* HC_REFUSED: refusals of this user not reported since the
+				     last */
+		__u32 send_queue; /* HC_CLOSED: struct hc_peer */
+	};
 	__u32 srtt_us;
 	__u32 retransmits;
-	__u32 uid;              /* the socket's owner, HC_UID_UNKNOWN if not known */
-	__u32 pid;              /* inbound: the listener's; 0 if not known */
-	__u32 asker;            /* HC_KILLED: the uid of whoever had it closed */
+	__u32 uid; /* the socket's owner, HC_UID_UNKNOWN if not known */
+	__u32 pid; /* inbound: the listener's; 0 if not known */
+	union {
+		__u32 asker;       /* HC_KILLED: the uid of whoever had it closed */
+		__u32 heard_ticks; /* HC_CLOSED: struct hc_peer */
+	};
 	struct hc_ends ends;    /* all zero where a refusal does not know */
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 };
@@ -100,7 +118,8 @@ struct hc_event {
  *
  * `charge` says which slot the session holds (bpf/admit.h packs it) and is
  * exchanged atomically: whoever takes it out releases it, once. It is 0 while
- * the record is not complete, or its user could not be tracked.
+ * the record is not complete, if its user could not be tracked, and of an orphan
+ * that is not counted.
  */
 struct hc_session {
 	__u64 charge;
@@ -138,14 +157,16 @@ struct hc_socket {
 	__u64 rx_bytes;
 	__u64 tx_bytes;
 	__u32 srtt_us;
-	__u32 idle_jiffies; /* since data was last sent or received */
-	__u32 jiffies;      /* the kernel's clock when the row was made */
-	__u8 state;         /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
-	__u8 tracked;       /* `session` holds what headcount keeps */
-	__u8 repaired;      /* the walk made the session now */
-	__u8 mptcp;         /* a subflow of an MPTCP connection */
-	__u32 device;       /* the one that it is bound to, or 0 */
-	__u32 spare;
+	__u32 idle_ticks; /* since payload was received, or sent for the first time, and */
+	__u32 idle_ms;    /* the same by another clock, or HC_NEVER: the lesser counts */
+	__u8 state;       /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
+	__u8 tracked;     /* `session` holds what headcount keeps */
+	__u8 repaired;    /* the walk made the session now */
+	__u8 mptcp;       /* a subflow of an MPTCP connection */
+	__u32 device;     /* the one that it is bound to, or 0 */
+	struct hc_peer peer;
+	__u8 orphan; /* no process has it any more */
+	__u8 spare[3];
 	struct hc_session session; /* addresses are filled in untracked too */
 };
 
@@ -154,6 +175,15 @@ struct hc_socket {
 struct hc_late {
 	__u64 id;
 	struct hc_ends ends;
+};
+
+/* Who has a session's socket, as walk_files tells it. */
+struct hc_holder {
+	__u64 id;
+	__u64 started_ns; /* of the process */
+	__u32 pid;
+	__u32 spare;
+	char comm[HC_COMM_MAX];
 };
 
 /* What `kill` asks of kill_mark and kill_tell. */

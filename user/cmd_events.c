@@ -13,6 +13,7 @@
 #include "log.h"
 #include "print_buffer.h"
 #include "print_zeek.h"
+#include "session_list.h"
 #include "sink_list.h"
 #include "subscription.h"
 #include "user_name.h"
@@ -23,6 +24,7 @@
 struct output {
 	enum { AS_JSON, AS_TEXT, AS_ZEEK } format;
 	const char *service, *user, *action; /* NULL: all. The action as the lines have it */
+	char whole[HC_USER_TEXT];            /* the user as a service writes him, or "" */
 	struct print_buffer out;
 	struct print_context context;
 	int error; /* of the last write */
@@ -86,7 +88,8 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 	if (output->service && strcmp(line->service, output->service))
 		return false;
 	return !output->user || !strcmp(line->user, output->user) ||
-	       !strcmp(user, output->user);
+	       !strcmp(user, output->user) ||
+	       (*output->whole && !strcmp(line->user, output->whole));
 }
 
 static void print_text(struct output *output, const struct event_line *line, const char *user)
@@ -196,6 +199,30 @@ static int parse(const struct command *command, struct output *output, const cha
 	return 0;
 }
 
+/* A service that is none, or somebody who can be no user of any, is nothing to wait for. */
+static int check(struct output *output)
+{
+	struct session_filter filter = {.service = -1, .user = output->user};
+	struct headcount_bpf *object = output->service || output->user ? command_peep() : NULL;
+	struct policy *policy = object ? malloc(sizeof(*policy)) : NULL;
+	int error = 0;
+
+	if (object) {
+		error = policy ? policy_read(object, policy)
+			       : hc_error_errno(ENOMEM, "cannot read the policy");
+		error = error ?: session_filter_service(&filter, policy, output->service);
+		error = error ?: session_filter_user(&filter, policy, SESSION_USER_IS);
+		/* An address may be written in many ways, and lines have one of them. */
+		for (int id = 0; id < HC_SERVICES_MAX; id++)
+			if (filter.known[id] && filter.users[id].kind == HC_BY_CLIENT)
+				user_key_format(&filter.users[id], false, output->whole,
+						sizeof(output->whole));
+	}
+	headcount_bpf__destroy(object);
+	free(policy);
+	return error;
+}
+
 int cmd_events(const struct command *command, int argc, char **argv)
 {
 	struct output output = {};
@@ -217,6 +244,8 @@ int cmd_events(const struct command *command, int argc, char **argv)
 		return status;
 	if (parse(command, &output, format))
 		return EXIT_USAGE;
+	if (check(&output))
+		return EXIT_FAILED;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);

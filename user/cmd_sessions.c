@@ -4,44 +4,60 @@
 
 #include "command.h"
 #include "log.h"
+#include "session_conditions.h"
 #include "session_table.h"
 
-static int print_sessions(const struct headcount_bpf *object, struct session_filter *filter,
-			  const char *service, bool json)
+static int print_sessions(const struct headcount_bpf *object,
+			  struct session_conditions *conditions, int order, bool json)
 {
 	struct policy *policy = malloc(sizeof(*policy));
 	struct session_list list = {};
 	int error = policy ? 0 : hc_error_errno(ENOMEM, "cannot print the sessions");
 
 	error = error ?: policy_read(object, policy);
-	error = error ?: session_filter_service(filter, policy, service);
-	error = error ?: session_filter_user(filter, policy, false);
-	error = error ?: session_list_read(object, filter, &list);
+	error = error ?: session_conditions_resolve(conditions, policy, SESSION_USER_HAS);
+	error = error ?: session_list_read(object, &conditions->filter, &list);
+	error = error ?: session_list_hold(&list, object);
+	if (!error && order >= 0)
+		session_list_sort(&list, policy, order);
 	error = error ?: session_table_print(&list, policy, json);
 	session_list_free(&list);
 	free(policy);
 	return error;
 }
 
+static int find_order(const char *word, int *order)
+{
+	*order = word ? session_order_find(word) : -1;
+	return word && *order < 0
+		       ? hc_error("sessions: --sort %s: sort by " SESSION_ORDERS, word)
+		       : 0;
+}
+
 int cmd_sessions(const struct command *command, int argc, char **argv)
 {
-	struct session_filter filter = {.service = -1};
+	struct session_conditions conditions = {};
 	struct headcount_bpf *object = NULL;
-	const char *service = NULL;
+	const char *word = NULL;
 	bool json = false;
-	int first, status, error;
+	int first, status, error, order;
 
 	const struct command_option options[] = {
-		OPTION_TEXT("service", 's', "SERVICE", "only this service's sessions",
-			    &service),
-		OPTION_TEXT("user", 'u', "USER", "only this user's sessions", &filter.user),
+		SESSION_CONDITIONS(&conditions),
+		OPTION_TEXT("sort", 0, "KEY", "by " SESSION_ORDERS, &word),
 		OPTION_FLAG("json", 'j', "print a JSON array", &json),
 		{},
 	};
-	if (command_options(command, options, argc, argv, 0, &first, &status))
-		return status;
-	error = command_open(&object, LOAD_WALK_SOCKETS);
-	error = error ?: print_sessions(object, &filter, service, json);
+	if (!command_options(command, options, argc, argv, 0, &first, &status)) {
+		status = EXIT_USAGE;
+		if (!find_order(word, &order) &&
+		    !session_conditions_parse(&conditions, command->name)) {
+			error = command_open(&object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES);
+			error = error ?: print_sessions(object, &conditions, order, json);
+			status = error ? EXIT_FAILED : EXIT_DONE;
+		}
+	}
 	headcount_bpf__destroy(object);
-	return error ? EXIT_FAILED : EXIT_DONE;
+	session_conditions_free(&conditions);
+	return status;
 }

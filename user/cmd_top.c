@@ -146,6 +146,7 @@ int cmd_top(const struct command *command, int argc, char **argv)
 	users_caps_free(&top->caps);
 	top_users_free(&top->users);
 	top_sessions_free(&top->sessions);
+	top_forget_asked(top);
 	headcount_bpf__destroy(top->object);
 out:
 	free(top);

@@ -137,7 +137,7 @@ int command_options(const struct command *command, const struct command_option *
 }
 
 /* Is the pinned state one that this program knows? */
-static int check_version(const char *folder)
+static int check_version(const char *folder, bool quiet)
 {
 	struct bpf_map_info info = {};
 	struct hc_control control;
@@ -148,12 +148,20 @@ static int check_version(const char *folder)
 	snprintf(path, sizeof(path), "%s/control", folder);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return hc_error_errno(errno, "cannot open %s", path);
+		return quiet ? -errno : hc_error_errno(errno, "cannot open %s", path);
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.value_size != sizeof(control) ||
 	    bpf_map_lookup_elem(fd, &zero, &control) || control.version != HC_STATE_VERSION)
-		error = hc_error("the state in %s is of another version of headcount", folder);
+		error = quiet ? -EINVAL
+			      : hc_error("the state in %s is of another version of headcount",
+					 folder);
 	close(fd);
 	return error;
+}
+
+/* Maps that neither a process nor links keep true are what a killed run left. */
+static bool runs(const char *folder)
+{
+	return folder && pins_have_maps() && (pins_holder() || pins_have_links());
 }
 
 int command_open(struct headcount_bpf **object, unsigned int programs)
@@ -177,12 +185,34 @@ int command_open(struct headcount_bpf **object, unsigned int programs)
 			unfinished);
 		return -ENOENT;
 	}
-	/* Maps that neither a process nor links keep true are what a killed run left. */
-	if (!request.pins || !pins_have_maps() || (!pins_holder() && !pins_have_links())) {
+	if (!runs(request.pins)) {
 		hc_error("not running: no state in %s (start it with headcount run)",
 			 request.pins ?: "/sys/fs/bpf/headcount");
 		return -ENOENT;
 	}
-	error = check_version(request.pins);
-	return error ?: load_object(object, &request);
+	error = check_version(request.pins, false);
+	if (error)
+		return error;
+	if (programs & LOAD_WALK_FILES) {
+		request.holders = request.optional = true;
+		if (!load_object(object, &request))
+			return 0;
+		request.programs &= ~LOAD_WALK_FILES;
+		request.optional = false;
+	}
+	return load_object(object, &request);
+}
+
+struct headcount_bpf *command_peep(void)
+{
+	struct load_request request = {
+		.programs = LOAD_NOTHING,
+		.pins = pins_folder(),
+		.optional = true,
+	};
+	struct headcount_bpf *object = NULL;
+
+	if (runs(request.pins) && !check_version(request.pins, true))
+		load_object(&object, &request);
+	return object;
 }

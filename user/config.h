@@ -36,7 +36,8 @@ struct config_override {
 };
 
 struct config_service {
-	struct hc_service service; /* name, cap, total, identify, prefixes, excess, error */
+	struct hc_service
+		service; /* name, cap, total, identify, prefixes, excess, orphans, error */
 	struct config_listen *listen;
 	size_t listens;
 	struct config_override *overrides;

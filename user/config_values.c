@@ -264,6 +264,20 @@ static int set_excess(struct config_parser *parser, const char *value)
 	return 0;
 }
 
+static int set_orphans(struct config_parser *parser, const char *value)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(value, "count"))
+		service->orphans = HC_ORPHANS_COUNT;
+	else if (!strcmp(value, "ignore"))
+		service->orphans = HC_ORPHANS_IGNORE;
+	else
+		return config_fail(parser, parser->line, "bad orphans \"%s\": count or ignore",
+				   value);
+	return 0;
+}
+
 static int add_emit(struct config_parser *parser, const char *word)
 {
 	struct hc_service *service = &current(parser)->service;
@@ -330,6 +344,7 @@ static const struct config_key {
 	{"total", CONFIG_SERVICE, false, set_total},
 	{"excess", CONFIG_SERVICE, false, set_excess},
 	{"emit", CONFIG_SERVICE, false, set_emit},
+	{"orphans", CONFIG_SERVICE, false, set_orphans},
 	{"override", CONFIG_SERVICE, true, config_add_override},
 	{"errno", CONFIG_OUTBOUND, false, set_errno},
 };

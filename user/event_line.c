@@ -115,10 +115,12 @@ static void fill_event(struct event_line *line)
 	event->cap = HC_UNLIMITED;
 	if (json_object_object_get_ex(object, "headcount.cap", &cap) && cap)
 		event->cap = json_object_get_uint64(cap);
-	event->suppressed = number_of(object, "headcount.suppressed");
+	if (event->type == HC_REFUSED)
+		event->suppressed = number_of(object, "headcount.suppressed");
 	event->srtt_us = number_of(object, "headcount.srtt_us");
 	event->pid = number_of(object, "process.pid");
-	event->asker = strtoul(text_of(object, "headcount.killed_by.id"), NULL, 10);
+	if (event->type == HC_KILLED)
+		event->asker = strtoul(text_of(object, "headcount.killed_by.id"), NULL, 10);
 	fill_ends(event, object);
 	fill_flags(event, object);
 }

@@ -17,6 +17,7 @@ static const struct table_column columns[] = {
 	{"USER", "", TABLE_TEXT, false, false},        {"CAP", "", TABLE_NUMBER, false, false},
 	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
 	{"OVERRIDES", "", TABLE_NUMBER, false, false}, {"EMIT", "", TABLE_TEXT, false, false},
+	{"ORPHANS", "", TABLE_TEXT, false, false},
 };
 
 static void add_cap(struct table *table, __u32 cap)
@@ -101,6 +102,8 @@ void explain(const struct config *config, const char *path)
 		table_add(table, service->service.excess == HC_OBSERVE ? "observe" : "reject");
 		table_add(table, "%zu", service->override_count);
 		add_emit(table, service->service.mute);
+		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"
+										    : "count");
 	}
 	if (table)
 		table_print(table, stdout, false);

@@ -9,6 +9,7 @@
 #include "escape.h"
 #include "journal_entry.h"
 #include "print_buffer.h"
+#include "ticks.h"
 #include "user_name.h"
 
 /* A user is the longest field, and stands in the message too; the others take less than 2000.
@@ -103,7 +104,7 @@ static char *put_message(char *p, const char *service, const char *user,
 	p += sprintf(p, ", has %u", event->active);
 	if (event->cap != HC_UNLIMITED)
 		p += sprintf(p, " of %u", event->cap);
-	if (event->suppressed)
+	if (event->type == HC_REFUSED && event->suppressed)
 		p += sprintf(p, " (and %u refusals before)", event->suppressed);
 	return p + 1;
 }
@@ -120,8 +121,14 @@ static char *put_closed(char *p, const struct hc_event *event)
 				      : 0);
 	p = put_field(p, "HEADCOUNT_SOURCE_BYTES=%llu",
 		      inbound ? event->rx_bytes : event->tx_bytes);
-	return put_field(p, "HEADCOUNT_DESTINATION_BYTES=%llu",
-			 inbound ? event->tx_bytes : event->rx_bytes);
+	p = put_field(p, "HEADCOUNT_DESTINATION_BYTES=%llu",
+		      inbound ? event->tx_bytes : event->rx_bytes);
+	if (event->end == HC_END_UNKNOWN) /* its socket was gone already */
+		return p;
+	if (event->heard_ticks != HC_NEVER)
+		p = put_field(p, "HEADCOUNT_HEARD_MS=%llu", ticks_to_ms(event->heard_ticks));
+	p = put_field(p, "HEADCOUNT_SEND_QUEUE=%u", event->send_queue);
+	return put_field(p, "HEADCOUNT_UNANSWERED=%u", event->unanswered);
 }
 
 static char *put_session(char *p, const struct hc_event *event)

@@ -122,7 +122,7 @@ static bool settle(struct killing *killing, const struct session_row *row, int e
 	int gone = note(killing, killing->object->progs.kill_tell, row, !error);
 
 	if (gone > 0 && !error)
-		killing->result->closed++;
+		killing->result->rows[killing->result->closed++] = *row;
 	else if (gone > 0)
 		killing->result->gone++;
 	return gone > 0;
@@ -193,28 +193,28 @@ static void look_again(struct killing *killing)
 		result->failed += result->failures[failure];
 }
 
-int kill_sessions(const struct headcount_bpf *object, const struct session_filter *filter,
+int kill_sessions(const struct headcount_bpf *object, const struct session_list *list,
 		  struct kill_result *result)
 {
-	struct session_list list = {};
-	struct killing killing = {object, result, &list, .asker = find_asker()};
-	int error;
+	const struct netns_list *netns = &list->found.netns;
+	struct killing killing = {object, result, list, .asker = find_asker()};
+	int error = 0;
 
-	memset(result, 0, sizeof(*result));
-	error = session_list_read(object, filter, &list);
-	result->matched = list.count;
-	killing.left = error ? NULL : calloc(list.count + 1, sizeof(*killing.left));
-	if (!error && !killing.left)
+	*result = (struct kill_result){
+		.matched = list->count,
+		.rows = calloc(list->count + 1, sizeof(*result->rows)),
+	};
+	killing.left = calloc(list->count + 1, sizeof(*killing.left));
+	if (!killing.left || !result->rows)
 		error = hc_error_errno(ENOMEM, "cannot close the sessions");
-	for (size_t i = 0; i < list.found.netns.count && !error; i++) {
-		killing.netns = list.found.netns.items[i].inode;
-		if (any_inside(&list, killing.netns))
-			error = netns_inside(&list.found.netns.items[i], kill_inside, &killing);
+	for (size_t i = 0; i < netns->count && !error; i++) {
+		killing.netns = netns->items[i].inode;
+		if (any_inside(list, killing.netns))
+			error = netns_inside(&netns->items[i], kill_inside, &killing);
 	}
 	if (!error)
 		look_again(&killing);
 	mptcp_free(killing.holders);
 	free(killing.left);
-	session_list_free(&list);
 	return error;
 }

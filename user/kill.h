@@ -22,15 +22,16 @@ struct kill_result {
 	size_t gone;   /* ended by themselves before we came to them */
 	size_t failed; /* the sum of: */
 	size_t failures[KILL_FAILURES];
+	/* Those that were closed, as they were before: rows of the list. To be freed. */
+	struct session_row *rows;
 };
 
 /*
- * Closes every session that meets the conditions, in whatever namespace it is, and has
- * each told as session-killed. `object` was loaded with LOAD_WALK_SOCKETS | LOAD_KILL.
- * Prints nothing about single sessions; an error that stops everything is printed, and
- * returned as a negative errno.
+ * Closes every session of the list, in whatever namespace it is, and has each told as
+ * session-killed. `object` was loaded with LOAD_WALK_SOCKETS | LOAD_KILL. Prints nothing about
+ * single sessions; an error that stops everything is printed, and returned as a negative errno.
  */
-int kill_sessions(const struct headcount_bpf *object, const struct session_filter *filter,
+int kill_sessions(const struct headcount_bpf *object, const struct session_list *list,
 		  struct kill_result *result);
 
 /* "the kernel cannot ...", for a person. */

@@ -143,7 +143,7 @@ static bool is_shared(const struct bpf_map *map)
 static int damaged(const struct load_request *request, const struct bpf_map *map,
 		   const char *why)
 {
-	if (!request->quiet)
+	if (!request->quiet && !request->optional)
 		hc_error("the state in %s is damaged: %s: %s", request->pins,
 			 bpf_map__name(map), why);
 	return -EUCLEAN;
@@ -242,6 +242,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	object->rodata->gate_netns = request->netns;
 	object->rodata->walk_adopt = request->adopt;
 	object->rodata->walk_correct = request->correct;
+	object->rodata->walk_holders = request->holders;
 	if (request->programs & (LOAD_TRACE | LOAD_CONNECT)) {
 		object->rodata->compat_retval = features_have(BPF_FUNC_set_retval) &&
 						features_have(BPF_FUNC_get_retval);
@@ -257,7 +258,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	error = headcount_bpf__load(object);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (error) {
-		error = explain(object, request, error);
+		error = request->optional ? error : explain(object, request, error);
 		goto out;
 	}
 	*result = object;

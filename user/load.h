@@ -35,6 +35,8 @@ struct load_request {
 	unsigned int netns;                 /* LOAD_ARRIVAL: inode number of its namespace */
 	bool adopt;                         /* walk_sockets charges what it finds */
 	bool correct;                       /* and counts each as a correction */
+	bool holders;                       /* walk_files tells who has the sessions */
+	bool optional;                      /* say nothing if it cannot be loaded */
 };
 
 /* Keeps libbpf quiet: what matters of it becomes our one error. First thing. */

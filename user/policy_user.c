@@ -282,6 +282,10 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	now->control.netns[!policy_half(now)] = enforced->count ? enforced->items[0].inode : 0;
 	now->control.netns_cookie[!policy_half(now)] =
 		enforced->count ? enforced->items[0].cookie : 0;
+	now->control.ignoring &= ~(1u << !policy_half(now));
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
+			now->control.ignoring |= 1u << !policy_half(now);
 	error = put(object->maps.control, &zero, &now->control);
 	/* The next half, and that is the switch. */
 	now->control.generation++;

@@ -11,6 +11,7 @@
 #include "decode.h"
 #include "escape.h"
 #include "print_buffer.h"
+#include "ticks.h"
 #include "user_name.h"
 
 /*
@@ -302,7 +303,18 @@ static char *put_transfer(char *p, const struct hc_event *event)
 	p = PUT(p, ",\"headcount.srtt_us\":");
 	p = put_number(p, event->srtt_us);
 	p = PUT(p, ",\"headcount.retransmits\":");
-	return put_number(p, event->retransmits);
+	p = put_number(p, event->retransmits);
+	if (event->end == HC_END_UNKNOWN) /* its socket was gone already */
+		return p;
+	p = PUT(p, ",\"headcount.heard_ms\":");
+	if (event->heard_ticks == HC_NEVER)
+		p = PUT(p, "null");
+	else
+		p = put_number(p, ticks_to_ms(event->heard_ticks));
+	p = PUT(p, ",\"headcount.send_queue\":");
+	p = put_number(p, event->send_queue);
+	p = PUT(p, ",\"headcount.unanswered\":");
+	return put_number(p, event->unanswered);
 }
 
 /* A line that finds no memory has its number all the same: the gap shows. */

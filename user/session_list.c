@@ -19,45 +19,68 @@ int session_filter_service(struct session_filter *filter, const struct policy *p
 	return name && filter->service < 0 ? hc_error("no service %s is in force", name) : 0;
 }
 
-/* Whom the text means in this service. False, and why: nobody, or not one. */
-static bool know_user(struct session_filter *filter, const struct policy *policy, int id,
-		      bool exact, char *why, size_t size)
+enum knowledge { NOBODY, PART, KNOWN };
+
+/* Whom the text means in this service; of NOBODY and PART, why it is not one. */
+static enum knowledge know_user(struct session_filter *filter, const struct policy *policy,
+				int id, enum session_user means, char *why, size_t size)
 {
 	struct hc_user_key *key = &filter->users[id];
 	char text[HC_USER_TEXT];
 	unsigned int bits;
 
 	if (user_key_parse(filter->user, &policy->services[id], id, key, &bits, why, size))
-		return false;
-	if (bits < 128)
+		return NOBODY;
+	if (bits < 128) {
 		snprintf(why, size, "%s is more than one user", filter->user);
-	else if (exact && user_is_more(key, filter->user))
-		snprintf(why, size, "%s is only a part of the user %s", filter->user,
-			 user_key_format(key, true, text, sizeof(text)));
-	else
-		return true;
-	return false;
+		return NOBODY;
+	}
+	if (means == SESSION_USER_HAS || !user_is_more(key, filter->user))
+		return KNOWN;
+	snprintf(why, size, "%s is only a part of the user %s", filter->user,
+		 user_key_format(key, true, text, sizeof(text)));
+	return PART;
 }
 
-int session_filter_user(struct session_filter *filter, const struct policy *policy, bool exact)
+static void add_name(char *names, size_t size, const char *name)
 {
-	int first = filter->service < 0 ? 0 : filter->service, known = 0;
+	size_t length = strlen(names);
+
+	snprintf(names + length, size - length, "%s%s", length ? ", " : "", name);
+}
+
+int session_filter_user(struct session_filter *filter, const struct policy *policy,
+			enum session_user means)
+{
+	int first = filter->service < 0 ? 0 : filter->service;
 	int end = filter->service < 0 ? HC_SERVICES_MAX : first + 1;
-	char why[512] = "";
+	char why[512] = "", whole[256] = "", parts[256] = "";
 
 	if (!filter->user)
 		return 0;
 	for (int id = first; id < end; id++) {
-		filter->known[id] = policy->services[id].used &&
-				    know_user(filter, policy, id, exact, why, sizeof(why));
-		known += filter->known[id];
+		enum knowledge known = NOBODY;
+
+		if (policy->services[id].used)
+			known = know_user(filter, policy, id, means, why, sizeof(why));
+		filter->known[id] = known == KNOWN;
+		if (known == KNOWN)
+			add_name(whole, sizeof(whole), policy->services[id].name);
+		else if (known == PART)
+			add_name(parts, sizeof(parts), policy->services[id].name);
 	}
-	if (known || !strncmp(filter->user, CGROUP_GONE, strlen(CGROUP_GONE)))
+	if (means == SESSION_USER_AGREED && *whole && *parts)
+		return hc_error("%s is a user of %s, but only a part of one of %s: name the "
+				"service, or give --remote",
+				filter->user, whole, parts);
+	if (*whole || !strncmp(filter->user, CGROUP_GONE, strlen(CGROUP_GONE)))
 		return 0;
 	if (end == first + 1)
 		return hc_error("%s: %s", policy->services[first].name, why);
-	return hc_error("%s is a user of no service%s", filter->user,
-			exact ? "; an address of one is given by --remote" : "");
+	return hc_error("%s is a user of no service%s%s%s", filter->user,
+			*parts ? ", only a part of one of " : "", parts,
+			means == SESSION_USER_AGREED ? "; an address is given by --remote"
+						     : "");
 }
 
 static int compare_ids(const void *left, const void *right)
@@ -77,8 +100,9 @@ void session_filter_ids(struct session_filter *filter, __u64 *ids, size_t count)
 
 bool session_filter_chooses(const struct session_filter *filter)
 {
-	return filter->service >= 0 || filter->user || filter->idle_ms || filter->age_ms ||
-	       filter->by_remote || filter->id_count;
+	return filter->service >= 0 || filter->user || filter->idle_ms || filter->unheard_ms ||
+	       filter->age_ms || filter->by_remote || filter->states || filter->orphan ||
+	       filter->id_count;
 }
 
 static int by_id(const void *left, const void *right)
@@ -112,6 +136,34 @@ static bool remote_matches(const struct session_filter *filter, const __u8 remot
 	       !memcmp(masked, filter->remote, sizeof(masked));
 }
 
+__u64 session_idle_ms(const struct hc_socket *socket)
+{
+	__u64 ms = ticks_to_ms(socket->idle_ticks);
+
+	return socket->idle_ms < ms ? socket->idle_ms : ms;
+}
+
+bool session_heard_ms(const struct hc_socket *socket, __u64 *ms)
+{
+	*ms = ticks_to_ms(socket->peer.heard_ticks);
+	return socket->peer.heard_ticks != HC_NEVER;
+}
+
+/* A handshake is not unheard: nobody was there yet. */
+static bool socket_matches(const struct session_filter *filter, const struct hc_socket *socket)
+{
+	__u64 ms;
+
+	if (filter->states && !(filter->states & 1u << socket->state))
+		return false;
+	if (filter->orphan && !socket->orphan)
+		return false;
+	if (filter->idle_ms && session_idle_ms(socket) < filter->idle_ms)
+		return false;
+	return !filter->unheard_ms ||
+	       (session_heard_ms(socket, &ms) && ms >= filter->unheard_ms);
+}
+
 bool session_matches(const struct session_filter *filter, const struct session_row *row,
 		     __u64 now_ns)
 {
@@ -128,8 +180,8 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	if (filter->age_ms && (now_ns < session->opened_ns ||
 			       (now_ns - session->opened_ns) / 1000000 < filter->age_ms))
 		return false;
-	if (filter->idle_ms &&
-	    (!socket || ticks_to_ms(socket->idle_jiffies, socket->jiffies) < filter->idle_ms))
+	if (socket ? !socket_matches(filter, socket)
+		   : filter->idle_ms || filter->unheard_ms || filter->states || filter->orphan)
 		return false;
 	return !filter->user || user_matches(filter, &session->user);
 }
@@ -197,8 +249,14 @@ int session_list_read(const struct headcount_bpf *object, const struct session_f
 	return 0;
 }
 
+int session_list_hold(struct session_list *list, const struct headcount_bpf *object)
+{
+	return list->count ? holders_read(object, &list->holders) : 0;
+}
+
 void session_list_free(struct session_list *list)
 {
+	holders_free(&list->holders);
 	walk_free(&list->found);
 	free(list->records);
 	free(list->rows);

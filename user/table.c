@@ -23,6 +23,10 @@ struct table {
 	size_t room;
 	size_t longest; /* bytes of the longest cell */
 	bool failed;    /* a cell found no memory */
+	/* table_fit(); `width` 0: as wide as it is. */
+	size_t width;
+	const unsigned char *spare;
+	size_t spare_count;
 };
 
 /* A cell as it is read back. */
@@ -31,6 +35,8 @@ struct cell {
 	__u32 length;
 	bool plain; /* no byte of it has to be escaped, in a table or in JSON */
 };
+
+#define GAP 2 /* between two columns */
 
 struct table *table_new(const struct table_column *columns, size_t count)
 {
@@ -96,6 +102,13 @@ static const char *read_cell(const char *at, struct cell *cell)
 	return cell->text + cell->length + 1;
 }
 
+void table_fit(struct table *table, size_t width, const unsigned char *spare, size_t count)
+{
+	table->width = width;
+	table->spare = spare;
+	table->spare_count = count;
+}
+
 void table_add_text(struct table *table, const char *text)
 {
 	size_t plain, length;
@@ -130,10 +143,13 @@ void table_add(struct table *table, const char *format, ...)
 
 void table_add_number(struct table *table, unsigned long long number)
 {
-	char digits[24];
+	char *digits = table->failed ? NULL : make_room(table, 24), *end;
 
-	*put_number(digits, number) = '\0';
-	table_add_text(table, digits);
+	if (!digits)
+		return;
+	end = put_number(digits, number);
+	*end = '\0';
+	end_cell(table, end - digits, true);
 }
 
 /* Characters as a terminal counts them, wide ones aside. */
@@ -185,6 +201,28 @@ static void measure(const struct table *table, char *room, size_t *widths)
 	}
 }
 
+/* NOTHING in `widths`: the column is not shown. */
+#define NOTHING ((size_t)-1)
+
+/* Leaves out what is not for a table, and what it has no room for. */
+static void lay_out(const struct table *table, size_t *widths)
+{
+	size_t used = 0, column, i;
+
+	for (column = 0; column < table->count; column++) {
+		if (table->columns[column].json_only)
+			widths[column] = NOTHING;
+		else
+			used += widths[column] + GAP;
+	}
+	for (i = 0; table->width && used > table->width + GAP && i < table->spare_count; i++) {
+		column = table->spare[i];
+		if (widths[column] != NOTHING)
+			used -= widths[column] + GAP;
+		widths[column] = NOTHING;
+	}
+}
+
 /* Rows on their way out, put together in memory: room for all that is needed is
  * there before the first is written. */
 struct output {
@@ -223,10 +261,10 @@ static char *put_cell(char *p, const struct table_column *column, size_t width,
 {
 	size_t pad = width - cell_width(cell);
 
-	if (column->json_only)
+	if (width == NOTHING)
 		return p;
 	p = put_spaces(p, *owed + (column->kind == TABLE_NUMBER ? pad : 0));
-	*owed = 2 + (column->kind == TABLE_NUMBER ? 0 : pad);
+	*owed = GAP + (column->kind == TABLE_NUMBER ? 0 : pad);
 	return mempcpy(p, cell->text, cell->length);
 }
 
@@ -251,7 +289,7 @@ static int print_rows(const struct table *table, struct output *out, const size_
 	char *p;
 
 	for (column = 0; column < table->count; column++)
-		most += widths[column] + 4 * table->longest + 3;
+		most += widths[column] == NOTHING ? 0 : widths[column] + 4 * table->longest + 3;
 	p = print_reserve(&out->rows, WRITE_AT_ONCE + most);
 	if (!p)
 		return -ENOMEM;
@@ -346,6 +384,7 @@ int table_print(const struct table *table, FILE *file, bool json)
 		err = print_json(table, &out);
 	} else {
 		measure(table, out.room, widths);
+		lay_out(table, widths);
 		err = print_rows(table, &out, widths);
 	}
 	if (!err)

@@ -38,6 +38,10 @@ void table_add(struct table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void table_add_number(struct table *table, unsigned long long number);
 
+/* From now on a printed table is at most so wide, if leaving out columns makes it so: first
+ * those that `spare` (which outlives the table) names first. JSON has them all. */
+void table_fit(struct table *table, size_t width, const unsigned char *spare, size_t count);
+
 /* Prints to `out`, escaping every cell. Cells in a table are as wide as the widest one. Returns
  * 0, or -ENOMEM if a row was lost while building (nothing is printed then). */
 int table_print(const struct table *table, FILE *out, bool json);

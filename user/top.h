@@ -39,13 +39,19 @@ struct top {
 	enum top_mode {
 		TOP_BROWSING,
 		TOP_TYPING, /* a filter */
-		TOP_ASKING, /* whether to close a session */
+		TOP_ASKING, /* whether to close sessions */
 		TOP_HELP,
 	} mode;
 	bool paused;
 	bool stale; /* what is shown is not what is wanted: read at once */
 	char message[TOP_LINE];
-	struct top_session asked;
+	struct top_asked {
+		__u64 *ids; /* these, or NULL: all of the user */
+		size_t count;
+		struct top_session first; /* of `ids` */
+		struct hc_user_key user;
+		char service[HC_NAME_MAX]; /* the user's, when it was asked */
+	} asked;
 
 	size_t height; /* rows of the list, as drawn last */
 };
@@ -69,6 +75,13 @@ void top_screen_draw(struct top *top);
 
 /* A key as get_wch() gives it (`special`: a KEY_). False: the person wants to leave. */
 bool top_key(struct top *top, unsigned int key, bool special);
+
+/* Asks whether to close the marked sessions, or the one at the cursor; or all of the user.
+ * False: there are none. And what the answer does: top_close.c. */
+bool top_ask_sessions(struct top *top);
+bool top_ask_user(struct top *top);
+void top_close_asked(struct top *top);
+void top_forget_asked(struct top *top);
 
 __u64 top_now(void); /* CLOCK_MONOTONIC in ns */
 

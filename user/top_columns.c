@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "decode.h"
+#include "human.h"
 #include "put.h"
 #include "top_draw.h"
 #include "user_name.h"
@@ -61,9 +62,9 @@ static void put_line(int y, int width, bool selected, enum top_look look)
 	top_put(y, 0, width, selected ? ">" : "", TOP_LEFT, look);
 }
 
-static void put_heading(const struct column *columns, size_t count, int y, int width)
+static void put_heading(const struct column *columns, size_t count, int y, int from, int width)
 {
-	int x = 1;
+	int x = from;
 
 	put_line(y, width, false, TOP_INVERSE);
 	for (size_t i = 0; i < count; i++)
@@ -132,43 +133,64 @@ void top_draw_users(struct top *top, int y, int height, int width)
 			columns[USER].width = length;
 	}
 	lay_out(columns, USER_COLUMNS, &columns[USER], width - 1);
-	put_heading(columns, USER_COLUMNS, y++, width);
+	put_heading(columns, USER_COLUMNS, y++, 1, width);
 	for (int i = 0; i < height && (user = top_users_at(&top->users, list->first + i)); i++)
 		put_user(top, columns, user, y + i, width, list->first + i == list->cursor);
 }
 
 #define CELL 64 /* bytes of a session's cell: an end's or a process's, or fewer */
 
-enum session_column { REMOTE, AGE, IDLE, IN, OUT, RTT, STATE, PROCESS, LOCAL, SESSION_COLUMNS };
+enum session_column {
+	REMOTE,
+	AGE,
+	IDLE,
+	HEARD,
+	QUEUE,
+	UNANSWERED,
+	IN,
+	OUT,
+	RTT,
+	STATE,
+	PROCESS,
+	LOCAL,
+	SESSION_COLUMNS
+};
 
 static void put_session(const struct column *columns, const struct top_session *item,
 			__u64 now_ns, int y, int width, bool selected)
 {
 	const struct hc_session *session = &item->session;
 	char cells[SESSION_COLUMNS][CELL];
-	int x = 1;
+	enum top_look look = selected ? TOP_INVERSE : item->marked ? TOP_BOLD : TOP_PLAIN;
+	int x = 2;
 
 	end_format(session->ends.remote, session->ends.remote_port, cells[REMOTE]);
 	end_format(session->ends.local, session->ends.local_port, cells[LOCAL]);
-	top_process(session, cells[PROCESS]);
+	top_process(item, cells[PROCESS]);
 	for (int i = AGE; i <= STATE; i++)
 		strcpy(cells[i], "-");
 	if (!(session->flags & HC_F_FOUND))
 		/* It may have been opened while we read. */
-		top_duration(now_ns > session->opened_ns
-				     ? (now_ns - session->opened_ns) / 1000000000
-				     : 0,
-			     cells[AGE], CELL);
+		human_duration(now_ns > session->opened_ns
+				       ? (now_ns - session->opened_ns) / 1000000000
+				       : 0,
+			       cells[AGE]);
 	if (item->has_socket) {
-		top_duration(item->idle_ms / 1000, cells[IDLE], CELL);
-		top_bytes(item->rx_bytes, cells[IN], CELL);
-		top_bytes(item->tx_bytes, cells[OUT], CELL);
-		top_rtt(item->srtt_us, cells[RTT], CELL);
+		human_duration(item->idle_ms / 1000, cells[IDLE]);
+		if (item->heard)
+			human_duration(item->heard_ms / 1000, cells[HEARD]);
+		human_bytes(item->send_queue, cells[QUEUE]);
+		snprintf(cells[UNANSWERED], CELL, "%u", item->unanswered);
+		human_bytes(item->rx_bytes, cells[IN]);
+		human_bytes(item->tx_bytes, cells[OUT]);
+		human_rtt(item->srtt_us, cells[RTT]);
 		snprintf(cells[STATE], CELL, "%s", decode_state_word(item->state));
 	}
-	put_line(y, width, selected, selected ? TOP_INVERSE : TOP_PLAIN);
+	put_line(y, width, selected, look);
+	if (item->marked)
+		top_put(y, 1, 1, "*", TOP_LEFT, look);
 	for (int i = 0; i < SESSION_COLUMNS; i++)
-		x = put_cell(&columns[i], y, x, cells[i], selected ? TOP_INVERSE : TOP_PLAIN);
+		x = put_cell(&columns[i], y, x, cells[i], look);
 }
 
 void top_draw_sessions(struct top *top, int y, int height, int width)
@@ -177,12 +199,15 @@ void top_draw_sessions(struct top *top, int y, int height, int width)
 		[REMOTE] = {"CLIENT", 21, 0, TOP_MIDDLE, true},
 		[AGE] = {"AGE", 6, 2, TOP_RIGHT, true},
 		[IDLE] = {"IDLE", 6, 1, TOP_RIGHT, true},
-		[IN] = {"IN", 5, 4, TOP_RIGHT, true},
-		[OUT] = {"OUT", 5, 5, TOP_RIGHT, true},
-		[RTT] = {"RTT", 7, 7, TOP_RIGHT, true},
-		[STATE] = {"STATE", 10, 6, TOP_LEFT, true},
-		[PROCESS] = {"PROCESS", 10, 3, TOP_MIDDLE, true},
-		[LOCAL] = {"LOCAL", 21, 8, TOP_MIDDLE, true},
+		[HEARD] = {"HEARD", 6, 3, TOP_RIGHT, true},
+		[QUEUE] = {"QUEUE", 5, 8, TOP_RIGHT, true},
+		[UNANSWERED] = {"UNANS", 5, 9, TOP_RIGHT, true},
+		[IN] = {"IN", 5, 5, TOP_RIGHT, true},
+		[OUT] = {"OUT", 5, 6, TOP_RIGHT, true},
+		[RTT] = {"RTT", 7, 10, TOP_RIGHT, true},
+		[STATE] = {"STATE", 10, 7, TOP_LEFT, true},
+		[PROCESS] = {"PROCESS", 10, 4, TOP_MIDDLE, true},
+		[LOCAL] = {"LOCAL", 21, 11, TOP_MIDDLE, true},
 	};
 	const struct top_list *list = &top->sessions.list;
 	const struct top_session *item;
@@ -199,8 +224,8 @@ void top_draw_sessions(struct top *top, int y, int height, int width)
 		if (length > columns[REMOTE].width)
 			columns[REMOTE].width = length;
 	}
-	lay_out(columns, SESSION_COLUMNS, &columns[PROCESS], width - 1);
-	put_heading(columns, SESSION_COLUMNS, y++, width);
+	lay_out(columns, SESSION_COLUMNS, &columns[PROCESS], width - 2);
+	put_heading(columns, SESSION_COLUMNS, y++, 2, width);
 	for (int i = 0; i < height && (item = top_sessions_at(&top->sessions, list->first + i));
 	     i++)
 		put_session(columns, item, now_ns, y + i, width,

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "kill.h"
 #include "top.h"
 
 #define CTRL(letter) ((letter) - '@')
@@ -23,7 +22,9 @@ const char *const top_help[] = {
 	"Esc, Backspace  back; without the filter first",
 	"s               sort by the next column",
 	"/               show only what holds a text",
-	"k               close the session, after asking",
+	"t, Insert       mark the session, or no longer",
+	"k               close the marked, or this one, after asking",
+	"K               close all of the user, after asking",
 	"Space           pause, go on",
 	"Ctrl-L          draw anew, read anew",
 	"q               back, quit",
@@ -96,41 +97,19 @@ static void next_order(struct top *top)
 
 static void ask(struct top *top)
 {
-	const struct top_session *item =
-		top_sessions_at(&top->sessions, top->sessions.list.cursor);
-
-	if (top->view == TOP_USERS) {
-		tell(top, "k closes a session: Enter shows the user's");
-	} else if (item) {
-		top->asked = *item;
-		top->mode = TOP_ASKING;
-	}
+	if (top->view == TOP_USERS)
+		tell(top, "k closes a session: Enter shows the user's; K closes them all");
+	else
+		top_ask_sessions(top);
 }
 
-static void close_asked(struct top *top)
+/* And on to the next, so that neighbours are quickly chosen. */
+static void mark(struct top *top)
 {
-	struct session_filter filter = {
-		.service = -1,
-		.ids = &top->asked.id,
-		.id_count = 1,
-	};
-	struct kill_result result = {};
-
-	/* Through the maps of now: headcount may have been started anew since. */
-	if (top_read(top) || !top->object || kill_sessions(top->object, &filter, &result)) {
-		top->stale = true;
-		tell(top, "not closed: %s", top->object ? top_heard() : top->trouble);
-		return;
-	}
-	top->stale = true;
-	if (result.closed)
-		tell(top, "session %llu is closed", top->asked.id);
-	else if (!result.failed)
-		tell(top, "session %llu had ended by itself", top->asked.id);
-	for (int i = 0; i < KILL_FAILURES; i++)
-		if (result.failures[i])
-			tell(top, "session %llu is not closed: %s", top->asked.id,
-			     kill_failure_text(i));
+	if (top->view == TOP_USERS)
+		return tell(top, "t marks a session: Enter shows the user's");
+	top_sessions_mark(&top->sessions);
+	move_by(top, 1);
 }
 
 /* A key while a filter is written: it holds at once. */
@@ -184,6 +163,8 @@ static void browse_special(struct top *top, unsigned int key)
 		return move_by(top, top_list(top)->count);
 	case KEY_ENTER:
 		return show_sessions(top);
+	case KEY_IC:
+		return mark(top);
 	case KEY_BACKSPACE:
 		go_back(top);
 	}
@@ -226,6 +207,12 @@ static bool browse(struct top *top, unsigned int key)
 	case 'k':
 		ask(top);
 		break;
+	case 'K':
+		top_ask_user(top);
+		break;
+	case 't':
+		mark(top);
+		break;
 	case '?':
 		top->mode = TOP_HELP;
 		break;
@@ -254,7 +241,7 @@ bool top_key(struct top *top, unsigned int key, bool special)
 	case TOP_ASKING:
 		top->mode = TOP_BROWSING;
 		if (!special && (key == 'y' || key == 'Y'))
-			close_asked(top);
+			top_close_asked(top);
 		return true;
 	case TOP_TYPING:
 		type(top, key, special);

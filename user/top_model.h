@@ -83,10 +83,15 @@ enum top_sessions_order {
 struct top_session {
 	__u64 id;
 	struct hc_session session;
-	bool has_socket; /* else the next five are not known */
+	struct hc_holder holder; /* the newest process that has it; pid 0: none is known */
+	size_t holders;
+	bool marked;
+	bool has_socket; /* else the next are not known */
+	bool orphan;
+	bool heard; /* ever, and how long ago */
 	__u8 state;
-	__u32 srtt_us;
-	__u64 idle_ms, rx_bytes, tx_bytes;
+	__u32 srtt_us, send_queue, unanswered;
+	__u64 idle_ms, heard_ms, rx_bytes, tx_bytes;
 };
 
 struct top_sessions {
@@ -95,23 +100,28 @@ struct top_sessions {
 	struct top_session *items;
 	size_t count, room;
 	__u64 selected; /* id */
-	bool failed;    /* memory was short */
+	__u64 *marked;  /* ids of those that a person has chosen */
+	size_t marked_count;
+	bool failed; /* memory was short */
 };
 
-/* Between begin and take the sessions of everybody are offered, to be kept if they
+/* Between begin and arrange the sessions of everybody are offered, to be kept if they
  * are the user's. */
 void top_sessions_begin(struct top_sessions *sessions);
-void top_sessions_offer(struct top_sessions *sessions, const struct session_row *row);
-int top_sessions_take(struct top_sessions *sessions);
+void top_sessions_offer(struct top_sessions *sessions, const struct session_row *row,
+			const struct holders *holders);
 
 int top_sessions_arrange(struct top_sessions *sessions);
 const struct top_session *top_sessions_at(const struct top_sessions *sessions, size_t place);
 void top_sessions_select(struct top_sessions *sessions);
+/* Marks the session at the cursor, or no longer. */
+void top_sessions_mark(struct top_sessions *sessions);
 void top_sessions_free(struct top_sessions *sessions);
 
-/* "imapd/123"; `text` holds at least TOP_PROCESS bytes. */
-#define TOP_PROCESS 32
-char *top_process(const struct hc_session *session, char *text);
+/* Who has it: "imapd/123", "imapd/123+2"; the listener where that is not known. `text` holds
+ * at least TOP_PROCESS bytes. */
+#define TOP_PROCESS 64
+char *top_process(const struct top_session *item, char *text);
 
 /* What happened since headcount started, and how fast lately. */
 struct top_counts {

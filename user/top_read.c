@@ -48,7 +48,7 @@ static int find_maps(struct top *top)
 	top->object = NULL;
 	top->rates = (struct top_rates){};
 	users_caps_free(&top->caps);
-	return command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_KILL);
+	return command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
 }
 
 static int read_policy(struct top *top, int *service)
@@ -115,10 +115,12 @@ static int read_sessions(struct top *top)
 	struct session_list list;
 	int error = session_list_read(top->object, &filter, &list);
 
+	error = error ?: session_list_hold(&list, top->object);
+
 	if (!error) {
 		top_sessions_begin(&top->sessions);
 		for (size_t i = 0; i < list.count; i++)
-			top_sessions_offer(&top->sessions, &list.rows[i]);
+			top_sessions_offer(&top->sessions, &list.rows[i], &list.holders);
 		error = top_sessions_arrange(&top->sessions);
 	}
 	session_list_free(&list);

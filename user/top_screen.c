@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "drain.h"
+#include "human.h"
 #include "put.h"
 #include "top_draw.h"
 #include "user_name.h"
@@ -37,7 +38,7 @@ static void draw_state(const struct top *top)
 	if (top->paused)
 		say(line, "; PAUSED");
 	if (old > top->seconds || top->paused)
-		say(line, "; data of %s ago", top_duration(old, age, sizeof(age)));
+		say(line, "; data of %s ago", human_duration(old, age));
 	else
 		say(line, "; every %us", top->seconds);
 	top_put(0, 0, COLS, line, TOP_LEFT, TOP_BOLD);
@@ -118,8 +119,10 @@ static void draw_footer(struct top *top)
 	say(line, "by %s", order);
 	if (*list->filter)
 		say(line, ", with \"%s\": %zu of %zu", list->filter, list->count, all);
+	if (top->view == TOP_SESSIONS && top->sessions.marked_count)
+		say(line, ", %zu marked", top->sessions.marked_count);
 	say(line, "  ? help  s sort  / filter  %s",
-	    top->view == TOP_USERS ? "Enter sessions  q quit" : "k close  q back");
+	    top->view == TOP_USERS ? "Enter sessions  q quit" : "t mark  k close  q back");
 	top_put(LINES - 1, 0, COLS, line, TOP_LEFT, TOP_PLAIN);
 }
 
@@ -150,28 +153,44 @@ static void draw_box(const char *const *lines, int count)
 	top_put(y + height - 1, x, width, edge, TOP_LEFT, TOP_PLAIN);
 }
 
-static void draw_question(const struct top *top)
+/* Several, or all of a user: how many, and whose. */
+static void draw_many(const struct top *top)
 {
-	const struct top_session *asked = &top->asked;
-	const struct hc_session *session = &asked->session;
+	const struct top_asked *asked = &top->asked;
+	char what[TOP_LINE], whose[TOP_LINE], name[HC_USER_TEXT];
+	const char *lines[] = {what, "", whose};
+
+	if (asked->ids)
+		snprintf(what, sizeof(what), "Close these %zu sessions? y/N", asked->count);
+	else
+		snprintf(what, sizeof(what), "Close all sessions of this user, now %zu? y/N",
+			 asked->count);
+	snprintf(whose, sizeof(whose), "of %s, %.400s", asked->service,
+		 user_key_format(&asked->user, true, name, sizeof(name)));
+	draw_box(lines, sizeof(lines) / sizeof(lines[0]));
+}
+
+static void draw_one(const struct top *top)
+{
+	const struct top_session *item = &top->asked.first;
+	const struct hc_session *session = &item->session;
 	char whose[TOP_LINE], ends[TOP_LINE], what[TOP_LINE], name[HC_USER_TEXT];
 	char local[END_TEXT], remote[END_TEXT], process[TOP_PROCESS];
 	char age[TOP_NUMBER] = "unknown", idle[TOP_NUMBER] = "unknown";
 	const char *lines[] = {"Close this session? y/N", "", whose, ends, what};
 
-	snprintf(whose, sizeof(whose), "%llu, %s, of %s, %.400s", asked->id,
-		 session->direction == HC_INBOUND ? "inbound" : "outbound",
-		 top->policy.services[session->user.service % HC_SERVICES_MAX].name,
+	snprintf(whose, sizeof(whose), "%llu, %s, of %s, %.400s", item->id,
+		 session->direction == HC_INBOUND ? "inbound" : "outbound", top->asked.service,
 		 user_key_format(&session->user, true, name, sizeof(name)));
 	end_format(session->ends.remote, session->ends.remote_port, remote);
 	end_format(session->ends.local, session->ends.local_port, local);
 	snprintf(ends, sizeof(ends), "%s %s %s", remote,
 		 session->direction == HC_INBOUND ? "->" : "<-", local);
 	if (!(session->flags & HC_F_FOUND))
-		top_duration((top_now() - session->opened_ns) / 1000000000, age, sizeof(age));
-	if (asked->has_socket)
-		top_duration(asked->idle_ms / 1000, idle, sizeof(idle));
-	snprintf(what, sizeof(what), "%s, age %s, idle %s", top_process(session, process), age,
+		human_duration((top_now() - session->opened_ns) / 1000000000, age);
+	if (item->has_socket)
+		human_duration(item->idle_ms / 1000, idle);
+	snprintf(what, sizeof(what), "%s, age %s, idle %s", top_process(item, process), age,
 		 idle);
 	draw_box(lines, sizeof(lines) / sizeof(lines[0]));
 }
@@ -205,7 +224,9 @@ void top_screen_draw(struct top *top)
 		helps++;
 	if (top->mode == TOP_HELP)
 		draw_box(top_help, helps);
-	if (top->mode == TOP_ASKING)
-		draw_question(top);
+	if (top->mode == TOP_ASKING && top->asked.ids && top->asked.count == 1)
+		draw_one(top);
+	else if (top->mode == TOP_ASKING)
+		draw_many(top);
 	refresh();
 }

@@ -6,19 +6,26 @@
 
 #include "log.h"
 #include "put.h"
-#include "ticks.h"
 #include "top_model.h"
 #include "user_name.h"
 
-char *top_process(const struct hc_session *session, char *text)
+char *top_process(const struct top_session *item, char *text)
 {
-	size_t length = strnlen(session->comm, HC_COMM_MAX);
+	const struct hc_session *session = &item->session;
 
-	if (session->pid)
-		snprintf(text, TOP_PROCESS, "%.*s/%u", (int)length, session->comm,
+	if (item->holders > 1)
+		snprintf(text, TOP_PROCESS, "%.*s/%u+%zu", HC_COMM_MAX, item->holder.comm,
+			 item->holder.pid, item->holders - 1);
+	else if (item->holders)
+		snprintf(text, TOP_PROCESS, "%.*s/%u", HC_COMM_MAX, item->holder.comm,
+			 item->holder.pid);
+	else if (item->orphan)
+		snprintf(text, TOP_PROCESS, "-");
+	else if (session->pid)
+		snprintf(text, TOP_PROCESS, "%.*s/%u", HC_COMM_MAX, session->comm,
 			 session->pid);
 	else
-		snprintf(text, TOP_PROCESS, "%.*s", (int)length, session->comm);
+		snprintf(text, TOP_PROCESS, "%.*s", HC_COMM_MAX, session->comm);
 	return text;
 }
 
@@ -28,8 +35,59 @@ void top_sessions_begin(struct top_sessions *sessions)
 	sessions->failed = false;
 }
 
-void top_sessions_offer(struct top_sessions *sessions, const struct session_row *row)
+static bool is_marked(const struct top_sessions *sessions, __u64 id)
 {
+	for (size_t i = 0; i < sessions->marked_count; i++)
+		if (sessions->marked[i] == id)
+			return true;
+	return false;
+}
+
+/* Of those that are gone no mark stays. */
+static int collect_marks(struct top_sessions *sessions)
+{
+	__u64 *marked = reallocarray(sessions->marked, sessions->count + 1, sizeof(*marked));
+
+	sessions->marked_count = 0;
+	if (!marked)
+		return -ENOMEM;
+	sessions->marked = marked;
+	for (size_t i = 0; i < sessions->count; i++)
+		if (sessions->items[i].marked)
+			marked[sessions->marked_count++] = sessions->items[i].id;
+	return 0;
+}
+
+void top_sessions_mark(struct top_sessions *sessions)
+{
+	struct top_list *list = &sessions->list;
+	struct top_session *item;
+
+	if (list->cursor >= list->count)
+		return;
+	item = &sessions->items[list->shown[list->cursor]];
+	item->marked = !item->marked;
+	collect_marks(sessions);
+}
+
+static void fill_socket(struct top_session *item, const struct hc_socket *socket)
+{
+	item->has_socket = true;
+	item->orphan = socket->orphan;
+	item->state = socket->state;
+	item->srtt_us = socket->srtt_us;
+	item->idle_ms = session_idle_ms(socket);
+	item->heard = session_heard_ms(socket, &item->heard_ms);
+	item->send_queue = socket->peer.send_queue;
+	item->unanswered = socket->peer.unanswered;
+	item->rx_bytes = socket->rx_bytes;
+	item->tx_bytes = socket->tx_bytes;
+}
+
+void top_sessions_offer(struct top_sessions *sessions, const struct session_row *row,
+			const struct holders *holders)
+{
+	const struct hc_holder *holder;
 	struct hc_user_key user = row->session->user;
 	struct top_session *grown, *item;
 
@@ -48,14 +106,12 @@ void top_sessions_offer(struct top_sessions *sessions, const struct session_row 
 	}
 	item = &sessions->items[sessions->count++];
 	*item = (struct top_session){.id = row->id, .session = *row->session};
-	if (!row->socket)
-		return;
-	item->has_socket = true;
-	item->state = row->socket->state;
-	item->srtt_us = row->socket->srtt_us;
-	item->idle_ms = ticks_to_ms(row->socket->idle_jiffies, row->socket->jiffies);
-	item->rx_bytes = row->socket->rx_bytes;
-	item->tx_bytes = row->socket->tx_bytes;
+	item->marked = is_marked(sessions, row->id);
+	holder = holders_of(holders, row->id, &item->holders);
+	if (holder)
+		item->holder = *holder;
+	if (row->socket)
+		fill_socket(item, row->socket);
 }
 
 static bool wanted(const struct top_sessions *sessions, const struct top_session *item)
@@ -68,7 +124,7 @@ static bool wanted(const struct top_sessions *sessions, const struct top_session
 			  sessions->list.filter) ||
 	       strcasestr(end_format(ends->local, ends->local_port, end),
 			  sessions->list.filter) ||
-	       strcasestr(top_process(&item->session, process), sessions->list.filter);
+	       strcasestr(top_process(item, process), sessions->list.filter);
 }
 
 const struct top_session *top_sessions_at(const struct top_sessions *sessions, size_t place)
@@ -119,7 +175,7 @@ int top_sessions_arrange(struct top_sessions *sessions)
 	list->count = 0;
 	if (shown)
 		list->shown = shown;
-	if (!shown || sessions->failed)
+	if (!shown || sessions->failed || collect_marks(sessions))
 		return hc_error_errno(ENOMEM, "cannot show the sessions");
 	for (size_t i = 0; i < sessions->count; i++)
 		if (wanted(sessions, &sessions->items[i]))
@@ -137,5 +193,6 @@ void top_sessions_free(struct top_sessions *sessions)
 {
 	free(sessions->items);
 	free(sessions->list.shown);
+	free(sessions->marked);
 	memset(sessions, 0, sizeof(*sessions));
 }

@@ -30,10 +30,6 @@ int top_columns(const char *text);
 #define TOP_NUMBER 24
 /* "1234567", or where `width` is too small for it "1234k". */
 char *top_count(__u64 number, int width, char *text, size_t size);
-char *top_bytes(__u64 bytes, char *text, size_t size); /* "999", "1.2K", "34M" */
-char *top_duration(__u64 seconds, char *text,
-		   size_t size);                      /* "5s", "3m05s", "2h10m", "9d03h" */
-char *top_rtt(__u32 us, char *text, size_t size);     /* "0.05ms", "12.3ms", "1.25s" */
 char *top_rate(double rate, char *text, size_t size); /* "0.4/s", "1234/s" */
 
 /* "[###.......]" of `width` columns; "[ AT CAP  ]" at the cap, in words. Nothing for a

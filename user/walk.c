@@ -12,27 +12,32 @@
 
 #define READ_AT_ONCE (1 << 18)
 
-/* Reads an iterator to its end; whole rows go to `found`, if it has rows. */
-static int read_rows(int fd, struct walk_sockets *found)
+/* Where the rows of an iterator go. */
+struct sink {
+	void **rows;
+	size_t size, *count, *room;
+};
+
+/* Reads an iterator to its end. */
+static int read_rows(int fd, const struct sink *to)
 {
 	size_t part = 0; /* bytes of a row that the last read cut off */
-	char *bytes, *grown;
+	char *grown;
 	ssize_t got;
 
 	for (;;) {
-		size_t used = found->count * sizeof(*found->rows) + part;
+		size_t used = *to->count * to->size + part;
 
-		if (found->room < used + READ_AT_ONCE) {
-			size_t room = found->room * 2 + READ_AT_ONCE;
+		if (*to->room < used + READ_AT_ONCE) {
+			size_t room = *to->room * 2 + READ_AT_ONCE;
 
-			grown = realloc(found->rows, room);
+			grown = realloc(*to->rows, room);
 			if (!grown)
 				return -ENOMEM;
-			found->rows = (void *)grown;
-			found->room = room;
+			*to->rows = grown;
+			*to->room = room;
 		}
-		bytes = (char *)found->rows;
-		got = read(fd, bytes + used, READ_AT_ONCE);
+		got = read(fd, (char *)*to->rows + used, READ_AT_ONCE);
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got < 0)
@@ -40,14 +45,13 @@ static int read_rows(int fd, struct walk_sockets *found)
 		if (!got)
 			return 0;
 		part += got;
-		found->count += part / sizeof(*found->rows);
-		part %= sizeof(*found->rows);
+		*to->count += part / to->size;
+		part %= to->size;
 	}
 }
 
-static int run_iterator(const struct bpf_program *program, struct walk_sockets *found)
+static int run_iterator(const struct bpf_program *program, const struct sink *to)
 {
-	struct walk_sockets nothing = {};
 	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
 	int fd, error;
 
@@ -55,14 +59,13 @@ static int run_iterator(const struct bpf_program *program, struct walk_sockets *
 		return hc_error_errno(errno, "cannot attach the iterator %s",
 				      bpf_program__name(program));
 	fd = bpf_iter_create(bpf_link__fd(link));
-	error = fd < 0 ? -errno : read_rows(fd, found ? found : &nothing);
+	error = fd < 0 ? -errno : read_rows(fd, to);
 	if (error)
 		hc_error_errno(error, "cannot read the iterator %s",
 			       bpf_program__name(program));
 	if (fd >= 0)
 		close(fd);
 	bpf_link__destroy(link);
-	free(nothing.rows);
 	return error;
 }
 
@@ -75,8 +78,11 @@ struct inside {
 static int run_inside(void *context)
 {
 	struct inside *inside = context;
+	struct walk_sockets *found = inside->found;
+	struct sink to = {(void **)&found->rows, sizeof(*found->rows), &found->count,
+			  &found->room};
 
-	return run_iterator(inside->object->progs.walk_sockets, inside->found);
+	return run_iterator(inside->object->progs.walk_sockets, &to);
 }
 
 int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
@@ -103,9 +109,21 @@ void walk_free(struct walk_sockets *found)
 	memset(found, 0, sizeof(*found));
 }
 
+int walk_holders(const struct headcount_bpf *object, struct walk_holders *found)
+{
+	struct sink to = {(void **)&found->rows, sizeof(*found->rows), &found->count,
+			  &found->room};
+
+	return run_iterator(object->progs.walk_files, &to);
+}
+
 int walk_files(const struct headcount_bpf *object)
 {
-	return run_iterator(object->progs.walk_files, NULL);
+	struct walk_holders nothing = {};
+	int error = walk_holders(object, &nothing);
+
+	free(nothing.rows);
+	return error;
 }
 
 /* Runs a program of bpf/tables.h for each of `count` sets or rows. A signal only interrupts. */

@@ -26,6 +26,16 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 /* The same for every namespace that can be found. */
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found);
 
+struct walk_holders {
+	struct hc_holder *rows;
+	size_t count;
+	size_t room;
+};
+
+/* Who has which session, of all the host. `object` was loaded with LOAD_WALK_FILES and
+ * `holders`. 0, or a negative errno after the printed error. */
+int walk_holders(const struct headcount_bpf *object, struct walk_holders *found);
+
 /*
  * Each goes once over all that is there; `object` has the program of that name loaded.
  * walk_users tells of refusals that were held back, with `flush` of the latest too;

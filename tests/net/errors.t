@@ -80,10 +80,10 @@ def missing_namespace():
 @test
 def good_configuration():
     """run --check explains a good file and touches nothing"""
-    path = file_with("[headcount]\nsessions_max = 4096\n" + IMAP + "cap = 5\noverride = 10.1.0.0/16 7\n")
+    path = file_with("[headcount]\nsessions_max = 4096\n" + IMAP + "cap = 5\norphans = ignore\noverride = 10.1.0.0/16 7\n")
     code, out, err = headcount("run", "--check", "-c", path)
     equal((code, err), (0, ""), "exit code and stderr")
-    for word in "imap", "143", "4096":
+    for word in "imap", "143", "4096", "ignore":
         equal(word in out, True, f"{word} in {out!r}")
 
 

@@ -116,6 +116,20 @@ def text_and_zeek():
 
 
 @test
+def nothing_to_wait_for():
+    """a service that is none, or somebody who can be no user of it or of any, is an error"""
+    with Headcount(TWO) as hc, Events("-u", f"{NET6}1:0::/64") as six:  # not as the lines have it
+        taken(hc, 1)
+        with Server("::", PORT + 1), Clients(address(1, 1, 6), PORT + 1, sources=[address(1, 2, 6)], namespace="c1") as clients:
+            equal(clients.go(), {"ok": 1}, "outcomes")
+            until(lambda: len(six.lines()) == 1, "the event of the prefix")
+        for options, word in [(["-s", "nosuch"], "nosuch"), (["-u", "nobody-at-all"], "nobody-at-all"), (["-u", ALICE, "-s", "outbound"], "outbound"),
+                              (["-u", ALICE, "-s", "pop"], f"a part of the user {NET}1.0/24")]:
+            code, out, err = headcount("events", *options)
+            equal((code, out, err.count("\n"), word in err), (1, "", 1, True), f"events {options}: {err!r}")
+
+
+@test
 def bad_usage():
     """bad options exit with 2; without a daemon it says so and exits with 1"""
     for options in ["--format", "xml"], ["--action", "open"], ["x"]:

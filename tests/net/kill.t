@@ -1,6 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
 """headcount kill: which sessions it closes, in whatever state and namespace, and what it tells of them."""
+import pty
+
 from killing import *
 
 
@@ -281,11 +283,78 @@ def unreachable():
         p = Pair(imap, address(2), namespace=namespace)
         run("ip", "netns", "del", namespace)  # the client's socket keeps it
         code, out, err = headcount("kill", "--id", str(p.outbound), "--id", str(p.inbound))
-        equal((code, out, err), (1, "closed 1 session\n",
+        equal((code, out.splitlines()[-1], err), (1, "closed 1 session of imap",
               "headcount: could not close 1: in a network namespace that cannot be entered\n"), "kill of both ends")
         hc.wait_event(event__action="session-killed", headcount__session__id=p.inbound)
         equal([e for e in hc.events if e["event.action"] == "session-killed"
                and e["headcount.session.id"] == p.outbound], [], "events of a kill that failed")
+        p.close()
+
+
+@test
+def says():
+    """what was closed, a line each, or only how many; in JSON a list; without a service its name"""
+    with listening(PORT, POP) as (imap, pop):
+        a, b, c, d, e = Pair(imap), Pair(pop), Pair(imap), Pair(imap), Pair(imap)
+        code, out, err = headcount("kill", "--id", str(a.inbound), "--id", str(b.inbound))
+        lines = out.splitlines()
+        equal((code, err, [line.split()[:3] for line in lines[:3]], lines[3:]),
+              (0, "", [["ID", "SERVICE", "USER"], *sorted([[str(a.inbound), "imap", ALICE], [str(b.inbound), "pop", ALICE]])],
+               ["closed 2 sessions of imap, pop"]), "two of two services")
+        equal("-" not in lines[1].split()[-2:], True, f"who had it, though it is closed: {lines[1]}")
+        equal(headcount("kill", "-q", "-s", "imap", "--id", str(c.inbound)), (0, "closed 1 session\n", ""), "quiet")
+        rows = json.loads(headcount("kill", "-j", "--id", str(d.inbound))[1])["sessions"]
+        equal([(row["id"], row["holder_pid"], row["state"]) for row in rows], [(d.inbound, os.getpid(), "ESTAB")], "JSON")
+        equal(headcount("kill", "--id", str(d.inbound)), (0, "closed 0 sessions\n", ""), "nothing")
+        for p in a, b, c, d, e:
+            p.close()
+
+
+def on_terminal(answer, *conditions):
+    """kill at a terminal, with that answer typed: its exit code and all that is on the screen."""
+    ours, theirs = pty.openpty()
+    process = start(PROGRAM, "kill", *conditions, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    screen = b""
+    with contextlib.suppress(OSError):  # EIO: it has ended
+        while readable(ours, 20 * SLOW) and (data := os.read(ours, 4096)):
+            screen += data
+    os.close(ours)
+    return process.wait(20 * SLOW), screen.decode()
+
+
+@test
+def asks():
+    """at a terminal it asks when no service is given, naming those it would touch; not with --yes"""
+    with listening(PORT, POP) as (imap, pop):
+        a, b = Pair(imap), Pair(pop)
+        ids = ["--id", str(a.inbound), "--id", str(b.inbound)]
+        question = "Close 2 sessions of imap, pop? [y/N]"
+        for answer in "n\n", "\n", "\x04":
+            code, screen = on_terminal(answer, *ids)
+            equal((code, question in screen, "nothing is closed" in screen), (1, True, True), f"answer {answer!r}: {screen}")
+        equal(len(rows(service="imap") + rows(service="pop")), 2, "sessions after no")
+        code, screen = on_terminal("y\n", *ids)
+        equal((code, question in screen, "closed 2 sessions of imap, pop" in screen), (0, True, True), f"yes: {screen}")
+        for options in ["--yes"], ["--service", "imap"]:
+            c = Pair(imap)
+            code, screen = on_terminal("", "--id", str(c.inbound), *options)
+            equal((code, "?" in screen, "closed 1 session" in screen), (0, False, True), f"{options}: {screen}")
+            c.close()
+        for p in a, b:
+            p.close()
+
+
+@test
+def ambiguous():
+    """a name that is a user of one service and a part of one in another is an error that names both; nothing is closed"""
+    with listening(PORT) as imap:
+        p = Pair(imap, HERE6, ALICE6)
+        code, out, err = headcount("kill", "--user", ALICE6)
+        equal((code, out, err.count("\n"), "user of inbound" in err, "of imap" in err), (1, "", 1, True, True), f"kill: {err}")
+        equal([row["id"] for row in ask("sessions", "--user", ALICE6)], [p.inbound], "sessions of whoever has the address")
+        equal(kill("--user", ALICE6, "--service", "inbound"), did(0), "of the one service")
         p.close()
 
 
@@ -296,7 +365,7 @@ def usage():
             ("which sessions", ), ("which sessions", "--dry-run"), ("which sessions", "--json"),
             ("5x", "--idle", "5x"), ("0", "--idle", "0"), ("-1", "--age", "-1"), ("1.5h", "--age", "1.5h"),
             ("moon", "--remote", "moon"), ("0 to 32", "--remote", ALICE + "/33"), ("write", "--remote", ALICE + "/8"),
-            ("x", "--id", "x"), ("99999999999999999999", "--id", "99999999999999999999"),
+            ("x", "--id", "x"), ("5x", "--unheard", "5x"), ("time-wait", "--state", "estab,time-wait"), ("\"\"", "--state", ""), ("99999999999999999999", "--id", "99999999999999999999"),
             ("--colour", "--colour"), ("too many", "imap")]:
         code, out, err = headcount("kill", *given)
         if (code, out, err.count("\n")) != (2, "", 1) or not err.startswith("headcount: ") or word not in err:

@@ -13,6 +13,7 @@ ALICE, BOB, SILENT = address(1, 2), address(1, 3), address(1, 99)
 ALICE6 = address(1, 2, 6)
 CONFIG = service("imap", listen=PORT, user="client/32/64", cap=20000) \
     + service("pop", listen=POP, user="client/32/64", cap=2, emit="none") \
+    + service("inbound", user="client/32/128") \
     + service("outbound", user="uid", override=f"{UID} 20000")
 
 
@@ -23,7 +24,9 @@ with inside(C1):  # its SYNs go nowhere, and nothing says so
 def kill(*conditions):
     """What `kill` did, by its own words; the exit code goes with them."""
     code, out, err = headcount("kill", *conditions, "--json")
-    return {"code": code, "err": err, **json.loads(out)}
+    said = {"code": code, "err": err, **json.loads(out)}
+    equal(len(said.pop("sessions")), said["closed"], "sessions that are said to be closed")
+    return said
 
 
 def did(closed, gone=0):

@@ -110,7 +110,7 @@ def works(name, command, ready, notices, **options):
 
 
 # Notices of those who use a feature, and go on without it.
-NOTICES = {"trace": ["bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_seq_write", "bpf_jiffies64",
+NOTICES = {"trace": ["bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_seq_write",
                      "bpf_sock_from_file", "cgroup_skb/ingress"],
            "run": ["bpf_skc_to_mptcp_sock", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
 
@@ -125,6 +125,20 @@ def config(text=CONFIG):
     with open("/run/refused.conf", "w") as file:
         file.write(text)
     return "/run/refused.conf"
+
+
+@test
+def holders():
+    """without iter/task_file sessions says that nobody knows who has a session, and names the listener"""
+    with Headcount(CONFIG), Server("0.0.0.0", PORT), Clients(address(1), PORT, namespace="c1") as clients:
+        equal(clients.go(), {"ok": 1}, "outcomes")
+        for name in "iter/task_file", "bpf_sock_from_file":
+            for number in EPERM, EINVAL:
+                code, out, err = headcount("sessions", "--json", "-s", "imap", env=refusing(name, number))
+                row, = json.loads(out)
+                equal((code, err, [row[key] for key in ("pid", "holder_pid", "holder", "holders")]), (0, "", [os.getpid(), None, None, None]), name)
+                line = headcount("sessions", "-s", "imap", env=refusing(name, number))[1].splitlines()[1]
+                equal(line.split()[-2], str(os.getpid()), "the table")
 
 
 @test

@@ -64,9 +64,9 @@ def what_it_gets():
             "HEADCOUNT_SOURCE_PORT": str(port), "HEADCOUNT_DESTINATION_IP": "127.0.0.1",
             "HEADCOUNT_DESTINATION_PORT": str(PORT), "HEADCOUNT_DIRECTION": "ingress",
             "HEADCOUNT_REASON": "finished", "HEADCOUNT_SOURCE_BYTES": "0", "HEADCOUNT_DESTINATION_BYTES": "1",
-            "HEADCOUNT_PROCESS": "a\\x0aPRIORITY=0\\xff"}
+            "HEADCOUNT_SEND_QUEUE": "0", "HEADCOUNT_UNANSWERED": "0", "HEADCOUNT_PROCESS": "a\\x0aPRIORITY=0\\xff"}
     equal({key: closed.get(key) for key in want}, want, "fields of a closed session")
-    for key in "HEADCOUNT_SESSION_ID", "HEADCOUNT_DURATION_NS", "HEADCOUNT_SEQUENCE", "HEADCOUNT_TIME", "HEADCOUNT_PID":
+    for key in "HEADCOUNT_SESSION_ID", "HEADCOUNT_DURATION_NS", "HEADCOUNT_SEQUENCE", "HEADCOUNT_TIME", "HEADCOUNT_PID", "HEADCOUNT_HEARD_MS":
         equal(key in closed, True, f"{key} is there")
 
 

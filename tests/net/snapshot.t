@@ -109,7 +109,8 @@ def shown():
     with Headcount(CONFIG), Server("0.0.0.0", PORT), crowd(count=1) as clients:
         equal(clients.go(), {"ok": 1}, "outcomes")
         rows = {r["direction"]: r for r in our_sessions()}
-        keys = "id service user direction local remote state opened idle_ms rx_bytes tx_bytes srtt_us pid process"
+        keys = "id service user direction local remote state opened idle_ms rx_bytes tx_bytes srtt_us pid process " \
+            "heard_ms send_queue unanswered orphan holder_pid holder holders"
         for row in rows.values():
             equal(list(row), keys.split(), "keys of a session")
             equal(row["state"], "ESTAB", "state")

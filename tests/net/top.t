@@ -87,14 +87,14 @@ def closing():
         screen.wait("^k closes a session: Enter shows the user's")
         screen.keys("Enter")
         screen.wait(rf"^imap {BOB}: 4 sessions, peak 4, opened 4, refused 0")
-        row = re.compile(rf".{BOB}:(\d+)")
+        row = re.compile(rf"..{BOB}:(\d+)")
         until_equal(lambda: sorted(int(m[1]) for l in screen.lines() if (m := row.match(l))), sorted(bobs),
                     "Bob's ports on the screen")
         screen.keys("Down", "k")
         screen.wait("Close this session. y/N")
         line = screen.wait(rf"{BOB}:\d+ -> {address(1)}:{PORT}")
         port = int(re.search(rf"{BOB}:(\d+) ->", line)[1])
-        equal(len([l for l in screen.lines() if l.startswith(f">{BOB}:{port} ")]), 1, "lines with the cursor")
+        equal(len([l for l in screen.lines() if l.startswith(f"> {BOB}:{port} ")]), 1, "lines with the cursor")
         screen.keys("n")
         until(lambda: not [l for l in screen.lines() if "y/N" in l], "the question to go")
         equal(active("imap", BOB), 4, "Bob's sessions after No")
@@ -120,6 +120,47 @@ def closing():
         screen.wait(rf"^>imap +{BOB} +3 ")
         screen.keys("q")
         screen.ended(0)
+
+
+@test
+def several():
+    """t marks sessions and k closes those, K all of a user, each after its question; others stay"""
+    with Headcount(CONFIG), three_users() as held, Screen("--service", "imap") as screen:
+        screen.wait_users(">" + BOB, " " + ALICE, " " + CAROL)
+        screen.keys("t")
+        screen.wait("^t marks a session: Enter shows the user's")
+        screen.keys("Enter")
+        screen.wait(rf"^imap {BOB}: 4 sessions")
+        marked = lambda: sorted(int(m[1]) for l in screen.lines() if (m := re.match(rf".\*{BOB}:(\d+) ", l)))
+        screen.keys("t", "Down", "IC")
+        screen.wait(", 2 marked")
+        until(lambda: len(marked()) == 2, "two marks")
+        screen.keys("t", "Up", "t")  # a third one, and no longer
+        screen.wait(", 2 marked")
+        chosen = until(lambda: len(marked()) == 2 and marked(), "two marks again")
+        screen.keys("k")
+        screen.wait("Close these 2 sessions. y/N")
+        screen.keys("n")
+        screen.wait(", 2 marked")
+        equal(active("imap", BOB), 4, "Bob's sessions after No")
+        screen.keys("k")
+        screen.wait("Close these 2 sessions. y/N")
+        screen.keys("y")
+        screen.wait("^closed 2 of 2 sessions$")
+        screen.wait(rf"^imap {BOB}: 2 sessions")
+        left = {s.getsockname()[1] for s in held[3:7]} - set(chosen)
+        until_equal(lambda: {int(m[1]) for l in screen.lines() if (m := re.match(rf"..{BOB}:(\d+) ", l))}, left, "the others")
+        equal(marked(), [], "marks of what is gone")
+        screen.keys("q")
+        screen.wait(rf"^.imap +{BOB} +2 ")
+        screen.keys("g")
+        screen.wait(rf"^>imap +{ALICE} +3 ")
+        screen.keys("K")
+        screen.wait("Close all sessions of this user, now 3. y/N")
+        screen.wait(rf"of imap, {ALICE}")
+        screen.keys("y")
+        screen.wait("^closed 3 of 3 sessions$")
+        equal([active("imap", who) for who in (ALICE, BOB, CAROL)], [0, 2, 1], "sessions that are left")
 
 
 @test

@@ -25,9 +25,9 @@ def sizes():
             until_equal(lambda: tmux(*what).split(), [str(n) for n in size], "size")
         screen.wait(rf"^>imap +{CAROL} ")
         screen.keys("Enter")
-        screen.wait(rf"^>{CAROL}:\d+ .* {address(1)}:{PORT}$")
+        screen.wait(rf"^> {CAROL}:\d+ .* {address(1)}:{PORT}$")
         screen.resize(40, 10)
-        screen.wait(rf"^>{CAROL}:\d+ +\S+ +\S+$")
+        screen.wait(rf"^> {CAROL}:\d+ +\S+ +\S+$")
         screen.keys("k")
         screen.wait(r"Close this session\? y/N")
         screen.resize(8, 4)
@@ -47,7 +47,7 @@ def plain_terminal():
         screen.keys("Down")
         screen.wait_users(" " + BOB, ">" + ALICE, " " + CAROL)
         screen.keys("Enter")
-        screen.wait(rf"^>{ALICE}:\d+ ")
+        screen.wait(rf"^> {ALICE}:\d+ ")
         screen.keys("Escape")
         screen.wait_users(" " + BOB, ">" + ALICE, " " + CAROL)
         screen.keys("q")
@@ -59,19 +59,32 @@ def columns_before(line, text):
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line[:line.index(text)])
 
 
+@contextlib.contextmanager
+def named(name):
+    """Our process, which has the sessions, under another name."""
+    with open("/proc/self/comm", "rb") as file:
+        before = file.read().strip()
+    call("prctl", PR_SET_NAME, name)
+    try:
+        yield
+    finally:
+        call("prctl", PR_SET_NAME, before)
+
+
 @test
 def hostile_names():
     """names of processes steer no terminal, and wide ones move no column"""
     clear, wide = b"\x1b[2J\x9b\n\x1b]0;x", "日本語".encode()
-    with Headcount(CONFIG), Server(port=PORT, name=clear), Server(port=OTHER, name=wide), \
+    with Headcount(CONFIG), Server(port=PORT), Server(port=OTHER), named(wide), \
             sessions(ALICE), sessions(ALICE, port=OTHER), Screen(size=(150, 24)) as screen:
-        for name, shown in ("odd", "日本語/"), ("imap", r"\x1b[2J\x9b\x0a\x1b]0;x/"):
+        for name, comm, shown in ("odd", wide, "日本語/"), ("imap", clear, r"\x1b[2J\x9b\x0a\x1b]0;x/"):
+            call("prctl", PR_SET_NAME, comm)
             screen.keys("/")
             screen.type(name)
             screen.wait(rf"^>{name} +{ALICE} ")
             screen.keys("Enter", "Enter")
-            line = screen.wait(rf"^>{ALICE}:.*{re.escape(shown)}")
-            heading = screen.wait("^ CLIENT .*LOCAL")
+            line = screen.wait(rf"^> {ALICE}:.*{re.escape(shown)}")
+            heading = screen.wait("^  CLIENT .*LOCAL")
             equal(columns_before(line, address(1) + ":"), columns_before(heading, "LOCAL"), "column of LOCAL")
             screen.keys("q", "Escape")
             screen.wait("^by active  ")
@@ -82,11 +95,11 @@ def hostile_names():
 @test
 def plain_locale():
     """where the locale has no UTF-8, a name in it is shown as bytes"""
-    with Headcount(CONFIG), Server(port=OTHER, name="日".encode()), sessions(ALICE, port=OTHER), \
+    with Headcount(CONFIG), Server(port=OTHER), named("日".encode()), sessions(ALICE, port=OTHER), \
             Screen("--service", "odd", size=(150, 24), LC_ALL="C") as screen:
         screen.wait(rf"^>odd +{ALICE} ")
         screen.keys("Enter")
-        screen.wait(rf"^>{ALICE}:.* \\xe6\\x97\\xa5/\d+ ")
+        screen.wait(rf"^> {ALICE}:.* \\xe6\\x97\\xa5/\d+ ")
 
 
 @test

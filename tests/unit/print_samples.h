@@ -104,4 +104,7 @@ static void closed_with_traffic(struct hc_event *event)
 	event->tx_bytes = 56789;
 	event->srtt_us = 1234;
 	event->retransmits = 2;
+	event->heard_ticks = HC_NEVER;
+	event->send_queue = 4096;
+	event->unanswered = 9;
 }

@@ -104,9 +104,10 @@ static void test_service(void **state)
 	struct config config;
 
 	(void)state;
-	read_good(&config, "[service imap]\nlisten = 143, 993\nuser = client/24/56\ncap = 32\n"
-			   "total = 10000\nexcess = observe\nemit = closed, refused\n"
-			   "[service smtp]\nlisten = 25\nexcess = reject\nemit = none\n");
+	read_good(&config,
+		  "[service imap]\nlisten = 143, 993\nuser = client/24/56\ncap = 32\n"
+		  "total = 10000\nexcess = observe\nemit = closed, refused\norphans = ignore\n"
+		  "[service smtp]\nlisten = 25\nexcess = reject\nemit = none\n");
 	assert_int_equal(config.service_count, 4);
 	assert_int_equal(config_find(&config, "imap"), 2);
 	service = &config.services[2];
@@ -118,6 +119,7 @@ static void test_service(void **state)
 	assert_int_equal(service->service.cap, 32);
 	assert_int_equal(service->service.total, 10000);
 	assert_int_equal(service->service.excess, HC_OBSERVE);
+	assert_int_equal(service->service.orphans, HC_ORPHANS_IGNORE);
 	assert_int_equal(service->service.mute, HC_MUTE_OPENED);
 	assert_int_equal(service->service.limited, 1);
 	assert_int_equal(service->listens, 2);
@@ -131,6 +133,7 @@ static void test_service(void **state)
 	assert_int_equal(service->service.cap, HC_UNLIMITED);
 	assert_int_equal(service->service.excess, HC_REJECT);
 	assert_int_equal(service->service.mute, HC_MUTE_ALL);
+	assert_int_equal(service->service.orphans, HC_ORPHANS_COUNT);
 	assert_int_equal(service->service.limited, 0);
 	config_free(&config);
 }

@@ -124,6 +124,8 @@ static const struct bad bad[] = {
 	{"user client/-1", 3, "bad user", IMAP "user = client/-1\n"},
 	{"user client/032/0128/1", 3, "bad user", IMAP "user = client/032/0128/1\n"},
 	{"user label", 3, "label is not supported yet", IMAP "user = label\n"},
+	{"orphans unknown", 3, "bad orphans \"keep\"", IMAP "orphans = keep\n"},
+	{"orphans twice", 4, "twice", IMAP "orphans = count\norphans = ignore\n"},
 	{"excess unknown", 3, "bad excess \"drop\"", IMAP "excess = drop\n"},
 	{"excess wait", 3, "wait is not supported yet", IMAP "excess = wait\n"},
 	{"excess redirect", 3, "redirect is not supported yet", IMAP "excess = redirect\n"},

@@ -76,7 +76,9 @@ static void json_closed_inbound(void **state)
 			  ",\"destination.bytes\":56789" TCP4("ingress")
 				  IMAP_ID IMAP_OWNER IMAP_CHARGE
 		",\"headcount.session.id\":77,\"headcount.srtt_us\":1234"
-		",\"headcount.retransmits\":2}\n");
+		",\"headcount.retransmits\":2"
+		",\"headcount.heard_ms\":null,\"headcount.send_queue\":4096"
+		",\"headcount.unanswered\":9}\n");
 }
 
 static void json_closed_outbound(void **state)
@@ -104,7 +106,10 @@ static void json_closed_outbound(void **state)
 					    ",\"headcount.active\":1,\"headcount.cap\":null"
 					    ",\"headcount.session.id\":18446744073709551615"
 					    ",\"headcount.srtt_us\":1234,\"headcount."
-					    "retransmits\":2}\n");
+					    "retransmits\":2"
+					    ",\"headcount.heard_ms\":null,\"headcount.send_"
+					    "queue\":4096"
+					    ",\"headcount.unanswered\":9}\n");
 }
 
 static void json_refused(void **state)

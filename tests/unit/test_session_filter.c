@@ -7,13 +7,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "session_list.h"
+#include "session_conditions.h"
 
 #define SECOND 1000000000ull
 #define NOW    (1000 * SECOND)
 
-/* The kernel's clock is any number: what HZ is guessed from it does not matter here. */
-static struct hc_socket socket_row = {.id = 77, .jiffies = 0};
+static struct hc_socket socket_row = {.id = 77};
 static struct session_row row = {77, &socket_row.session, &socket_row};
 static struct session_filter filter;
 
@@ -27,7 +26,10 @@ static int set_up(void **state)
 	session->user = (struct hc_user_key){.service = 2, .kind = HC_BY_CLIENT, .prefix = 128};
 	inet_pton(AF_INET6, "::ffff:10.1.2.3", session->ends.remote);
 	memcpy(session->user.id, session->ends.remote, 16);
-	socket_row.idle_jiffies = 0;
+	socket_row.idle_ticks = 0;
+	socket_row.idle_ms = HC_NEVER;
+	socket_row.peer = (struct hc_peer){};
+	socket_row.orphan = false;
 	row.socket = &socket_row;
 	return 0;
 }
@@ -98,22 +100,34 @@ static void user_of_services(void **state)
 	socket_row.session.user.prefix = 64;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		filter = (struct session_filter){.service = -1, .user = rows[i].text};
-		assert_int_equal(session_filter_user(&filter, &policy, false), 0);
+		assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
 		assert_int_equal(meets(), rows[i].meets);
 		socket_row.session.user.elsewhere = 1;
 		assert_int_equal(meets(), rows[i].meets);
 		socket_row.session.user.elsewhere = 0;
 	}
 	filter = (struct session_filter){.service = -1, .user = "nosuch"};
-	assert_int_not_equal(session_filter_user(&filter, &policy, false), 0);
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
 	filter = (struct session_filter){.service = -1, .user = "2001:db8:0:5::7"};
-	assert_int_not_equal(session_filter_user(&filter, &policy, true), 0);
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
 	assert_false(meets());
 	filter.user = "2001:db8:0:5::/64";
-	assert_int_equal(session_filter_user(&filter, &policy, true), 0);
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
 	assert_true(meets());
+	/* In one service he is a part of a user, in another he is one. */
+	policy.services[3] = policy.services[2];
+	strcpy(policy.services[3].name, "pop");
+	policy.services[3].prefix6 = 128;
+	filter = (struct session_filter){.service = -1, .user = "2001:db8:0:5::7"};
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
+	assert_true(filter.known[2] && filter.known[3]);
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_IS), 0);
+	assert_true(!filter.known[2] && filter.known[3]);
+	filter = (struct session_filter){.service = 3, .user = "2001:db8:0:5::7"};
+	assert_int_equal(session_filter_user(&filter, &policy, SESSION_USER_AGREED), 0);
 	filter = (struct session_filter){.service = 2, .user = "2001:db8::/32"};
-	assert_int_not_equal(session_filter_user(&filter, &policy, false), 0);
+	assert_int_not_equal(session_filter_user(&filter, &policy, SESSION_USER_HAS), 0);
 }
 
 static bool meets_remote(const char *address, unsigned int bits)
@@ -160,10 +174,89 @@ static void idle(void **state)
 	filter.idle_ms = 1000;
 	assert_true(session_filter_chooses(&filter));
 	assert_false(meets());
-	socket_row.idle_jiffies = 1000; /* at HZ = 1000 a second, else more */
+	socket_row.idle_ticks = 1000; /* at HZ = 1000 a second, else more */
+	assert_true(meets());
+	socket_row.idle_ms = 999; /* something was sent, and sent again */
+	assert_false(meets());
+	socket_row.idle_ms = 1000;
 	assert_true(meets());
 	row.socket = NULL; /* nobody knows */
 	assert_false(meets());
+}
+
+static void unheard(void **state)
+{
+	(void)state;
+	filter.unheard_ms = 1000;
+	assert_true(session_filter_chooses(&filter));
+	assert_false(meets());
+	socket_row.peer.heard_ticks = 1000;
+	assert_true(meets());
+	socket_row.peer.heard_ticks = HC_NEVER; /* a handshake */
+	assert_false(meets());
+	row.socket = NULL;
+	assert_false(meets());
+}
+
+static void state_of_socket(void **state)
+{
+	(void)state;
+	filter.states = 1u << 8 | 1u << 1;
+	assert_true(session_filter_chooses(&filter));
+	socket_row.state = 1;
+	assert_true(meets());
+	socket_row.state = 4;
+	assert_false(meets());
+	socket_row.state = 8;
+	assert_true(meets());
+	row.socket = NULL;
+	assert_false(meets());
+}
+
+static void orphan(void **state)
+{
+	(void)state;
+	filter.orphan = true;
+	assert_true(session_filter_chooses(&filter));
+	assert_false(meets());
+	socket_row.orphan = true;
+	assert_true(meets());
+	row.socket = NULL;
+	assert_false(meets());
+}
+
+static void state_names(void **state)
+{
+	static const struct {
+		const char *text;
+		__u32 bits;
+	} rows[] = {
+		{"ESTAB", 1u << 1},
+		{"established", 1u << 1},
+		{"close-wait", 1u << 8},
+		{"FIN-WAIT-1,Fin-Wait-2", 1u << 4 | 1u << 5},
+		{"syn-sent", 1u << 2},
+		{"LAST-ACK,CLOSING,SYN-RECV", 1u << 9 | 1u << 11 | 1u << 3},
+		{"", 0},
+		{"ESTAB,", 0},
+		{"TIME-WAIT", 0},
+		{"LISTEN", 0},
+		{"ESTABL", 0},
+		{"UNCONN", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct session_conditions conditions = {.states = rows[i].text};
+
+		if (!rows[i].bits) {
+			assert_int_not_equal(session_conditions_parse(&conditions, "x"), 0);
+		} else {
+			assert_int_equal(session_conditions_parse(&conditions, "x"), 0);
+			assert_int_equal(conditions.filter.states, rows[i].bits);
+		}
+		session_conditions_free(&conditions);
+	}
 }
 
 static void ids(void **state)
@@ -205,6 +298,10 @@ int main(void)
 		cmocka_unit_test_setup(remote, set_up),
 		cmocka_unit_test_setup(age, set_up),
 		cmocka_unit_test_setup(idle, set_up),
+		cmocka_unit_test_setup(unheard, set_up),
+		cmocka_unit_test_setup(state_of_socket, set_up),
+		cmocka_unit_test_setup(orphan, set_up),
+		cmocka_unit_test(state_names),
 		cmocka_unit_test_setup(ids, set_up),
 		cmocka_unit_test_setup(all_must_hold, set_up),
 	};

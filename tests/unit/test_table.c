@@ -50,6 +50,39 @@ static void empty(void **state)
 	table_free(NULL);
 }
 
+/* What is too wide loses columns in the order that was given, in JSON none. */
+static void fits(void **state)
+{
+	static const unsigned char order[] = {3, 0, 2, 4};
+	static const struct {
+		size_t width;
+		const char *expected;
+	} rows[] = {
+		{0, "USER      ACTIVE  FULL  SINCE\n10.1.2.3       7  yes   now\n"},
+		{29, "USER      ACTIVE  FULL  SINCE\n10.1.2.3       7  yes   now\n"},
+		{28, "USER      ACTIVE  SINCE\n10.1.2.3       7  now\n"},
+		{22, "ACTIVE  SINCE\n     7  now\n"},
+		{12, "ACTIVE\n     7\n"},
+		{1, "ACTIVE\n     7\n"},
+	};
+	struct table *table = new_table();
+
+	(void)state;
+	table_add_text(table, "10.1.2.3");
+	table_add_number(table, 7);
+	table_add_number(table, 1000);
+	table_add_text(table, "yes");
+	table_add_text(table, "now");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		table_fit(table, rows[i].width, order, COUNT(order));
+		prints(table, false, rows[i].expected);
+		prints(table, true,
+		       "[\n "
+		       "{\"user\":\"10.1.2.3\",\"active\":7,\"uid\":1000,\"full\":true}\n]\n");
+	}
+	table_free(table);
+}
+
 static void aligned(void **state)
 {
 	struct table *table = new_table();
@@ -199,7 +232,7 @@ int main(void)
 		cmocka_unit_test(empty),      cmocka_unit_test(aligned),
 		cmocka_unit_test(escapes),    cmocka_unit_test(no_number),
 		cmocka_unit_test(long_cells), cmocka_unit_test(nul_in_a_cell),
-		cmocka_unit_test(many_rows),
+		cmocka_unit_test(many_rows),  cmocka_unit_test(fits),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

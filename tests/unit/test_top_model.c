@@ -233,11 +233,11 @@ static void offer(struct top_sessions *sessions, __u64 id, struct hc_user_key us
 		  __u64 opened_ns, __u64 bytes, __u32 idle)
 {
 	struct hc_session session = {.user = user, .opened_ns = opened_ns, .comm = "imapd"};
-	struct hc_socket socket = {.rx_bytes = bytes, .idle_jiffies = idle, .jiffies = 1};
+	struct hc_socket socket = {.rx_bytes = bytes, .idle_ticks = idle, .idle_ms = HC_NEVER};
 	const struct session_row row = {.id = id, .session = &session, .socket = &socket};
 
 	session.ends.remote_port = 1000 + id;
-	top_sessions_offer(sessions, &row);
+	top_sessions_offer(sessions, &row, &(struct holders){});
 }
 
 static void sessions_show(const struct top_sessions *sessions, const char *expected)
@@ -278,6 +278,52 @@ static void sessions_of_one(void **state)
 	assert_int_equal(top_sessions_arrange(&sessions), 0);
 	sessions_show(&sessions, "4 5 1");
 	top_sessions_free(&sessions);
+}
+
+/* Marks go with their sessions, and no further. */
+static void marks(void **state)
+{
+	struct top_sessions sessions = {.user = client(IMAP, 7)};
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		top_sessions_begin(&sessions);
+		for (__u64 id = 1 + round; id < 5; id++)
+			offer(&sessions, id, client(IMAP, 7), 100 * id, 5, 0);
+		assert_int_equal(top_sessions_arrange(&sessions), 0);
+		if (round)
+			break;
+		sessions_show(&sessions, "1 2 3 4");
+		top_sessions_mark(&sessions);
+		top_list_move(&sessions.list, 2);
+		top_sessions_mark(&sessions);
+		assert_int_equal(sessions.marked_count, 2);
+		top_list_move(&sessions.list, 1);
+		top_sessions_mark(&sessions);
+		top_sessions_mark(&sessions);
+		assert_int_equal(sessions.marked_count, 2);
+	}
+	assert_int_equal(sessions.marked_count, 1);
+	assert_int_equal(sessions.marked[0], 3);
+	top_sessions_free(&sessions);
+}
+
+/* The process that has a session, if one is known; the listener else; nobody, if nobody has. */
+static void process(void **state)
+{
+	struct top_session item = {.session = {.pid = 7, .comm = "listener"}};
+	char text[TOP_PROCESS];
+
+	(void)state;
+	assert_string_equal(top_process(&item, text), "listener/7");
+	item.orphan = true;
+	assert_string_equal(top_process(&item, text), "-");
+	item.orphan = false;
+	item.holders = 1;
+	item.holder = (struct hc_holder){.pid = 8, .comm = "worker"};
+	assert_string_equal(top_process(&item, text), "worker/8");
+	item.holders = 3;
+	assert_string_equal(top_process(&item, text), "worker/8+2");
 }
 
 static void rates(void **state)
@@ -341,6 +387,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many, set_up, tear_down),
 		cmocka_unit_test(window),
 		cmocka_unit_test(sessions_of_one),
+		cmocka_unit_test(marks),
+		cmocka_unit_test(process),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(merges),
 	};

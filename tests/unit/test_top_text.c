@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "policy.h"
+#include "human.h"
 #include "top_text.h"
 
 /* As UTF-8, whatever the locale of the test is. */
@@ -98,18 +99,28 @@ static void numbers(void **state)
 	assert_string_equal(top_count(123456, 6, text, sizeof(text)), "123456");
 	assert_string_equal(top_count(1234567, 6, text, sizeof(text)), "1234k");
 	assert_string_equal(top_count(~0ull, 6, text, sizeof(text)), "18446P");
-	assert_string_equal(top_bytes(999, text, sizeof(text)), "999");
-	assert_string_equal(top_bytes(1000, text, sizeof(text)), "1.0K");
-	assert_string_equal(top_bytes(12345, text, sizeof(text)), "12K");
-	assert_string_equal(top_bytes(1023 * 1024, text, sizeof(text)), "1.0M");
-	assert_string_equal(top_bytes(~0ull, text, sizeof(text)), "16E");
-	assert_string_equal(top_duration(59, text, sizeof(text)), "59s");
-	assert_string_equal(top_duration(185, text, sizeof(text)), "3m05s");
-	assert_string_equal(top_duration(7805, text, sizeof(text)), "2h10m");
-	assert_string_equal(top_duration(788400, text, sizeof(text)), "9d03h");
-	assert_string_equal(top_rtt(54, text, sizeof(text)), "0.05ms");
-	assert_string_equal(top_rtt(12340, text, sizeof(text)), "12.3ms");
-	assert_string_equal(top_rtt(1250000, text, sizeof(text)), "1.25s");
+	assert_string_equal(human_bytes(999, text), "999");
+	assert_string_equal(human_bytes(1000, text), "1.0K");
+	assert_string_equal(human_bytes(12345, text), "12K");
+	assert_string_equal(human_bytes(1023 * 1024, text), "1.0M");
+	assert_string_equal(human_bytes(~0ull, text), "16E");
+	assert_string_equal(human_duration(59, text), "59s");
+	assert_string_equal(human_duration(185, text), "3m05s");
+	assert_string_equal(human_duration(7805, text), "2h10m");
+	assert_string_equal(human_duration(788400, text), "9d03h");
+	assert_string_equal(human_bytes(0, text), "0");
+	assert_string_equal(human_duration(0, text), "0s");
+	assert_string_equal(human_duration(3599, text), "59m59s");
+	assert_string_equal(human_duration(86399, text), "23h59m");
+	assert_string_equal(human_duration(~0ull, text), "213503982334601d07h");
+	assert_string_equal(human_rtt(0, text), "0.00ms");
+	assert_string_equal(human_rtt(9994, text), "9.99ms");
+	assert_string_equal(human_rtt(99949, text), "99.9ms");
+	assert_string_equal(human_rtt(999499, text), "999ms");
+	assert_string_equal(human_rtt(~0u, text), "4294.97s");
+	assert_string_equal(human_rtt(54, text), "0.05ms");
+	assert_string_equal(human_rtt(12340, text), "12.3ms");
+	assert_string_equal(human_rtt(1250000, text), "1.25s");
 	assert_string_equal(top_rate(0.44, text, sizeof(text)), "0.4/s");
 	assert_string_equal(top_rate(1234.5, text, sizeof(text)), "1234/s");
 }

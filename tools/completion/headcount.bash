@@ -6,13 +6,13 @@ trace     -j,--json
 run       -c,--config=FILE -e,--events=LIST -p,--pin --check
 users     -s,--service=SERVICE -j,--json
 events    -s,--service=SERVICE -u,--user=USER -a,--action=ACTION -f,--format=FORMAT --socket=PATH
-sessions  -s,--service=SERVICE -u,--user=USER -j,--json
+sessions  -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --id=N... --sort=KEY -j,--json
 cap       SERVICE USER CAP
 status    -j,--json
 audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
 top       -s,--service=SERVICE -i,--interval=SECONDS
-kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --id=N... -n,--dry-run -j,--json
+kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --id=N... -n,--dry-run -y,--yes -q,--quiet -j,--json
 detach
 '
 
