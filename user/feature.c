@@ -110,7 +110,7 @@ static struct feature rows[] = {
 		"sessions older than headcount are not seen"),
 	HELPER(setsockopt, "iter/tcp", REFUSES_BOTH, LOAD_TRACE | SOCKETS,
 	       "ends of sessions older than headcount, and inbound caps (Linux 5.15)", NULL),
-	HELPER(seq_write, "iter/tcp", REFUSES_RUN, SOCKETS,
+	HELPER(seq_write, "iter/tcp", REFUSES_RUN, SOCKETS | LOAD_WALK_FILES,
 	       "sessions older than headcount; sessions, audit, kill and top",
 	       "sessions older than headcount are not seen"),
 	OTHER("TCP_BPF_SOCK_OPS_CB_FLAGS", try_callbacks, 0, SOCKETS,
