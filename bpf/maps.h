@@ -28,7 +28,7 @@ MAP(ports, BPF_MAP_TYPE_ARRAY, __u32, __u16, 2 * HC_PORTS, 0);
 MAP(addresses, BPF_MAP_TYPE_HASH, struct hc_address_key, __u16, 8192, BPF_F_NO_PREALLOC);
 MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, __u32, 131072, BPF_F_NO_PREALLOC);
 /* Caps of the moment (`headcount cap`), above every override. */
-MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, __u32, 65536, BPF_F_NO_PREALLOC);
+MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, struct hc_cap, 65536, BPF_F_NO_PREALLOC);
 /* Network namespaces (inode numbers) whose inbound services are enforced: bit
  * `half` of the value. */
 MAP(namespaces, BPF_MAP_TYPE_HASH, __u32, __u32, 1024, BPF_F_NO_PREALLOC);

@@ -152,6 +152,7 @@ __noinline int users_cap(const struct hc_user_key *key, __u32 generation)
 		struct hc_user_key user;
 		struct hc_override_key override;
 	} ask = {};
+	const struct hc_cap *moment;
 	const __u32 *cap;
 
 	_Static_assert(__builtin_offsetof(struct hc_user_key, id) ==
@@ -161,9 +162,9 @@ __noinline int users_cap(const struct hc_user_key *key, __u32 generation)
 	if (!key || key->elsewhere)
 		return HC_UNLIMITED;
 	ask.user = *key;
-	cap = bpf_map_lookup_elem(&caps, &ask.user);
-	if (cap)
-		return *cap;
+	moment = bpf_map_lookup_elem(&caps, &ask.user);
+	if (moment)
+		return moment->cap;
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
 	ask.override.half = generation & 1;
 	ask.override.service = key->service;

@@ -119,6 +119,14 @@ struct hc_address_key {
 	__u16 half;
 };
 
+/* A user's cap of the moment (`headcount cap`), above every override. Only `cap` is the
+ * kernel's business; who set it, and when, is told to people. */
+struct hc_cap {
+	__u32 cap;
+	__u32 asker;  /* the login uid of whoever set it, or without one the real uid */
+	__u64 set_ns; /* CLOCK_REALTIME */
+};
+
 /*
  * Longest-prefix key of an override. `prefixlen` counts from `half`:
  * HC_OVERRIDE_BITS + the bits of `id`; uid, cgroup and label are exact (128).

@@ -77,6 +77,9 @@ const char *config_metrics_path(const struct config_metrics *metrics);
 /* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
 void config_free(struct config *config);
 
+/* As `errno =` has it; NULL: it is none of those. */
+const char *config_errno_name(__u16 error);
+
 /* The service of that name, or -1. */
 int config_find(const struct config *config, const char *name);
 

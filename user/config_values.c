@@ -280,18 +280,26 @@ static int set_emit(struct config_parser *parser, const char *value)
 	return strcmp(value, "none") ? for_each_word(parser, value, add_emit) : 0;
 }
 
+static const struct {
+	const char *name;
+	__u16 error;
+} errors[] = {
+	{"ECONNREFUSED", ECONNREFUSED},
+	{"EPERM", EPERM},
+	{"EDQUOT", EDQUOT},
+	{"EAGAIN", EAGAIN},
+};
+
+const char *config_errno_name(__u16 error)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (errors[i].error == error)
+			return errors[i].name;
+	return NULL;
+}
+
 static int set_errno(struct config_parser *parser, const char *value)
 {
-	static const struct {
-		const char *name;
-		__u16 error;
-	} errors[] = {
-		{"ECONNREFUSED", ECONNREFUSED},
-		{"EPERM", EPERM},
-		{"EDQUOT", EDQUOT},
-		{"EAGAIN", EAGAIN},
-	};
-
 	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		if (!strcmp(value, errors[i].name)) {
 			current(parser)->service.error = errors[i].error;

@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "address.h"
 #include "explain.h"
 #include "load.h"
-#include "put.h"
 #include "record.h"
+#include "service_text.h"
 #include "table.h"
 #include "user_name.h"
 
@@ -28,40 +27,17 @@ static void add_cap(struct table *table, __u32 cap)
 
 static void add_listen(struct table *table, const struct config_service *service)
 {
-	char text[512] = "", end[END_TEXT];
+	char text[512] = "", end[LISTEN_TEXT];
 	size_t used = 0;
 
 	for (size_t i = 0; i < service->listens && used < sizeof(text) - 80; i++) {
 		const struct config_listen *listen = &service->listen[i];
 
-		if (!address_is_known(listen->address) && !address_is_ipv4(listen->address))
-			snprintf(end, sizeof(end), "%u", listen->port);
-		else
-			end_format(listen->address, listen->port, end);
-		used += snprintf(text + used, sizeof(text) - used, "%s%s", i ? " " : "", end);
+		used += snprintf(
+			text + used, sizeof(text) - used, "%s%s", i ? " " : "",
+			listen_format(listen->address, listen->port, listen->port, end));
 	}
 	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
-}
-
-static void add_user(struct table *table, const struct hc_service *service)
-{
-	if (service->identify == HC_BY_UID)
-		table_add(table, "uid");
-	else if (service->identify == HC_BY_CGROUP)
-		table_add(table, "cgroup");
-	else
-		table_add(table, "client/%u/%u", service->prefix4, service->prefix6);
-}
-
-static void add_emit(struct table *table, __u8 mute)
-{
-	static const char *const words[] = {" opened", " closed", " refused"};
-	char text[32] = "";
-
-	for (int i = 0; i < 3; i++)
-		if (!(mute & 1 << i))
-			strcat(text, words[i]);
-	table_add_text(table, *text ? text + 1 : "none");
 }
 
 static void explain_events(const struct sink_list *list)
@@ -91,15 +67,16 @@ void explain(const struct config *config, const char *path)
 	printf("%s: correct\n\n", path ?: "no file, the defaults");
 	for (size_t i = 0; table && i < config->service_count; i++) {
 		const struct config_service *service = &config->services[i];
+		char user[SERVICE_USER_TEXT], emit[SERVICE_EMIT_TEXT];
 
 		table_add_text(table, service->service.name);
 		add_listen(table, service);
-		add_user(table, &service->service);
+		table_add_text(table, service_user_format(&service->service, user));
 		add_cap(table, service->service.cap);
 		add_cap(table, service->service.total);
 		table_add(table, service->service.excess == HC_OBSERVE ? "observe" : "reject");
 		table_add(table, "%zu", service->override_count);
-		add_emit(table, service->service.mute);
+		table_add_text(table, service_emit_format(service->service.mute, " ", emit));
 	}
 	if (table)
 		table_print(table, stdout, false);

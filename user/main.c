@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	 "Watch users and sessions on the whole screen. For scripts there is users --json.",
 	 cmd_top},
 	{"cap", "SERVICE USER N|unlimited|default", "Change one user's cap now.", cmd_cap},
+	{"policy", "", "Show what the kernel enforces now: services, overrides, caps.",
+	 cmd_policy},
 	{"events", "", "Show what a running headcount tells, as it happens.", cmd_events},
 	{"status", "", "Show what is attached, how full it is, what was lost, what is missing.",
 	 cmd_status},
