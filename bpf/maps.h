@@ -33,6 +33,10 @@ MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, struct hc_cap, 65536, BPF_F_NO_
  * `half` of the value. */
 MAP(namespaces, BPF_MAP_TYPE_HASH, __u32, __u32, 1024, BPF_F_NO_PREALLOC);
 
+/* How the last reload went: no program's business, but it is to outlive the daemon as the
+ * others do. */
+MAP(reloads, BPF_MAP_TYPE_ARRAY, __u32, struct hc_reload, 1, 0);
+
 /* Users, set-associative (sized). A user's way is made by its first charge and
  * reclaimed by the next user of the set that needs room; nothing deletes. A set
  * full of users with sessions: the newcomer is admitted and counted

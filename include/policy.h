@@ -107,6 +107,27 @@ struct hc_control {
 	__u32 spare;
 };
 
+/*
+ * How the last reload went. The daemon alone writes it, and user space alone reads it; all of
+ * it at once, under its lock. Whoever has asked for a reload waits for one that began after
+ * that: for `ended` to exceed what `begun` was before.
+ */
+#define HC_RELOAD_SAID 8192
+enum hc_reload_result {
+	HC_RELOAD_DONE = 0, /* or there was no file to read */
+	HC_RELOAD_FAILED = 1,
+	HC_RELOAD_BAD_FILE = 2, /* the numbers are the exit codes of `headcount reload` */
+};
+
+struct hc_reload {
+	struct bpf_spin_lock lock;
+	__u32 result;  /* enum hc_reload_result */
+	__u64 begun;   /* reloads since the maps were made */
+	__u64 ended;   /* the number of the last one that has ended */
+	__u64 time_ns; /* CLOCK_REALTIME of its end; 0: none since the daemon started */
+	char said[HC_RELOAD_SAID]; /* what it said, line by line; the result is the last */
+};
+
 /* Ports of one half: index is half * 65536 + port, host order. The value is
  * the service id that listens on the port on every address (0: none), with
  * HC_PORT_BY_ADDRESS where `addresses` has an entry for one address. */

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "drain.h"
+#include "escape.h"
 #include "fill.h"
 #include "links.h"
 #include "log.h"
@@ -15,7 +16,9 @@
 #include "pins.h"
 #include "policy_user.h"
 #include "probe.h"
+#include "put.h"
 #include "feature.h"
+#include "reload_record.h"
 #include "state.h"
 
 /* Everything that status tells, gathered before anything is printed. */
@@ -27,6 +30,7 @@ struct status {
 	size_t links_count;
 	__u64 losses[HC_LOSS_COUNT];
 	struct fill_row fill[FILL_COUNT];
+	struct hc_reload reload; /* the last; time_ns is 0 if there was none */
 };
 
 static int gather_state(struct status *status)
@@ -40,6 +44,7 @@ static int gather_state(struct status *status)
 
 	error = error ?: links_read(status->object, &status->links, &status->links_count);
 	error = error ?: losses_read(status->object, status->losses);
+	error = error ?: reload_record_read(status->object, &status->reload);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
 					       &session_count);
@@ -73,11 +78,23 @@ static const char *found_text(const struct feature *feature)
 	return feature->error == -EPERM || feature->error == -EACCES ? "refused" : "missing";
 }
 
+/* The line that matters of what a reload said: its error, or that it is done. */
+static const char *reload_line(const struct status *status, char line[1024])
+{
+	const char *said = status->reload.said, *at = said, *end;
+
+	/* When it is done, the last one. */
+	while (status->reload.result == HC_RELOAD_DONE && (end = strchr(at, '\n')) && end[1])
+		at = end + 1;
+	snprintf(line, 1024, "%.*s", (int)strcspn(at, "\n"), at);
+	return line;
+}
+
 static void print_text(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
-	char absence[256];
+	char absence[256], when[TIME_TEXT], line[1024];
 
 	if (status->pid)
 		printf("headcount " HC_VERSION " is running, pid %d%s\n", status->pid,
@@ -85,6 +102,11 @@ static void print_text(const struct status *status)
 	else
 		printf("headcount " HC_VERSION " is not running%s\n",
 		       status->pinned ? "; its enforcement is pinned and goes on" : "");
+	if (status->reload.time_ns)
+		printf("last reload: %s, %s%s\n",
+		       time_format(status->reload.time_ns, false, when),
+		       status->reload.result == HC_RELOAD_DONE ? "" : "failed: ",
+		       reload_line(status, line));
 	if (status->object) {
 		printf("\nattached:\n");
 		for (size_t i = 0; i < status->links_count; i++)
@@ -107,7 +129,22 @@ static void print_text(const struct status *status)
 			       : features[i].needed_for);
 }
 
-/* Every string here is ours: nothing to escape. */
+static void print_json_reload(const struct status *status)
+{
+	char when[TIME_TEXT], line[1024], escaped[6 * sizeof(line)];
+
+	if (!status->reload.time_ns) {
+		printf("null");
+		return;
+	}
+	reload_line(status, line);
+	escape_json(escaped, sizeof(escaped), line, strlen(line));
+	printf("{\"time\":\"%s\",\"done\":%s,\"said\":\"%s\"}",
+	       time_format(status->reload.time_ns, true, when),
+	       status->reload.result == HC_RELOAD_DONE ? "true" : "false", escaped);
+}
+
+/* Every other string is ours: nothing to escape. */
 static void print_json(const struct status *status)
 {
 	size_t count;
@@ -129,7 +166,9 @@ static void print_json(const struct status *status)
 	for (int i = 0; i < FILL_COUNT && status->object; i++)
 		printf("%s{\"map\":\"%s\",\"entries\":%llu,\"capacity\":%llu}", i ? "," : "",
 		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
-	printf("],\"features\":[");
+	printf("],\"last_reload\":");
+	print_json_reload(status);
+	printf(",\"features\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"feature\":\"%s\",\"found\":%s,\"needed_for\":\"%s\","
 		       "\"without\":\"%s\"}",

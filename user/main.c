@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	 "Watch users and sessions on the whole screen. For scripts there is users --json.",
 	 cmd_top},
 	{"cap", "SERVICE USER N|unlimited|default", "Change one user's cap now.", cmd_cap},
+	{"reload", "", "Have the running headcount read its configuration again.", cmd_reload},
 	{"policy", "", "Show what the kernel enforces now: services, overrides, caps.",
 	 cmd_policy},
 	{"events", "", "Show what a running headcount tells, as it happens.", cmd_events},

@@ -8,6 +8,7 @@ users     -s,--service=SERVICE -j,--json
 events    -s,--service=SERVICE -u,--user=USER -a,--action=ACTION -f,--format=FORMAT --socket=PATH
 sessions  -s,--service=SERVICE -u,--user=USER -j,--json
 cap       SERVICE USER CAP
+reload
 policy    -j,--json
 status    -j,--json
 audit     -r,--repair -j,--json
