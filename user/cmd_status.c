@@ -204,5 +204,6 @@ int cmd_status(const struct command *command, int argc, char **argv)
 		print_text(&status);
 	free(status.links);
 	headcount_bpf__destroy(status.object);
-	return error ? EXIT_FAILED : EXIT_DONE;
+	/* For scripts: does anything count and cap? */
+	return error || !(status.pid || status.pinned) ? EXIT_FAILED : EXIT_DONE;
 }

@@ -115,8 +115,15 @@ def no_daemon():
         code, out, err = headcount(*words)
         one_line(code, err, 1, f"headcount {words}")
         equal(out, "", f"stdout of {words}")
-    code, out, _ = headcount("status", "--json")
-    equal(json.loads(out)["running"], False, f"running (exit {code})")
+    code, out, err = headcount("status", "--json")
+    equal((code, json.loads(out)["running"], err), (1, False, ""), "exit code, running and stderr of status")
+    equal(headcount("status")[0], 1, "exit code of status")
+    with Headcount(IMAP, "--pin") as hc:
+        equal(headcount("status")[0], 0, "exit code of status while it runs")
+        hc.end(signal.SIGKILL)
+    equal(headcount("status")[0], 0, "exit code of status with what is pinned")
+    run(PROGRAM, "detach")
+    equal(headcount("status")[0], 1, "exit code of status after detach")
 
 
 @test

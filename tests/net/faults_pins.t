@@ -70,9 +70,10 @@ def set_version(number):
 
 
 def commands_say(pattern):
-    """Each command but run ends with exit 1 and this one line."""
+    """Each command but run ends with exit 1 and this one line; status tells what the kernel has besides."""
     for words in COMMANDS:
         code, out, err = headcount(*words)
+        out = "" if words == ["status"] and "kernel features:" in out else out
         equal((code, out, bool(re.fullmatch("headcount: " + pattern + "\n", err))), (1, "", True), f"{words}: {err!r}")
 
 
@@ -189,6 +190,7 @@ def read_only():
     """a bpffs that cannot be written: one line and exit 1; pinned caps hold"""
     def cannot(words):
         code, out, err = headcount(*words)
+        out = "" if words[0] == "status" and "features" in out else out
         equal((code, out, err.count("\n"), "Read-only file system" in err), (1, "", 1, True), f"{words}: {err!r}")
     with open("/run/next.conf", "w") as file:
         file.write(CONFIG)

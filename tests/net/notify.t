@@ -80,7 +80,7 @@ def told():
             equal((ready, status.startswith("STATUS=The configuration was not reloaded. 4 services, ")),
                   ("READY=1", True), status)
         equal(manager.next(), ["STOPPING=1"], "last message")
-    equal(headcount("status", "--json")[0], 0, "without a manager")
+    equal(headcount("status", "--json")[0], 1, "exit code of status, without a manager")
 
 
 @test
