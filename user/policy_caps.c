@@ -12,6 +12,9 @@
 #include "log.h"
 #include "policy_caps.h"
 #include "put.h"
+#include "user_name.h"
+
+#define CAPS_TOLD 10 /* one by one; the rest as a number */
 
 void policy_limit_by_caps(const struct headcount_bpf *object, __u32 half)
 {
@@ -47,25 +50,69 @@ void policy_drop_caps(const struct headcount_bpf *object, const int *ids, size_t
 	}
 }
 
-__u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
-		 const struct hc_user_key *key)
+/* What the configuration says of the user, in a half of the maps. */
+static __u32 cap_of_file(const struct headcount_bpf *object, __u32 half,
+			 const struct hc_user_key *key)
 {
 	struct hc_override_key override = {
 		.prefixlen = HC_OVERRIDE_BITS + 128,
-		.half = policy_half(policy),
+		.half = half,
 		.service = key->service,
 	};
+	__u32 index = half * HC_SERVICES_MAX + key->service, cap;
+	struct hc_service service;
+
+	memcpy(override.id, key->id, sizeof(override.id));
+	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, &cap))
+		return cap;
+	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index, &service))
+		return service.cap;
+	return HC_UNLIMITED;
+}
+
+__u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
+		 const struct hc_user_key *key)
+{
 	struct hc_cap moment;
-	__u32 cap;
 
 	if (key->elsewhere || !policy->services[key->service].limited)
 		return HC_UNLIMITED;
 	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.caps), key, &moment))
 		return moment.cap;
-	memcpy(override.id, key->id, sizeof(override.id));
-	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, &cap))
-		return cap;
-	return policy->services[key->service].cap;
+	return cap_of_file(object, policy_half(policy), key);
+}
+
+static const char *cap_text(__u32 cap, char text[16])
+{
+	if (cap == HC_UNLIMITED)
+		return "unlimited";
+	snprintf(text, 16, "%u", cap);
+	return text;
+}
+
+void policy_tell_caps(const struct headcount_bpf *object, const struct policy *policy)
+{
+	struct policy_moment *moments;
+	char name[HC_USER_TEXT], ours[16], theirs[16];
+	size_t count, told = 0;
+
+	if (policy_read_caps(object, &moments, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_moment *moment = &moments[i];
+		__u32 cap = cap_of_file(object, policy_half(policy), &moment->key);
+
+		if (cap == moment->cap.cap || told++ >= CAPS_TOLD)
+			continue;
+		hc_notice(
+			"%s: %s keeps the cap that headcount cap has set, %s; the file says %s",
+			policy->services[moment->key.service].name,
+			user_key_format(&moment->key, true, name, sizeof(name)),
+			cap_text(moment->cap.cap, ours), cap_text(cap, theirs));
+	}
+	if (told > CAPS_TOLD)
+		hc_notice("and so do %zu more: headcount policy shows them", told - CAPS_TOLD);
+	free(moments);
 }
 
 __u32 policy_asker(void)

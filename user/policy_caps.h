@@ -32,4 +32,8 @@ int policy_read_caps(const struct headcount_bpf *object, struct policy_moment **
 void policy_limit_by_caps(const struct headcount_bpf *object, __u32 half);
 void policy_drop_caps(const struct headcount_bpf *object, const int *ids, size_t count);
 
+/* Tells of caps of the moment that are not what the configuration in force says, as long as
+ * they hold: whoever changed the file may have forgotten them. */
+void policy_tell_caps(const struct headcount_bpf *object, const struct policy *policy);
+
 #endif

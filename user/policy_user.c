@@ -242,8 +242,11 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	/* The next half, and that is the switch. */
 	now->control.generation++;
 	error = error ?: policy_put(object->maps.control, &zero, &now->control);
-	if (!error)
+	if (!error) {
 		policy_drop_caps(object, ids, config->service_count);
+		if (!policy_read(object, now))
+			policy_tell_caps(object, now);
+	}
 out:
 	if (lock >= 0)
 		close(lock);

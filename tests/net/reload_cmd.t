@@ -33,6 +33,25 @@ def answers():
 
 
 @test
+def caps_that_stay():
+    """caps of the moment that the new file would have otherwise are told, ten of them one by one"""
+    client = dict(listen=PORT, user="client/32/64")
+    with Headcount(service("imap", **client, cap=3)) as hc:
+        run(PROGRAM, "cap", "imap", "10.9.0.1", "7")
+        run(PROGRAM, "cap", "imap", "10.9.0.2", "unlimited")
+        hc.configure(service("imap", **client, cap=5, override=["10.9.0.1 9", "10.9.0.2 unlimited"]))
+        equal(headcount("reload"), (0, f"reloaded {hc.path}\n", "headcount: imap: 10.9.0.1 keeps the cap that headcount cap "
+                                    "has set, 7; the file says 9\n"), "answer")
+        for n in range(3, 15):
+            run(PROGRAM, "cap", "imap", f"10.9.0.{n}", "1")
+        code, out, err = headcount("reload")
+        equal((code, out, len(err.splitlines()), err.splitlines()[-1]),
+              (0, f"reloaded {hc.path}\n", 11, "headcount: and so do 3 more: headcount policy shows them"), err)
+        hc.configure(service("pop", **client))
+        equal(headcount("reload")[2], "", "what is said of a service that has gone")
+
+
+@test
 def without_file():
     """a run without a file has nothing to reload, and says so"""
     if os.path.exists("/etc/headcount.conf"):
