@@ -26,7 +26,8 @@ MAP(control, BPF_MAP_TYPE_ARRAY, __u32, struct hc_control, 1, 0);
 MAP(services, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service, 2 * HC_SERVICES_MAX, 0);
 MAP(ports, BPF_MAP_TYPE_ARRAY, __u32, __u16, 2 * HC_PORTS, 0);
 MAP(addresses, BPF_MAP_TYPE_HASH, struct hc_address_key, __u16, 8192, BPF_F_NO_PREALLOC);
-MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, __u32, 131072, BPF_F_NO_PREALLOC);
+MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, struct hc_override, 131072,
+    BPF_F_NO_PREALLOC);
 /* Caps of the moment (`headcount cap`), above every override. */
 MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, struct hc_cap, 65536, BPF_F_NO_PREALLOC);
 /* Network namespaces (inode numbers) whose inbound services are enforced: bit

@@ -160,6 +160,11 @@ struct hc_override_key {
 };
 #define HC_OVERRIDE_BITS 32
 
+struct hc_override {
+	__u32 cap;
+	__u32 exempt; /* takes no slot of the service's total, and is not refused by it */
+};
+
 /*
  * Slots of a user, or of a service as a whole. A slot is taken by an admitted
  * session (active), by a handshake under way (held), or by a packet that may
@@ -206,10 +211,10 @@ struct hc_user {
 	__u64 opened;  /* sessions since the record was made */
 	__u64 refused; /* attempts refused, or in observe mode attempts over the cap */
 	__u64 last_ns; /* CLOCK_MONOTONIC of the last change */
-	__u32 cap;     /* resolved under `generation` */
+	__u32 cap;     /* resolved under `generation`, as is `exempt` */
 	__u32 generation;
 	__u32 peak;
-	__u32 spare;
+	__u32 exempt; /* see struct hc_override */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "policy_view.h"
 #include "service_text.h"
 #include "table.h"
+#include "totals_user.h"
 #include "user_name.h"
 
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
@@ -20,6 +21,8 @@ static const struct table_column service_columns[] = {
 	{"USER", "user", TABLE_TEXT, false, false},
 	{"CAP", "cap", TABLE_NUMBER, false, false},
 	{"TOTAL", "total", TABLE_NUMBER, false, false},
+	{"", "total_active", TABLE_NUMBER, true, false},
+	{"", "total_refused", TABLE_NUMBER, true, false},
 	{"EXCESS", "excess", TABLE_TEXT, false, false},
 	{"ERRNO", "errno", TABLE_TEXT, false, false},
 	{"EMIT", "", TABLE_TEXT, false, true},
@@ -39,6 +42,8 @@ static const struct table_column override_columns[] = {
 	{"SERVICE", "service", TABLE_TEXT, false, false},
 	{"USER", "user", TABLE_TEXT, false, false},
 	{"CAP", "cap", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_TEXT, false, true},
+	{"", "total_exempt", TABLE_BOOL, true, false},
 };
 
 static const struct table_column cap_columns[] = {
@@ -83,7 +88,8 @@ static void add_listens(struct table *table, const struct policy_view *view, int
 	table_add_text(table, text);
 }
 
-static void add_service(struct table *table, const struct policy_view *view, int id)
+static void add_service(struct table *table, const struct policy_view *view,
+			const struct service_total *total, int id)
 {
 	const struct hc_service *service = &view->policy.services[id];
 	char user[SERVICE_USER_TEXT], emit[SERVICE_EMIT_TEXT];
@@ -93,6 +99,13 @@ static void add_service(struct table *table, const struct policy_view *view, int
 	table_add_text(table, service_user_format(service, user));
 	add_limit(table, service->cap);
 	add_limit(table, service->total);
+	if (service->total == HC_UNLIMITED) {
+		table_add_text(table, NULL);
+		table_add_text(table, NULL);
+	} else {
+		table_add_number(table, total->active);
+		table_add_number(table, total->refused);
+	}
 	table_add_text(table, service->excess == HC_OBSERVE ? "observe" : "reject");
 	table_add_text(table,
 		       id == HC_OUTBOUND_SERVICE ? config_errno_name(service->error) : NULL);
@@ -101,13 +114,14 @@ static void add_service(struct table *table, const struct policy_view *view, int
 		table_add_text(table, service->mute & bit ? "no" : "yes");
 }
 
-static struct table *services_table(const struct policy_view *view)
+static struct table *services_table(const struct policy_view *view,
+				    const struct service_total *totals)
 {
 	struct table *table = table_new(service_columns, COUNT(service_columns));
 
 	for (int id = 0; table && id < HC_SERVICES_MAX; id++)
 		if (view->policy.services[id].used)
-			add_service(table, view, id);
+			add_service(table, view, &totals[id], id);
 	return table;
 }
 
@@ -143,7 +157,9 @@ static struct table *overrides_table(const struct policy_view *view, bool json)
 
 	for (size_t i = 0; table && i < view->override_count; i++) {
 		add_user(table, view, &view->overrides[i].key, json);
-		add_limit(table, view->overrides[i].cap);
+		add_limit(table, view->overrides[i].value.cap);
+		table_add_text(table, view->overrides[i].value.exempt ? "exempt" : NULL);
+		table_add_text(table, view->overrides[i].value.exempt ? "yes" : "no");
 	}
 	return table;
 }
@@ -198,9 +214,9 @@ static int print_part(struct table *table, const char *title, bool json)
 	return error;
 }
 
-static int print_text(const struct policy_view *view)
+static int print_text(const struct policy_view *view, const struct service_total *totals)
 {
-	int error = print_part(services_table(view), "", false);
+	int error = print_part(services_table(view, totals), "", false);
 
 	if (view->override_count && !error)
 		error = print_part(overrides_table(view, false), "\noverrides:\n", false);
@@ -210,15 +226,35 @@ static int print_text(const struct policy_view *view)
 	return error ?: print_part(netns_table(view), "\ninbound services hold in:\n", false);
 }
 
-static int print_json(const struct policy_view *view)
+static int print_json(const struct policy_view *view, const struct service_total *totals)
 {
-	int error = print_part(services_table(view), "{\"services\":", true);
+	int error = print_part(services_table(view, totals), "{\"services\":", true);
 
 	error = error ?: print_part(listens_table(view), ",\"listen\":", true);
 	error = error ?: print_part(overrides_table(view, true), ",\"overrides\":", true);
 	error = error ?: print_part(caps_table(view, true), ",\"caps\":", true);
 	error = error ?: print_part(netns_table(view), ",\"namespaces\":", true);
 	printf("}\n");
+	return error;
+}
+
+static int print_policy(const struct headcount_bpf *object, bool json)
+{
+	struct policy_view *view = policy_view_read(object);
+	struct service_total *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	int error = -EINVAL;
+
+	if (view && totals)
+		error = totals_of_services(object, &view->policy, totals);
+	else if (view)
+		error = hc_error_errno(ENOMEM, "cannot print the policy");
+	if (!error) {
+		error = json ? print_json(view, totals) : print_text(view, totals);
+		if (error)
+			hc_error_errno(error, "cannot print the policy");
+	}
+	policy_view_free(view);
+	free(totals);
 	return error;
 }
 
@@ -230,21 +266,12 @@ int cmd_policy(const struct command *command, int argc, char **argv)
 		{},
 	};
 	struct headcount_bpf *object = NULL;
-	struct policy_view *view = NULL;
 	int first, status, error;
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	error = command_open(&object, 0);
-	if (!error)
-		view = policy_view_read(object);
-	if (view) {
-		error = json ? print_json(view) : print_text(view);
-		if (error)
-			hc_error_errno(error, "cannot print the policy");
-	}
-	error = view ? error : -EINVAL;
-	policy_view_free(view);
+	error = error ?: print_policy(object, json);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : EXIT_DONE;
 }

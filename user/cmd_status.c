@@ -20,6 +20,7 @@
 #include "feature.h"
 #include "reload_record.h"
 #include "state.h"
+#include "totals_user.h"
 
 /* Everything that status tells, gathered before anything is printed. */
 struct status {
@@ -30,20 +31,21 @@ struct status {
 	size_t links_count;
 	__u64 losses[HC_LOSS_COUNT];
 	struct fill_row fill[FILL_COUNT];
+	struct policy policy;
+	struct service_total totals[HC_SERVICES_MAX];
 	struct hc_reload reload; /* the last; time_ns is 0 if there was none */
 };
 
 static int gather_state(struct status *status)
 {
-	struct policy *policy = malloc(sizeof(*policy));
 	struct state_session *sessions = NULL;
 	struct state_user *users = NULL;
 	size_t count = 0, session_count = 0, shown = 0;
-	int error = policy ? policy_read(status->object, policy)
-			   : hc_error_errno(ENOMEM, "cannot read the state");
+	int error = policy_read(status->object, &status->policy);
 
 	error = error ?: links_read(status->object, &status->links, &status->links_count);
 	error = error ?: losses_read(status->object, status->losses);
+	error = error ?: totals_of_services(status->object, &status->policy, status->totals);
 	error = error ?: reload_record_read(status->object, &status->reload);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
@@ -52,10 +54,9 @@ static int gather_state(struct status *status)
 	for (size_t i = 0; i < count && !error; i++)
 		shown += state_user_shown(&users[i].user);
 	if (!error)
-		fill_read(status->object, policy, session_count, shown, status->fill);
+		fill_read(status->object, &status->policy, session_count, shown, status->fill);
 	free(sessions);
 	free(users);
-	free(policy);
 	return error;
 }
 
@@ -90,6 +91,44 @@ static const char *reload_line(const struct status *status, char line[1024])
 	return line;
 }
 
+static bool has_total(const struct status *status, int id)
+{
+	const struct hc_service *service = &status->policy.services[id];
+
+	return status->object && service->used && service->total != HC_UNLIMITED;
+}
+
+static void print_totals(const struct status *status)
+{
+	const char *heading = "\ntotals:\n";
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_service *service = &status->policy.services[id];
+
+		if (!has_total(status, id))
+			continue;
+		printf("%s  %-9s %u of %u, %llu refused by that\n", heading, service->name,
+		       status->totals[id].active, service->total, status->totals[id].refused);
+		heading = "";
+	}
+}
+
+static void print_json_totals(const struct status *status)
+{
+	const char *comma = "";
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_service *service = &status->policy.services[id];
+
+		if (!has_total(status, id))
+			continue;
+		printf("%s{\"service\":\"%s\",\"active\":%u,\"total\":%u,\"refused\":%llu}",
+		       comma, service->name, status->totals[id].active, service->total,
+		       status->totals[id].refused);
+		comma = ",";
+	}
+}
+
 static void print_text(const struct status *status)
 {
 	size_t count;
@@ -116,6 +155,7 @@ static void print_text(const struct status *status)
 		for (int i = 0; i < FILL_COUNT; i++)
 			printf("  %-9s %llu of %llu\n", status->fill[i].map,
 			       status->fill[i].entries, status->fill[i].capacity);
+		print_totals(status);
 		printf("\nlosses:\n");
 		for (int i = 0; i < HC_LOSS_COUNT; i++)
 			printf("  %-18s %8llu  %s\n", loss_rows[i].word, status->losses[i],
@@ -166,6 +206,8 @@ static void print_json(const struct status *status)
 	for (int i = 0; i < FILL_COUNT && status->object; i++)
 		printf("%s{\"map\":\"%s\",\"entries\":%llu,\"capacity\":%llu}", i ? "," : "",
 		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
+	printf("],\"totals\":[");
+	print_json_totals(status);
 	printf("],\"last_reload\":");
 	print_json_reload(status);
 	printf(",\"features\":[");
@@ -185,7 +227,7 @@ int cmd_status(const struct command *command, int argc, char **argv)
 		OPTION_FLAG("json", 'j', "print a JSON object", &json),
 		{},
 	};
-	struct status status = {};
+	static struct status status; /* large */
 	int first, code, error;
 
 	if (command_options(command, options, argc, argv, 0, &first, &code))

@@ -31,6 +31,7 @@ struct config_override {
 	struct hc_user_key key; /* key.service is the index in `services` */
 	unsigned int bits;      /* of key.id that count, 128: exact */
 	__u32 cap;
+	bool exempt; /* from the service's total */
 };
 
 struct config_service {

@@ -59,12 +59,13 @@ static __u32 cap_of_file(const struct headcount_bpf *object, __u32 half,
 		.half = half,
 		.service = key->service,
 	};
-	__u32 index = half * HC_SERVICES_MAX + key->service, cap;
+	__u32 index = half * HC_SERVICES_MAX + key->service;
 	struct hc_service service;
+	struct hc_override found;
 
 	memcpy(override.id, key->id, sizeof(override.id));
-	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, &cap))
-		return cap;
+	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, &found))
+		return found.cap;
 	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index, &service))
 		return service.cap;
 	return HC_UNLIMITED;

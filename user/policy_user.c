@@ -116,8 +116,10 @@ static int write_service(const struct headcount_bpf *object, const struct config
 			.service = id,
 		};
 
+		struct hc_override value = {override->cap, override->exempt};
+
 		memcpy(key.id, override->key.id, sizeof(key.id));
-		error = policy_put(object->maps.overrides, &key, &override->cap);
+		error = policy_put(object->maps.overrides, &key, &value);
 	}
 	return error ?: policy_put(object->maps.services, &index, &service);
 }

@@ -134,7 +134,7 @@ static int read_overrides(const struct headcount_bpf *object, struct policy_view
 
 		before = &key;
 		if (key.half != policy_half(&view->policy) ||
-		    bpf_map_lookup_elem(fd, &key, &override.cap))
+		    bpf_map_lookup_elem(fd, &key, &override.value))
 			continue;
 		memcpy(override.key.id, key.id, sizeof(key.id));
 		override.key.prefix = key.prefixlen - HC_OVERRIDE_BITS;

@@ -14,7 +14,7 @@ struct policy_listen {
 
 struct policy_override {
 	struct hc_user_key key; /* with the prefix that it is of */
-	__u32 cap;
+	struct hc_override value;
 };
 
 struct policy_view {

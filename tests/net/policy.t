@@ -23,10 +23,10 @@ def in_force():
     with Headcount(CONFIG) as hc:
         policy = ask("policy")
         equal(named(policy["services"], "imap"),
-              [dict(user="client/24/64", cap=32, total=1000, excess="observe", errno=None,
+              [dict(user="client/24/64", cap=32, total=1000, total_active=0, total_refused=0, excess="observe", errno=None,
                     emit_opened=False, emit_closed=False, emit_refused=True)], "imap")
         equal(named(policy["services"], "outbound"),
-              [dict(user="uid", cap=None, total=None, excess="reject", errno="EPERM",
+              [dict(user="uid", cap=None, total=None, total_active=None, total_refused=None, excess="reject", errno="EPERM",
                     emit_opened=True, emit_closed=True, emit_refused=True)], "outbound")
         equal(sorted(row["service"] for row in policy["services"]), ["imap", "inbound", "outbound"], "services")
         places = [(row["address"], row["port"], row["last_port"]) for row in named(policy["listen"], "imap")]
@@ -66,7 +66,7 @@ def moments():
     with Headcount(CONFIG, "--pin"):
         equal(got(), want, "caps under the next daemon")
         text = headcount("policy")[1]
-        for words in rf"imap +{PORT} {PORT + 2} ", r"imap +10\.0\.0\.0/8 +64\n", rf"imap +\S+/24 +7 +20\S+ \S+ +\S+\n":
+        for words in rf"imap +{PORT} {PORT + 2} ", r"imap +10\.0\.0\.0/8 +64 +-\n", rf"imap +\S+/24 +7 +20\S+ \S+ +\S+\n":
             equal(bool(re.search(words, text)), True, f"{words} in {text}")
         run(PROGRAM, "cap", "imap", ALICE, "default")
         equal(got(), want[:1], "caps after one was taken back")

@@ -254,6 +254,33 @@ static void test_overrides(void **state)
 	config_free(&config);
 }
 
+/* The cap of an override that has none is the service's, wherever that stands. */
+static void test_override_exempt(void **state)
+{
+	const struct config_override *override;
+	struct config config;
+
+	(void)state;
+	read_good(&config, "[service imap]\nlisten = 143\noverride = 10.0.0.1 total=exempt\n"
+			   "override = 10.0.0.2 64\t total=exempt\ncap = 7\n"
+			   "override = 10.0.0.3 9\n"
+			   "[service outbound]\noverride = 1000 total=exempt\n"
+			   "override = 1001 unlimited total=exempt\n");
+	override = config.services[2].overrides;
+	assert_true(override[0].exempt);
+	assert_int_equal(override[0].cap, 7);
+	assert_true(override[1].exempt);
+	assert_int_equal(override[1].cap, 64);
+	assert_false(override[2].exempt);
+	assert_int_equal(override[2].cap, 9);
+	override = config.services[HC_OUTBOUND_SERVICE].overrides;
+	assert_true(override[0].exempt);
+	assert_int_equal(override[0].key.uid, 1000);
+	assert_int_equal(override[0].cap, HC_UNLIMITED);
+	assert_int_equal(override[1].key.uid, 1001);
+	config_free(&config);
+}
+
 static void test_override_before_user(void **state)
 {
 	struct config config;
@@ -345,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_limited),
 		cmocka_unit_test(test_listen),
 		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_override_exempt),
 		cmocka_unit_test(test_override_before_user),
 		cmocka_unit_test(test_spellings),
 		cmocka_unit_test(test_longest_line),

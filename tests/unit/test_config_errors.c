@@ -131,6 +131,11 @@ static const struct bad bad[] = {
 	/* overrides, which are resolved when their section ends */
 	{"override without a cap", 3, "bad override", IMAP "override = 10.0.0.1\n"},
 	{"override without a user", 3, "bad override", IMAP "override = 5\n"},
+	{"override with a bad exemption", 3, "bad override",
+	 IMAP "override = 10.0.0.1 total=none\n"},
+	{"override with an exemption in the cap's place", 3, "bad override",
+	 IMAP "override = 10.0.0.1 total=exempt 5x\n"},
+	{"override of nobody, exempt", 3, "bad override", IMAP "override = total=exempt\n"},
 	{"override empty", 3, "bad override", IMAP "override =\n"},
 	{"override with a bad cap", 3, "bad override", IMAP "override = 10.0.0.1 x\ncap = 1\n"},
 	{"override with a negative cap", 3, "bad override", IMAP "override = 10.0.0.1 -1\n"},
