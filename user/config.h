@@ -31,7 +31,9 @@ struct config_override {
 	struct hc_user_key key; /* key.service is the index in `services` */
 	unsigned int bits;      /* of key.id that count, 128: exact */
 	__u32 cap;
-	bool exempt; /* from the service's total */
+	bool exempt;       /* from the service's total */
+	bool part;         /* written as an address, of which its user has more */
+	unsigned int line; /* of the file */
 };
 
 struct config_service {

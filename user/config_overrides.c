@@ -79,7 +79,7 @@ static int cut_override(const struct config_service *service, char *text,
 static int resolve_override(struct config_parser *parser, const struct config_pending *pending)
 {
 	struct config_service *service = current(parser);
-	struct config_override override = {};
+	struct config_override override = {.line = pending->line};
 	char why[512];
 
 	if (cut_override(service, pending->text, &override))
@@ -90,6 +90,7 @@ static int resolve_override(struct config_parser *parser, const struct config_pe
 	if (user_key_parse(pending->text, &service->service, parser->service, &override.key,
 			   &override.bits, why, sizeof(why)))
 		return config_fail(parser, pending->line, "%s", why);
+	override.part = user_is_more(&override.key, pending->text);
 	return config_append(parser, &service->overrides, &service->override_count, &override,
 			     sizeof(override));
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "advise.h"
+#include "escape.h"
 #include "explain.h"
 #include "load.h"
 #include "record.h"
@@ -15,6 +17,13 @@ static const struct table_column columns[] = {
 	{"USER", "", TABLE_TEXT, false, false},        {"CAP", "", TABLE_NUMBER, false, false},
 	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
 	{"OVERRIDES", "", TABLE_NUMBER, false, false}, {"EMIT", "", TABLE_TEXT, false, false},
+};
+
+static const struct table_column override_columns[] = {
+	{"OVERRIDE IN", "", TABLE_TEXT, false, false},
+	{"OF", "", TABLE_TEXT, false, false},
+	{"CAP", "", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_TEXT, false, false},
 };
 
 static void add_cap(struct table *table, __u32 cap)
@@ -40,14 +49,23 @@ static void add_listen(struct table *table, const struct config_service *service
 	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
 }
 
+/* What the file's author chose, for a terminal. */
+static void print_escaped(const char *text)
+{
+	char escaped[4 * PATH_MAX];
+
+	escape_text(escaped, sizeof(escaped), text, strlen(text));
+	printf(" %s", escaped);
+}
+
 static void explain_events(const struct sink_list *list)
 {
 	char text[PATH_MAX + 16];
 
 	printf("\nevents go to%s", list->count ? "" : " nobody");
 	for (size_t i = 0; i < list->count; i++) {
-		printf("%s %s", i ? "," : "",
-		       sink_spec_format(&list->items[i], text, sizeof(text)));
+		printf(i ? "," : "");
+		print_escaped(sink_spec_format(&list->items[i], text, sizeof(text)));
 		if (list->items[i].kind != SINK_UNIX)
 			continue;
 		printf(" (mode %04o", list->mode);
@@ -55,6 +73,33 @@ static void explain_events(const struct sink_list *list)
 			printf(", group %u", list->group);
 		printf(")");
 	}
+}
+
+static void explain_overrides(const struct config *config)
+{
+	struct table *table = table_new(override_columns,
+					sizeof(override_columns) / sizeof(override_columns[0]));
+	char user[HC_USER_TEXT];
+	size_t count = 0;
+
+	for (size_t i = 0; table && i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		for (size_t j = 0; j < service->override_count; j++, count++) {
+			const struct config_override *override = &service->overrides[j];
+
+			table_add_text(table, service->service.name);
+			table_add_text(table, user_key_format(&override->key, true, user,
+							      sizeof(user)));
+			add_cap(table, override->cap);
+			table_add_text(table, override->exempt ? "exempt" : NULL);
+		}
+	}
+	if (count)
+		printf("\n");
+	if (count && table)
+		table_print(table, stdout, false);
+	table_free(table);
 }
 
 void explain(const struct config *config, const char *path)
@@ -81,10 +126,11 @@ void explain(const struct config *config, const char *path)
 	if (table)
 		table_print(table, stdout, false);
 	table_free(table);
+	explain_overrides(config);
 	printf("\ninbound services hold in %s",
 	       config->netns_count ? "the network namespaces" : "the network namespace of run");
 	for (size_t i = 0; i < config->netns_count; i++)
-		printf(" %s", config->netns[i]);
+		print_escaped(config->netns[i]);
 	explain_events(&config->events);
 	if (*config->metrics.text)
 		printf("\nmetrics at %s, %u users by name", config->metrics.text,
@@ -93,4 +139,5 @@ void explain(const struct config *config, const char *path)
 	       "event rings\n",
 	       sessions / (1 << 20), config->sessions_max, users / (1 << 20),
 	       config->users_max);
+	advise(config);
 }
