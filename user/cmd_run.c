@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "daemon.h"
+#include "events_text.h"
 #include "explain.h"
 #include "log.h"
 #include "pins.h"
@@ -95,6 +96,7 @@ static void clean_up(struct run *run)
 static int run_daemon(struct run *run)
 {
 	struct daemon *daemon = &run->daemon;
+	char what[900];
 	int holder, error;
 
 	daemon_signals(true);
@@ -119,7 +121,7 @@ static int run_daemon(struct run *run)
 	error = error ?: daemon_open_metrics(daemon);
 	if (error)
 		return error;
-	hc_notice("ready");
+	hc_notice("ready; %s", events_text(&daemon->config, what, sizeof(what)));
 	return daemon_loop(daemon);
 }
 

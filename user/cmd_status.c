@@ -101,13 +101,15 @@ static bool has_total(const struct status *status, int id)
 static void print_totals(const struct status *status)
 {
 	const char *heading = "\ntotals:\n";
+	char name[4 * HC_NAME_MAX];
 
 	for (int id = 0; id < HC_SERVICES_MAX; id++) {
 		const struct hc_service *service = &status->policy.services[id];
 
 		if (!has_total(status, id))
 			continue;
-		printf("%s  %-9s %u of %u, %llu refused by that\n", heading, service->name,
+		escape_text(name, sizeof(name), service->name, strlen(service->name));
+		printf("%s  %-9s %u of %u, %llu refused by that\n", heading, name,
 		       status->totals[id].active, service->total, status->totals[id].refused);
 		heading = "";
 	}
@@ -116,14 +118,16 @@ static void print_totals(const struct status *status)
 static void print_json_totals(const struct status *status)
 {
 	const char *comma = "";
+	char name[6 * HC_NAME_MAX];
 
 	for (int id = 0; id < HC_SERVICES_MAX; id++) {
 		const struct hc_service *service = &status->policy.services[id];
 
 		if (!has_total(status, id))
 			continue;
+		escape_json(name, sizeof(name), service->name, strlen(service->name));
 		printf("%s{\"service\":\"%s\",\"active\":%u,\"total\":%u,\"refused\":%llu}",
-		       comma, service->name, status->totals[id].active, service->total,
+		       comma, name, status->totals[id].active, service->total,
 		       status->totals[id].refused);
 		comma = ",";
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "escape.h"
 #include "log.h"
 #include "table.h"
 #include "totals_user.h"
@@ -44,6 +45,7 @@ static int print_totals(const struct headcount_bpf *object, const struct policy 
 	struct service_total *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
 	int error = totals ? totals_of_services(object, policy, totals)
 			   : hc_error_errno(ENOMEM, "cannot print the totals");
+	char name[4 * HC_NAME_MAX];
 	bool any = false;
 
 	for (int id = 0; id < HC_SERVICES_MAX && !error; id++) {
@@ -51,8 +53,9 @@ static int print_totals(const struct headcount_bpf *object, const struct policy 
 
 		if (!row->used || row->total == HC_UNLIMITED || (service >= 0 && service != id))
 			continue;
-		printf("%s%s: %u of %u in total, %llu refused by that\n", any ? "" : "\n",
-		       row->name, totals[id].active, row->total, totals[id].refused);
+		escape_text(name, sizeof(name), row->name, strlen(row->name));
+		printf("%s%s: %u of %u in total, %llu refused by that\n", any ? "" : "\n", name,
+		       totals[id].active, row->total, totals[id].refused);
 		any = true;
 	}
 	free(totals);

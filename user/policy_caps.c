@@ -198,7 +198,8 @@ int policy_read_caps(const struct headcount_bpf *object, struct policy_moment **
 	while (used < room && !bpf_map_get_next_key(fd, before, &next.key)) {
 		rows[used].key = next.key;
 		before = &rows[used].key;
-		if (!bpf_map_lookup_elem(fd, before, &rows[used].cap))
+		if (!bpf_map_lookup_elem(fd, before, &rows[used].cap) &&
+		    next.key.service < HC_SERVICES_MAX)
 			used++;
 	}
 	qsort(rows, used, sizeof(*rows), by_time);

@@ -38,6 +38,7 @@ int policy_read(const struct headcount_bpf *object, struct policy *policy)
 		if (bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index,
 					&policy->services[id]))
 			return hc_error_errno(errno, "cannot read the services");
+		policy->services[id].name[HC_NAME_MAX - 1] = '\0'; /* whoever wrote it */
 	}
 	return 0;
 }

@@ -31,6 +31,8 @@ static int append(void *items, size_t *count, const void *item, size_t size)
 
 static int add_listen(struct policy_view *view, const struct policy_listen *listen)
 {
+	if (listen->service >= HC_SERVICES_MAX) /* damaged */
+		return 0;
 	return append(&view->listens, &view->listen_count, listen, sizeof(*listen));
 }
 
@@ -126,14 +128,15 @@ static int read_overrides(const struct headcount_bpf *object, struct policy_view
 	struct hc_override_key key, *before = NULL;
 
 	while (!error && !bpf_map_get_next_key(fd, before, &key)) {
-		const struct hc_service *service = &view->policy.services[key.service];
+		const struct hc_service *service =
+			&view->policy.services[key.service % HC_SERVICES_MAX];
 		struct policy_override override = {
 			.key.service = key.service,
 			.key.kind = service->identify,
 		};
 
 		before = &key;
-		if (key.half != policy_half(&view->policy) ||
+		if (key.half != policy_half(&view->policy) || key.service >= HC_SERVICES_MAX ||
 		    bpf_map_lookup_elem(fd, &key, &override.value))
 			continue;
 		memcpy(override.key.id, key.id, sizeof(key.id));
