@@ -58,16 +58,20 @@ MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hc_totals, HC_SERVICES_MAX,
 MAP(sessions, BPF_MAP_TYPE_ARRAY, __u32, struct hc_session_set, 1, 0);
 const volatile __u32 session_sets = 1; /* its entries, a power of two */
 
-/* Who listens where. Inserted at listen(), deleted when the last socket there
+/* Who listens where (sized). Inserted at listen(), deleted when the last socket there
  * closes. Full: the process of what comes in there is unknown, and so is its owner:
  * caps by uid or cgroup do not hold there (HC_LOSS_LISTENERS_FULL). */
-MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 65536,
+MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 1,
     BPF_F_NO_PREALLOC);
 /* enum hc_listen_places of each port, in whatever namespace; bits are only set. */
 MAP(listened, BPF_MAP_TYPE_ARRAY, __u32, __u32, HC_PORTS, 0);
 /* Listening sockets that `listeners` counts, by cookie, so that each is counted
- * once: the walk at the start and listen() may both meet it. */
-MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listener_key, 65536, BPF_F_NO_PREALLOC);
+ * once: the walk at the start and listen() may both meet it. (sized) */
+MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listening, 1, BPF_F_NO_PREALLOC);
+/* How many of them are `elsewhere`: anybody can make a namespace of his own and listen
+ * there. At most listening_elsewhere, which is half of the table; full: as above. */
+MAP(elsewhere, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, 0);
+const volatile __u32 listening_elsewhere = 1;
 
 /*
  * What one CPU has to remember between two hooks of the same packet.

@@ -248,6 +248,13 @@ struct hc_listener_key {
 	__u16 spare;
 };
 
+/* A listening socket: where it listens, and that nobody enforces there, or did not when it
+ * began. Of those there may only be so many, lest they crowd out the others. */
+struct hc_listening {
+	struct hc_listener_key place;
+	__u32 elsewhere;
+};
+
 /* Which of a port's three places anybody has listened on since the start: its
  * bits spare the look-ups that would find nothing. */
 enum hc_listen_places {

@@ -28,6 +28,7 @@ static bool fits(const struct headcount_bpf *pinned, const struct config *config
 		   policy->control.version == HC_STATE_VERSION &&
 		   policy->control.build == load_build() &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
+		   bpf_map__max_entries(pinned->maps.listeners) == config->listeners_max &&
 		   bpf_map__max_entries(pinned->maps.sessions) ==
 			   load_session_sets(config->sessions_max);
 

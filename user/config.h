@@ -53,9 +53,10 @@ struct config_metrics {
 /* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
  * there; named ones follow in the order of the file. */
 struct config {
-	__u32 sessions_max; /* default 262144, 1024 .. 16777216 */
-	__u32 users_max;    /* default 65536, 64 .. 4194304 */
-	char **netns;       /* names or paths; none: the namespace headcount is started in */
+	__u32 sessions_max;  /* default 262144, 1024 .. 16777216 */
+	__u32 users_max;     /* default 65536, 64 .. 4194304 */
+	__u32 listeners_max; /* default 65536, 64 .. 4194304 */
+	char **netns;        /* names or paths; none: the namespace headcount is started in */
 	size_t netns_count;
 	struct sink_list events; /* where they go */
 	struct config_metrics metrics;

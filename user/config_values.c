@@ -35,6 +35,11 @@ static int set_users_max(struct config_parser *parser, const char *value)
 	return config_set_number(parser, value, 64, 4194304, &parser->config->users_max);
 }
 
+static int set_listeners_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 64, 4194304, &parser->config->listeners_max);
+}
+
 static int set_limit(struct config_parser *parser, const char *value, __u32 *limit)
 {
 	if (number_parse_cap(value, limit))
@@ -318,6 +323,7 @@ static const struct config_key {
 } keys[] = {
 	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
 	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
+	{"listeners_max", CONFIG_HEADCOUNT, false, set_listeners_max},
 	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
 	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
 	{"netns", CONFIG_HEADCOUNT, true, set_netns},

@@ -50,9 +50,11 @@ static void drop_gates(struct daemon *daemon, const struct netns_list *from,
 
 static int same_sizes(const struct config *old, const struct config *fresh)
 {
-	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max)
+	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max &&
+	    old->listeners_max == fresh->listeners_max)
 		return 0;
-	return hc_error("sessions_max and users_max cannot change while running");
+	return hc_error(
+		"sessions_max, users_max and listeners_max cannot change while running");
 }
 
 void daemon_find_config(struct daemon *daemon)

@@ -136,8 +136,8 @@ void explain(const struct config *config, const char *path)
 		printf("\nmetrics at %s, %u users by name", config->metrics.text,
 		       config->metrics_top_users);
 	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, 8.5 MiB of "
-	       "event rings\n",
-	       sessions / (1 << 20), config->sessions_max, users / (1 << 20),
-	       config->users_max);
+	       "event rings, and what up to %u listening sockets take\n",
+	       sessions / (1 << 20), config->sessions_max, users / (1 << 20), config->users_max,
+	       config->listeners_max);
 	advise(config);
 }

@@ -25,7 +25,7 @@ def answers():
         equal((last_reload()["done"], last_reload()["said"].startswith(f"{hc.path}:3: ")), (False, True), "last reload")
         equal(f"failed: {hc.path}:3: " in headcount("status")[1], True, "status")
         hc.configure(GOOD + section("headcount", users_max=128))
-        equal(headcount("reload"), (1, "", "headcount: sessions_max and users_max cannot change while running\n"
+        equal(headcount("reload"), (1, "", "headcount: sessions_max, users_max and listeners_max cannot change while running\n"
                                            "headcount: not reloaded, the old configuration goes on\n"), "other sizes")
         os.unlink(hc.path)
         equal(headcount("reload")[0], 2, "no such file any more")

@@ -16,6 +16,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config_defaults(&config), 0);
 	assert_int_equal(config.sessions_max, 262144);
 	assert_int_equal(config.users_max, 65536);
+	assert_int_equal(config.listeners_max, 65536);
 	assert_int_equal(config.netns_count, 0);
 	assert_int_equal(config.service_count, 2);
 	assert_int_equal(config_find(&config, "outbound"), HC_OUTBOUND_SERVICE);
@@ -58,9 +59,11 @@ static void test_headcount_section(void **state)
 
 	(void)state;
 	read_good(&config, "[headcount]\nsessions_max = 1024 ; least\nusers_max = 4194304\n"
+			   "listeners_max = 64\n"
 			   "netns = blue, /run/netns/red\nnetns = green\n");
 	assert_int_equal(config.sessions_max, 1024);
 	assert_int_equal(config.users_max, 4194304);
+	assert_int_equal(config.listeners_max, 64);
 	assert_int_equal(config.netns_count, 3);
 	assert_string_equal(config.netns[0], "blue");
 	assert_string_equal(config.netns[1], "/run/netns/red");

@@ -81,6 +81,7 @@ static const struct bad bad[] = {
 	{"sessions_max small", 2, "from 1024", "[headcount]\nsessions_max = 1023\n"},
 	{"sessions_max large", 2, "to 16777216", "[headcount]\nsessions_max = 16777217\n"},
 	{"sessions_max unlimited", 2, "no number", "[headcount]\nsessions_max = unlimited\n"},
+	{"listeners_max small", 2, "from 64", "[headcount]\nlisteners_max = 63\n"},
 	{"users_max small", 2, "from 64", "[headcount]\nusers_max = 63\n"},
 	{"users_max large", 2, "to 4194304", "[headcount]\nusers_max = 4194305\n"},
 	/* lists */
