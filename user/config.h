@@ -25,6 +25,7 @@
 struct config_listen {
 	__u8 address[16]; /* all zero: every address */
 	__u16 port;       /* host order */
+	__u16 last;       /* the same, or of a range of ports */
 };
 
 struct config_override {

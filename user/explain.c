@@ -44,7 +44,7 @@ static void add_listen(struct table *table, const struct config_service *service
 
 		used += snprintf(
 			text + used, sizeof(text) - used, "%s%s", i ? " " : "",
-			listen_format(listen->address, listen->port, listen->port, end));
+			listen_format(listen->address, listen->port, listen->last, end));
 	}
 	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
 }

@@ -125,6 +125,26 @@ static int write_service(const struct headcount_bpf *object, const struct config
 	return error ?: policy_put(object->maps.services, &index, &service);
 }
 
+/* The ports of one line: into `ports`, or with an address into the map of those. */
+static int write_listen(const struct headcount_bpf *object, const struct config_listen *listen,
+			__u16 id, __u16 half, __u16 ports[HC_PORTS])
+{
+	struct hc_address_key key = {.half = half};
+	int error = 0;
+
+	memcpy(key.address, listen->address, sizeof(key.address));
+	for (__u32 port = listen->port; port <= listen->last && !error; port++) {
+		if (!memcmp(key.address, (__u8[16]){}, sizeof(key.address))) {
+			ports[port] |= id;
+			continue;
+		}
+		ports[port] |= HC_PORT_BY_ADDRESS;
+		key.port = port;
+		error = policy_put(object->maps.addresses, &key, &id);
+	}
+	return error;
+}
+
 static int write_ports(const struct headcount_bpf *object, const struct config *config,
 		       const int *ids, __u16 half)
 {
@@ -135,19 +155,8 @@ static int write_ports(const struct headcount_bpf *object, const struct config *
 	for (size_t i = 0; i < config->service_count && !error; i++) {
 		const struct config_service *service = &config->services[i];
 
-		for (size_t j = 0; j < service->listens && !error; j++) {
-			const struct config_listen *listen = &service->listen[j];
-			struct hc_address_key key = {.port = listen->port, .half = half};
-			__u16 id = ids[i];
-
-			memcpy(key.address, listen->address, sizeof(key.address));
-			if (!memcmp(key.address, (__u8[16]){}, sizeof(key.address))) {
-				ports[listen->port] |= id;
-				continue;
-			}
-			ports[listen->port] |= HC_PORT_BY_ADDRESS;
-			error = policy_put(object->maps.addresses, &key, &id);
-		}
+		for (size_t j = 0; j < service->listens && !error; j++)
+			error = write_listen(object, &service->listen[j], ids[i], half, ports);
 	}
 	for (__u32 port = 0; port < HC_PORTS && !error; port++) {
 		__u32 index = half * HC_PORTS + port;

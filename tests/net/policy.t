@@ -45,6 +45,24 @@ def in_force():
 
 
 @test
+def ranges():
+    """a range of ports holds for each of them, and for no other; with an address for those at that alone"""
+    config = service("range", listen=f"{PORT}-{PORT + 2}", user="client/32/64", cap=1)
+    config += service("one", listen=f"{address(1)}:{PORT + 1}-{PORT + 2}", user="client/32/64", cap=2)
+    want = {(address(1), PORT): 1, (address(1), PORT + 1): 2, (address(1), PORT + 2): 2, (address(1), PORT + 3): 3,
+            (address(1, 1, 6), PORT + 1): 1, (address(1), PORT - 1): 3}
+    with Headcount(config):
+        equal([(row["service"], row["address"], row["port"], row["last_port"]) for row in ask("policy")["listen"]],
+              [("range", None, PORT, PORT + 2), ("one", address(1), PORT + 1, PORT + 2)], "where they listen")
+        for (where, port), ok in want.items():
+            with Server("::", port) as server, Clients(where, port, 1, 3, namespace="c1") as clients:
+                equal(clients.go().get("ok"), ok, f"sessions at {where}, {port}")
+                clients.close()
+                server.hang_up()
+            until_equal(lambda: sum(row["active"] for row in ask("users", "--service", "range") + ask("users", "--service", "one")), 0, "active")
+
+
+@test
 def moments():
     """caps of the moment, since when and by whom; they outlive a reload and a daemon, and go when taken back"""
     started = datetime.datetime.now(datetime.timezone.utc)

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <netdb.h>
+
 #include "config_file.h"
 
 static void read_good(struct config *config, const char *text)
@@ -226,6 +228,42 @@ static void test_listen(void **state)
 	config_free(&config);
 }
 
+static void test_listen_ranges(void **state)
+{
+	const struct config_service *service;
+	struct config config;
+
+	(void)state;
+	read_good(&config, "[service vnc]\nlisten = 5900-5999, 1-1 10.0.0.1:5950-5960\n"
+			   "[service all]\nlisten = 6000-65535\nlisten = [::1]:1-4000\n");
+	service = &config.services[2];
+	assert_int_equal(service->listens, 3);
+	assert_int_equal(service->listen[0].port, 5900);
+	assert_int_equal(service->listen[0].last, 5999);
+	assert_int_equal(service->listen[1].port, 1);
+	assert_int_equal(service->listen[1].last, 1);
+	assert_int_equal(service->listen[2].last, 5960);
+	assert_int_equal(config.services[3].listen[0].last, 65535);
+	config_free(&config);
+}
+
+/* Names as /etc/services has them, be it there or not. */
+static void test_listen_names(void **state)
+{
+	const struct servent *imaps = getservbyname("imaps", "tcp");
+	struct config config;
+
+	(void)state;
+	if (!imaps)
+		skip();
+	read_good(&config, "[service mail]\nlisten = imaps, 10.0.0.1:pop3s\n");
+	assert_int_equal(config.services[2].listens, 2);
+	assert_int_equal(config.services[2].listen[0].port, 993);
+	assert_int_equal(config.services[2].listen[0].last, 993);
+	assert_int_equal(config.services[2].listen[1].port, 995);
+	config_free(&config);
+}
+
 static void test_overrides(void **state)
 {
 	static const __u8 net[16] = {[10] = 0xff, [11] = 0xff, 10, 1, 2},
@@ -374,6 +412,8 @@ int main(void)
 		cmocka_unit_test(test_errno_words),
 		cmocka_unit_test(test_limited),
 		cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_listen_ranges),
+		cmocka_unit_test(test_listen_names),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_override_exempt),
 		cmocka_unit_test(test_override_before_user),
