@@ -82,6 +82,8 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	}
 	if (refusals->sent >= HC_REFUSALS_PER_WINDOW) {
 		refusals->suppressed++;
+		refusals->active = user->slots.active;
+		refusals->cap = user->cap;
 		return;
 	}
 	refusals->sent++;
@@ -90,15 +92,22 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	refusals->suppressed = 0;
 }
 
-/* Reports that did not get into the ring are counted as suppressed again. */
-static __always_inline void refusal_uncount(__u32 slot, __u32 number)
+/* A report that did not get into the ring counts as suppressed again, with those that it stood
+ * for; if others were since then, they are later ones. */
+static __always_inline void refusal_uncount(const struct claim *claim)
 {
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
+	struct hc_refusals *refusals;
 
-	if (!slot || !set)
+	if (!claim->slot || !set)
 		return;
+	refusals = &set->way[(claim->slot - 1) % HC_WAYS].refusals;
 	bpf_spin_lock(&set->lock);
-	set->way[(slot - 1) % HC_WAYS].refusals.suppressed += number;
+	if (!refusals->suppressed) {
+		refusals->active = claim->active;
+		refusals->cap = claim->cap;
+	}
+	refusals->suppressed += claim->suppressed + 1;
 	bpf_spin_unlock(&set->lock);
 }
 

@@ -137,8 +137,8 @@ __noinline int walk_user(__u32 slot)
 	    (errand.flush || user->refusals.window != (__u32)(claim.now >> HC_WINDOW_SHIFT))) {
 		/* The event stands for the last of them. */
 		claim.suppressed = user->refusals.suppressed - 1;
-		claim.active = user->slots.active;
-		claim.cap = user->cap;
+		claim.active = user->refusals.active;
+		claim.cap = user->refusals.cap;
 		claim.report = true;
 		last.user = user->key;
 		flags = user->refusals.flags;

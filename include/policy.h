@@ -200,8 +200,10 @@ struct hc_slots {
 struct hc_refusals {
 	__u32 window;     /* ns >> HC_WINDOW_SHIFT */
 	__u32 sent;       /* reported in this window */
-	__u32 suppressed; /* counted since the last report */
-	__u32 flags;      /* of the last: HC_F_OBSERVED, HC_F_TOTAL */
+	__u32 suppressed; /* counted since the last report; of the last one of them: */
+	__u32 flags;      /* HC_F_OBSERVED, HC_F_TOTAL */
+	__u32 active;     /* the user's sessions at that moment */
+	__u32 cap;
 };
 
 struct hc_user {
@@ -278,7 +280,7 @@ struct hc_listener {
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
-HC_STATIC_ASSERT(sizeof(struct hc_user) == 184);
+HC_STATIC_ASSERT(sizeof(struct hc_user) == 192);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 56);
 
