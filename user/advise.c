@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "advise.h"
 #include "escape.h"
 #include "netns.h"
@@ -53,6 +54,27 @@ static void advise_overrides(const struct config_service *service)
 		       service->service.name);
 }
 
+static bool is_loopback(const __u8 address[16])
+{
+	static const __u8 one[16] = {[15] = 1};
+
+	return address_is_ipv4(address) ? address[12] == 127 : !memcmp(address, one, 16);
+}
+
+/* Whoever connects there is on this host: most likely a proxy, for everybody. */
+static void advise_proxy(const struct config_service *service)
+{
+	bool all = service->listens;
+
+	for (size_t i = 0; i < service->listens; i++)
+		all &= is_loopback(service->listen[i].address);
+	if (all && service->service.identify == HC_BY_CLIENT)
+		printf("hint: [service %s] listens on loopback alone: behind a proxy all "
+		       "clients "
+		       "are one user; count them at the proxy's own port\n",
+		       service->service.name);
+}
+
 static void advise_service(const struct config_service *service)
 {
 	const struct hc_service *limits = &service->service;
@@ -62,6 +84,7 @@ static void advise_service(const struct config_service *service)
 		       "its cap, %u\n",
 		       limits->name, limits->total, limits->cap);
 	advise_overrides(service);
+	advise_proxy(service);
 }
 
 static void advise_netns(const char *name)

@@ -44,6 +44,16 @@ def warnings():
 
 
 @test
+def proxies():
+    """clients of a service that listens on loopback alone are most likely one, a proxy: a hint"""
+    for listen, user, hinted in (("127.0.0.1:8080", "client", True), ("127.0.0.2:8080, [::1]:8080", "client", True),
+                                 ("127.0.0.1:8080, 8081", "client", False), ("10.0.0.1:8080", "client", False),
+                                 ("8080", "client", False), ("127.0.0.1:8080", "uid", False)):
+        advice = check(service("web", listen=listen, user=user))[1]
+        equal([line.startswith("hint: [service web] listens on loopback alone") for line in advice], [True] * hinted, (listen, user, advice))
+
+
+@test
 def nothing_to_warn_of():
     """what is common is not warned of"""
     run("ip", "netns", "add", "cellar")
