@@ -66,7 +66,7 @@ static __always_inline bool listening_insert(__u64 id, const struct hc_listening
 	if (bpf_map_lookup_elem(&listening, &id))
 		return false;
 	if (entry->elsewhere && !elsewhere_take()) {
-		count_loss(HC_LOSS_LISTENERS_FULL);
+		count_loss(HC_LOSS_LISTENERS_ELSEWHERE);
 		return false;
 	}
 	error = bpf_map_update_elem(&listening, &id, entry, BPF_NOEXIST);

@@ -69,7 +69,8 @@ MAP(listened, BPF_MAP_TYPE_ARRAY, __u32, __u32, HC_PORTS, 0);
  * once: the walk at the start and listen() may both meet it. (sized) */
 MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listening, 1, BPF_F_NO_PREALLOC);
 /* How many of them are `elsewhere`: anybody can make a namespace of his own and listen
- * there. At most listening_elsewhere, which is half of the table; full: as above. */
+ * there. At most listening_elsewhere, which is half of the table; full: who comes in
+ * there is not known (HC_LOSS_LISTENERS_ELSEWHERE). */
 MAP(elsewhere, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, 0);
 const volatile __u32 listening_elsewhere = 1;
 
