@@ -73,6 +73,7 @@ int config_set_number(struct config_parser *parser, const char *value, __u32 min
 int config_parse_listen(const char *word, struct config_listen *listen);
 
 /* Keys of their own file. */
+int config_add_listen(struct config_parser *parser, const char *word);
 int config_set_metrics(struct config_parser *parser, const char *value);
 int config_set_metrics_top_users(struct config_parser *parser, const char *value);
 
