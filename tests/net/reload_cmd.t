@@ -64,6 +64,18 @@ def without_file():
 
 
 @test
+def other_privileges():
+    """root's daemon may not be signalled by another account, whatever else that may do: one line, and nothing happens"""
+    caps = ",".join(f"+{cap}" for cap in ("bpf", "perfmon", "net_admin", "sys_admin", "dac_override"))
+    with Headcount(GOOD) as hc:
+        done = subprocess.run(["setpriv", f"--reuid={UID}", "--clear-groups", f"--inh-caps={caps}", f"--ambient-caps={caps}",
+                               PROGRAM, "reload"], capture_output=True, text=True, timeout=60)
+        equal((done.returncode, done.stdout, done.stderr),
+              (1, "", f"headcount: cannot signal headcount run (pid {hc.process.pid}): Operation not permitted\n"), "answer")
+        equal((last_reload(), [line for line in hc.said if "reloaded" in line]), (None, []), "reloads")
+
+
+@test
 def its_own():
     """the answer is to the file as it was when asked, whoever else asks at the same time"""
     with Headcount(GOOD) as hc:
