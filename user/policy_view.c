@@ -99,7 +99,8 @@ static void join_ranges(struct policy_view *view)
 	struct policy_listen *items = view->listens;
 	size_t kept = 0;
 
-	qsort(items, view->listen_count, sizeof(*items), by_place);
+	if (items)
+		qsort(items, view->listen_count, sizeof(*items), by_place);
 	for (size_t i = 0; i < view->listen_count; i++) {
 		struct policy_listen *last = kept ? &items[kept - 1] : NULL;
 
@@ -149,7 +150,8 @@ static int read_overrides(const struct headcount_bpf *object, struct policy_view
 		error = append(&view->overrides, &view->override_count, &override,
 			       sizeof(override));
 	}
-	qsort(view->overrides, view->override_count, sizeof(*view->overrides), by_user);
+	if (view->overrides)
+		qsort(view->overrides, view->override_count, sizeof(*view->overrides), by_user);
 	return error;
 }
 
