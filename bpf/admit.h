@@ -8,7 +8,8 @@
  *   user_release()   the session is over: gives the charge back
  *
  * Each works on the user first and then, if the service has a `total`, on the
- * service as a whole; a user's slot is given back when the total refuses. A
+ * service as a whole, unless an override exempts the user from that; a user's slot
+ * is given back when the total refuses. A
  * charge is one word that a session's record holds and that is exchanged
  * atomically, so that it is released by whoever takes it out, once.
  *
@@ -45,6 +46,7 @@ struct claim {
 	__u8 late;   /* the reservation had expired */
 	__u8 total;  /* a slot of the service's total is taken too */
 	__u8 excess; /* enum verdict: late, and what it was charged to is over now */
+	__u8 exempt; /* the user takes none */
 };
 
 HC_STATIC_ASSERT(HC_SERVICES_MAX <= 1 << 8); /* the bits of a service in a charge */
@@ -88,6 +90,8 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	}
 	if (refusals->sent >= HC_REFUSALS_PER_WINDOW) {
 		refusals->suppressed++;
+		refusals->active = user->slots.active;
+		refusals->cap = user->cap;
 		return;
 	}
 	refusals->sent++;
@@ -96,15 +100,22 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	refusals->suppressed = 0;
 }
 
-/* Reports that did not get into the ring are counted as suppressed again. */
-static __always_inline void refusal_uncount(__u32 slot, __u32 number)
+/* A report that did not get into the ring counts as suppressed again, with those that it stood
+ * for; if others were since then, they are later ones. */
+static __always_inline void refusal_uncount(const struct claim *claim)
 {
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
+	struct hc_refusals *refusals;
 
-	if (!slot || !set)
+	if (!claim->slot || !set)
 		return;
+	refusals = &set->way[(claim->slot - 1) % HC_WAYS].refusals;
 	bpf_spin_lock(&set->lock);
-	set->way[(slot - 1) % HC_WAYS].refusals.suppressed += number;
+	if (!refusals->suppressed) {
+		refusals->active = claim->active;
+		refusals->cap = claim->cap;
+	}
+	refusals->suppressed += claim->suppressed + 1;
 	bpf_spin_unlock(&set->lock);
 }
 
@@ -175,14 +186,19 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 	for (int round = 0; round < 2; round++) {
 		struct hc_user *user;
 
-		if (round)
-			claim->cap = users_cap(key, generation);
+		if (round) {
+			__u64 limits = users_limits(key, generation);
+
+			claim->cap = LIMITS_CAP(limits);
+			claim->exempt = LIMITS_EXEMPT(limits);
+		}
 		bpf_spin_lock(&set->lock);
 		user = users_find(set, key, place.tag);
 		if (round && !user)
 			user = users_make(set, key, place.tag, claim->now, &forgotten);
 		if (round && user) {
 			user->cap = claim->cap;
+			user->exempt = claim->exempt;
 			user->generation = generation;
 		}
 		if (user && user->generation == generation) {
@@ -192,6 +208,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 			user->last_ns = claim->now;
 			claim->active = user->slots.active;
 			claim->cap = user->cap;
+			claim->exempt = user->exempt;
 			claim->slot = place.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
 		}
 		bpf_spin_unlock(&set->lock);
@@ -263,6 +280,13 @@ static __always_inline struct hc_service_state *total_state(__u32 id)
 {
 	id &= HC_SERVICES_MAX - 1;
 	return bpf_map_lookup_elem(&service_states, &id);
+}
+
+/* Do sessions of this user take slots of the service's total? */
+static __always_inline bool total_holds(const struct hc_service *service,
+					const struct hc_user_key *key, bool exempt)
+{
+	return service->total != HC_UNLIMITED && !key->elsewhere && !exempt;
 }
 
 static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
@@ -355,7 +379,7 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 	claim->total = false;
 	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
 		return verdict;
-	if (service->total == HC_UNLIMITED || key->elsewhere)
+	if (!total_holds(service, key, claim->exempt))
 		return verdict;
 	if (total_reserve(claim, key->service, service, kind) == OVER_TOTAL &&
 	    verdict == ADMITTED) {
@@ -414,7 +438,7 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 	if (user_act(claim, key, ACT_CHARGE | act | kind) != ADMITTED)
 		return 0;
 	claim->excess = claim->late && claim->active > claim->cap ? OVER_CAP : ADMITTED;
-	claim->total = service->total != HC_UNLIMITED && !key->elsewhere;
+	claim->total = total_holds(service, key, claim->exempt);
 	if (claim->total &&
 	    !total_step(claim, key->service, total_kind, TOTAL_CHARGE, service->total) &&
 	    claim->excess == ADMITTED)

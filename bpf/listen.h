@@ -3,6 +3,7 @@
 #ifndef HEADCOUNT_LISTEN_H
 #define HEADCOUNT_LISTEN_H
 
+#include "compat.h"
 #include "identify.h"
 
 static __always_inline void listener_key_of(struct hc_listener_key *key,
@@ -38,28 +39,85 @@ static __always_inline bool listener_join(const struct hc_listener_key *key)
 	return joined;
 }
 
+/* Gives back what elsewhere_take() took. */
+static __always_inline void elsewhere_drop(void)
+{
+	__u32 zero = 0, *count = bpf_map_lookup_elem(&elsewhere, &zero);
+
+	if (count)
+		__sync_fetch_and_add(count, -1);
+}
+
+/* A place for a socket that listens where nobody enforces; false: there are too many. */
+static __always_inline bool elsewhere_take(void)
+{
+	__u32 zero = 0, *count = bpf_map_lookup_elem(&elsewhere, &zero);
+
+	if (!count || __sync_fetch_and_add(count, 1) < listening_elsewhere)
+		return true;
+	elsewhere_drop();
+	return false;
+}
+
+/* The socket is counted, once; false: it was before, or there is no room. */
+static __always_inline bool listening_insert(__u64 id, const struct hc_listening *entry)
+{
+	long error;
+
+	if (bpf_map_lookup_elem(&listening, &id))
+		return false;
+	if (entry->elsewhere && !elsewhere_take()) {
+		count_loss(HC_LOSS_LISTENERS_ELSEWHERE);
+		return false;
+	}
+	error = bpf_map_update_elem(&listening, &id, entry, BPF_NOEXIST);
+	if (!error)
+		return true;
+	if (entry->elsewhere)
+		elsewhere_drop();
+	if (error != -EEXIST)
+		count_loss(HC_LOSS_LISTENERS_FULL);
+	return false;
+}
+
+/* Whoever deletes it gives its place back. */
+static __always_inline bool listening_delete(__u64 id, bool is_elsewhere)
+{
+	if (bpf_map_delete_elem(&listening, &id))
+		return false;
+	if (is_elsewhere)
+		elsewhere_drop();
+	return true;
+}
+
+static __always_inline bool netns_is_elsewhere(const struct net *net)
+{
+	const struct hc_control *policy = policy_control();
+
+	return !policy || !netns_enforced(policy, policy_generation(policy), net->ns.inum,
+					  compat_netns_cookie(net));
+}
+
 /* A socket listens. `task` is the process that made it so, or NULL when the
- * socket is older than headcount (name_task() finds it later). */
+ * socket is older than headcount (walk_files finds it later). */
 static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 				       const struct task_struct *task)
 {
 	struct hc_listener fresh = {.sockets = 1};
-	struct hc_listener_key key;
+	struct hc_listening entry = {};
 	struct person person;
 	__u32 index, *places;
-	long error;
 
-	listener_key_of(&key, tp);
-	error = bpf_map_update_elem(&listening, &id, &key, BPF_NOEXIST);
-	if (error && error != -EEXIST)
-		count_loss(HC_LOSS_LISTENERS_FULL);
-	if (error)
+	listener_key_of(&entry.place, tp);
+	entry.elsewhere =
+		netns_is_elsewhere(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+	if (!listening_insert(id, &entry))
 		return;
-	index = key.port;
+	index = entry.place.port;
 	places = bpf_map_lookup_elem(&listened, &index);
 	if (places)
-		__sync_fetch_and_or(places, listener_place(&key));
-	if (listener_join(&key))
+		__sync_fetch_and_or(places, listener_place(&entry.place));
+	if (listener_join(&entry.place))
 		return;
 	person_of(&person, &tp->inet_conn.icsk_inet.sk);
 	fresh.uid = person.uid;
@@ -67,25 +125,26 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 	if (task)
 		process_of(task->group_leader, &fresh.pid, fresh.comm);
 	for (int i = 0; i < LISTENER_TRIES; i++)
-		if (!bpf_map_update_elem(&listeners, &key, &fresh, BPF_NOEXIST) ||
-		    listener_join(&key))
+		if (!bpf_map_update_elem(&listeners, &entry.place, &fresh, BPF_NOEXIST) ||
+		    listener_join(&entry.place))
 			return;
 	count_loss(HC_LOSS_LISTENERS_FULL);
-	bpf_map_delete_elem(&listening, &id);
+	listening_delete(id, entry.elsewhere);
 }
 
 static __noinline void listener_closed(__u64 id)
 {
-	struct hc_listener_key *place = bpf_map_lookup_elem(&listening, &id);
+	struct hc_listening *found = bpf_map_lookup_elem(&listening, &id);
 	struct hc_listener *listener;
-	struct hc_listener_key key;
+	struct hc_listening entry;
 	bool last = false;
 
-	if (!place)
+	if (!found)
 		return;
-	key = *place;
-	bpf_map_delete_elem(&listening, &id);
-	listener = bpf_map_lookup_elem(&listeners, &key);
+	entry = *found;
+	if (!listening_delete(id, entry.elsewhere))
+		return;
+	listener = bpf_map_lookup_elem(&listeners, &entry.place);
 	if (!listener)
 		return;
 	bpf_spin_lock(&listener->lock);
@@ -93,7 +152,7 @@ static __noinline void listener_closed(__u64 id)
 		last = listener->dead = true;
 	bpf_spin_unlock(&listener->lock);
 	if (last)
-		bpf_map_delete_elem(&listeners, &key);
+		bpf_map_delete_elem(&listeners, &entry.place);
 }
 
 #endif

@@ -26,11 +26,16 @@ MAP(control, BPF_MAP_TYPE_ARRAY, __u32, struct hc_control, 1, 0);
 MAP(services, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service, 2 * HC_SERVICES_MAX, 0);
 MAP(ports, BPF_MAP_TYPE_ARRAY, __u32, __u16, 2 * HC_PORTS, 0);
 MAP(addresses, BPF_MAP_TYPE_HASH, struct hc_address_key, __u16, 8192, BPF_F_NO_PREALLOC);
-MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, __u32, 131072, BPF_F_NO_PREALLOC);
+MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, struct hc_override, 131072,
+    BPF_F_NO_PREALLOC);
 /* Caps of the moment (`headcount cap`), above every override. */
-MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, __u32, 65536, BPF_F_NO_PREALLOC);
+MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, struct hc_cap, 65536, BPF_F_NO_PREALLOC);
 /* Network namespaces (inode numbers) whose inbound services are enforced. */
 MAP(namespaces, BPF_MAP_TYPE_HASH, __u32, struct hc_namespace, 1024, BPF_F_NO_PREALLOC);
+
+/* How the last reload went: no program's business, but it is to outlive the daemon as the
+ * others do. */
+MAP(reloads, BPF_MAP_TYPE_ARRAY, __u32, struct hc_reload, 1, 0);
 
 /* Users, set-associative (sized). A user's way is made by its first charge and
  * reclaimed by the next user of the set that needs room; nothing deletes. A set
@@ -52,16 +57,21 @@ MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hc_totals, HC_SERVICES_MAX,
 MAP(sessions, BPF_MAP_TYPE_ARRAY, __u32, struct hc_session_set, 1, 0);
 const volatile __u32 session_sets = 1; /* its entries, a power of two */
 
-/* Who listens where. Inserted at listen(), deleted when the last socket there
+/* Who listens where (sized). Inserted at listen(), deleted when the last socket there
  * closes. Full: the process of what comes in there is unknown, and so is its owner:
  * caps by uid or cgroup do not hold there (HC_LOSS_LISTENERS_FULL). */
-MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 65536,
+MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 1,
     BPF_F_NO_PREALLOC);
 /* enum hc_listen_places of each port, in whatever namespace; bits are only set. */
 MAP(listened, BPF_MAP_TYPE_ARRAY, __u32, __u32, HC_PORTS, 0);
 /* Listening sockets that `listeners` counts, by cookie, so that each is counted
- * once: the walk at the start and listen() may both meet it. */
-MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listener_key, 65536, BPF_F_NO_PREALLOC);
+ * once: the walk at the start and listen() may both meet it. (sized) */
+MAP(listening, BPF_MAP_TYPE_HASH, __u64, struct hc_listening, 1, BPF_F_NO_PREALLOC);
+/* How many of them are `elsewhere`: anybody can make a namespace of his own and listen
+ * there. At most listening_elsewhere, which is half of the table; full: who comes in
+ * there is not known (HC_LOSS_LISTENERS_ELSEWHERE). */
+MAP(elsewhere, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, 0);
+const volatile __u32 listening_elsewhere = 1;
 
 /*
  * What one CPU has to remember between two hooks of the same packet.

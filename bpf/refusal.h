@@ -16,7 +16,7 @@ static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 	event = bpf_ringbuf_reserve(&refusals, sizeof(*event), 0);
 	if (!event) {
 		count_loss(HC_LOSS_REFUSALS_FULL);
-		refusal_uncount(claim->slot, claim->suppressed + 1);
+		refusal_uncount(claim);
 		return;
 	}
 	emit_fill(event, id, refused, HC_REFUSED, claim->now);

@@ -18,6 +18,40 @@
 
 #include "gate.h"
 
+/* Does a session of the user take a slot of the total, by the policy of now? In a frame of its
+ * own, as the key that the limits are looked up by is large. */
+static __noinline bool walk_total_holds(const struct hc_user_key *user)
+{
+	const struct hc_control *policy = policy_control();
+	const struct hc_service *service;
+	__u32 generation;
+
+	if (!policy)
+		return false;
+	generation = policy_generation(policy);
+	service = policy_service(generation, user->service);
+	/* Most services have no total: nothing to look up. */
+	return service && total_holds(service, user, false) &&
+	       total_holds(service, user, LIMITS_EXEMPT(users_limits(user, generation)));
+}
+
+/* The session takes a slot of its service's total, or gives it back; all else stays. */
+static __always_inline void walk_total(struct hc_session *session, __u64 before)
+{
+	struct hc_service_state *state = total_state(CHARGE_SERVICE(before));
+	__u64 after = before ^ CHARGE_TOTAL;
+	bool takes = after & CHARGE_TOTAL, done;
+
+	if (!state)
+		return;
+	if (takes)
+		active_add(&state->slots, 1);
+	/* Lost against the session's end: that released the charge as it was. */
+	done = __sync_val_compare_and_swap(&session->charge, before, after) == before;
+	if (takes != done)
+		active_take(&state->slots);
+}
+
 /* Moves a session that was charged under another policy. */
 static __noinline void walk_move(__u64 id, struct hc_session *session)
 {
@@ -29,9 +63,11 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 	if (!before || !service)
 		return;
 	session_set_up(session, service);
-	if (user_same(&user, &session->user) &&
-	    (service->total != HC_UNLIMITED && !user.elsewhere) == !!(before & CHARGE_TOTAL))
+	if (user_same(&user, &session->user)) {
+		if (walk_total_holds(&user) != !!(before & CHARGE_TOTAL))
+			walk_total(session, before);
 		return;
+	}
 	after = user_charge(&claim, &user, service, NOTHING, id, 0);
 	if (!after)
 		return;
@@ -101,8 +137,8 @@ __noinline int walk_user(__u32 slot)
 	    (errand.flush || user->refusals.window != (__u32)(claim.now >> HC_WINDOW_SHIFT))) {
 		/* The event stands for the last of them. */
 		claim.suppressed = user->refusals.suppressed - 1;
-		claim.active = user->slots.active;
-		claim.cap = user->cap;
+		claim.active = user->refusals.active;
+		claim.cap = user->refusals.cap;
 		claim.report = true;
 		last.user = user->key;
 		flags = user->refusals.flags;

@@ -139,11 +139,17 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 	return user;
 }
 
+/* What users_limits() returns. */
+#define LIMITS(cap, exempt)   ((__u64) !!(exempt) << 32 | (cap))
+#define LIMITS_CAP(limits)    ((__u32)(limits))
+#define LIMITS_EXEMPT(limits) ((__u32)((limits) >> 32))
+
 /*
- * Override of the moment, override by longest prefix, or the service's cap, by the
- * policy `generation`. Global: the verifier would go on in six ways from here.
+ * The cap of the moment, or of the override with the longest prefix, or the service's, by
+ * the policy `generation`; and whether that override exempts from the service's total.
+ * Global: the verifier would go on in six ways from here.
  */
-__noinline int users_cap(const struct hc_user_key *key, __u32 generation)
+__noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 {
 	const struct hc_service *service;
 	/* A copy, because 6.1 lets no map's key be what a global function was given;
@@ -152,26 +158,29 @@ __noinline int users_cap(const struct hc_user_key *key, __u32 generation)
 		struct hc_user_key user;
 		struct hc_override_key override;
 	} ask = {};
-	const __u32 *cap;
+	const struct hc_override *override;
+	const struct hc_cap *moment;
+	__u32 exempt;
 
 	_Static_assert(__builtin_offsetof(struct hc_user_key, id) ==
 			       __builtin_offsetof(struct hc_override_key, id),
 		       "the id stays where it is");
 	/* Of another namespace: counted, never capped. */
 	if (!key || key->elsewhere)
-		return HC_UNLIMITED;
+		return LIMITS(HC_UNLIMITED, false);
 	ask.user = *key;
-	cap = bpf_map_lookup_elem(&caps, &ask.user);
-	if (cap)
-		return *cap;
+	moment = bpf_map_lookup_elem(&caps, &ask.user);
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
 	ask.override.half = generation & 1;
 	ask.override.service = key->service;
-	cap = bpf_map_lookup_elem(&overrides, &ask.override);
-	if (cap)
-		return *cap;
+	override = bpf_map_lookup_elem(&overrides, &ask.override);
+	exempt = override ? override->exempt : 0;
+	if (moment)
+		return LIMITS(moment->cap, exempt);
+	if (override)
+		return LIMITS(override->cap, exempt);
 	service = policy_service(generation, key->service);
-	return service ? service->cap : HC_UNLIMITED;
+	return LIMITS(service ? service->cap : HC_UNLIMITED, false);
 }
 
 #endif

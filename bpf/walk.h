@@ -127,7 +127,7 @@ int walk_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct hc_listener_key *place;
+	struct hc_listening *entry;
 	struct hc_listener *listener;
 	struct hc_session *session;
 	struct socket *socket;
@@ -151,10 +151,10 @@ int walk_files(struct bpf_iter__task_file *ctx)
 	session = session_of(id);
 	if (session && !session->pid && session->direction == HC_OUTBOUND)
 		process_of(task, &session->pid, session->comm);
-	place = bpf_map_lookup_elem(&listening, &id);
-	if (!place)
+	entry = bpf_map_lookup_elem(&listening, &id);
+	if (!entry)
 		return 0;
-	listener = bpf_map_lookup_elem(&listeners, place);
+	listener = bpf_map_lookup_elem(&listeners, &entry->place);
 	if (listener && !listener->pid)
 		process_of(task, &listener->pid, listener->comm);
 	return 0;

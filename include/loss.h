@@ -15,6 +15,8 @@
 	X(SESSIONS_FULL, UNTRACKED, "sessions-full", "session table full")                     \
 	X(USERS_FULL, UNTRACKED, "users-full", "no room for the user in the user table")       \
 	X(LISTENERS_FULL, NOTE, "listeners-full", "listener table full: owner not known")      \
+	X(LISTENERS_ELSEWHERE, NOTE, "listeners-elsewhere",                                    \
+	  "listeners beyond half of the table, where nothing is enforced")                     \
 	X(RING_FULL, EVENTS, "ring-full", "event ring full")                                   \
 	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \

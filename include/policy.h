@@ -112,7 +112,7 @@ struct hc_control {
 	__u32 netns[2];   /* of each half: a namespace that is enforced, mostly the only one, */
 	__u32 netns_cookie[2]; /* and of which cookie: struct hc_namespace */
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
-	__u32 ignoring; /* bits of halves in which a service has HC_ORPHANS_IGNORE */
+	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
@@ -121,6 +121,27 @@ struct hc_control {
 struct hc_namespace {
 	__u32 halves; /* bit `half`: that half enforces there */
 	__u32 cookie;
+};
+
+/*
+ * How the last reload went. The daemon alone writes it, and user space alone reads it; all of
+ * it at once, under its lock. Whoever has asked for a reload waits for one that began after
+ * that: for `ended` to exceed what `begun` was before.
+ */
+#define HC_RELOAD_SAID 8192
+enum hc_reload_result {
+	HC_RELOAD_DONE = 0, /* or there was no file to read */
+	HC_RELOAD_FAILED = 1,
+	HC_RELOAD_BAD_FILE = 2, /* the numbers are the exit codes of `headcount reload` */
+};
+
+struct hc_reload {
+	struct bpf_spin_lock lock;
+	__u32 result;  /* enum hc_reload_result */
+	__u64 begun;   /* reloads since the maps were made */
+	__u64 ended;   /* the number of the last one that has ended */
+	__u64 time_ns; /* CLOCK_REALTIME of its end; 0: none since the daemon started */
+	char said[HC_RELOAD_SAID]; /* what it said, line by line; the result is the last */
 };
 
 /* Ports of one half: index is half * 65536 + port, host order. The value is
@@ -135,6 +156,14 @@ struct hc_address_key {
 	__u16 half;
 };
 
+/* A user's cap of the moment (`headcount cap`), above every override. Only `cap` is the
+ * kernel's business; who set it, and when, is told to people. */
+struct hc_cap {
+	__u32 cap;
+	__u32 asker;  /* the login uid of whoever set it, or without one the real uid */
+	__u64 set_ns; /* CLOCK_REALTIME */
+};
+
 /*
  * Longest-prefix key of an override. `prefixlen` counts from `half`:
  * HC_OVERRIDE_BITS + the bits of `id`; uid, cgroup and label are exact (128).
@@ -146,6 +175,11 @@ struct hc_override_key {
 	__u8 id[16];
 };
 #define HC_OVERRIDE_BITS 32
+
+struct hc_override {
+	__u32 cap;
+	__u32 exempt; /* takes no slot of the service's total, and is not refused by it */
+};
 
 /*
  * Slots of a user, or of a service as a whole. A slot is taken by an admitted
@@ -195,8 +229,10 @@ struct hc_slots {
 struct hc_refusals {
 	__u32 window;     /* ns >> HC_WINDOW_SHIFT */
 	__u32 sent;       /* reported in this window */
-	__u32 suppressed; /* counted since the last report */
-	__u32 flags;      /* of the last: HC_F_OBSERVED, HC_F_TOTAL */
+	__u32 suppressed; /* counted since the last report; of the last one of them: */
+	__u32 flags;      /* HC_F_OBSERVED, HC_F_TOTAL */
+	__u32 active;     /* the user's sessions at that moment */
+	__u32 cap;
 };
 
 struct hc_user {
@@ -206,10 +242,10 @@ struct hc_user {
 	__u64 opened;  /* sessions since the record was made */
 	__u64 refused; /* attempts refused, or in observe mode attempts over the cap */
 	__u64 last_ns; /* CLOCK_MONOTONIC of the last change */
-	__u32 cap;     /* resolved under `generation` */
+	__u32 cap;     /* resolved under `generation`, as is `exempt` */
 	__u32 generation;
 	__u32 peak;
-	__u32 spare;
+	__u32 exempt; /* see struct hc_override */
 };
 
 /*
@@ -243,6 +279,13 @@ struct hc_listener_key {
 	__u16 spare;
 };
 
+/* A listening socket: where it listens, and that nobody enforces there, or did not when it
+ * began. Of those there may only be so many, lest they crowd out the others. */
+struct hc_listening {
+	struct hc_listener_key place;
+	__u32 elsewhere;
+};
+
 /* Which of a port's three places anybody has listened on since the start: its
  * bits spare the look-ups that would find nothing. */
 enum hc_listen_places {
@@ -266,7 +309,7 @@ struct hc_listener {
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
-HC_STATIC_ASSERT(sizeof(struct hc_user) == 184);
+HC_STATIC_ASSERT(sizeof(struct hc_user) == 192);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 64);
 

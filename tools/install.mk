@@ -15,6 +15,8 @@ install:
 	install -D -m 644 tools/completion/headcount.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/headcount
 	$(to)share/doc/headcount/examples $(wildcard tools/examples/*.conf)
+	$(to)share/headcount/prometheus tools/prometheus/headcount.rules.yml
+	$(to)share/headcount/grafana tools/grafana/headcount.json
 
 # A PREFIX of another time may be in it.
 .PHONY: $(BUILD)/headcount.service

@@ -6,7 +6,7 @@
 #include "command.h"
 #include "log.h"
 #include "number.h"
-#include "policy_user.h"
+#include "policy_caps.h"
 #include "user_name.h"
 
 static int set_cap(const struct headcount_bpf *object, const char *service, const char *user,

@@ -8,6 +8,7 @@
 #include "closer.h"
 #include "command.h"
 #include "daemon.h"
+#include "events_text.h"
 #include "explain.h"
 #include "log.h"
 #include "open_files.h"
@@ -29,6 +30,7 @@ static bool fits(const struct headcount_bpf *pinned, const struct config *config
 		   policy->control.version == HC_STATE_VERSION &&
 		   policy->control.build == load_build() &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
+		   bpf_map__max_entries(pinned->maps.listeners) == config->listeners_max &&
 		   bpf_map__max_entries(pinned->maps.sessions) ==
 			   load_session_sets(config->sessions_max);
 
@@ -115,6 +117,7 @@ static void clean_up(struct run *run)
 static int run_daemon(struct run *run)
 {
 	struct daemon *daemon = &run->daemon;
+	char what[900];
 	int holder, error;
 
 	daemon_signals(true);
@@ -142,7 +145,7 @@ static int run_daemon(struct run *run)
 	error = error ?: daemon_open_metrics(daemon);
 	if (error)
 		return error;
-	hc_notice("ready");
+	hc_notice("ready; %s", events_text(&daemon->config, what, sizeof(what)));
 	return daemon_loop(daemon);
 }
 

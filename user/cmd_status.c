@@ -16,8 +16,11 @@
 #include "pins.h"
 #include "policy_user.h"
 #include "probe.h"
+#include "put.h"
 #include "feature.h"
+#include "reload_record.h"
 #include "state.h"
+#include "totals_user.h"
 
 /* Everything that status tells, gathered before anything is printed. */
 struct status {
@@ -29,19 +32,22 @@ struct status {
 	size_t links_count;
 	__u64 losses[HC_LOSS_COUNT];
 	struct fill_row fill[FILL_COUNT];
+	struct policy policy;
+	struct service_total totals[HC_SERVICES_MAX];
+	struct hc_reload reload; /* the last; time_ns is 0 if there was none */
 };
 
 static int gather_state(struct status *status)
 {
-	struct policy *policy = malloc(sizeof(*policy));
 	struct state_session *sessions = NULL;
 	struct state_user *users = NULL;
 	size_t count = 0, session_count = 0, shown = 0;
-	int error = policy ? policy_read(status->object, policy)
-			   : hc_error_errno(ENOMEM, "cannot read the state");
+	int error = policy_read(status->object, &status->policy);
 
 	error = error ?: links_read(status->object, &status->links, &status->links_count);
 	error = error ?: losses_read(status->object, status->losses);
+	error = error ?: totals_of_services(status->object, &status->policy, status->totals);
+	error = error ?: reload_record_read(status->object, &status->reload);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
 					       &session_count);
@@ -49,10 +55,9 @@ static int gather_state(struct status *status)
 	for (size_t i = 0; i < count && !error; i++)
 		shown += state_user_shown(&users[i].user);
 	if (!error)
-		fill_read(status->object, policy, session_count, shown, status->fill);
+		fill_read(status->object, &status->policy, session_count, shown, status->fill);
 	free(sessions);
 	free(users);
-	free(policy);
 	return error;
 }
 
@@ -81,11 +86,65 @@ static const char *found_text(const struct feature *feature)
 	return feature->error == -EPERM || feature->error == -EACCES ? "refused" : "missing";
 }
 
+/* The line that matters of what a reload said: its error, or that it is done. */
+static const char *reload_line(const struct status *status, char line[1024])
+{
+	const char *said = status->reload.said, *at = said, *end;
+
+	/* When it is done, the last one. */
+	while (status->reload.result == HC_RELOAD_DONE && (end = strchr(at, '\n')) && end[1])
+		at = end + 1;
+	snprintf(line, 1024, "%.*s", (int)strcspn(at, "\n"), at);
+	return line;
+}
+
+static bool has_total(const struct status *status, int id)
+{
+	const struct hc_service *service = &status->policy.services[id];
+
+	return status->object && service->used && service->total != HC_UNLIMITED;
+}
+
+static void print_totals(const struct status *status)
+{
+	const char *heading = "\ntotals:\n";
+	char name[4 * HC_NAME_MAX];
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_service *service = &status->policy.services[id];
+
+		if (!has_total(status, id))
+			continue;
+		escape_text(name, sizeof(name), service->name, strlen(service->name));
+		printf("%s  %-9s %u of %u, %llu refused by that\n", heading, name,
+		       status->totals[id].active, service->total, status->totals[id].refused);
+		heading = "";
+	}
+}
+
+static void print_json_totals(const struct status *status)
+{
+	const char *comma = "";
+	char name[6 * HC_NAME_MAX];
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_service *service = &status->policy.services[id];
+
+		if (!has_total(status, id))
+			continue;
+		escape_json(name, sizeof(name), service->name, strlen(service->name));
+		printf("%s{\"service\":\"%s\",\"active\":%u,\"total\":%u,\"refused\":%llu}",
+		       comma, name, status->totals[id].active, service->total,
+		       status->totals[id].refused);
+		comma = ",";
+	}
+}
+
 static void print_text(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
-	char absence[256];
+	char absence[256], when[TIME_TEXT], line[1024];
 
 	if (status->pid)
 		printf("headcount " HC_VERSION " is running, pid %d%s\n", status->pid,
@@ -98,6 +157,11 @@ static void print_text(const struct status *status)
 		       "on:\n"
 		       "headcount detach ends it, or the next headcount run\n",
 		       status->unfinished);
+	if (status->reload.time_ns)
+		printf("last reload: %s, %s%s\n",
+		       time_format(status->reload.time_ns, false, when),
+		       status->reload.result == HC_RELOAD_DONE ? "" : "failed: ",
+		       reload_line(status, line));
 	if (status->object || status->links_count)
 		printf("\nattached:\n");
 	for (size_t i = 0; i < status->links_count; i++)
@@ -107,6 +171,7 @@ static void print_text(const struct status *status)
 		for (int i = 0; i < FILL_COUNT; i++)
 			printf("  %-9s %llu of %llu\n", status->fill[i].map,
 			       status->fill[i].entries, status->fill[i].capacity);
+		print_totals(status);
 		printf("\nlosses:\n");
 		for (int i = 0; i < HC_LOSS_COUNT; i++)
 			printf("  %-18s %8llu  %s\n", loss_rows[i].word, status->losses[i],
@@ -120,7 +185,22 @@ static void print_text(const struct status *status)
 			       : features[i].needed_for);
 }
 
-/* Every other string here is ours: nothing to escape. */
+static void print_json_reload(const struct status *status)
+{
+	char when[TIME_TEXT], line[1024], escaped[6 * sizeof(line)];
+
+	if (!status->reload.time_ns) {
+		printf("null");
+		return;
+	}
+	reload_line(status, line);
+	escape_json(escaped, sizeof(escaped), line, strlen(line));
+	printf("{\"time\":\"%s\",\"done\":%s,\"said\":\"%s\"}",
+	       time_format(status->reload.time_ns, true, when),
+	       status->reload.result == HC_RELOAD_DONE ? "true" : "false", escaped);
+}
+
+/* Every other string is ours: nothing to escape. */
 static void print_json(const struct status *status)
 {
 	size_t count;
@@ -145,7 +225,11 @@ static void print_json(const struct status *status)
 	for (int i = 0; i < FILL_COUNT && status->object; i++)
 		printf("%s{\"map\":\"%s\",\"entries\":%llu,\"capacity\":%llu}", i ? "," : "",
 		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
-	printf("],\"features\":[");
+	printf("],\"totals\":[");
+	print_json_totals(status);
+	printf("],\"last_reload\":");
+	print_json_reload(status);
+	printf(",\"features\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"feature\":\"%s\",\"found\":%s,\"needed_for\":\"%s\","
 		       "\"without\":\"%s\"}",
@@ -162,7 +246,7 @@ int cmd_status(const struct command *command, int argc, char **argv)
 		OPTION_FLAG("json", 'j', "print a JSON object", &json),
 		{},
 	};
-	struct status status = {};
+	static struct status status; /* large */
 	int first, code, error;
 
 	if (command_options(command, options, argc, argv, 0, &first, &code))
@@ -177,5 +261,6 @@ int cmd_status(const struct command *command, int argc, char **argv)
 		print_text(&status);
 	free(status.links);
 	headcount_bpf__destroy(status.object);
-	return error ? EXIT_FAILED : EXIT_DONE;
+	/* For scripts: does anything count and cap? */
+	return error || !(status.pid || status.pinned || status.links_count) ? EXIT_FAILED : EXIT_DONE;
 }

@@ -16,9 +16,8 @@ static int introduce(const struct daemon *daemon)
 	unsigned long long count = error ? 0 : totals_sessions(totals);
 
 	if (!error)
-		hc_notice(
-			"watching TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
-			count, count == 1 ? "" : "s");
+		hc_notice("watching TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
+			  count, count == 1 ? "" : "s");
 	free(totals);
 	return error;
 }
@@ -38,6 +37,8 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	daemon_signals(false);
 	error = daemon_probe(&daemon);
 	error = error ?: config_defaults(&daemon.config);
+	/* Nothing is enforced: all namespaces share the half that is for those. */
+	daemon.config.listeners_max *= 2;
 	error = error ?: daemon_open_sinks(&daemon);
 	error = error ?: daemon_start(&daemon);
 	error = error ?: daemon_open_drain(&daemon, json);

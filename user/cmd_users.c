@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "escape.h"
 #include "log.h"
 #include "table.h"
+#include "totals_user.h"
 #include "user_name.h"
 #include "users_view.h"
 
@@ -35,6 +38,30 @@ static void add_row(struct table *table, const struct policy *policy,
 	table_add_number(table, user->refused);
 }
 
+/* A refusal by the total is nobody's in the table. */
+static int print_totals(const struct headcount_bpf *object, const struct policy *policy,
+			int service)
+{
+	struct service_total *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	int error = totals ? totals_of_services(object, policy, totals)
+			   : hc_error_errno(ENOMEM, "cannot print the totals");
+	char name[4 * HC_NAME_MAX];
+	bool any = false;
+
+	for (int id = 0; id < HC_SERVICES_MAX && !error; id++) {
+		const struct hc_service *row = &policy->services[id];
+
+		if (!row->used || row->total == HC_UNLIMITED || (service >= 0 && service != id))
+			continue;
+		escape_text(name, sizeof(name), row->name, strlen(row->name));
+		printf("%s%s: %u of %u in total, %llu refused by that\n", any ? "" : "\n", name,
+		       totals[id].active, row->total, totals[id].refused);
+		any = true;
+	}
+	free(totals);
+	return error;
+}
+
 static int print_users(const struct headcount_bpf *object, const struct policy *policy,
 		       int service, bool json)
 {
@@ -52,6 +79,8 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 	if (error)
 		hc_error_errno(error, "cannot print the users");
 	free(users);
+	if (!error && !json)
+		error = print_totals(object, policy, service);
 out:
 	table_free(table);
 	return error;

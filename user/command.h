@@ -25,6 +25,8 @@ int cmd_users(const struct command *command, int argc, char **argv);
 int cmd_sessions(const struct command *command, int argc, char **argv);
 int cmd_top(const struct command *command, int argc, char **argv);
 int cmd_cap(const struct command *command, int argc, char **argv);
+int cmd_reload(const struct command *command, int argc, char **argv);
+int cmd_policy(const struct command *command, int argc, char **argv);
 int cmd_status(const struct command *command, int argc, char **argv);
 int cmd_audit(const struct command *command, int argc, char **argv);
 int cmd_metrics(const struct command *command, int argc, char **argv);

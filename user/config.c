@@ -8,8 +8,9 @@
 
 #include "config_parser.h"
 
-#define SESSIONS_DEFAULT 262144
-#define USERS_DEFAULT    65536
+#define SESSIONS_DEFAULT  262144
+#define USERS_DEFAULT     65536
+#define LISTENERS_DEFAULT 65536
 
 static void service_defaults(struct hc_service *service, const char *name)
 {
@@ -32,6 +33,7 @@ int config_defaults(struct config *config)
 		.sessions_max = SESSIONS_DEFAULT,
 		.users_max = USERS_DEFAULT,
 		.metrics.max = CONFIG_METRICS_MAX_DEFAULT,
+		.listeners_max = LISTENERS_DEFAULT,
 	};
 	sink_list_default(&config->events);
 	config->services = calloc(HC_FIRST_SERVICE, sizeof(*config->services));

@@ -27,12 +27,16 @@
 struct config_listen {
 	__u8 address[16]; /* all zero: every address */
 	__u16 port;       /* host order */
+	__u16 last;       /* the same, or of a range of ports */
 };
 
 struct config_override {
 	struct hc_user_key key; /* key.service is the index in `services` */
 	unsigned int bits;      /* of key.id that count, 128: exact */
 	__u32 cap;
+	bool exempt;       /* from the service's total */
+	bool part;         /* written as an address, of which its user has more */
+	unsigned int line; /* of the file */
 };
 
 struct config_service {
@@ -54,9 +58,10 @@ struct config_metrics {
 /* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
  * there; named ones follow in the order of the file. */
 struct config {
-	__u32 sessions_max; /* default 262144, 1024 .. 16777216 */
-	__u32 users_max;    /* default 65536, 64 .. 4194304 */
-	char **netns;       /* names or paths; none: the namespace headcount is started in */
+	__u32 sessions_max;  /* default 262144, 1024 .. 16777216 */
+	__u32 users_max;     /* default 65536, 64 .. 4194304 */
+	__u32 listeners_max; /* default 65536, 64 .. 4194304 */
+	char **netns;        /* names or paths; none: the namespace headcount is started in */
 	size_t netns_count;
 	struct sink_list events; /* where they go */
 	struct config_metrics metrics;
@@ -80,6 +85,9 @@ const char *config_metrics_path(const struct config_metrics *metrics);
 
 /* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
 void config_free(struct config *config);
+
+/* As `errno =` has it; NULL: it is none of those. */
+const char *config_errno_name(__u16 error);
 
 /* The service of that name, or -1. */
 int config_find(const struct config *config, const char *name);

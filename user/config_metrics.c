@@ -19,7 +19,7 @@ int config_set_metrics(struct config_parser *parser, const char *value)
 {
 	const size_t path_room = sizeof(((struct sockaddr_un *)0)->sun_path);
 	struct config_metrics *metrics = &parser->config->metrics;
-	const char *path;
+	const char *path, *port = strrchr(value, ':');
 
 	_Static_assert(sizeof(metrics->text) >
 			       sizeof(UNIX_PREFIX) +
@@ -28,7 +28,8 @@ int config_set_metrics(struct config_parser *parser, const char *value)
 	snprintf(metrics->text, sizeof(metrics->text), "%s", value);
 	path = config_metrics_path(metrics);
 	if (path ? *path == '/' && strlen(value) < strlen(UNIX_PREFIX) + path_room
-		 : strchr(value, ':') && !config_parse_listen(value, &metrics->listen))
+		 : port && port[strspn(port + 1, "0123456789") + 1] == '\0' &&
+			    !config_parse_listen(value, &metrics->listen))
 		return 0;
 	return config_fail(
 		parser, parser->line,

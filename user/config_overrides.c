@@ -37,38 +37,60 @@ int config_add_override(struct config_parser *parser, const char *value)
 	return err;
 }
 
-/* Cuts "USER N" in two. The user is all but the last word: a cgroup's path may
- * have blanks in it. Returns N. */
-static const char *split_override(char *text)
+/* The last word, or NULL if there is but one. */
+static char *last_word(char *text)
 {
-	char *cap = text + strlen(text);
-	char *end;
+	char *word = text + strlen(text);
 
-	while (cap > text && !strchr(BLANKS, cap[-1]))
-		cap--;
-	for (end = cap; end > text && strchr(BLANKS, end[-1]);)
-		end--;
-	if (end == text)
-		return NULL;
-	*end = '\0';
-	return cap;
+	while (word > text && !strchr(BLANKS, word[-1]))
+		word--;
+	return word > text ? word : NULL;
+}
+
+/* Cuts it off, with the blanks before it. */
+static void cut_word(const char *text, char *word)
+{
+	while (word > text && strchr(BLANKS, word[-1]))
+		word--;
+	*word = '\0';
+}
+
+/* USER N, USER N total=exempt, or USER total=exempt, which leaves the cap as the service has
+ * it. The user is all that is before: a cgroup's path may have blanks in it. */
+static int cut_override(const struct config_service *service, char *text,
+			struct config_override *override)
+{
+	char *word = last_word(text);
+
+	if (word && !strcmp(word, "total=exempt")) {
+		cut_word(text, word);
+		override->exempt = true;
+		override->cap = service->service.cap;
+		word = last_word(text); /* a number that stands alone is a uid */
+		if (!word || number_parse_cap(word, &override->cap))
+			return 0;
+	} else if (!word || number_parse_cap(word, &override->cap)) {
+		return -EINVAL;
+	}
+	cut_word(text, word);
+	return 0;
 }
 
 static int resolve_override(struct config_parser *parser, const struct config_pending *pending)
 {
 	struct config_service *service = current(parser);
-	const char *cap = split_override(pending->text);
-	struct config_override override = {};
+	struct config_override override = {.line = pending->line};
 	char why[512];
 
-	if (!cap || number_parse_cap(cap, &override.cap))
+	if (cut_override(service, pending->text, &override))
 		return config_fail(parser, pending->line,
 				   "bad override: USER and a number from 0 to %u or "
-				   "\"unlimited\"",
+				   "\"unlimited\", or total=exempt, or both",
 				   HC_UNLIMITED - 1);
 	if (user_key_parse(pending->text, &service->service, parser->service, &override.key,
 			   &override.bits, why, sizeof(why)))
 		return config_fail(parser, pending->line, "%s", why);
+	override.part = user_is_more(&override.key, pending->text);
 	return config_append(parser, &service->overrides, &service->override_count, &override,
 			     sizeof(override));
 }

@@ -66,13 +66,14 @@ int config_set(struct config_parser *parser, const char *name, const char *value
 /* The value of an `override =`, to be resolved when the section ends. */
 int config_add_override(struct config_parser *parser, const char *value);
 
-/* Values that more than one key has: a number, and 143, 10.0.0.1:143 or
- * [2001:db8::1]:143 (-EINVAL, nothing is noted). */
+/* Values that more than one key has: a number, and ports at an address or at every one
+ * (-EINVAL, nothing is noted): 143, 5900-5999, imaps, 10.0.0.1:143, [2001:db8::1]:143. */
 int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
 		      __u32 *number);
 int config_parse_listen(const char *word, struct config_listen *listen);
 
 /* Keys of their own file. */
+int config_add_listen(struct config_parser *parser, const char *word);
 int config_set_metrics(struct config_parser *parser, const char *value);
 int config_set_metrics_max(struct config_parser *parser, const char *value);
 int config_set_metrics_top_users(struct config_parser *parser, const char *value);

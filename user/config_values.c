@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The keys and their values. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
 #include "config_parser.h"
 #include "number.h"
 
@@ -33,6 +31,11 @@ static int set_sessions_max(struct config_parser *parser, const char *value)
 static int set_users_max(struct config_parser *parser, const char *value)
 {
 	return config_set_number(parser, value, 64, 4194304, &parser->config->users_max);
+}
+
+static int set_listeners_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 64, 4194304, &parser->config->listeners_max);
 }
 
 static int set_limit(struct config_parser *parser, const char *value, __u32 *limit)
@@ -134,73 +137,9 @@ static int set_events_max(struct config_parser *parser, const char *value)
 				 &parser->config->events.subscribers_max);
 }
 
-int config_parse_listen(const char *word, struct config_listen *listen)
-{
-	const char *colon = strrchr(word, ':');
-	const char *start = word, *end = colon;
-	char address[INET6_ADDRSTRLEN] = "";
-	__u32 port;
-
-	memset(listen, 0, sizeof(*listen));
-	if (number_parse(colon ? colon + 1 : word, 1, 65535, &port))
-		return -EINVAL;
-	listen->port = port;
-	if (!colon)
-		return 0;
-	if (*word == '[') {
-		start++;
-		end--;
-		if (*end != ']')
-			return -EINVAL;
-	}
-	if ((size_t)(end - start) >= sizeof(address))
-		return -EINVAL;
-	memcpy(address, start, end - start);
-	if (*word == '[')
-		return inet_pton(AF_INET6, address, listen->address) == 1 ? 0 : -EINVAL;
-	memset(listen->address + 10, 0xff, 2);
-	return inet_pton(AF_INET, address, listen->address + 12) == 1 ? 0 : -EINVAL;
-}
-
-static int add_listen(struct config_parser *parser, const char *word)
-{
-	const struct config *config = parser->config;
-	struct config_service *service = current(parser);
-	struct config_listen listen;
-	size_t addresses = 0;
-
-	if (config_parse_listen(word, &listen))
-		return config_fail(parser, parser->line,
-				   "bad \"%s\": write PORT, IPV4:PORT or [IPV6]:PORT, "
-				   "with a port from 1 to 65535",
-				   word);
-	/* No session's local address is 0.0.0.0 or ::, so that could not mean what it says. */
-	if (strchr(word, ':') && !address_is_known(listen.address))
-		return config_fail(parser, parser->line,
-				   "bad \"%s\": every address is the port alone, %u", word,
-				   listen.port);
-	for (size_t i = 0; i < config->service_count; i++) {
-		const struct config_service *other = &config->services[i];
-
-		for (size_t j = 0; j < other->listens; j++) {
-			if (!memcmp(&other->listen[j], &listen, sizeof(listen)))
-				return config_fail(parser, parser->line,
-						   "%s is in [service %s] already", word,
-						   other->service.name);
-			addresses += address_is_known(other->listen[j].address);
-		}
-	}
-	if (addresses == CONFIG_ADDRESSES_MAX && address_is_known(listen.address))
-		return config_fail(parser, parser->line,
-				   "more than %d addresses; a port alone is none",
-				   CONFIG_ADDRESSES_MAX);
-	return config_append(parser, &service->listen, &service->listens, &listen,
-			     sizeof(listen));
-}
-
 static int set_listen(struct config_parser *parser, const char *value)
 {
-	return for_each_word(parser, value, add_listen);
+	return for_each_word(parser, value, config_add_listen);
 }
 
 /* client, client/24 or client/24/56 */
@@ -300,18 +239,26 @@ static int set_emit(struct config_parser *parser, const char *value)
 	return strcmp(value, "none") ? for_each_word(parser, value, add_emit) : 0;
 }
 
+static const struct {
+	const char *name;
+	__u16 error;
+} errors[] = {
+	{"ECONNREFUSED", ECONNREFUSED},
+	{"EPERM", EPERM},
+	{"EDQUOT", EDQUOT},
+	{"EAGAIN", EAGAIN},
+};
+
+const char *config_errno_name(__u16 error)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (errors[i].error == error)
+			return errors[i].name;
+	return NULL;
+}
+
 static int set_errno(struct config_parser *parser, const char *value)
 {
-	static const struct {
-		const char *name;
-		__u16 error;
-	} errors[] = {
-		{"ECONNREFUSED", ECONNREFUSED},
-		{"EPERM", EPERM},
-		{"EDQUOT", EDQUOT},
-		{"EAGAIN", EAGAIN},
-	};
-
 	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		if (!strcmp(value, errors[i].name)) {
 			current(parser)->service.error = errors[i].error;
@@ -330,6 +277,7 @@ static const struct config_key {
 } keys[] = {
 	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
 	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
+	{"listeners_max", CONFIG_HEADCOUNT, false, set_listeners_max},
 	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
 	{"metrics_max", CONFIG_HEADCOUNT, false, config_set_metrics_max},
 	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},

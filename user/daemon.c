@@ -14,6 +14,7 @@
 #include "pins.h"
 #include "privileges.h"
 #include "probe.h"
+#include "reload_record.h"
 #include "snapshot.h"
 #include "totals_user.h"
 #include "walk.h"
@@ -148,6 +149,7 @@ int daemon_adopt(struct daemon *daemon)
 {
 	int error = load_walker(daemon, WALKS_LATER);
 
+	reload_record_forget(daemon->object);
 	error = error ?: attach_adopt(&daemon->links, daemon->object);
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))

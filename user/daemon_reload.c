@@ -6,6 +6,7 @@
 #include "daemon.h"
 #include "log.h"
 #include "open_files.h"
+#include "reload_record.h"
 
 /* The server of another configuration: the same, or one at another address. */
 static int next_metrics(struct daemon *daemon, const struct config *config,
@@ -50,9 +51,11 @@ static void drop_gates(struct daemon *daemon, const struct netns_list *from,
 
 static int same_sizes(const struct config *old, const struct config *fresh)
 {
-	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max)
+	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max &&
+	    old->listeners_max == fresh->listeners_max)
 		return 0;
-	return hc_error("sessions_max and users_max cannot change while running");
+	return hc_error(
+		"sessions_max, users_max and listeners_max cannot change while running");
 }
 
 void daemon_find_config(struct daemon *daemon)
@@ -61,7 +64,8 @@ void daemon_find_config(struct daemon *daemon)
 		daemon->config_path = CONFIG_PATH_DEFAULT;
 }
 
-int daemon_reload(struct daemon *daemon)
+/* `*result` is what it is called if it fails. */
+static int reload(struct daemon *daemon, enum hc_reload_result *result)
 {
 	struct metrics_server *metrics = daemon->metrics;
 	struct netns_list netns = {};
@@ -76,17 +80,15 @@ int daemon_reload(struct daemon *daemon)
 		error = sinks_prepare(daemon->sinks, &daemon->config.events);
 		if (!error)
 			sinks_commit(daemon->sinks);
+		reload_record_last();
 		hc_notice("no configuration file, nothing to reload");
 		return error;
 	}
 	error = config_read(&config, daemon->config_path, why, sizeof(why));
+	error = error ?: daemon_choose_events(daemon, &config, why, sizeof(why));
 	if (error) {
 		hc_error("%s", why);
-		goto out;
-	}
-	error = daemon_choose_events(daemon, &config, why, sizeof(why));
-	if (error) {
-		hc_error("%s", why);
+		*result = HC_RELOAD_BAD_FILE;
 		goto out;
 	}
 	error = same_sizes(&daemon->config, &config);
@@ -112,9 +114,11 @@ int daemon_reload(struct daemon *daemon)
 	daemon->netns = netns;
 	switch_metrics(daemon, metrics);
 	daemon_refresh_names(daemon);
+	reload_record_last();
 	hc_notice("reloaded %s", daemon->config_path);
 	return 0;
 out:
+	reload_record_last();
 	hc_notice("not reloaded, the old configuration goes on");
 	if (found)
 		daemon->config_path = NULL; /* nothing was taken from it */
@@ -122,5 +126,16 @@ out:
 		metrics_close(metrics);
 	config_free(&config);
 	netns_free(&netns);
+	return error;
+}
+
+int daemon_reload(struct daemon *daemon)
+{
+	enum hc_reload_result result = HC_RELOAD_FAILED;
+	int error;
+
+	reload_record_begin(daemon->object);
+	error = reload(daemon, &result);
+	reload_record_end(daemon->object, error ? result : HC_RELOAD_DONE);
 	return error;
 }

@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "address.h"
+#include "advise.h"
+#include "escape.h"
 #include "explain.h"
 #include "load.h"
 #include "open_files.h"
-#include "put.h"
 #include "record.h"
+#include "service_text.h"
 #include "table.h"
 #include "user_name.h"
 
@@ -18,6 +19,13 @@ static const struct table_column columns[] = {
 	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
 	{"OVERRIDES", "", TABLE_NUMBER, false, false}, {"EMIT", "", TABLE_TEXT, false, false},
 	{"ORPHANS", "", TABLE_TEXT, false, false},
+};
+
+static const struct table_column override_columns[] = {
+	{"OVERRIDE IN", "", TABLE_TEXT, false, false},
+	{"OF", "", TABLE_TEXT, false, false},
+	{"CAP", "", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_TEXT, false, false},
 };
 
 static void add_cap(struct table *table, __u32 cap)
@@ -30,40 +38,26 @@ static void add_cap(struct table *table, __u32 cap)
 
 static void add_listen(struct table *table, const struct config_service *service)
 {
-	char text[512] = "", end[END_TEXT];
+	char text[512] = "", end[LISTEN_TEXT];
 	size_t used = 0;
 
 	for (size_t i = 0; i < service->listens && used < sizeof(text) - 80; i++) {
 		const struct config_listen *listen = &service->listen[i];
 
-		if (!address_is_known(listen->address) && !address_is_ipv4(listen->address))
-			snprintf(end, sizeof(end), "%u", listen->port);
-		else
-			end_format(listen->address, listen->port, end);
-		used += snprintf(text + used, sizeof(text) - used, "%s%s", i ? " " : "", end);
+		used += snprintf(
+			text + used, sizeof(text) - used, "%s%s", i ? " " : "",
+			listen_format(listen->address, listen->port, listen->last, end));
 	}
 	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
 }
 
-static void add_user(struct table *table, const struct hc_service *service)
+/* What the file's author chose, for a terminal. */
+static void print_escaped(const char *text)
 {
-	if (service->identify == HC_BY_UID)
-		table_add(table, "uid");
-	else if (service->identify == HC_BY_CGROUP)
-		table_add(table, "cgroup");
-	else
-		table_add(table, "client/%u/%u", service->prefix4, service->prefix6);
-}
+	char escaped[4 * PATH_MAX];
 
-static void add_emit(struct table *table, __u8 mute)
-{
-	static const char *const words[] = {" opened", " closed", " refused"};
-	char text[32] = "";
-
-	for (int i = 0; i < 3; i++)
-		if (!(mute & 1 << i))
-			strcat(text, words[i]);
-	table_add_text(table, *text ? text + 1 : "none");
+	escape_text(escaped, sizeof(escaped), text, strlen(text));
+	printf(" %s", escaped);
 }
 
 static void explain_events(const struct sink_list *list)
@@ -72,8 +66,8 @@ static void explain_events(const struct sink_list *list)
 
 	printf("\nevents go to%s", list->count ? "" : " nobody");
 	for (size_t i = 0; i < list->count; i++) {
-		printf("%s %s", i ? "," : "",
-		       sink_spec_format(&list->items[i], text, sizeof(text)));
+		printf(i ? "," : "");
+		print_escaped(sink_spec_format(&list->items[i], text, sizeof(text)));
 		if (list->items[i].kind != SINK_UNIX)
 			continue;
 		printf(" (mode %04o", list->mode);
@@ -81,6 +75,33 @@ static void explain_events(const struct sink_list *list)
 			printf(", group %u", list->group);
 		printf(")");
 	}
+}
+
+static void explain_overrides(const struct config *config)
+{
+	struct table *table = table_new(override_columns,
+					sizeof(override_columns) / sizeof(override_columns[0]));
+	char user[HC_USER_TEXT];
+	size_t count = 0;
+
+	for (size_t i = 0; table && i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		for (size_t j = 0; j < service->override_count; j++, count++) {
+			const struct config_override *override = &service->overrides[j];
+
+			table_add_text(table, service->service.name);
+			table_add_text(table, user_key_format(&override->key, true, user,
+							      sizeof(user)));
+			add_cap(table, override->cap);
+			table_add_text(table, override->exempt ? "exempt" : NULL);
+		}
+	}
+	if (count)
+		printf("\n");
+	if (count && table)
+		table_print(table, stdout, false);
+	table_free(table);
 }
 
 void explain(const struct config *config, const char *path)
@@ -93,25 +114,27 @@ void explain(const struct config *config, const char *path)
 	printf("%s: correct\n\n", path ?: "no file, the defaults");
 	for (size_t i = 0; table && i < config->service_count; i++) {
 		const struct config_service *service = &config->services[i];
+		char user[SERVICE_USER_TEXT], emit[SERVICE_EMIT_TEXT];
 
 		table_add_text(table, service->service.name);
 		add_listen(table, service);
-		add_user(table, &service->service);
+		table_add_text(table, service_user_format(&service->service, user));
 		add_cap(table, service->service.cap);
 		add_cap(table, service->service.total);
 		table_add(table, service->service.excess == HC_OBSERVE ? "observe" : "reject");
 		table_add(table, "%zu", service->override_count);
-		add_emit(table, service->service.mute);
+		table_add_text(table, service_emit_format(service->service.mute, " ", emit));
 		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"
 										    : "count");
 	}
 	if (table)
 		table_print(table, stdout, false);
 	table_free(table);
+	explain_overrides(config);
 	printf("\ninbound services hold in %s",
 	       config->netns_count ? "the network namespaces" : "the network namespace of run");
 	for (size_t i = 0; i < config->netns_count; i++)
-		printf(" %s", config->netns[i]);
+		print_escaped(config->netns[i]);
 	explain_events(&config->events);
 	if (*config->metrics.text)
 		printf("\nmetrics at %s, %u users by name", config->metrics.text,
@@ -122,7 +145,8 @@ void explain(const struct config *config, const char *path)
 	       open_files_needed(config, config, 0), config->events.subscribers_max,
 	       config->metrics.max);
 	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, 8.5 MiB of "
-	       "event rings\n",
-	       sessions / (1 << 20), config->sessions_max, users / (1 << 20),
-	       config->users_max);
+	       "event rings, and what up to %u listening sockets take\n",
+	       sessions / (1 << 20), config->sessions_max, users / (1 << 20), config->users_max,
+	       config->listeners_max);
+	advise(config);
 }

@@ -14,6 +14,7 @@
 #include "kill.h"
 #include "log.h"
 #include "mptcp.h"
+#include "policy_caps.h"
 #include "walk.h"
 
 #define MOMENT_MS 20 /* in which another CPU has finished what it is about */
@@ -66,19 +67,6 @@ static enum kill_failure failure_of(int error)
 	default:
 		return KILL_OTHER;
 	}
-}
-
-/* Who sits at the keyboard, whatever sudo has made of them; else whoever runs us. */
-static __u32 find_asker(void)
-{
-	FILE *file = fopen("/proc/self/loginuid", "re");
-	__u32 uid = HC_UID_UNKNOWN;
-
-	if (file && fscanf(file, "%u", &uid) != 1)
-		uid = HC_UID_UNKNOWN;
-	if (file)
-		fclose(file);
-	return uid == HC_UID_UNKNOWN ? getuid() : uid;
 }
 
 /* Runs kill_mark or kill_tell on the session. What it returned, or a negative errno. */
@@ -197,7 +185,7 @@ int kill_sessions(const struct headcount_bpf *object, const struct session_list 
 		  struct kill_result *result)
 {
 	const struct netns_list *netns = &list->found.netns;
-	struct killing killing = {object, result, list, .asker = find_asker()};
+	struct killing killing = {object, result, list, .asker = policy_asker()};
 	int error = 0;
 
 	*result = (struct kill_result){

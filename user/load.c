@@ -195,6 +195,10 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 					 load_session_sets(request->config->sessions_max));
 		bpf_map__set_max_entries(object->maps.users,
 					 load_user_sets(request->config->users_max));
+		bpf_map__set_max_entries(object->maps.listeners,
+					 request->config->listeners_max);
+		bpf_map__set_max_entries(object->maps.listening,
+					 request->config->listeners_max);
 		return 0;
 	}
 	bpf_object__for_each_map(map, object->obj) {
@@ -251,6 +255,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	error = set_up_maps(object, request);
 	if (error)
 		goto out;
+	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
 	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
 	/* The kernel gives a load up with EAGAIN when a signal comes. */
 	sigfillset(&all);

@@ -15,6 +15,18 @@ void log_divert(void (*take)(const char *line))
 	diverted = take;
 }
 
+static _Thread_local void (*overheard)(const char *line);
+
+void log_overhear(void (*hear)(const char *line))
+{
+	overheard = hear;
+}
+
+void log_repeat(const char *line)
+{
+	fprintf(stderr, "headcount: %s\n", line);
+}
+
 static void say(const char *kind, const char *format, va_list args, const char *reason)
 {
 	char text[1024], line[2048], whole[2304];
@@ -22,10 +34,12 @@ static void say(const char *kind, const char *format, va_list args, const char *
 	vsnprintf(text, sizeof(text), format, args);
 	escape_text(line, sizeof(line), text, strlen(text));
 	snprintf(whole, sizeof(whole), "%s%s%s%s", kind, line, *reason ? ": " : "", reason);
+	if (overheard)
+		overheard(whole);
 	if (diverted)
 		diverted(whole);
 	else
-		fprintf(stderr, "headcount: %s\n", whole);
+		log_repeat(whole);
 }
 
 int hc_error(const char *format, ...)

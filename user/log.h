@@ -22,4 +22,11 @@ void hc_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * stderr again): a program that has the whole screen shows them on it. */
 void log_divert(void (*take)(const char *line));
 
+/* Each line of this thread goes to `hear` besides (NULL: to nobody any more), as it is printed:
+ * escaped. */
+void log_overhear(void (*hear)(const char *line));
+
+/* Prints a line that was overheard, perhaps by another process. */
+void log_repeat(const char *line);
+
 #endif

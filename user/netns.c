@@ -84,9 +84,15 @@ static int add(struct netns_list *list, const char *name, const char *path)
 	return 0;
 }
 
+char *netns_path(const char *name, char path[NETNS_PATH])
+{
+	snprintf(path, NETNS_PATH, strchr(name, '/') ? "%s" : RUN_NETNS "/%s", name);
+	return path;
+}
+
 int netns_resolve(struct netns_list *list, char *const *names, size_t count)
 {
-	char path[512];
+	char path[NETNS_PATH];
 	int error;
 
 	memset(list, 0, sizeof(*list));
@@ -95,9 +101,7 @@ int netns_resolve(struct netns_list *list, char *const *names, size_t count)
 		return error ? hc_error_errno(error, "cannot open our network namespace") : 0;
 	}
 	for (size_t i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), strchr(names[i], '/') ? "%s" : RUN_NETNS "/%s",
-			 names[i]);
-		error = add(list, names[i], path);
+		error = add(list, names[i], netns_path(names[i], path));
 		if (error == -EINVAL)
 			hc_error("netns %s: %s is not a network namespace", names[i], path);
 		else if (error)

@@ -13,6 +13,11 @@ struct netns {
 	int fd;              /* open, owned by the list */
 };
 
+/* Where the namespace of a configuration's name is: below /run/netns, or a path already.
+ * Returns `path`. */
+#define NETNS_PATH 512
+char *netns_path(const char *name, char path[NETNS_PATH]);
+
 struct netns_list {
 	struct netns *items;
 	size_t count;

@@ -12,10 +12,11 @@
 
 #include "log.h"
 #include "pins.h"
+#include "policy_caps.h"
 #include "policy_user.h"
 #include "totals_user.h"
 
-static int put(const struct bpf_map *map, const void *key, const void *value)
+int policy_put(const struct bpf_map *map, const void *key, const void *value)
 {
 	if (!bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY))
 		return 0;
@@ -37,6 +38,7 @@ int policy_read(const struct headcount_bpf *object, struct policy *policy)
 		if (bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index,
 					&policy->services[id]))
 			return hc_error_errno(errno, "cannot read the services");
+		policy->services[id].name[HC_NAME_MAX - 1] = '\0'; /* whoever wrote it */
 	}
 	return 0;
 }
@@ -115,10 +117,32 @@ static int write_service(const struct headcount_bpf *object, const struct config
 			.service = id,
 		};
 
+		struct hc_override value = {override->cap, override->exempt};
+
 		memcpy(key.id, override->key.id, sizeof(key.id));
-		error = put(object->maps.overrides, &key, &override->cap);
+		error = policy_put(object->maps.overrides, &key, &value);
 	}
-	return error ?: put(object->maps.services, &index, &service);
+	return error ?: policy_put(object->maps.services, &index, &service);
+}
+
+/* The ports of one line: into `ports`, or with an address into the map of those. */
+static int write_listen(const struct headcount_bpf *object, const struct config_listen *listen,
+			__u16 id, __u16 half, __u16 ports[HC_PORTS])
+{
+	struct hc_address_key key = {.half = half};
+	int error = 0;
+
+	memcpy(key.address, listen->address, sizeof(key.address));
+	for (__u32 port = listen->port; port <= listen->last && !error; port++) {
+		if (!memcmp(key.address, (__u8[16]){}, sizeof(key.address))) {
+			ports[port] |= id;
+			continue;
+		}
+		ports[port] |= HC_PORT_BY_ADDRESS;
+		key.port = port;
+		error = policy_put(object->maps.addresses, &key, &id);
+	}
+	return error;
 }
 
 static int write_ports(const struct headcount_bpf *object, const struct config *config,
@@ -131,19 +155,8 @@ static int write_ports(const struct headcount_bpf *object, const struct config *
 	for (size_t i = 0; i < config->service_count && !error; i++) {
 		const struct config_service *service = &config->services[i];
 
-		for (size_t j = 0; j < service->listens && !error; j++) {
-			const struct config_listen *listen = &service->listen[j];
-			struct hc_address_key key = {.port = listen->port, .half = half};
-			__u16 id = ids[i];
-
-			memcpy(key.address, listen->address, sizeof(key.address));
-			if (!memcmp(key.address, (__u8[16]){}, sizeof(key.address))) {
-				ports[listen->port] |= id;
-				continue;
-			}
-			ports[listen->port] |= HC_PORT_BY_ADDRESS;
-			error = put(object->maps.addresses, &key, &id);
-		}
+		for (size_t j = 0; j < service->listens && !error; j++)
+			error = write_listen(object, &service->listen[j], ids[i], half, ports);
 	}
 	for (__u32 port = 0; port < HC_PORTS && !error; port++) {
 		__u32 index = half * HC_PORTS + port;
@@ -151,7 +164,7 @@ static int write_ports(const struct headcount_bpf *object, const struct config *
 
 		bpf_map_lookup_elem(bpf_map__fd(object->maps.ports), &index, &now);
 		if (now != ports[port])
-			error = put(object->maps.ports, &index, &ports[port]);
+			error = policy_put(object->maps.ports, &index, &ports[port]);
 	}
 	return error;
 }
@@ -171,7 +184,8 @@ static int write_namespaces(const struct headcount_bpf *object,
 			continue;
 		namespace.halves &= ~bit;
 		if (namespace.halves)
-			error = put(object->maps.namespaces, &inode, &namespace) ?: error;
+			error = policy_put(object->maps.namespaces, &inode, &namespace)
+					?: error;
 		else
 			bpf_map_delete_elem(fd, &inode);
 	}
@@ -182,53 +196,12 @@ static int write_namespaces(const struct headcount_bpf *object,
 		namespace.halves |= bit;
 		/* Of the half in force, too: the namespace of that number is this one. */
 		namespace.cookie = enforced->items[i].cookie;
-		error = put(object->maps.namespaces, &inode, &namespace);
+		error = policy_put(object->maps.namespaces, &inode, &namespace);
 	}
 	return error;
 }
 
-/* A service with a cap of the moment is limited, whatever the file says. */
-static void limit_by_caps(const struct headcount_bpf *object, __u32 half)
-{
-	struct hc_user_key key, *before = NULL;
-	int caps = bpf_map__fd(object->maps.caps), fd = bpf_map__fd(object->maps.services);
-	struct hc_service service;
-
-	while (!bpf_map_get_next_key(caps, before, &key)) {
-		__u32 index = half * HC_SERVICES_MAX + key.service;
-
-		before = &key;
-		if (bpf_map_lookup_elem(fd, &index, &service) || service.limited)
-			continue;
-		service.limited = true;
-		bpf_map_update_elem(fd, &index, &service, BPF_ANY);
-	}
-}
-
-/* Caps of the moment go with their service. */
-static void drop_caps(const struct headcount_bpf *object, const int *ids, size_t count)
-{
-	struct hc_user_key key, next;
-	int caps = bpf_map__fd(object->maps.caps);
-	bool more = !bpf_map_get_next_key(caps, NULL, &next), kept;
-
-	while (more) {
-		key = next;
-		more = !bpf_map_get_next_key(caps, &key, &next);
-		kept = false;
-		for (size_t i = 0; i < count; i++)
-			kept |= ids[i] == key.service;
-		if (!kept)
-			bpf_map_delete_elem(caps, &key);
-	}
-}
-
-/*
- * Held while the policy is read, changed and written: `cap` and a reload may come
- * at the same time. It is a lock on the folder of the pins; while there is none
- * (-1), nobody else has these maps.
- */
-static int lock_policy(void)
+int policy_lock(void)
 {
 	int fd = pins_folder() ? open(pins_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
@@ -252,14 +225,14 @@ static int write_half(const struct headcount_bpf *object, const struct policy *n
 		struct hc_service gone = {};
 
 		memcpy(gone.name, now->services[id].name, sizeof(gone.name));
-		error = put(object->maps.services, &index, &gone);
+		error = policy_put(object->maps.services, &index, &gone);
 	}
 	for (size_t i = 0; i < config->service_count && !error; i++)
 		error = write_service(object, &config->services[i], half, ids[i]);
 	error = error ?: write_ports(object, config, ids, half);
 	error = error ?: write_namespaces(object, enforced, half);
 	if (!error)
-		limit_by_caps(object, half);
+		policy_limit_by_caps(object, half);
 	return error;
 }
 
@@ -267,7 +240,7 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 		 const struct netns_list *enforced)
 {
 	struct policy *now = malloc(sizeof(*now));
-	int *ids = calloc(config->service_count, sizeof(*ids)), error, lock = lock_policy();
+	int *ids = calloc(config->service_count, sizeof(*ids)), error, lock = policy_lock();
 	__u32 zero = 0;
 
 	error = now && ids ? 0 : hc_error_errno(ENOMEM, "cannot apply the configuration");
@@ -286,68 +259,19 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	for (size_t i = 0; i < config->service_count; i++)
 		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
 			now->control.ignoring |= 1u << !policy_half(now);
-	error = put(object->maps.control, &zero, &now->control);
+	error = policy_put(object->maps.control, &zero, &now->control);
 	/* The next half, and that is the switch. */
 	now->control.generation++;
-	error = error ?: put(object->maps.control, &zero, &now->control);
-	if (!error)
-		drop_caps(object, ids, config->service_count);
+	error = error ?: policy_put(object->maps.control, &zero, &now->control);
+	if (!error) {
+		policy_drop_caps(object, ids, config->service_count);
+		if (!policy_read(object, now))
+			policy_tell_caps(object, now);
+	}
 out:
 	if (lock >= 0)
 		close(lock);
 	free(now);
 	free(ids);
-	return error;
-}
-
-__u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
-		 const struct hc_user_key *key)
-{
-	struct hc_override_key override = {
-		.prefixlen = HC_OVERRIDE_BITS + 128,
-		.half = policy_half(policy),
-		.service = key->service,
-	};
-	__u32 cap;
-
-	if (key->elsewhere || !policy->services[key->service].limited)
-		return HC_UNLIMITED;
-	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.caps), key, &cap))
-		return cap;
-	memcpy(override.id, key->id, sizeof(override.id));
-	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, &cap))
-		return cap;
-	return policy->services[key->service].cap;
-}
-
-int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
-		   bool remove)
-{
-	struct policy *now = malloc(sizeof(*now));
-	__u32 zero = 0, index;
-	int lock = lock_policy(), error;
-
-	error = now ? policy_read(object, now) : hc_error_errno(ENOMEM, "cannot set the cap");
-	if (error)
-		goto out;
-	if (!remove)
-		error = put(object->maps.caps, key, &cap);
-	else
-		bpf_map_delete_elem(bpf_map__fd(object->maps.caps), key);
-	if (error)
-		goto out;
-	if (!now->services[key->service].limited) {
-		now->services[key->service].limited = true;
-		index = policy_half(now) * HC_SERVICES_MAX + key->service;
-		error = put(object->maps.services, &index, &now->services[key->service]);
-	}
-	/* Another generation of the same half makes every user's cap stale, this one's
-	 * with them. */
-	now->control.generation += 2;
-	error = error ?: put(object->maps.control, &zero, &now->control);
-out:
-	if (lock >= 0)
-		close(lock);
-	free(now);
 	return error;
 }

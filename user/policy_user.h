@@ -36,12 +36,14 @@ int policy_find(const struct policy *policy, const char *name);
 int policy_apply(const struct headcount_bpf *object, const struct config *config,
 		 const struct netns_list *enforced);
 
-/* The cap of a user by the policy in force, as the kernel's side resolves it. */
-__u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
-		 const struct hc_user_key *key);
+/*
+ * Held while the policy is read, changed and written: `cap` and a reload may come
+ * at the same time. It is a lock on the folder of the pins; while there is none
+ * (-1), nobody else has these maps. An open file, to be closed.
+ */
+int policy_lock(void);
 
-/* Sets (or with `remove` takes back) a user's cap of the moment. */
-int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
-		   bool remove);
+/* Writes an entry of a policy map; prints the error. */
+int policy_put(const struct bpf_map *map, const void *key, const void *value);
 
 #endif

@@ -66,6 +66,18 @@ char *put_time(char *p, __u64 realtime_ns)
 	return p;
 }
 
+char *time_format(__u64 realtime_ns, bool utc, char text[TIME_TEXT])
+{
+	time_t seconds = realtime_ns / NS_PER_SECOND;
+	struct tm tm;
+
+	if (utc)
+		*put_time(text, realtime_ns) = '\0';
+	else
+		strftime(text, TIME_TEXT, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &tm));
+	return text;
+}
+
 static char *put_ipv4(char *p, const __u8 bytes[4])
 {
 	int i;

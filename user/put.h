@@ -7,6 +7,7 @@
 #ifndef HEADCOUNT_PUT_H
 #define HEADCOUNT_PUT_H
 
+#include <stdbool.h>
 #include <string.h>
 #include <linux/types.h>
 
@@ -18,6 +19,10 @@ char *put_number(char *p, __u64 value); /* at most 20 bytes */
 
 /* RFC 3339, UTC, with nanoseconds: 30 bytes. */
 char *put_time(char *p, __u64 realtime_ns);
+
+/* The same; or, without `utc`, the local time to the second. */
+#define TIME_TEXT 32
+char *time_format(__u64 realtime_ns, bool utc, char text[TIME_TEXT]);
 
 #define IPV4_BITS    96 /* an IPv4 address starts here in its IPv4-mapped form */
 #define ADDRESS_TEXT 46 /* bytes of an address, with a NUL */

@@ -45,6 +45,29 @@ __u64 totals_sessions(const struct hc_totals *totals)
 	return count > 0 ? count : 0;
 }
 
+int totals_of_services(const struct headcount_bpf *object, const struct policy *policy,
+		       struct service_total *totals)
+{
+	struct hc_totals *counts = calloc(HC_SERVICES_MAX, sizeof(*counts));
+	struct hc_service_state state;
+	int error = counts ? totals_read(object, counts)
+			   : hc_error_errno(ENOMEM, "cannot read the totals");
+
+	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
+		const struct hc_service *service = &policy->services[id];
+
+		if (!service->used || service->total == HC_UNLIMITED)
+			continue;
+		if (bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states), &id,
+					      &state, BPF_F_LOCK))
+			error = hc_error_errno(errno, "cannot read the totals");
+		totals[id] = (struct service_total){state.slots.active,
+						    counts[id].refused[HC_SCOPE_TOTAL]};
+	}
+	free(counts);
+	return error;
+}
+
 int totals_clear(const struct headcount_bpf *object, __u32 id)
 {
 	struct hc_totals *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));

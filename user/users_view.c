@@ -4,6 +4,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "policy_caps.h"
 #include "users_view.h"
 
 static int by_key(const void *left, const void *right)

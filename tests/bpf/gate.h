@@ -26,7 +26,7 @@
 #include "drain.h"
 #include "load.h"
 #include "loss.h"
-#include "policy_user.h"
+#include "policy_caps.h"
 #include "walk.h"
 
 #define LOCAL4  "192.0.2.1"

@@ -123,7 +123,7 @@ static void test_namespace(void **state)
 
 static void assert_moment(const struct hc_user_key *user, bool there)
 {
-	__u32 cap;
+	struct hc_cap cap;
 
 	assert_int_equal(!bpf_map_lookup_elem(bpf_map__fd(object->maps.caps), user, &cap),
 			 there);

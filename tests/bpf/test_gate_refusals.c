@@ -105,6 +105,33 @@ static void test_flush(void **state)
 	assert_int_equal(accounted(), 110);
 }
 
+/* What was held back tells of the moment of the last refusal, not of when it is told. */
+static void test_moment(void **state)
+{
+	struct hc_user_key user;
+
+	(void)state;
+	start(SMALL IMAP "user = client/32/128\ncap = 3\n");
+	listen_at(NULL, 143);
+	user = user_at("10.0.0.1");
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	user_set_active(&user, 4);
+	await_window();
+	refuse("10.0.0.1", HC_REFUSALS_PER_WINDOW + 2);
+	assert_int_equal(read_refusals(), HC_REFUSALS_PER_WINDOW);
+	user_set_active(&user, 3);
+	refuse("10.0.0.1", 1);
+	user_set_active(&user, 1);
+	reload(SMALL IMAP "user = client/32/128\ncap = 9\n");
+	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
+	assert_int_equal(user_read(&user).cap, 9);
+	assert_int_equal(walk_users(object, true), 0);
+	assert_int_equal(read_refusals(), 1);
+	assert_int_equal(last.active, 3);
+	assert_int_equal(last.cap, 3);
+	assert_int_equal(last.suppressed, 2);
+}
+
 /* Without flush the walk leaves alone who was told of in this window. */
 static void test_walk(void **state)
 {
@@ -211,6 +238,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rate, begin, end),
 		cmocka_unit_test_setup_teardown(test_flush, begin, end),
+		cmocka_unit_test_setup_teardown(test_moment, begin, end),
 		cmocka_unit_test_setup_teardown(test_walk, begin, end),
 		cmocka_unit_test_setup_teardown(test_observed, begin, end),
 		cmocka_unit_test_setup_teardown(test_total, begin, end),

@@ -42,6 +42,11 @@ static const char *as_file(const uint8_t *data, size_t size)
 	return path;
 }
 
+static bool overlap(const struct config_listen *a, const struct config_listen *b)
+{
+	return a->port <= b->last && b->port <= a->last && !memcmp(a->address, b->address, 16);
+}
+
 static bool listens_alone(const struct config *config, size_t service, size_t index)
 {
 	const struct config_listen *listen = &config->services[service].listen[index];
@@ -49,7 +54,7 @@ static bool listens_alone(const struct config *config, size_t service, size_t in
 	for (size_t i = 0; i <= service; i++)
 		for (size_t j = 0; j < (i == service ? index : config->services[i].listens);
 		     j++)
-			if (!memcmp(&config->services[i].listen[j], listen, sizeof(*listen)))
+			if (overlap(&config->services[i].listen[j], listen))
 				return false;
 	return true;
 }
@@ -65,7 +70,9 @@ static void check_service(const struct config *config, size_t index)
 	need(service->prefix4 <= 32 && service->prefix6 <= 128, "prefixes");
 	need(index < HC_FIRST_SERVICE ? !from->listens : from->listens, "listen");
 	for (size_t i = 0; i < from->listens; i++)
-		need(from->listen[i].port && listens_alone(config, index, i), "a port, once");
+		need(from->listen[i].port && from->listen[i].port <= from->listen[i].last &&
+			     listens_alone(config, index, i),
+		     "a port, once");
 	for (size_t i = 0; i < from->override_count; i++)
 		need(from->overrides[i].bits <= 128, "bits of an override");
 }

@@ -141,7 +141,8 @@ def installed():
     files = {os.path.relpath(os.path.join(folder, name), "/run/there/opt/hc")
              for folder, _, names in os.walk("/run/there") for name in names}
     equal(files, {"sbin/headcount", "lib/systemd/system/headcount.service", "share/man/man5/headcount.conf.5",
-                  "share/man/man8/headcount.8", "share/bash-completion/completions/headcount"}
+                  "share/man/man8/headcount.8", "share/bash-completion/completions/headcount",
+                  "share/headcount/prometheus/headcount.rules.yml", "share/headcount/grafana/headcount.json"}
           | {f"share/doc/headcount/examples/{os.path.basename(path)}" for path in glob.glob(f"{TOP}/tools/examples/*")},
           "files")
     equal(re.findall("^ExecStart=(.*)$", text("/run/there/opt/hc/lib/systemd/system/headcount.service"), re.M),

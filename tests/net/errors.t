@@ -21,6 +21,8 @@ BAD_FILES = [  # text, the line that is wrong, what the message must name
     ("[service imap]\nlisten = 0\n", 2, "0"),
     ("[service imap]\nlisten = 65536\n", 2, "65536"),
     ("[service imap]\nlisten = 143, x\n", 2, "x"),
+    ("[service imap]\nlisten = 143, no-such-service\n", 2, "no-such-service"),
+    ("[service imap]\nlisten = 5999-5900\n", 2, "5999-5900"),
     ("[service imap]\nlisten = 300.1.1.1:143\n", 2, "300.1.1.1"),
     ("[service imap]\nlisten = [fd00::1:143\n", 2, "fd00::1"),
     (IMAP + "[service pop]\nlisten = 143\n", 5, "143"),
@@ -102,7 +104,7 @@ def bad_usage():
 @test
 def help_texts():
     """--help for the program and for each command: exit 0, on stdout"""
-    for command in "", "trace", "run", "users", "sessions", "cap", "status", "audit", "kill", "detach":
+    for command in "", "trace", "run", "users", "sessions", "cap", "reload", "policy", "status", "audit", "kill", "detach":
         code, out, err = headcount(*([command] if command else []), "--help")
         equal((code, err, command in out and len(out) > 40), (0, "", True), f"help of {command or 'headcount'}")
 
@@ -111,19 +113,26 @@ def help_texts():
 def no_daemon():
     """without a running headcount: users, sessions, cap, audit say so; status says not running"""
     for words in (["users"], ["sessions"], ["users", "--json"], ["cap", "imap", "10.0.0.1", "3"], ["audit"],
-                  ["kill", "--id", "1"]):
+                  ["policy"], ["policy", "--json"], ["reload"], ["kill", "--id", "1"]):
         code, out, err = headcount(*words)
         one_line(code, err, 1, f"headcount {words}")
         equal(out, "", f"stdout of {words}")
-    code, out, _ = headcount("status", "--json")
-    equal(json.loads(out)["running"], False, f"running (exit {code})")
+    code, out, err = headcount("status", "--json")
+    equal((code, json.loads(out)["running"], err), (1, False, ""), "exit code, running and stderr of status")
+    equal(headcount("status")[0], 1, "exit code of status")
+    with Headcount(IMAP, "--pin") as hc:
+        equal(headcount("status")[0], 0, "exit code of status while it runs")
+        hc.end(signal.SIGKILL)
+    equal(headcount("status")[0], 0, "exit code of status with what is pinned")
+    run(PROGRAM, "detach")
+    equal(headcount("status")[0], 1, "exit code of status after detach")
 
 
 @test
 def lost_output():
     """output that a full disk or a closed stdout does not take is no success; run does not even start"""
     with Headcount(IMAP) as hc:
-        for words in (["users"], ["users", "--json"], ["sessions", "--json"], ["status"], ["audit"], ["metrics"],
+        for words in (["users"], ["users", "--json"], ["sessions", "--json"], ["status"], ["audit"], ["policy"], ["metrics"],
                       ["kill", "-n", "--id", "1"], ["run", "--check", "-c", hc.path], ["--help"]):
             for where, why in (">/dev/full", "No space left on device"), (">&-", "Bad file descriptor"):
                 done = subprocess.run(["sh", "-c", f'exec "$@" {where}', "sh", PROGRAM, *words], text=True, capture_output=True)

@@ -267,10 +267,26 @@ def wanted():
 
 
 @test
+def what_and_where():
+    """run says at the start what it is going to tell of, and where"""
+    quiet = service("inbound", emit="none") + service("outbound", emit="refused")
+    many = "".join(service(f"s{n}", listen=7200 + n, emit="closed") for n in range(8))
+    for config, options, want in (
+            ("", (), "events to stdout: opened, closed, refused of outbound, inbound"),
+            (quiet, (), "events to stdout: refused of outbound"),
+            (quiet + many, ("--events", "file:/run/x,unix"), "events to file:/run/x, unix:/run/headcount/events.sock: "
+             "refused of outbound; closed of s0, s1, s2, s3, s4 and 3 more"),
+            (service("inbound", emit="none") + service("outbound", emit="none"), (), "events to stdout: none"),
+            (quiet, ("--events", "none"), "events to nobody")):
+        with Headcount(config, *options) as hc:
+            equal([line for line in hc.said if "ready" in line], [f"headcount: ready; {want}"], "what it says")
+
+
+@test
 def stalled_stdout():
     """a reader that stops reading does not keep run from ending on SIGTERM"""
     process = start(PROGRAM, "run", "-c", "/dev/null")
-    equal(process.stderr.readline(), b"headcount: ready\n", "the first line")
+    equal(process.stderr.readline().partition(b";")[0], b"headcount: ready", "the first line")
     with Server("0.0.0.0", PORT) as server:
         for _ in range(500):  # more events than a pipe holds
             plain_connect(address(1), PORT).close()

@@ -89,13 +89,14 @@ fill = []
 
 @test
 def listeners():
-    """65536 listeners: one more is counted as listeners-full, its sessions are counted and capped"""
-    with Headcount(service("imap", listen=PORT, cap=3)):
-        held = [Child(listen_often, number, 16500) for number in range(10, 14)]
+    """listeners_max: one more is counted as listeners-full, its sessions are counted and capped"""
+    with Headcount(section("headcount", listeners_max=4096) + service("imap", listen=PORT, cap=3)):
+        equal([row["capacity"] for row in ask("status")["maps"] if row["map"] == "listeners"], [4096], "capacity")
+        held = [Child(listen_often, number, 1100) for number in range(10, 14)]
         for child in held:
             child.hear()
         lost = losses()["listeners-full"]
-        equal(lost >= 4 * 16500 - 65536, True, f"{lost} listeners without an entry")
+        equal(lost >= 4 * 1100 - 4096, True, f"{lost} listeners without an entry")
         with unlisted_server(), Clients("127.0.0.1", PORT, 1, 5) as clients:
             equal(clients.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes")
             equal(active("imap", "127.0.0.1"), 3, "active")
@@ -111,6 +112,84 @@ def listeners():
             equal(clients.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes when there is room")
             equal([row["pid"] for row in ask("sessions", "--service", "imap")], [host_pid(os.getpid())] * 3, "pids then")
         equal(losses()["listeners-full"], lost, "losses since there is room")
+
+
+@test
+def another_size():
+    """a run --pin with another listeners_max counts anew"""
+    def starting(size):
+        return Headcount(section("headcount", listeners_max=size) + service("imap", listen=PORT, cap=3), "--pin")
+    with starting(64):
+        pass
+    for size, says in (64, "adopted"), (128, "rebuilt"):
+        with starting(size) as hc:
+            equal(bool([line for line in hc.said if line.startswith(f"headcount: {says}")]), True, f"{says} in {hc.said}")
+            equal([row["capacity"] for row in ask("status")["maps"] if row["map"] == "listeners"], [size], "capacity")
+    run(PROGRAM, "detach")
+
+
+def counted():
+    """Listening sockets of namespaces that nobody enforces in: as they are counted, and as they are listed."""
+    def dump(name):
+        return json.loads(run("bpftool", "-j", "map", "dump", "pinned", f"/sys/fs/bpf/headcount/{name}"))
+
+    def number(value):
+        return int.from_bytes(bytes(int(byte, 16) for byte in value), "little")
+    return number(dump("elsewhere")[0]["value"]), sum(number(row["value"][24:28]) for row in dump("listening"))
+
+
+@test
+def others_listeners():
+    """listeners of a namespace that nobody enforces in leave half of the table to the others; their room comes back"""
+    run("ip", "netns", "add", "stranger")
+    with inside("stranger"):
+        run("ip", "link", "set", "lo", "up")
+    with Headcount(section("headcount", listeners_max=2048) + service("imap", listen=PORT, user="uid", cap=3)):
+        for _ in range(2):
+            before = losses().get("listeners-elsewhere", 0)
+            with contextlib.ExitStack() as stack:
+                held = [stack.enter_context(Child(listen_often, number, 700, namespace="stranger")) for number in (10, 11, 12)]
+                for child in held:
+                    child.hear()
+                lost = losses()["listeners-elsewhere"]
+                equal(lost - before >= 3 * 700 - 1024, True, f"{lost - before} listeners without an entry")
+                ours = stack.enter_context(Child(listen_often, 10, 800))
+                ours.hear()
+                with Server("0.0.0.0", PORT), Clients("127.0.0.1", PORT, 1, 5) as clients:
+                    equal(clients.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes")
+                    equal({row["pid"] for row in ask("sessions", "--service", "imap")}, {os.getpid()}, "whose sessions")
+                equal(losses().get("listeners-full", 0), 0, "listeners where a cap could not hold")
+            until(lambda: len(set(counted())) == 1, f"as many counted as listed: {counted()}")
+
+
+def listen_and_close(channel, number):
+    """Many at a time, some in one place; closed in another order, and when we die."""
+    answer(channel, "ready")
+    channel.recv(9)
+    for turn in range(fewer(60)):
+        held = [listen(f"127.{number}.0.1", 10000 + i // 2, options=[(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)]) for i in range(40)]
+        for s in held[turn % 7:]:
+            s.close()
+    answer(channel, "done")
+    channel.recv(9)
+
+
+@test
+def others_race():
+    """while the half of the others is full and sockets come and go on all CPUs, as many are counted as are listed"""
+    with Headcount(section("headcount", listeners_max=128) + service("imap", listen=PORT, cap=3)):
+        with contextlib.ExitStack() as stack:
+            children = [stack.enter_context(Child(listen_and_close, number, namespace="stranger")) for number in range(10, 16)]
+            for child in children:
+                equal(child.hear(), "ready", "a child")
+            for child in children:
+                child.tell()
+            for child in children:
+                equal(child.hear(), "done", "a child")
+            equal(losses()["listeners-elsewhere"] > 0, True, "some had no entry")
+            until(lambda: len(set(counted())) == 1, f"as many counted as listed: {counted()}")
+            equal(counted()[1] <= 64, True, f"{counted()}, of at most 64")
+        until(lambda: len(set(counted())) == 1, f"as many counted as listed at the end: {counted()}")
 
 
 main()

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <netdb.h>
+
 #include "config_file.h"
 
 static void read_good(struct config *config, const char *text)
@@ -16,6 +18,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config_defaults(&config), 0);
 	assert_int_equal(config.sessions_max, 262144);
 	assert_int_equal(config.users_max, 65536);
+	assert_int_equal(config.listeners_max, 65536);
 	assert_int_equal(config.netns_count, 0);
 	assert_int_equal(config.service_count, 2);
 	assert_int_equal(config_find(&config, "outbound"), HC_OUTBOUND_SERVICE);
@@ -58,9 +61,11 @@ static void test_headcount_section(void **state)
 
 	(void)state;
 	read_good(&config, "[headcount]\nsessions_max = 1024 ; least\nusers_max = 4194304\n"
+			   "listeners_max = 64\n"
 			   "netns = blue, /run/netns/red\nnetns = green\n");
 	assert_int_equal(config.sessions_max, 1024);
 	assert_int_equal(config.users_max, 4194304);
+	assert_int_equal(config.listeners_max, 64);
 	assert_int_equal(config.netns_count, 3);
 	assert_string_equal(config.netns[0], "blue");
 	assert_string_equal(config.netns[1], "/run/netns/red");
@@ -231,6 +236,42 @@ static void test_listen(void **state)
 	config_free(&config);
 }
 
+static void test_listen_ranges(void **state)
+{
+	const struct config_service *service;
+	struct config config;
+
+	(void)state;
+	read_good(&config, "[service vnc]\nlisten = 5900-5999, 1-1 10.0.0.1:5950-5960\n"
+			   "[service all]\nlisten = 6000-65535\nlisten = [::1]:1-4000\n");
+	service = &config.services[2];
+	assert_int_equal(service->listens, 3);
+	assert_int_equal(service->listen[0].port, 5900);
+	assert_int_equal(service->listen[0].last, 5999);
+	assert_int_equal(service->listen[1].port, 1);
+	assert_int_equal(service->listen[1].last, 1);
+	assert_int_equal(service->listen[2].last, 5960);
+	assert_int_equal(config.services[3].listen[0].last, 65535);
+	config_free(&config);
+}
+
+/* Names as /etc/services has them, be it there or not. */
+static void test_listen_names(void **state)
+{
+	const struct servent *imaps = getservbyname("imaps", "tcp");
+	struct config config;
+
+	(void)state;
+	if (!imaps)
+		skip();
+	read_good(&config, "[service mail]\nlisten = imaps, 10.0.0.1:pop3s\n");
+	assert_int_equal(config.services[2].listens, 2);
+	assert_int_equal(config.services[2].listen[0].port, 993);
+	assert_int_equal(config.services[2].listen[0].last, 993);
+	assert_int_equal(config.services[2].listen[1].port, 995);
+	config_free(&config);
+}
+
 static void test_overrides(void **state)
 {
 	static const __u8 net[16] = {[10] = 0xff, [11] = 0xff, 10, 1, 2},
@@ -259,6 +300,33 @@ static void test_overrides(void **state)
 	assert_int_equal(override[2].bits, 128);
 	assert_int_equal(override[2].key.prefix, 96 + 28);
 	assert_int_equal(override[2].cap, 0);
+	config_free(&config);
+}
+
+/* The cap of an override that has none is the service's, wherever that stands. */
+static void test_override_exempt(void **state)
+{
+	const struct config_override *override;
+	struct config config;
+
+	(void)state;
+	read_good(&config, "[service imap]\nlisten = 143\noverride = 10.0.0.1 total=exempt\n"
+			   "override = 10.0.0.2 64\t total=exempt\ncap = 7\n"
+			   "override = 10.0.0.3 9\n"
+			   "[service outbound]\noverride = 1000 total=exempt\n"
+			   "override = 1001 unlimited total=exempt\n");
+	override = config.services[2].overrides;
+	assert_true(override[0].exempt);
+	assert_int_equal(override[0].cap, 7);
+	assert_true(override[1].exempt);
+	assert_int_equal(override[1].cap, 64);
+	assert_false(override[2].exempt);
+	assert_int_equal(override[2].cap, 9);
+	override = config.services[HC_OUTBOUND_SERVICE].overrides;
+	assert_true(override[0].exempt);
+	assert_int_equal(override[0].key.uid, 1000);
+	assert_int_equal(override[0].cap, HC_UNLIMITED);
+	assert_int_equal(override[1].key.uid, 1001);
 	config_free(&config);
 }
 
@@ -352,7 +420,10 @@ int main(void)
 		cmocka_unit_test(test_errno_words),
 		cmocka_unit_test(test_limited),
 		cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_listen_ranges),
+		cmocka_unit_test(test_listen_names),
 		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_override_exempt),
 		cmocka_unit_test(test_override_before_user),
 		cmocka_unit_test(test_spellings),
 		cmocka_unit_test(test_longest_line),

@@ -211,7 +211,7 @@ static void losses(void **state)
 		assert_non_null(first);
 		assert_null(strstr(first + 1, word));
 	}
-	assert_has("headcount_events_lost_total{reason=\"ring-full\"} 1003");
+	assert_has("headcount_events_lost_total{reason=\"ring-full\"} 1004");
 	assert_has("headcount_untracked_total{reason=\"users-full\"} 1001");
 }
 

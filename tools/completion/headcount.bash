@@ -8,6 +8,8 @@ users     -s,--service=SERVICE -j,--json
 events    -s,--service=SERVICE -u,--user=USER -a,--action=ACTION -f,--format=FORMAT --socket=PATH
 sessions  -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --id=N... --sort=KEY -j,--json
 cap       SERVICE USER CAP
+reload
+policy    -j,--json
 status    -j,--json
 audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
