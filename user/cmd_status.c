@@ -262,5 +262,6 @@ int cmd_status(const struct command *command, int argc, char **argv)
 	free(status.links);
 	headcount_bpf__destroy(status.object);
 	/* For scripts: does anything count and cap? */
-	return error || !(status.pid || status.pinned || status.links_count) ? EXIT_FAILED : EXIT_DONE;
+	return error || !(status.pid || status.pinned || status.links_count) ? EXIT_FAILED
+									     : EXIT_DONE;
 }
