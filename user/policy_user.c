@@ -286,8 +286,11 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	/* The next half, and that is the switch. */
 	now->control.generation++;
 	error = error ?: put(object->maps.control, &zero, &now->control);
-	if (!error)
-		drop_caps(object, ids, config->service_count);
+	if (error)
+		goto out;
+	drop_caps(object, ids, config->service_count);
+	hc_step("wrote the policy: %zu services, generation %u", config->service_count,
+		now->control.generation);
 out:
 	if (lock >= 0)
 		close(lock);

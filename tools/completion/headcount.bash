@@ -40,10 +40,10 @@ _headcount() {
 
 	COMPREPLY=()
 	if ((last < 2)); then
-		candidates=($(sed 's/[[:blank:]].*//' <<<"$_headcount_table") --help --version)
+		candidates=($(sed 's/[[:blank:]].*//' <<<"$_headcount_table") --help --verbose --version)
 	else
 		read -ra options <<<"$(grep -E "^${words[1]//[^a-z]/}([[:blank:]]|\$)" <<<"$_headcount_table")"
-		for entry in "${options[@]:1}" -h,--help; do
+		for entry in "${options[@]:1}" -v,--verbose -h,--help; do
 			[[ $entry == -* ]] || { arguments+=("$entry"); continue; }
 			word=${entry%%=*}
 			candidates+=("${word#-?,}")
