@@ -64,6 +64,14 @@ static void add_emit(struct table *table, __u8 mute)
 	table_add_text(table, *text ? text + 1 : "none");
 }
 
+void explain_limits(struct table *table, const struct hc_service *service)
+{
+	add_user(table, service);
+	add_cap(table, service->cap);
+	add_cap(table, service->total);
+	table_add(table, service->excess == HC_OBSERVE ? "observe" : "reject");
+}
+
 static void explain_events(const struct sink_list *list)
 {
 	char text[PATH_MAX + 16];
@@ -94,10 +102,7 @@ void explain(const struct config *config, const char *path)
 
 		table_add_text(table, service->service.name);
 		add_listen(table, service);
-		add_user(table, &service->service);
-		add_cap(table, service->service.cap);
-		add_cap(table, service->service.total);
-		table_add(table, service->service.excess == HC_OBSERVE ? "observe" : "reject");
+		explain_limits(table, &service->service);
 		table_add(table, "%zu", service->override_count);
 		add_emit(table, service->service.mute);
 	}

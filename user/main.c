@@ -26,6 +26,9 @@ static const struct command commands[] = {
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
 	{"metrics", "", "Print the metrics once, as Prometheus reads them.", cmd_metrics},
 	{"kill", "", "Close the sessions that meet the conditions.", cmd_kill},
+	{"debug", "",
+	 "Write an archive with what a bug report needs, without addresses and names.",
+	 cmd_debug},
 	{"detach", "", "Remove everything that run --pin left in the kernel.", cmd_detach},
 	{},
 };

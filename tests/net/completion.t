@@ -53,7 +53,7 @@ def complete():
 @test
 def words():
     """commands, options and files, as far as they are typed"""
-    for line, want in {"headcount de": ["detach"], "headcount --v": ["--verbose", "--version"], "headcount nonsense ": [],
+    for line, want in {"headcount de": ["debug", "detach"], "headcount --v": ["--verbose", "--version"], "headcount nonsense ": [],
                        "headcount run --p": ["--pin"], "headcount run -": ["--config", "--events", "--pin", "--check", "--verbose", "--help"],
                        "headcount users -s imap --j": ["--json"], "headcount status ": [],
                        "headcount run -c /etc/passw": ["/etc/passwd", "/etc/passwd-"],

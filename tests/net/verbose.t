@@ -6,7 +6,7 @@ from harness import *
 PORT = 7143
 LIBBPF, VERIFIER = r"^headcount: libbpf: ", r"^headcount: processed \d+ insns"
 STEPS = {
-    "opened a file": r"opened /run/test-\d+\.conf$", "looked up an account": "looked up the account root: 0$",
+    "opened a file": r"opened /run/test-\d+\.conf$", "looked up an account": "looked up the account \"root\": 0$",
     "looked for a feature": "looked for the kernel feature .*: found$", "looked for cgroup v2": "looked for cgroup v2: /",
     "looked for bpffs": "looked for a bpffs: /sys/fs/bpf$", "opened a namespace": r"opened the network namespace /\S+ \(\d+\)$",
     "loaded": r"loaded the program on_state \(tp_btf/inet_sock_set_state\)$", "pinned a map": r"pinned the map /\S+/users$",

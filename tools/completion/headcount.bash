@@ -13,6 +13,7 @@ audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
 top       -s,--service=SERVICE -i,--interval=SECONDS
 kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --id=N... -n,--dry-run -j,--json
+debug     -o,--output=FILE --with-users
 detach
 '
 
