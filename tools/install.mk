@@ -6,7 +6,7 @@ to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 
 .PHONY: install deb check-deb
 
-install: all $(BUILD)/headcount.service
+install: all $(BUILD)/headcount.service ## into DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/headcount
 	$(to)share/man/man5 $(MAN5)
 	$(to)share/man/man8 $(MAN8)
@@ -20,11 +20,11 @@ install: all $(BUILD)/headcount.service
 $(BUILD)/headcount.service: tools/systemd/headcount.service.in
 	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@
 
-deb:
+deb: ## a Debian package, in build/ (as root)
 	$(Q)tools/packages build deb
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/debian/build $(BUILD) $(VERSION)
 
 # The package in a Debian of its own, with a systemd that runs there.
-check-deb: deb
+check-deb: deb ## the package, installed in a Debian of its own (as root)
 	$(Q)tests/deb/run

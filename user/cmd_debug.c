@@ -62,7 +62,7 @@ static int wait_for(pid_t pid, int *status)
 
 static int write_part(const struct debug *debug, const struct debug_part *part)
 {
-	int out = open_in(debug, part->file), said = open_in(debug, SAID), status, error;
+	int out = open_in(debug, part->file), said = open_in(debug, SAID), status = 0, error;
 	pid_t pid;
 
 	if (out < 0 || said < 0) {
@@ -97,7 +97,7 @@ close:
 /* Whoever asks is in no header of the archive, either. */
 static int pack(const struct debug *debug, int archive)
 {
-	int status, error;
+	int status = 0, error;
 	pid_t pid = fork();
 
 	if (!pid) {

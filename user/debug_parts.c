@@ -25,7 +25,7 @@
 static int write_version(bool with_users)
 {
 	(void)with_users;
-	printf("headcount " HC_VERSION ", state %u, BPF object %016llx\n"
+	printf("headcount " HC_VERSION ", state %d, BPF object %016llx\n"
 	       "libbpf %s, compiler %s\n",
 	       HC_STATE_VERSION, load_build(), libbpf_version_string(), __VERSION__);
 	return EXIT_DONE;
@@ -140,30 +140,30 @@ static void print_services(const struct policy *policy)
 	table_free(table);
 }
 
+static void print_policy(const struct headcount_bpf *object, const struct policy *policy)
+{
+	const struct hc_control *control = &policy->control;
+
+	printf("state %u, BPF object %016llx, generation %u, gated %u\n", control->version,
+	       control->build, control->generation, control->gated);
+	printf("overrides %llu, addresses %llu, namespaces %llu, in both halves\n\n",
+	       fill_count_keys(object->maps.overrides), fill_count_keys(object->maps.addresses),
+	       fill_count_keys(object->maps.namespaces));
+	print_services(policy);
+}
+
 /* The policy in force, in numbers. */
 static int write_policy(bool with_users)
 {
 	struct headcount_bpf *object = NULL;
-	struct policy *policy = NULL;
-	int error = command_open(&object, 0);
+	struct policy *policy = malloc(sizeof(*policy));
+	int error = policy ? command_open(&object, 0)
+			   : hc_error_errno(ENOMEM, "cannot read the policy");
 
 	(void)with_users;
-	if (!error) {
-		policy = malloc(sizeof(*policy));
-		error = policy ? policy_read(object, policy)
-			       : hc_error_errno(ENOMEM, "cannot read the policy");
-	}
-	if (!error) {
-		const struct hc_control *control = &policy->control;
-
-		printf("state %u, BPF object %016llx, generation %u, gated %u\n",
-		       control->version, control->build, control->generation, control->gated);
-		printf("overrides %llu, addresses %llu, namespaces %llu, in both halves\n\n",
-		       fill_count_keys(object->maps.overrides),
-		       fill_count_keys(object->maps.addresses),
-		       fill_count_keys(object->maps.namespaces));
-		print_services(policy);
-	}
+	error = error ?: policy_read(object, policy);
+	if (!error)
+		print_policy(object, policy);
 	free(policy);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : EXIT_DONE;

@@ -31,6 +31,11 @@ int hc_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * `err` may be positive or negative. */
 int hc_error_errno(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__ /* which is not to think that they return 0 */
+#define hc_error(...)            (hc_error(__VA_ARGS__), -1)
+#define hc_error_errno(err, ...) (hc_error_errno(err, __VA_ARGS__), -1)
+#endif
+
 /* Something the administrator should know, without failing. */
 void hc_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

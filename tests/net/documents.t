@@ -112,6 +112,39 @@ def installed():
 
 
 @test
+def prefixes():
+    """make install is for /usr/local, the package for /usr"""
+    need("make")
+    run("make", "-s", "-C", TOP, "install", "DESTDIR=/run/default")
+    equal(os.path.exists("/run/default/usr/local/sbin/headcount"), True, "installed")
+    equal(sorted(os.listdir("/run/default/usr")), ["local"], "folders in /usr")
+    equal("PREFIX=/usr install" in text(f"{TOP}/tools/debian/build"), True, "the package's")
+
+
+@test
+def hardened():
+    """the program is built as distributions build theirs"""
+    need("readelf")
+    if os.environ.get("HEADCOUNT"):
+        raise Skip("built with other flags")
+    told = run("readelf", "-W", "-h", "-l", "-d", "--dyn-syms", PROGRAM)
+    for what, pattern in {"-pie": r"Type: +DYN", "-z relro": "GNU_RELRO", "-z now": r"BIND_NOW|Flags:.* NOW",
+                          "-fstack-protector-strong": "__stack_chk_fail@", "-D_FORTIFY_SOURCE=2": "__snprintf_chk@"}.items():
+        equal(bool(re.search(pattern, told)), True, what)
+
+
+@test
+def targets():
+    """make help names each target that a person calls, with what it does"""
+    need("make")
+    named = dict(re.findall(r"^  make (\S+) +(\S.*)$", run("make", "-s", "-C", TOP, "help"), re.M))
+    want = set(re.findall(r"`(?:sudo )?make ([a-z][\w.-]*)", text(f"{TOP}/README.md"))) - {"V"}
+    equal(want - set(named), set(), f"targets of README.md that make help does not name, of {sorted(named)}")
+    for name in named:
+        run("make", "-n", "-C", TOP, "all" if name == "help" else name)
+
+
+@test
 def unit():
     """systemd understands the unit and finds it well protected"""
     need("systemd-analyze")

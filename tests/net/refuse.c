@@ -110,6 +110,8 @@ static bool refuses(unsigned int command, const union bpf_attr *attr)
 	}
 }
 
+long syscall(long number, ...); /* unistd.h is not asked for its own */
+
 long syscall(long number, ...)
 {
 	static long (*real)(long number, ...);
