@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# headcount. `sudo make run` and `sudo make check` are the whole set-up.
-PREFIX     ?= /usr
+# headcount. `sudo make run` and `sudo make check` are the whole set-up; `make help` lists the rest.
+PREFIX     ?= /usr/local
 DESTDIR    ?=
 BUILD      ?= build
 CLANG      ?= clang
@@ -12,9 +12,12 @@ Q          := $(if $(filter 1,$(V)),,@)
 say         = $(if $(filter 1,$(V)),@:,@printf '  %-8s %s\n' $(1) $(2))
 
 LIBS     := json-c libbpf libcap-ng libelf libmicrohttpd libmnl libsystemd ncursesw nettle
-CFLAGS   ?= -O2 -g
+# As distributions harden what they ship; theirs take the place of these.
+CFLAGS   ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LDFLAGS  ?= -pie -Wl,-z,relro,-z,now
 VERSION   := 0.1.0
-HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP
+WARNINGS  := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2
+HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 $(WARNINGS) $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP
 HC_LIBS   = $(shell $(PKG_CONFIG) --libs $(LIBS)) -linih
 BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 -Iinclude -Ibpf \
 	     -idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP
@@ -27,15 +30,19 @@ LIB      := $(BUILD)/libheadcount.a
 BUILD_AS_CALLER = +$(Q)tools/as-caller $(MAKE) --no-print-directory \
 		  $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc))
 
-.PHONY: all run check tools packages test-packages clean
-all: $(BUILD)/headcount
+.PHONY: all help run check tools packages test-packages clean
+all: $(BUILD)/headcount ## build/headcount
 
-run: packages
+# Targets say what they do in a comment after ##; each makefile's in the order of its lines.
+help: ## this list
+	@sed -nE 's/^([a-z][a-z_.-]*):[^#]*## (.*)/  make \1\t\2/p' Makefile $(PARTS) | expand -t 32
+
+run: packages ## builds, then shows every session of the host (as root)
 	$(BUILD_AS_CALLER) all
 	$(Q)exec tools/run $(BUILD)/headcount trace
 
-check: test-packages
-	$(BUILD_AS_CALLER) WERROR=-Werror all unit
+check: test-packages ## every test (as root)
+	$(BUILD_AS_CALLER) WERROR=-Werror all test-programs
 	$(Q)tests/run
 
 # Whoever builds without these is told of all that is missing in one line.
@@ -69,8 +76,9 @@ $(BUILD)/headcount.skel.h: $(BUILD)/headcount.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name headcount_bpf > $@.new && mv $@.new $@
 
-clean:
+clean: ## removes the build
 	rm -rf $(BUILD)
 
 -include $(USER_OBJ:.o=.d) $(BUILD)/headcount.bpf.d
-include tests/tests.mk tools/bench/bench.mk tools/install.mk
+PARTS := tests/tests.mk tools/lint.mk tools/install.mk tools/bench/bench.mk
+include $(PARTS)

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What `make check` builds, and the checks beside it.
-UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/bpf/test_*.c))
+# Of pure code, which need no root, and of what asks the kernel.
+UNIT     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+IN_C     := $(UNIT) $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
+SANITIZE_THREADS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/late.t
 
-.PHONY: unit check-sanitized fuzz fuzzers torture check-kernels
+.PHONY: unit test-programs check-sanitized fuzz fuzzers torture check-kernels
 
 # Tests in C, of pure code and of the BPF programs: cmocka, TAP on stdout.
 $(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
-unit: $(UNIT) $(BUILD)/tests/net/refuse.so
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
+test-programs: $(IN_C) $(BUILD)/tests/net/refuse.so
+
+unit: $(UNIT) ## the tests of pure code: in seconds, without root
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $^
 
 $(BUILD)/tests/net/%.so: tests/net/%.c
 	$(call say,TEST,$@)
@@ -18,17 +25,22 @@ $(BUILD)/tests/net/%.so: tests/net/%.c
 
 # The program and its tests in C once more, with the sanitizers of addresses and of undefined
 # behaviour; what they find ends the test. Of the network tests, the one of all that goes wrong.
-check-sanitized: test-packages
-	$(BUILD_AS_CALLER) BUILD=$(BUILD)/sanitized CFLAGS='$(SANITIZE)' all unit
+# And the program with the sanitizer of threads, in the tests that have the journal's, the metrics'
+# and the closer's run.
+check-sanitized: test-packages ## the tests in C, and of threads, with sanitizers (as root)
+	$(BUILD_AS_CALLER) BUILD=$(BUILD)/sanitized CFLAGS='$(SANITIZE)' LDFLAGS= all test-programs
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP \
-		HEADCOUNT=$(CURDIR)/$(BUILD)/sanitized/headcount prove --timer --failures --exec '' $(UNIT:$(BUILD)/%=$(BUILD)/sanitized/%) tests/net/errors.t
+		HEADCOUNT=$(CURDIR)/$(BUILD)/sanitized/headcount prove --timer --failures --exec '' $(IN_C:$(BUILD)/%=$(BUILD)/sanitized/%) tests/net/errors.t
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/threads CFLAGS='$(SANITIZE_THREADS)' LDFLAGS= all
+	$(Q)TSAN_OPTIONS=halt_on_error=1 HEADCOUNT=$(CURDIR)/$(BUILD)/threads/headcount \
+		prove --timer --failures --exec '' $(THREADS)
 
 # Each harness for so long, from its seeds and from what earlier runs found. What breaks one
 # stays in build/fuzz/.
 FUZZ_SECONDS ?= 60
-fuzz: test-packages
+fuzz: test-packages ## the fuzzers, FUZZ_SECONDS=60 each
 	$(BUILD_AS_CALLER) BUILD=$(BUILD)/fuzz CC=$(CLANG) \
-		CFLAGS='$(SANITIZE),fuzzer-no-link' fuzzers
+		CFLAGS='$(SANITIZE),fuzzer-no-link' LDFLAGS= fuzzers
 	$(BUILD_AS_CALLER) $(FUZZ:%=fuzz-%)
 fuzz-%:
 	$(Q)mkdir -p $(BUILD)/fuzz/corpus-$*
@@ -47,15 +59,15 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 # The second build differs in nothing but its bytes, and is to take over from the first.
 SECONDS ?= 60
 SEED    ?=
-torture: test-packages
+torture: test-packages ## SECONDS=60 of random actions against a model (as root)
 	$(BUILD_AS_CALLER) all
 	$(BUILD_AS_CALLER) BUILD=$(BUILD)/second CLANG="$(CLANG) -grecord-command-line" all
 	$(Q)tests/torture/torture --seconds $(SECONDS) $(SEED:%=--seed %)
 
 # The same build on Debian's kernels, in an emulator.
-check-kernels:
+check-kernels: ## the tests that matter on Debian's kernels, in an emulator (as root)
 	$(Q)tools/packages build test kernels
-	$(BUILD_AS_CALLER) all unit
+	$(BUILD_AS_CALLER) all test-programs
 	$(Q)tests/kernels/run
 
--include $(UNIT:=.d) $(FUZZ:%=$(BUILD)/fuzz_%.d)
+-include $(IN_C:=.d) $(FUZZ:%=$(BUILD)/fuzz_%.d)

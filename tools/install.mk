@@ -6,7 +6,7 @@ to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 
 .PHONY: install deb check-deb
 
-install:
+install: ## into DESTDIR and PREFIX (/usr/local)
 	$(BUILD_AS_CALLER) all $(BUILD)/headcount.service
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/headcount
 	$(to)share/man/man5 $(MAN5)
@@ -23,11 +23,11 @@ install:
 $(BUILD)/headcount.service: tools/systemd/headcount.service.in
 	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@.new && mv $@.new $@
 
-deb:
+deb: ## a Debian package, in build/ (as root)
 	$(Q)tools/packages build deb
 	$(BUILD_AS_CALLER) all
 	$(Q)tools/debian/build $(BUILD) $(VERSION)
 
 # The package in a Debian of its own, with a systemd that runs there.
-check-deb: deb
+check-deb: deb ## the package, installed in a Debian of its own (as root)
 	$(Q)tests/deb/run

@@ -80,8 +80,8 @@ int append_end_line(int fd)
 	in = open(path, O_RDONLY | O_CLOEXEC);
 	if (in < 0)
 		return 0;
-	if (!fstat(in, &file) && file.st_size)
-		pread(in, &last, 1, file.st_size - 1);
+	if (!fstat(in, &file) && file.st_size && pread(in, &last, 1, file.st_size - 1) < 0)
+		last = '\n'; /* not known */
 	if (last != '\n' && write(fd, "\n", 1) != 1)
 		error = -errno;
 	close(in);

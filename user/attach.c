@@ -76,6 +76,11 @@ static int keep(struct attachments *links, struct bpf_link *link,
 	item->link = link;
 	item->program = fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
 	item->netns = netns;
+	if (netns)
+		hc_step("attached %s to the network namespace %u", load_section(program),
+			netns);
+	else
+		hc_step("attached %s", load_section(program));
 	return 0;
 }
 
@@ -151,6 +156,7 @@ void attach_drop_arrival(struct attachments *links, unsigned int netns)
 			pins_drop_link(item->name);
 		bpf_link__destroy(item->link);
 		close(item->program);
+		hc_step("detached the gate of the network namespace %u", netns);
 		*item = links->items[--links->count];
 		return;
 	}
@@ -221,6 +227,7 @@ int attach_adopt(struct attachments *links, const struct headcount_bpf *object)
 		item->link = bpf_link__open(path);
 		item->program = bpf_prog_get_fd_by_id(program);
 		item->adopted = true;
+		hc_step("adopted the link %s", path);
 		if (!strncmp(item->name, NETNS_LINK, strlen(NETNS_LINK)))
 			item->netns = strtoul(item->name + strlen(NETNS_LINK), NULL, 10);
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "log.h"
 
 const char *cgroup_mount(void)
 {
@@ -27,6 +28,7 @@ const char *cgroup_mount(void)
 		if (!strcmp(entry->mnt_type, "cgroup2"))
 			snprintf(mount, sizeof(mount), "%s", entry->mnt_dir);
 	endmntent(mounts);
+	hc_step("looked for cgroup v2: %s", *mount ? mount : "not mounted");
 	return *mount ? mount : NULL;
 }
 

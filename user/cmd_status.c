@@ -215,9 +215,10 @@ static void print_json(const struct status *status)
 	printf(",\"pinned\":%s,\"version\":\"" HC_VERSION "\",\"services\":%llu,\"attached\":[",
 	       status->pinned ? "true" : "false", status->fill[FILL_SERVICES].entries);
 	for (size_t i = 0; i < status->links_count; i++)
-		printf("%s{\"program\":\"%s\",\"where\":\"%s\",\"missed\":%llu}", i ? "," : "",
-		       status->links[i].program, status->links[i].where,
-		       status->links[i].missed);
+		printf("%s{\"program\":\"%s\",\"where\":\"%s\",\"missed\":%llu,"
+		       "\"runs\":%llu,\"run_ns\":%llu}",
+		       i ? "," : "", status->links[i].program, status->links[i].where,
+		       status->links[i].missed, status->links[i].runs, status->links[i].ns);
 	printf("],\"losses\":{");
 	for (int i = 0; i < HC_LOSS_COUNT; i++)
 		printf("%s\"%s\":%llu", i ? "," : "", loss_rows[i].word, status->losses[i]);

@@ -25,6 +25,8 @@ static void print_help(const struct command *command, const struct command_optio
 			 options->argument ? " " : "", options->argument ?: "");
 		printf("  %-26s %s\n", left, options->help);
 	}
+	printf("  %-26s %s\n", "-v, --verbose",
+	       "tell each step; -vv: also what libbpf says, -vvv: and the verifier");
 	printf("  %-26s %s\n", "-h, --help", "show this help");
 }
 
@@ -68,11 +70,11 @@ static int make_table(struct getopt_table *table, const struct command_option *o
 
 	for (*count = 0; options[*count].name;)
 		++*count;
-	table->longs = calloc(*count + 2, sizeof(*table->longs));
-	table->shorts = calloc(2 * *count + 4, 1);
+	table->longs = calloc(*count + 3, sizeof(*table->longs));
+	table->shorts = calloc(2 * *count + sizeof("+:hv"), 1);
 	if (!table->longs || !table->shorts)
 		return hc_error_errno(ENOMEM, "cannot read the options");
-	letter = stpcpy(table->shorts, "+:h");
+	letter = stpcpy(table->shorts, "+:hv");
 	for (int i = 0; i < *count; i++) {
 		table->longs[i].name = options[i].name;
 		table->longs[i].has_arg = options[i].type != COMMAND_FLAG;
@@ -84,6 +86,7 @@ static int make_table(struct getopt_table *table, const struct command_option *o
 			*letter++ = ':';
 	}
 	table->longs[*count] = (struct option){"help", 0, NULL, 'h'};
+	table->longs[*count + 1] = (struct option){"verbose", 0, NULL, 'v'};
 	return 0;
 }
 
@@ -98,6 +101,10 @@ static int take_all(const struct command *command, const struct command_option *
 		if (found == 'h') {
 			print_help(command, options);
 			return 1;
+		}
+		if (found == 'v') {
+			log_more();
+			continue;
 		}
 		for (int i = 0; i < count && found < 256; i++)
 			if (options[i].letter == found)

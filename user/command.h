@@ -32,6 +32,7 @@ int cmd_audit(const struct command *command, int argc, char **argv);
 int cmd_metrics(const struct command *command, int argc, char **argv);
 int cmd_kill(const struct command *command, int argc, char **argv);
 int cmd_events(const struct command *command, int argc, char **argv);
+int cmd_debug(const struct command *command, int argc, char **argv);
 int cmd_detach(const struct command *command, int argc, char **argv);
 
 /* What an option that may come often was given; `items` is to be freed. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config_parser.h"
+#include "log.h"
 
 #define SESSIONS_DEFAULT  262144
 #define USERS_DEFAULT     65536
@@ -253,6 +254,7 @@ int config_read(struct config *config, const char *path, char *why, size_t why_s
 		config_fail_errno(&parser, errno);
 		goto out;
 	}
+	hc_step("opened %s", path);
 	parse(&parser);
 out:
 	if (parser.file)

@@ -60,6 +60,16 @@ static void print_escaped(const char *text)
 	printf(" %s", escaped);
 }
 
+void explain_limits(struct table *table, const struct hc_service *service)
+{
+	char user[SERVICE_USER_TEXT];
+
+	table_add_text(table, service_user_format(service, user));
+	add_cap(table, service->cap);
+	add_cap(table, service->total);
+	table_add(table, service->excess == HC_OBSERVE ? "observe" : "reject");
+}
+
 static void explain_events(const struct sink_list *list)
 {
 	char text[PATH_MAX + 16];
@@ -114,14 +124,11 @@ void explain(const struct config *config, const char *path)
 	printf("%s: correct\n\n", path ?: "no file, the defaults");
 	for (size_t i = 0; table && i < config->service_count; i++) {
 		const struct config_service *service = &config->services[i];
-		char user[SERVICE_USER_TEXT], emit[SERVICE_EMIT_TEXT];
+		char emit[SERVICE_EMIT_TEXT];
 
 		table_add_text(table, service->service.name);
 		add_listen(table, service);
-		table_add_text(table, service_user_format(&service->service, user));
-		add_cap(table, service->service.cap);
-		add_cap(table, service->service.total);
-		table_add(table, service->service.excess == HC_OBSERVE ? "observe" : "reject");
+		explain_limits(table, &service->service);
 		table_add(table, "%zu", service->override_count);
 		table_add_text(table, service_emit_format(service->service.mute, " ", emit));
 		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"

@@ -3,8 +3,12 @@
 #define HEADCOUNT_EXPLAIN_H
 
 #include "config.h"
+#include "table.h"
 
 /* Prints what a configuration means, for `run --check`. `path` may be NULL. */
 void explain(const struct config *config, const char *path);
+
+/* Four cells: what users of the service are, its cap, its total, and what happens above. */
+void explain_limits(struct table *table, const struct hc_service *service);
 
 #endif

@@ -150,8 +150,11 @@ const struct feature *features_list(size_t *count)
 {
 	static bool done;
 
-	for (size_t i = 0; i < COUNT && !done; i++)
+	for (size_t i = 0; i < COUNT && !done; i++) {
 		rows[i].error = try_row(&rows[i]);
+		hc_step("looked for the kernel feature %s: %s", rows[i].name,
+			rows[i].error ? strerror(-rows[i].error) : "found");
+	}
 	done = true;
 	tries_end();
 	*count = COUNT;
@@ -235,8 +238,8 @@ int features_explain(unsigned int programs, const char *section, int error)
 	if (!section)
 		return hc_error_errno(error, "the kernel refuses the BPF object");
 	return hc_error_errno(error,
-			      "the kernel refuses %s, needed for %s (HEADCOUNT_DEBUG=1 shows "
-			      "what it says)",
+			      "the kernel refuses %s, needed for %s (-vvv shows what it "
+			      "says)",
 			      section, features_need(section));
 }
 

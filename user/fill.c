@@ -14,14 +14,16 @@ static __u64 count_services(const struct policy *policy)
 	return count;
 }
 
-/* Keys of a small hash. One that is deleted meanwhile makes the kernel begin again. */
-static __u64 count_keys(const struct bpf_map *map)
+__u64 fill_count_keys(const struct bpf_map *map)
 {
 	__u8 key[sizeof(struct hc_user_key)];
 	__u64 count = 0;
 	bool more;
 
-	_Static_assert(sizeof(key) >= sizeof(struct hc_listener_key), "room for either key");
+	_Static_assert(sizeof(key) >= sizeof(struct hc_listener_key) &&
+			       sizeof(key) >= sizeof(struct hc_override_key) &&
+			       sizeof(key) >= sizeof(struct hc_address_key),
+		       "room for each key");
 	for (more = !bpf_map_get_next_key(bpf_map__fd(map), NULL, key);
 	     more && count < bpf_map__max_entries(map); count++)
 		more = !bpf_map_get_next_key(bpf_map__fd(map), key, key);
@@ -42,8 +44,8 @@ void fill_read(const struct headcount_bpf *object, const struct policy *policy, 
 	rows[FILL_SESSIONS] =
 		(struct fill_row){"sessions", sessions, sessions_room * HC_SESSION_WAYS / 2};
 	rows[FILL_USERS] = (struct fill_row){"users", users, users_room * HC_WAYS / 2};
-	rows[FILL_LISTENERS] = (struct fill_row){"listeners", count_keys(listeners),
+	rows[FILL_LISTENERS] = (struct fill_row){"listeners", fill_count_keys(listeners),
 						 bpf_map__max_entries(listeners)};
 	rows[FILL_CAPS] =
-		(struct fill_row){"caps", count_keys(caps), bpf_map__max_entries(caps)};
+		(struct fill_row){"caps", fill_count_keys(caps), bpf_map__max_entries(caps)};
 }

@@ -39,7 +39,7 @@ int links_read_program(int fd, struct links_row *row)
 static bool uses(__u32 program, __u32 map, struct links_row *row)
 {
 	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info), maps[MAPS_MAX];
+	__u32 size = sizeof(info), maps[MAPS_MAX] = {};
 	bool found = false;
 	int fd = bpf_prog_get_fd_by_id(program);
 

@@ -19,18 +19,20 @@
 /* What libbpf said last that the kernel had refused. */
 static char refused_program[64], refused_map[64];
 
+/* With it libbpf begins what the verifier said. */
+#define VERIFIER_MARK "-- BEGIN PROG LOAD LOG --"
+
 /* libbpf says much: our one error tells what matters of it. */
 static int keep_quiet(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char *text;
 
-	if (level == LIBBPF_DEBUG && !getenv("HEADCOUNT_DEBUG"))
+	if (level == LIBBPF_DEBUG && !log_tells(LOG_LIBBPF))
 		return 0;
 	/* The verifier's whole log may come in one piece. */
 	if (vasprintf(&text, format, args) < 0)
 		return 0;
-	if (getenv("HEADCOUNT_DEBUG"))
-		fputs(text, stderr);
+	log_words(strstr(text, VERIFIER_MARK) ? LOG_VERIFIER : LOG_LIBBPF, text);
 	if (level == LIBBPF_WARN) {
 		sscanf(text, "libbpf: prog '%63[^']'", refused_program);
 		sscanf(text, "libbpf: map '%63[^']': failed to create", refused_map);
@@ -182,6 +184,8 @@ static int share_map(struct bpf_map *map, const struct load_request *request)
 	else
 		error = damaged(request, map, "not the map of that name");
 	close(fd);
+	if (!error)
+		hc_step("opened the map %s", path);
 	return error;
 }
 
@@ -231,15 +235,27 @@ static int explain(const struct headcount_bpf *object, const struct load_request
 	return features_explain(request->programs, section, error);
 }
 
+static void tell_loaded(struct headcount_bpf *object)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object->obj)
+		if (bpf_program__autoload(program))
+			hc_step("loaded the program %s (%s)", bpf_program__name(program),
+				load_section(program));
+}
+
 int load_object(struct headcount_bpf **result, const struct load_request *request)
 {
+	/* Without it the verifier speaks of what it refuses only. */
+	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_level = log_tells(LOG_VERIFIER));
 	struct headcount_bpf *object;
 	sigset_t all, before;
 	int error;
 
 	*result = NULL;
 	refused_program[0] = refused_map[0] = '\0';
-	object = headcount_bpf__open();
+	object = headcount_bpf__open_opts(&options);
 	if (!object)
 		return hc_error_errno(errno, "cannot open the BPF object");
 	choose_programs(object, request->programs);
@@ -266,6 +282,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 		error = request->optional ? error : explain(object, request, error);
 		goto out;
 	}
+	tell_loaded(object);
 	*result = object;
 	return 0;
 out:

@@ -4,11 +4,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
 
 #include "escape.h"
 #include "log.h"
 
+#undef hc_error /* what the analyzer is told, log.h */
+#undef hc_error_errno
+
+#define LINE_MAX_BYTES 1000 /* a longer one of a library goes on in the next line */
+
 static void (*diverted)(const char *line);
+static unsigned int told; /* enum log_detail, or more */
 
 void log_divert(void (*take)(const char *line))
 {
@@ -27,19 +37,52 @@ void log_repeat(const char *line)
 	fprintf(stderr, "headcount: %s\n", line);
 }
 
-static void say(const char *kind, const char *format, va_list args, const char *reason)
+void log_set_detail(unsigned int detail)
 {
-	char text[1024], line[2048], whole[2304];
+	told = detail;
+}
 
-	vsnprintf(text, sizeof(text), format, args);
-	escape_text(line, sizeof(line), text, strlen(text));
-	snprintf(whole, sizeof(whole), "%s%s%s%s", kind, line, *reason ? ": " : "", reason);
-	if (overheard)
+void log_more(void)
+{
+	told++;
+}
+
+bool log_tells(enum log_detail detail)
+{
+	return told >= detail;
+}
+
+/* systemd names the file that it gave us for stderr; a child's may be another one. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat file;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &file) && file.st_dev == device && file.st_ino == inode;
+}
+
+static void put_line(const char *priority, const char *text, size_t length, const char *reason)
+{
+	char line[2048], whole[2304];
+
+	escape_text(line, sizeof(line), text, length);
+	snprintf(whole, sizeof(whole), "%s%s%s", line, *reason ? ": " : "", reason);
+	if (overheard && strcmp(priority, SD_INFO) && strcmp(priority, SD_DEBUG))
 		overheard(whole);
 	if (diverted)
 		diverted(whole);
 	else
-		log_repeat(whole);
+		fprintf(stderr, "%sheadcount: %s\n", is_journal() ? priority : "", whole);
+}
+
+static void say(const char *priority, const char *format, va_list args, const char *reason)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), format, args);
+	put_line(priority, text, strlen(text), reason);
 }
 
 int hc_error(const char *format, ...)
@@ -47,7 +90,7 @@ int hc_error(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("", format, args, "");
+	say(SD_ERR, format, args, "");
 	va_end(args);
 	return -EINVAL;
 }
@@ -58,7 +101,7 @@ int hc_error_errno(int err, const char *format, ...)
 
 	err = abs(err);
 	va_start(args, format);
-	say("", format, args, strerror(err));
+	say(SD_ERR, format, args, strerror(err));
 	va_end(args);
 	return err ? -err : -EINVAL;
 }
@@ -68,6 +111,28 @@ void hc_notice(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("", format, args, "");
+	say(SD_NOTICE, format, args, "");
 	va_end(args);
+}
+
+void hc_step(const char *format, ...)
+{
+	va_list args;
+
+	if (!log_tells(LOG_STEPS))
+		return;
+	va_start(args, format);
+	say(SD_INFO, format, args, "");
+	va_end(args);
+}
+
+void log_words(enum log_detail detail, const char *text)
+{
+	while (log_tells(detail) && *text) {
+		size_t whole = strcspn(text, "\n");
+		size_t length = whole < LINE_MAX_BYTES ? whole : LINE_MAX_BYTES;
+
+		put_line(SD_DEBUG, text, length, "");
+		text += length + (text[length] == '\n');
+	}
 }

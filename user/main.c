@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,13 +30,16 @@ static const struct command commands[] = {
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
 	{"metrics", "", "Print the metrics once, as Prometheus reads them.", cmd_metrics},
 	{"kill", "", "Close the sessions that meet the conditions.", cmd_kill},
+	{"debug", "",
+	 "Write an archive with what a bug report needs, without addresses and names.",
+	 cmd_debug},
 	{"detach", "", "Remove everything that run --pin left in the kernel.", cmd_detach},
 	{},
 };
 
 static void print_help(FILE *out)
 {
-	fprintf(out, "usage: headcount COMMAND [OPTIONS]\n"
+	fprintf(out, "usage: headcount [-v]... COMMAND [OPTIONS]\n"
 		     "Counts and caps each user's TCP sessions in the kernel.\n\ncommands:\n");
 	for (const struct command *command = commands; command->name; command++)
 		fprintf(out, "  %-9s %s\n", command->name, command->summary);
@@ -49,6 +53,25 @@ static void fill_standard_files(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
+/* The -v, -vv ... before the command's name; how many arguments they are. */
+static int take_verbose(int argc, char **argv)
+{
+	int taken = 0;
+
+	for (; argc > 1 + taken; taken++) {
+		const char *word = argv[1 + taken];
+		size_t letters = *word == '-' ? strspn(word + 1, "v") : 0;
+
+		if (!strcmp(word, "--verbose"))
+			letters = 1;
+		else if (!letters || word[1 + letters])
+			break;
+		while (letters--)
+			log_more();
+	}
+	return taken;
 }
 
 static int run(int argc, char **argv)
@@ -75,12 +98,14 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int status;
+	int status, taken;
 
 	fill_standard_files();
 	open_files_raise();
 	load_quiet();
-	status = run(argc, argv);
+	log_set_detail(getenv("HEADCOUNT_DEBUG") ? LOG_VERIFIER : 0);
+	taken = take_verbose(argc, argv);
+	status = run(argc - taken, argv + taken);
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;

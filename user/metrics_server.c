@@ -152,8 +152,10 @@ int metrics_listen(struct metrics_server **server, const struct config_metrics *
 		return hc_error_errno(ENOMEM, "cannot listen on %s", where->text);
 	pthread_mutex_init(&(*server)->lock, NULL);
 	error = metrics_socket_open(&(*server)->socket, where);
-	if (!error)
+	if (!error) {
+		hc_step("opened %s for metrics", where->text);
 		return 0;
+	}
 	free(*server);
 	*server = NULL;
 	return error;

@@ -76,9 +76,9 @@ static int find_holders(struct mptcp **result)
 	struct mptcp *holders = calloc(1, sizeof(*holders));
 	DIR *folder = opendir("/proc");
 	struct dirent *entry;
-	int error = holders && folder ? 0 : -errno;
+	int error = !holders ? -ENOMEM : !folder ? -errno : 0;
 
-	while (!error && (entry = readdir(folder)))
+	while (folder && !error && (entry = readdir(folder)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			error = add_process(holders, atoi(entry->d_name));
 	if (folder)

@@ -81,6 +81,7 @@ static int add(struct netns_list *list, const char *name, const char *path)
 	grown->inode = status.st_ino;
 	grown->cookie = cookie_of(fd);
 	grown->fd = fd;
+	hc_step("opened the network namespace %s (%u)", path, grown->inode);
 	return 0;
 }
 

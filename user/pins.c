@@ -127,6 +127,8 @@ static int remove_folder(const char *folder)
 	maps = links < 0 ? links : remove_files(folder, "");
 	if (maps >= 0 && rmdir(folder))
 		maps = hc_error_errno(errno, "cannot remove %s", folder);
+	else if (maps >= 0)
+		hc_step("removed the pins in %s", folder);
 	return maps < 0 ? maps : links;
 }
 
@@ -160,6 +162,7 @@ int pins_begin(const struct headcount_bpf *object)
 			remove_folder(folder);
 			return error;
 		}
+		hc_step("pinned the map %s", path);
 	}
 	return 0;
 }
@@ -172,6 +175,7 @@ int pins_link(struct bpf_link *link, const char *name, bool live)
 		 name);
 	if (bpf_obj_pin(bpf_link__fd(link), path))
 		return hc_error_errno(errno, "cannot pin %s", path);
+	hc_step("pinned the link %s", path);
 	return 0;
 }
 
@@ -184,6 +188,7 @@ int pins_finish(void)
 		return links;
 	if (rename(new_folder(), folder))
 		return hc_error_errno(errno, "cannot rename %s", new_folder());
+	hc_step("published the pins as %s", folder);
 	return 0;
 }
 
@@ -237,7 +242,8 @@ void pins_drop_link(const char *name)
 	char path[4500];
 
 	snprintf(path, sizeof(path), "%s/" LINK_MARK "%s", pins_folder(), name);
-	unlink(path);
+	if (!unlink(path))
+		hc_step("removed the pin %s", path);
 }
 
 static int read_pid(int fd)
@@ -292,6 +298,7 @@ int pins_lock(int *holder)
 	snprintf(text, sizeof(text), "%d\n", getpid());
 	if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
 		hc_notice("cannot write our pid to " LOCK_FILE);
+	hc_step("locked " LOCK_FILE);
 	return fd;
 }
 

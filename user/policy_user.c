@@ -264,6 +264,8 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	now->control.generation++;
 	error = error ?: policy_put(object->maps.control, &zero, &now->control);
 	if (!error) {
+		hc_step("wrote the policy: %zu services, generation %u", config->service_count,
+			now->control.generation);
 		policy_drop_caps(object, ids, config->service_count);
 		if (!policy_read(object, now))
 			policy_tell_caps(object, now);

@@ -29,6 +29,17 @@ static const struct {
 
 static bool dropped; /* by this process, of which the sinks and sockets ask */
 
+static void tell_kept(void)
+{
+	char *names;
+
+	if (!log_tells(LOG_STEPS))
+		return;
+	names = capng_print_caps_text(CAPNG_PRINT_BUFFER, CAPNG_PERMITTED);
+	hc_step("gave up privileges, and keeps %s", names ?: "?");
+	free(names);
+}
+
 static int drop(unsigned int purposes)
 {
 	const size_t count = sizeof(kept) / sizeof(kept[0]);
@@ -49,6 +60,7 @@ static int drop(unsigned int purposes)
 			capng_update(CAPNG_ADD, KEPT_IN, kept[i].capability);
 	if (capng_apply(bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS))
 		return hc_error("cannot give up capabilities");
+	tell_kept();
 	return 0;
 }
 

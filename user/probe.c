@@ -61,7 +61,8 @@ void probe_cgroup_is_root(void)
 
 const char *probe_bpffs(void)
 {
-	static char path[4096];
+	static char path[4096], last[4096];
+	static const char *told; /* told once, and when it has changed */
 	struct mntent *entry;
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 
@@ -74,7 +75,13 @@ const char *probe_bpffs(void)
 		if (!*path || !strcmp(entry->mnt_dir, BPFFS))
 			snprintf(path, sizeof(path), "%s", entry->mnt_dir);
 	}
-	endmntent(mounts);
+	if (mounts)
+		endmntent(mounts);
+	if (!told || strcmp(path, told)) {
+		hc_step("looked for a bpffs: %s", *path ? path : "not mounted");
+		snprintf(last, sizeof(last), "%s", path);
+		told = last;
+	}
 	errno = 0;
 	return *path ? path : NULL;
 }

@@ -44,8 +44,10 @@ static int open_path(const char *path)
 		error = hc_error("cannot write events to %s: not a regular file", path);
 	else if ((error = append_end_line(fd)))
 		hc_error_errno(error, "cannot write events to %s", path);
-	else
+	else {
+		hc_step("opened %s for events", path);
 		return fd;
+	}
 	if (fd >= 0)
 		close(fd);
 	return error;

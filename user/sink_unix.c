@@ -199,6 +199,8 @@ static int bind_and_listen(struct unix_sink *server, const char *path,
 	error = set_access(path, list->mode, list->group);
 	if (!error && listen(server->fd, SOMAXCONN))
 		error = hc_error_errno(errno, "cannot listen on %s", path);
+	if (!error)
+		hc_step("opened the socket %s for events", path);
 	return error;
 }
 

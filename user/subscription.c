@@ -33,6 +33,7 @@ int subscription_open(struct subscription *subscription)
 		return error;
 	}
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	hc_step("connected to %s, of the process %d", subscription->path, peer.pid);
 	subscription->fd = fd;
 	subscription->daemon = peer.pid;
 	if (subscription->resumed)

@@ -15,6 +15,7 @@
 
 #include "address.h"
 #include "cgroup.h"
+#include "log.h"
 #include "number.h"
 #include "put.h"
 #include "user_name.h"
@@ -145,6 +146,7 @@ static int parse_uid(const char *text, struct hc_user_key *key, char *why, size_
 	if (!passwd)
 		return because(why, why_size, "no account \"%s\"", text);
 	key->uid = passwd->pw_uid;
+	hc_step("looked up the account \"%s\": %u", text, key->uid);
 	return 0;
 }
 

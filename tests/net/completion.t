@@ -26,7 +26,7 @@ def helps():
         text = headcount(command, "--help")[1]
         options = re.findall(r"^  (?:-(\w), |    )--([a-z-]+)(?: ([A-Z]\S*))? ", text, re.M)
         usage = text.splitlines()[0].partition(" [OPTIONS]")[2].split()
-        yield command, [(letter, name, value) for letter, name, value in options if name != "help"], usage
+        yield command, [(letter, name, value) for letter, name, value in options if name not in ("help", "verbose")], usage
 
 
 def table():
@@ -53,8 +53,8 @@ def complete():
 @test
 def words():
     """commands, options and files, as far as they are typed"""
-    for line, want in {"headcount de": ["detach"], "headcount --v": ["--version"], "headcount nonsense ": [],
-                       "headcount run --p": ["--pin"], "headcount run -": ["--config", "--events", "--pin", "--check", "--help"],
+    for line, want in {"headcount de": ["debug", "detach"], "headcount --v": ["--verbose", "--version"], "headcount nonsense ": [],
+                       "headcount run --p": ["--pin"], "headcount run -": ["--config", "--events", "--pin", "--check", "--verbose", "--help"],
                        "headcount users -s imap --j": ["--json"], "headcount status ": [],
                        "headcount run -c /etc/passw": ["/etc/passwd", "/etc/passwd-"],
                        "headcount run --config=/etc/hostna": ["/etc/hostname"],

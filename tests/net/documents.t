@@ -50,7 +50,7 @@ def commands():
     equal(sorted(there), sorted(names), "commands")
     for name in names:
         options = re.findall(r"^  (?:-(\w), |    )--([a-z-]+)", headcount(name, "--help")[1], re.M)
-        want = sorted((letter, option) for letter, option in options if option != "help")
+        want = sorted((letter, option) for letter, option in options if option not in ("help", "verbose"))
         got = re.findall(r"^\.It (?:Fl (\w) , )?(?:Fl )?-([a-z-]+)", there[name], re.M)
         equal(sorted(got), want, f"options of {name}")
 
@@ -147,6 +147,39 @@ def installed():
           "files")
     equal(re.findall("^ExecStart=(.*)$", text("/run/there/opt/hc/lib/systemd/system/headcount.service"), re.M),
           ["/opt/hc/sbin/headcount run --pin"], "ExecStart")
+
+
+@test
+def prefixes():
+    """make install is for /usr/local, the package for /usr"""
+    need("make")
+    run("make", "-s", "-C", TOP, "install", "DESTDIR=/run/default")
+    equal(os.path.exists("/run/default/usr/local/sbin/headcount"), True, "installed")
+    equal(sorted(os.listdir("/run/default/usr")), ["local"], "folders in /usr")
+    equal("PREFIX=/usr install" in text(f"{TOP}/tools/debian/build"), True, "the package's")
+
+
+@test
+def hardened():
+    """the program is built as distributions build theirs"""
+    need("readelf")
+    if os.environ.get("HEADCOUNT"):
+        raise Skip("built with other flags")
+    told = run("readelf", "-W", "-h", "-l", "-d", "--dyn-syms", PROGRAM)
+    for what, pattern in {"-pie": r"Type: +DYN", "-z relro": "GNU_RELRO", "-z now": r"BIND_NOW|Flags:.* NOW",
+                          "-fstack-protector-strong": "__stack_chk_fail@", "-D_FORTIFY_SOURCE=2": "__snprintf_chk@"}.items():
+        equal(bool(re.search(pattern, told)), True, what)
+
+
+@test
+def targets():
+    """make help names each target that a person calls, with what it does"""
+    need("make")
+    named = dict(re.findall(r"^  make (\S+) +(\S.*)$", run("make", "-s", "-C", TOP, "help"), re.M))
+    want = set(re.findall(r"`(?:sudo )?make ([a-z][\w.-]*)", text(f"{TOP}/README.md"))) - {"V"}
+    equal(want - set(named), set(), f"targets of README.md that make help does not name, of {sorted(named)}")
+    for name in named:
+        run("make", "-n", "-C", TOP, "all" if name == "help" else name)
 
 
 @test

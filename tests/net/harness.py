@@ -345,11 +345,11 @@ class Headcount:
     count = 0
     patience = 30  # seconds for an answer on stderr
 
-    def __init__(self, config="", *options, until="headcount: ready"):
+    def __init__(self, config="", *options, until="headcount: ready", **how):
         Headcount.count += 1
         self.path = f"/run/test-{Headcount.count}.conf"
         self.configure(config)
-        self.process = start(PROGRAM, "run", "-c", self.path, *options)
+        self.process = start(PROGRAM, "run", "-c", self.path, *options, **how)
         self.events, self.bad, self.said, self.ends_with = [], [], [], 0
         self.readers = [threading.Thread(target=self.read_events), threading.Thread(target=self.read_said)]
         for reader in self.readers:

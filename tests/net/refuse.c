@@ -127,6 +127,8 @@ static bool ends_here(void)
 	return false;
 }
 
+long syscall(long number, ...); /* unistd.h is not asked for its own */
+
 long syscall(long number, ...)
 {
 	static long (*real)(long number, ...);

@@ -180,7 +180,7 @@ static const struct bad bad[] = {
 	 OUTBOUND "override = 10.0.0.1 5\n"},
 	{"override of a cgroup without a slash", 2, "starts with /",
 	 OUTBOUND "override = user.slice 5\nuser = cgroup\n"},
-	{"override twice", 5, "10.0.0.1 is on line 3 already",
+	{"override twice", 5, "\"10.0.0.1\" is on line 3 already",
 	 IMAP "override = 10.0.0.1 5\noverride = 10.0.0.2 5\noverride = 10.0.0.1 6\n"},
 	{"override twice in two spellings", 4, "is on line 3 already",
 	 IMAP "override = 2001:db8::1 5\noverride = 2001:db8:0:0::/64 5\n"},

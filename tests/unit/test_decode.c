@@ -58,18 +58,18 @@ static void refuses_other_sizes(void **state)
 
 #define REFUSED(field, value)                                                                  \
 	do {                                                                                   \
-		struct hc_event event = good;                                                  \
+		struct hc_event changed = good;                                                \
                                                                                                \
-		event.field = value;                                                           \
-		assert_int_equal(decode(event), -EINVAL);                                      \
+		changed.field = value;                                                         \
+		assert_int_equal(decode(changed), -EINVAL);                                    \
 	} while (0)
 
 #define ACCEPTED(field, value)                                                                 \
 	do {                                                                                   \
-		struct hc_event event = good;                                                  \
+		struct hc_event changed = good;                                                \
                                                                                                \
-		event.field = value;                                                           \
-		assert_int_equal(decode(event), 0);                                            \
+		changed.field = value;                                                         \
+		assert_int_equal(decode(changed), 0);                                          \
 	} while (0)
 
 static void ranges(void **state)

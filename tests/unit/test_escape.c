@@ -92,10 +92,10 @@ static void escapes(void **state)
 	}
 }
 
-typedef size_t escape(char *out, size_t size, const char *in, size_t length);
+typedef size_t escape_function(char *out, size_t size, const char *in, size_t length);
 
 /* Every size: what is written is the longest run of whole pieces that fits. */
-static void cuts_between(escape *escape, const char *in, size_t length,
+static void cuts_between(escape_function *escape, const char *in, size_t length,
 			 const char *const *pieces)
 {
 	char whole[256] = "", *out;

@@ -4,7 +4,7 @@ BENCH := $(patsubst tools/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wild
 
 .PHONY: bench bench-programs bench-packages
 
-bench: bench-packages
+bench: bench-packages ## headcount beside its peers (as root)
 	$(BUILD_AS_CALLER) bench-programs
 	$(Q)exec tools/bench/bench
 
@@ -15,7 +15,7 @@ bench-packages: packages
 bench-programs: $(BUILD)/headcount $(BENCH)
 $(BUILD)/bench/%: tools/bench/%.c $(LIB)
 	$(call say,BENCH,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -I$(@D) -o $@ $< $(LIB) $(HC_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -I$(@D) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS)
 $(BUILD)/bench/%.bpf.o: tools/bench/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<

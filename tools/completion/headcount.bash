@@ -15,6 +15,7 @@ audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
 top       -s,--service=SERVICE -i,--interval=SECONDS
 kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --id=N... -n,--dry-run -y,--yes -q,--quiet -j,--json
+debug     -o,--output=FILE --with-users
 detach
 '
 
@@ -42,10 +43,10 @@ _headcount() {
 
 	COMPREPLY=()
 	if ((last < 2)); then
-		candidates=($(sed 's/[[:blank:]].*//' <<<"$_headcount_table") --help --version)
+		candidates=($(sed 's/[[:blank:]].*//' <<<"$_headcount_table") --help --verbose --version)
 	else
 		read -ra options <<<"$(grep -E "^${words[1]//[^a-z]/}([[:blank:]]|\$)" <<<"$_headcount_table")"
-		for entry in "${options[@]:1}" -h,--help; do
+		for entry in "${options[@]:1}" -v,--verbose -h,--help; do
 			[[ $entry == -* ]] || { arguments+=("$entry"); continue; }
 			word=${entry%%=*}
 			candidates+=("${word#-?,}")
