@@ -5,6 +5,7 @@
 
 #include "audit.h"
 #include "command.h"
+#include "open.h"
 #include "log.h"
 #include "policy_user.h"
 #include "table.h"
@@ -104,7 +105,7 @@ int cmd_audit(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	error = command_open(&object, LOAD_WALK_SOCKETS);
+	error = open_maps(&object, LOAD_WALK_SOCKETS);
 	error = error ?: audit_run(object, repair, &audit);
 	error = error ?: print(object, &audit, json);
 	free(audit.differences);

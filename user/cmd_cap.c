@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "open.h"
 #include "log.h"
 #include "number.h"
 #include "policy_caps.h"
@@ -60,7 +61,7 @@ int cmd_cap(const struct command *command, int argc, char **argv)
 		hc_error("%s is not a cap: a number, unlimited or default", argv[first + 2]);
 		return EXIT_USAGE;
 	}
-	error = command_open(&object, 0);
+	error = open_maps(&object, 0);
 	error = error ?: set_cap(object, argv[first], argv[first + 1], argv[first + 2]);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : EXIT_DONE;

@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "open.h"
 #include "event_line.h"
 #include "log.h"
-#include "print_buffer.h"
+#include "print.h"
 #include "print_zeek.h"
 #include "session_list.h"
 #include "sink_list.h"
@@ -203,7 +204,7 @@ static int parse(const struct command *command, struct output *output, const cha
 static int check(struct output *output)
 {
 	struct session_filter filter = {.service = -1, .user = output->user};
-	struct headcount_bpf *object = output->service || output->user ? command_peep() : NULL;
+	struct headcount_bpf *object = output->service || output->user ? open_quietly() : NULL;
 	struct policy *policy = object ? malloc(sizeof(*policy)) : NULL;
 	int error = 0;
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "open.h"
 #include "kill.h"
 #include "log.h"
 #include "session_conditions.h"
@@ -198,8 +199,8 @@ int cmd_kill(const struct command *command, int argc, char **argv)
 	if (!command_options(command, options, argc, argv, 0, &first, &status)) {
 		status = EXIT_USAGE;
 		if (!parse(&request, command->name)) {
-			error = command_open(&object,
-					     LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
+			error = open_maps(&object,
+					  LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
 			error = error ?: kill_or_list(object, &request);
 			status = error ? EXIT_FAILED : EXIT_DONE;
 		}

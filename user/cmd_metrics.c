@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "open.h"
 #include "log.h"
 #include "metrics.h"
 #include "number.h"
@@ -29,7 +30,7 @@ int cmd_metrics(const struct command *command, int argc, char **argv)
 			 CONFIG_TOP_USERS_MAX);
 		return EXIT_USAGE;
 	}
-	error = command_open(&object, 0);
+	error = open_maps(&object, 0);
 	if (error)
 		return EXIT_FAILED;
 	metrics = calloc(1, sizeof(*metrics));

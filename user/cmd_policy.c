@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "open.h"
 #include "log.h"
 #include "netns.h"
 #include "policy_view.h"
@@ -270,7 +271,7 @@ int cmd_policy(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	error = command_open(&object, 0);
+	error = open_maps(&object, 0);
 	error = error ?: print_policy(object, json);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : EXIT_DONE;

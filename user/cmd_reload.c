@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "open.h"
 #include "log.h"
 #include "pins.h"
 #include "reload_record.h"
@@ -117,7 +118,7 @@ int cmd_reload(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	error = command_open(&object, 0);
+	error = open_maps(&object, 0);
 	error = error ?: reload(object, &result);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : (int)result;

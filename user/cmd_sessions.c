@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "open.h"
 #include "log.h"
 #include "session_conditions.h"
 #include "session_table.h"
@@ -52,7 +53,7 @@ int cmd_sessions(const struct command *command, int argc, char **argv)
 		status = EXIT_USAGE;
 		if (!find_order(word, &order) &&
 		    !session_conditions_parse(&conditions, command->name)) {
-			error = command_open(&object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES);
+			error = open_maps(&object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES);
 			error = error ?: print_sessions(object, &conditions, order, json);
 			status = error ? EXIT_FAILED : EXIT_DONE;
 		}

@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 
 #include "command.h"
+#include "open.h"
 #include "drain.h"
 #include "escape.h"
 #include "fill.h"
@@ -69,7 +70,7 @@ static int gather(struct status *status)
 	status->pinned = pins_have_links();
 	status->unfinished = pins_unfinished();
 	if (pins_have_maps() && (status->pid || status->pinned)) {
-		error = command_open(&status->object, 0);
+		error = open_maps(&status->object, 0);
 		error = error ?: gather_state(status);
 	}
 	if (status->unfinished)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "open.h"
 #include "escape.h"
 #include "log.h"
 #include "table.h"
@@ -101,7 +102,7 @@ int cmd_users(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	error = command_open(&object, 0);
+	error = open_maps(&object, 0);
 	if (error)
 		goto out;
 	policy = malloc(sizeof(*policy));

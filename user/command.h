@@ -4,7 +4,6 @@
 #define HEADCOUNT_COMMAND_H
 
 #include <stdbool.h>
-#include "load.h"
 
 enum exit_code {
 	EXIT_DONE = 0,
@@ -85,14 +84,5 @@ struct command_option {
  */
 int command_options(const struct command *command, const struct command_option *options,
 		    int argc, char **argv, int arguments, int *first, int *status);
-
-/* The maps of the running headcount, with `programs` loaded on them; LOAD_WALK_FILES, which
- * then tells who has the sessions, only if the kernel takes it. Prints the error: no
- * privileges, not running, state of another version. */
-int command_open(struct headcount_bpf **object, unsigned int programs);
-
-/* The maps alone, of one that runs and that we may look into; else NULL, and nothing is said.
- */
-struct headcount_bpf *command_peep(void);
 
 #endif

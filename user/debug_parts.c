@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "command.h"
+#include "open.h"
 #include "debug_parts.h"
 #include "explain.h"
 #include "fill.h"
@@ -157,7 +158,7 @@ static int write_policy(bool with_users)
 {
 	struct headcount_bpf *object = NULL;
 	struct policy *policy = malloc(sizeof(*policy));
-	int error = policy ? command_open(&object, 0)
+	int error = policy ? open_maps(&object, 0)
 			   : hc_error_errno(ENOMEM, "cannot read the policy");
 
 	(void)with_users;

@@ -6,8 +6,6 @@
 #include "address.h"
 #include "decode.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* IPv4 on the wire means an IPv4 address, or none where it is not known. */
 static bool family_agrees(const __u8 address[16])
 {
@@ -41,36 +39,6 @@ int decode_event(struct hc_event *event, const void *data, size_t size)
 		return -EINVAL;
 	memcpy(event, data, sizeof(*event));
 	return event_is_valid(event) ? 0 : -EINVAL;
-}
-
-const char *decode_end_word(unsigned int end)
-{
-	static const char *const words[] = {
-		[HC_END_UNKNOWN] = "unknown",
-		[HC_END_FINISHED] = "finished",
-		[HC_END_RESET] = "reset",
-		[HC_END_TIMEOUT] = "timed-out",
-		[HC_END_REFUSED] = "refused",
-		[HC_END_ABANDONED] = "abandoned",
-		[HC_END_UNREACHABLE] = "unreachable",
-		[HC_END_ABORTED] = "aborted",
-		[HC_END_KILLED] = "killed",
-	};
-
-	return words[end < COUNT(words) ? end : HC_END_UNKNOWN];
-}
-
-/* Indexed by the kernel's number. 12 is a handshake that has no socket yet,
- * which ss shows as SYN-RECV too; CLOSE is UNCONN there. */
-const char *decode_state_word(unsigned int state)
-{
-	static const char *const words[] = {
-		"UNKNOWN",    "ESTAB",     "SYN-SENT", "SYN-RECV",   "FIN-WAIT-1",
-		"FIN-WAIT-2", "TIME-WAIT", "UNCONN",   "CLOSE-WAIT", "LAST-ACK",
-		"LISTEN",     "CLOSING",   "SYN-RECV",
-	};
-
-	return words[state < COUNT(words) ? state : 0];
 }
 
 bool decode_was_established(const struct hc_event *event)

@@ -13,11 +13,6 @@
  */
 int decode_event(struct hc_event *event, const void *data, size_t size);
 
-/* Words for the enums; never NULL. */
-const char *decode_end_word(unsigned int end); /* "finished", "reset", "timed-out", ... */
-const char *
-decode_state_word(unsigned int state); /* "ESTAB", "FIN-WAIT-1" .. as ss(8) writes */
-
 /* Of a session that is closed: did the peer ever answer its SYN? */
 bool decode_was_established(const struct hc_event *event);
 

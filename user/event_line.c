@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "decode.h"
+#include "words.h"
 #include "event_line.h"
 #include "print.h"
 
@@ -62,7 +62,7 @@ static void address_of(struct json_object *object, const char *key, __u8 address
 static __u8 end_of(const char *word)
 {
 	for (int end = 0; end < HC_END_COUNT; end++)
-		if (!strcmp(decode_end_word(end), word))
+		if (!strcmp(word_of_end(end), word))
 			return end;
 	return HC_END_UNKNOWN;
 }

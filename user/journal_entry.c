@@ -5,10 +5,10 @@
 #include <time.h>
 
 #include "address.h"
-#include "decode.h"
+#include "words.h"
 #include "escape.h"
 #include "journal_entry.h"
-#include "print_buffer.h"
+#include "print.h"
 #include "ticks.h"
 #include "user_name.h"
 
@@ -98,7 +98,7 @@ static char *put_message(char *p, const char *service, const char *user,
 	p += escape_text(p, 4 * HC_USER_TEXT, user, strlen(user));
 	p += sprintf(p, " %s", verb(event));
 	if (event->type == HC_CLOSED)
-		p += sprintf(p, " (%s)", decode_end_word(event->end));
+		p += sprintf(p, " (%s)", word_of_end(event->end));
 	if (event->type == HC_KILLED)
 		return p + sprintf(p, " by uid %u", event->asker) + 1;
 	p += sprintf(p, ", has %u", event->active);
@@ -113,7 +113,7 @@ static char *put_closed(char *p, const struct hc_event *event)
 {
 	bool inbound = event->direction == HC_INBOUND;
 
-	p = put_field(p, "HEADCOUNT_REASON=%s", decode_end_word(event->end));
+	p = put_field(p, "HEADCOUNT_REASON=%s", word_of_end(event->end));
 	if (event->start_ns && !(event->flags & HC_F_FOUND))
 		p = put_field(p, "HEADCOUNT_DURATION_NS=%llu",
 			      event->time_ns > event->start_ns

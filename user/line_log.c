@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "line_log.h"
-#include "print_buffer.h"
+#include "print.h"
 
 #define GIVE_BACK (8 << 20) /* so much memory goes back to the kernel once nobody lags */
 

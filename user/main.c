@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "load.h"
 #include "log.h"
 #include "open_files.h"
 

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "decode.h"
+#include "words.h"
 #include "drain.h"
 #include "escape.h"
 #include "metrics.h"
@@ -151,7 +151,7 @@ static void closed(struct page *page)
 {
 	for_each_service(page, id) for (int end = 0; end < HC_END_COUNT; end++)
 		sample(page, "_total", page->metrics->totals[id].closed[end], "service",
-		       service_name(page, id), "reason", decode_end_word(end), NULL);
+		       service_name(page, id), "reason", word_of_end(end), NULL);
 }
 
 static void refused(struct page *page)

@@ -8,13 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "print_buffer.h"
 #include "record.h"
-
-struct print_buffer {
-	char *data;
-	size_t length;
-	size_t room;
-};
 
 /* What a line needs that the record does not carry. */
 struct print_context {
@@ -24,7 +19,11 @@ struct print_context {
 	unsigned int terminal;              /* columns that text has; 0: as many as it needs */
 };
 
-void print_buffer_free(struct print_buffer *buffer);
+/* CLOCK_MONOTONIC to nanoseconds since 1970. */
+static inline __u64 print_realtime(const struct print_context *printing, __u64 time_ns)
+{
+	return time_ns + printing->realtime_offset_ns;
+}
 
 /* One JSON object and a newline, keys as in the README's table of events. */
 void print_json_event(struct print_buffer *out, struct print_context *context,

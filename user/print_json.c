@@ -8,9 +8,9 @@
 
 #include "address.h"
 #include "community_id.h"
-#include "decode.h"
+#include "words.h"
 #include "escape.h"
-#include "print_buffer.h"
+#include "print.h"
 #include "ticks.h"
 #include "user_name.h"
 
@@ -144,7 +144,7 @@ static char *put_times(char *p, const struct print_context *context,
 					  : 0);
 	}
 	p = PUT(p, ",\"event.reason\":\"");
-	p = stpcpy(p, decode_end_word(event->end));
+	p = stpcpy(p, word_of_end(event->end));
 	*p++ = '"';
 	return p;
 }

@@ -5,6 +5,7 @@
 
 #include "address.h"
 #include "decode.h"
+#include "words.h"
 #include "text_line.h"
 #include "user_name.h"
 
@@ -165,7 +166,7 @@ static void put_outcome(struct line *line, const struct hc_event *event)
 		put_bytes(line, event->rx_bytes);
 		put_bytes(line, event->tx_bytes);
 		put_rtt(line, event->srtt_us);
-		put_cell(line, decode_end_word(event->end));
+		put_cell(line, word_of_end(event->end));
 	} else if (event->type == HC_KILLED) {
 		put_killer(line, event);
 	} else if (event->flags & HC_F_FOUND) {

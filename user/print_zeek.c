@@ -7,7 +7,7 @@
 
 #include "address.h"
 #include "decode.h"
-#include "print_buffer.h"
+#include "print.h"
 #include "print_zeek.h"
 
 #define LINE_ROOM   1024

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decode.h"
+#include "words.h"
 #include "log.h"
 #include "number.h"
 #include "session_conditions.h"
@@ -38,7 +38,7 @@ static int find_state(const char *text, size_t length)
 	};
 
 	for (size_t i = 0; i < sizeof(possible) / sizeof(possible[0]); i++) {
-		const char *word = decode_state_word(possible[i]);
+		const char *word = word_of_state(possible[i]);
 
 		if (strlen(word) == length && !strncasecmp(word, text, length))
 			return possible[i];

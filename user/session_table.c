@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "decode.h"
+#include "words.h"
 #include "human.h"
 #include "log.h"
 #include "put.h"
@@ -209,7 +209,7 @@ static void add_identity(struct listing *listing, const struct session_row *row)
 		       json ? (inbound ? "inbound" : "outbound") : (inbound ? "in" : "out"));
 	add_end(table, session->ends.local, session->ends.local_port);
 	add_end(table, session->ends.remote, session->ends.remote_port);
-	table_add_text(table, row->socket ? decode_state_word(row->socket->state) : NULL);
+	table_add_text(table, row->socket ? word_of_state(row->socket->state) : NULL);
 }
 
 /* A process as the kernel names it, and how many there are besides. */

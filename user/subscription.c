@@ -8,7 +8,7 @@
 
 #include "event_line.h"
 #include "log.h"
-#include "print_buffer.h"
+#include "print.h"
 #include "sink_list.h"
 #include "subscription.h"
 

@@ -8,7 +8,7 @@
 #ifndef HEADCOUNT_TEXT_LINE_H
 #define HEADCOUNT_TEXT_LINE_H
 
-#include "print_buffer.h"
+#include "print.h"
 
 #define LINE_COLUMNS 16
 

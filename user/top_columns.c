@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "decode.h"
+#include "words.h"
 #include "human.h"
 #include "put.h"
 #include "top_draw.h"
@@ -184,7 +184,7 @@ static void put_session(const struct column *columns, const struct top_session *
 		human_bytes(item->rx_bytes, cells[IN]);
 		human_bytes(item->tx_bytes, cells[OUT]);
 		human_rtt(item->srtt_us, cells[RTT]);
-		snprintf(cells[STATE], CELL, "%s", decode_state_word(item->state));
+		snprintf(cells[STATE], CELL, "%s", word_of_state(item->state));
 	}
 	put_line(y, width, selected, look);
 	if (item->marked)

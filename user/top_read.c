@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "open.h"
 #include "drain.h"
 #include "log.h"
 #include "pins.h"
@@ -48,7 +48,7 @@ static int find_maps(struct top *top)
 	top->object = NULL;
 	top->rates = (struct top_rates){};
 	users_caps_free(&top->caps);
-	return command_open(&top->object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
+	return open_maps(&top->object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
 }
 
 static int read_policy(struct top *top, int *service)

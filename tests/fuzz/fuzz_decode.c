@@ -11,6 +11,7 @@
 
 #include "community_id.h"
 #include "decode.h"
+#include "words.h"
 #include "line.h"
 #include "print.h"
 
@@ -53,9 +54,9 @@ static void record(struct print_buffer *out, const uint8_t *data, size_t size)
 	check(out, true);
 	print_text_event(out, &context, &event);
 	check(out, false);
-	print_json_lost(out, &context, event.time_ns, decode_end_word(event.end), event.id);
+	print_json_lost(out, &context, event.time_ns, word_of_end(event.end), event.id);
 	check(out, true);
-	print_text_lost(out, &context, event.time_ns, decode_state_word(event.end), event.id);
+	print_text_lost(out, &context, event.time_ns, word_of_state(event.end), event.id);
 	check(out, false);
 }
 

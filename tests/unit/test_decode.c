@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "decode.h"
+#include "words.h"
 
 static const struct hc_event good = {
 	.version = HC_RECORD_VERSION,
@@ -112,27 +113,27 @@ static void family(void **state)
 static void words(void **state)
 {
 	(void)state;
-	assert_string_equal(decode_end_word(HC_END_UNKNOWN), "unknown");
-	assert_string_equal(decode_end_word(HC_END_FINISHED), "finished");
-	assert_string_equal(decode_end_word(HC_END_RESET), "reset");
-	assert_string_equal(decode_end_word(HC_END_TIMEOUT), "timed-out");
-	assert_string_equal(decode_end_word(HC_END_REFUSED), "refused");
-	assert_string_equal(decode_end_word(HC_END_ABANDONED), "abandoned");
-	assert_string_equal(decode_end_word(HC_END_UNREACHABLE), "unreachable");
-	assert_string_equal(decode_end_word(HC_END_ABORTED), "aborted");
-	assert_string_equal(decode_end_word(HC_END_KILLED), "killed");
-	assert_string_equal(decode_end_word(HC_END_COUNT), "unknown");
-	assert_string_equal(decode_end_word(~0u), "unknown");
+	assert_string_equal(word_of_end(HC_END_UNKNOWN), "unknown");
+	assert_string_equal(word_of_end(HC_END_FINISHED), "finished");
+	assert_string_equal(word_of_end(HC_END_RESET), "reset");
+	assert_string_equal(word_of_end(HC_END_TIMEOUT), "timed-out");
+	assert_string_equal(word_of_end(HC_END_REFUSED), "refused");
+	assert_string_equal(word_of_end(HC_END_ABANDONED), "abandoned");
+	assert_string_equal(word_of_end(HC_END_UNREACHABLE), "unreachable");
+	assert_string_equal(word_of_end(HC_END_ABORTED), "aborted");
+	assert_string_equal(word_of_end(HC_END_KILLED), "killed");
+	assert_string_equal(word_of_end(HC_END_COUNT), "unknown");
+	assert_string_equal(word_of_end(~0u), "unknown");
 
-	assert_string_equal(decode_state_word(1), "ESTAB");
-	assert_string_equal(decode_state_word(4), "FIN-WAIT-1");
-	assert_string_equal(decode_state_word(8), "CLOSE-WAIT");
-	assert_string_equal(decode_state_word(10), "LISTEN");
-	assert_string_equal(decode_state_word(11), "CLOSING");
-	assert_string_equal(decode_state_word(12), "SYN-RECV");
-	assert_string_equal(decode_state_word(0), "UNKNOWN");
-	assert_string_equal(decode_state_word(13), "UNKNOWN");
-	assert_string_equal(decode_state_word(~0u), "UNKNOWN");
+	assert_string_equal(word_of_state(1), "ESTAB");
+	assert_string_equal(word_of_state(4), "FIN-WAIT-1");
+	assert_string_equal(word_of_state(8), "CLOSE-WAIT");
+	assert_string_equal(word_of_state(10), "LISTEN");
+	assert_string_equal(word_of_state(11), "CLOSING");
+	assert_string_equal(word_of_state(12), "SYN-RECV");
+	assert_string_equal(word_of_state(0), "UNKNOWN");
+	assert_string_equal(word_of_state(13), "UNKNOWN");
+	assert_string_equal(word_of_state(~0u), "UNKNOWN");
 }
 
 int main(void)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "line_log.h"
-#include "print_buffer.h"
+#include "print.h"
 
 #define LIMIT 300000
 

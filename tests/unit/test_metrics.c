@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "decode.h"
+#include "words.h"
 #include "metrics.h"
 
 static struct metrics metrics; /* all zero but for what a test fills in */
@@ -120,7 +120,7 @@ static void services(void **state)
 	for (int end = 0; end < HC_END_COUNT; end++) {
 		snprintf(line, sizeof(line),
 			 "headcount_sessions_closed_total{service=\"imap\",reason=\"%s\"} %d",
-			 decode_end_word(end), 100 + end);
+			 word_of_end(end), 100 + end);
 		assert_has(line);
 	}
 }
