@@ -17,12 +17,12 @@ CFLAGS   ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LDFLAGS  ?= -pie -Wl,-z,relro,-z,now
 VERSION   := 0.1.0
 WARNINGS  := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2
-HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 $(WARNINGS) $(WERROR) -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -MMD -MP
+HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 $(WARNINGS) $(WERROR) -D_GNU_SOURCE -Iinclude -I. -I$(BUILD) -MMD -MP
 HC_LIBS   = $(shell $(PKG_CONFIG) --libs $(LIBS)) -linih
 BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 -Iinclude -Ibpf \
 	     -idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP
 
-USER_SRC := $(wildcard user/*.c)
+USER_SRC := $(wildcard user/*/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB      := $(BUILD)/libheadcount.a
 
@@ -56,11 +56,11 @@ packages:
 test-packages:
 	$(Q)tools/packages build test
 
-$(BUILD)/headcount: $(BUILD)/user/main.o $(LIB)
+$(BUILD)/headcount: $(BUILD)/user/cmd/main.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(HC_LIBS)
 
-$(LIB): $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
+$(LIB): $(filter-out $(BUILD)/user/cmd/main.o,$(USER_OBJ))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 

@@ -69,7 +69,7 @@ struct hc_ends {
 };
 
 /* What tells a peer that is there from one that is not: bpf/peer.h. Ticks are the kernel's
- * jiffies (user/ticks.h). */
+ * jiffies (user/base/ticks.h). */
 struct hc_peer {
 	__u32 heard_ticks; /* since its last segment, HC_NEVER if there was none */
 	__u32 send_queue;  /* bytes that were written and that it has not acknowledged */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make install` and `make deb`.
-MAN5 := $(wildcard user/*.5)
-MAN8 := $(wildcard user/*.8)
+MAN5 := $(wildcard user/man/*.5)
+MAN8 := $(wildcard user/man/*.8)
 to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 
 .PHONY: install deb check-deb

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Style, and what reads the code without running it.
-C_FILES  := $(wildcard bpf/*.[ch] user/*.[ch] include/*.h tests/*/*.[ch])
+C_FILES  := $(wildcard bpf/*.[ch] user/*/*.[ch] include/*.h tests/*/*.[ch])
 # cppcheck is to know nothing of the system's headers but this macro, which it cannot do without.
 CPPCHECK := --enable=warning,performance --std=c11 --max-configs=1 --error-exitcode=1 -D__linux__ \
-	    -Iinclude -Iuser --suppress=missingIncludeSystem --suppress=internalAstError \
+	    -Iinclude -I. --suppress=missingIncludeSystem --suppress=internalAstError \
 	    -D'LIBBPF_OPTS(type,name,...)=struct type name = {__VA_ARGS__}'
 
 .PHONY: format lint lint-packages

@@ -22,12 +22,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "decode.h"
-#include "drain.h"
-#include "load.h"
+#include "user/events/decode.h"
+#include "user/events/drain.h"
+#include "user/kernel/load.h"
 #include "loss.h"
-#include "policy_caps.h"
-#include "walk.h"
+#include "user/kernel/policy_caps.h"
+#include "user/kernel/walk.h"
 
 #define LOCAL4  "192.0.2.1"
 #define LOCAL6  "2001:db8::1"

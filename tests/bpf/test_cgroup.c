@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cgroup.h"
-#include "user_name.h"
+#include "user/base/cgroup.h"
+#include "user/base/user_name.h"
 
 /* A cgroup of our own, with the blank that an override's user may have in it. */
 static void test_cgroup(void **state)

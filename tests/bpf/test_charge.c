@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "attach.h"
-#include "cgroup.h"
+#include "user/base/cgroup.h"
+#include "user/kernel/attach.h"
 #include "../../bpf/places.h"
-#include "state.h"
+#include "user/kernel/state.h"
 
 #define WHO 54321
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "diag.h"
+#include "user/kernel/diag.h"
 
 #define PORT 7143
 

@@ -9,11 +9,11 @@
  */
 #include <stdint.h>
 
-#include "community_id.h"
-#include "decode.h"
-#include "words.h"
+#include "user/base/community_id.h"
+#include "user/base/words.h"
+#include "user/events/decode.h"
 #include "line.h"
-#include "print.h"
+#include "user/events/print.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -31,8 +31,8 @@ static void expect(const struct line *line, bool is_so, const char *why)
 		bad_line(line, why);
 }
 
-/* One UTF-8 character, which is returned. Written apart from user/escape.c on purpose: by the
- * table of the Unicode standard (3-7). */
+/* One UTF-8 character, which is returned. Written apart from user/base/escape.c on purpose: by
+ * the table of the Unicode standard (3-7). */
 static unsigned int line_character(struct line *line)
 {
 	unsigned char lead = *line->at, low = 0x80, high = 0xbf;

@@ -7,7 +7,7 @@ import shutil
 from harness import *
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
-PAGE5, PAGE8 = f"{TOP}/user/headcount.conf.5", f"{TOP}/user/headcount.8"
+PAGE5, PAGE8 = f"{TOP}/user/man/headcount.conf.5", f"{TOP}/user/man/headcount.8"
 
 
 def text(path):
@@ -25,7 +25,7 @@ def pages_lint():
 @test
 def keys():
     """headcount.conf(5) has every key that the program takes, and no other"""
-    source = text(f"{TOP}/user/config_values.c")
+    source = text(f"{TOP}/user/config/values.c")
     ours = re.findall(r'^\t\{"(\w+)", CONFIG_', source, re.M)
     equal(len(ours) >= 11, True, f"keys found in the source: {ours}")
     theirs = re.findall(r"^\.It Va (\w+)", text(PAGE5), re.M)
@@ -55,6 +55,35 @@ def commands():
         equal(sorted(got), want, f"options of {name}")
 
 
+ROOMS = "base config kernel sessions events metrics top daemon cmd".split()
+
+
+@test
+def rooms():
+    """a folder of user/ includes only from itself and from those before it; no header includes itself by others"""
+    upwards, headers = [], {}
+    for path in glob.glob(f"{TOP}/user/*/*.[ch]"):
+        room, name = path.split("/")[-2:]
+        included = re.findall(r'^#include "user/(\w+)/([^"]+)"', text(path), re.M)
+        upwards += [f"{room}/{name}: {other}/{header}" for other, header in included if ROOMS.index(other) > ROOMS.index(room)]
+        if name.endswith(".h"):
+            headers[f"{room}/{name}"] = [f"{other}/{header}" for other, header in included]
+    equal(upwards, [], "includes that run upwards")
+
+    def circle(header, way):
+        return [*way, header] if header in way else next((c for other in headers[header] if (c := circle(other, [*way, header]))), None)
+    equal([c for header in headers if (c := circle(header, []))], [], "circles")
+    equal(len(headers) > 50, True, f"headers found: {len(headers)}")
+
+
+@test
+def every_file():
+    """user/README.md has every file of user/"""
+    page = text(f"{TOP}/user/README.md")
+    names = {path.split("/")[-1].rpartition(".")[0] for path in glob.glob(f"{TOP}/user/[a-z]*/*.c") if "/cmd/" not in path}
+    equal(sorted(name for name in names if not re.search(rf"\b{name}\b", page)), [], "files that are not there")
+
+
 @test
 def option_types():
     """an option that sets something of another type does not compile"""
@@ -63,8 +92,8 @@ def option_types():
     for declaration in rows:
         for kind, row in rows.items():
             name = declaration.split()[-1].strip("*")
-            source = f'#include "command.h"\n{declaration};\nstruct command_option o = {row.rpartition("&")[0]}&{name});\n'
-            done = subprocess.run(["cc", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE", f"-I{TOP}/include", f"-I{TOP}/user",
+            source = f'#include "user/cmd/command.h"\n{declaration};\nstruct command_option o = {row.rpartition("&")[0]}&{name});\n'
+            done = subprocess.run(["cc", "-Werror", "-fsyntax-only", "-D_GNU_SOURCE", f"-I{TOP}/include", f"-I{TOP}",
                                    f"-I{BUILD}", "-xc", "-"], input=source, text=True, capture_output=True, timeout=60)
             equal(done.returncode == 0, kind == declaration, f"{row} of a {declaration}: {done.stderr}")
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "config.h"
+#include "user/config/config.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

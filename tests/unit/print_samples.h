@@ -4,7 +4,7 @@
  * there is to compare a line with.
  */
 #include <arpa/inet.h>
-#include "print.h"
+#include "user/events/print.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define SECOND       1000000000ull

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "command.h"
+#include "user/cmd/command.h"
 
 static const struct command command = {.name = "many", .arguments = "", .summary = ""};
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "community_id.h"
+#include "user/base/community_id.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "decode.h"
-#include "words.h"
+#include "user/base/words.h"
+#include "user/events/decode.h"
 
 static const struct hc_event good = {
 	.version = HC_RECORD_VERSION,

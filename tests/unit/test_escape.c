@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "escape.h"
+#include "user/base/escape.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

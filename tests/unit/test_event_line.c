@@ -9,10 +9,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "event_line.h"
+#include "user/events/event_line.h"
 #include "print_samples.h"
-#include "print_zeek.h"
-#include "user_name.h"
+#include "user/base/user_name.h"
+#include "user/events/print_zeek.h"
 
 #define CLIENT "1700000005.000000\t77\t10.20.30.40\t51234\t192.168.10.2\t993\ttcp\t"
 

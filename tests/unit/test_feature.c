@@ -10,8 +10,8 @@
 #include <gelf.h>
 #include <libelf.h>
 
-#include "feature.h"
-#include "load.h"
+#include "user/kernel/feature.h"
+#include "user/kernel/load.h"
 
 static bool has_row(enum feature_kind kind, const char *name, int number)
 {

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "line_log.h"
-#include "print.h"
+#include "user/events/line_log.h"
+#include "user/events/print.h"
 
 #define LIMIT 300000
 

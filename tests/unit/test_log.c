@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "log.h"
+#include "user/base/log.h"
 
 static int kept = -1, place = -1;
 static char heard[8192], diverted[256];

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "words.h"
-#include "metrics.h"
+#include "user/base/words.h"
+#include "user/metrics/page.h"
 
 static struct metrics metrics; /* all zero but for what a test fills in */
 static char *text;

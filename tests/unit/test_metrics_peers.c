@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "metrics_peers.h"
+#include "user/metrics/peers.h"
 
 static struct metrics_peers peers;
 static int there[6]; /* the other ends */

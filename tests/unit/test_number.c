@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "number.h"
+#include "user/base/number.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

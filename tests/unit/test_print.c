@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "print_samples.h"
-#include "user_name.h"
+#include "user/base/user_name.h"
 
 #define HEAD(time, type, action, sequence)                                                     \
 	"{\"@timestamp\":\"2023-11-14T22:" time "Z\",\"event.kind\":\"event\","                \

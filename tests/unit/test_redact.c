@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "redact.h"
+#include "user/base/redact.h"
 
 #define WHEN "2026-11-26T10:00:00+0000 "
 #define OURS WHEN "headcount[7]: headcount: "

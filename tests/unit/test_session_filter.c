@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "session_conditions.h"
+#include "user/cmd/conditions.h"
 
 #define SECOND 1000000000ull
 #define NOW    (1000 * SECOND)

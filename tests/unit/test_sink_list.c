@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "sink_list.h"
+#include "user/config/sink_list.h"
 
 static char why[512];
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "table.h"
+#include "user/base/table.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

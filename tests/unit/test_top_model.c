@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "top_model.h"
-#include "users_view.h"
+#include "user/sessions/view.h"
+#include "user/top/model.h"
 
 #define IMAP HC_FIRST_SERVICE
 #define SSH  (HC_FIRST_SERVICE + 1)

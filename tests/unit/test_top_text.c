@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "policy.h"
-#include "human.h"
-#include "top_text.h"
+#include "user/base/human.h"
+#include "user/top/text.h"
 
 /* As UTF-8, whatever the locale of the test is. */
 static void fits(const char *text, int columns, enum top_fit how, const wchar_t *expected)

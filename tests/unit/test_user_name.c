@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cgroup.h"
-#include "user_name.h"
+#include "user/base/cgroup.h"
+#include "user/base/user_name.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

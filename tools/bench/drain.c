@@ -17,7 +17,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "drain.h"
+#include "user/events/drain.h"
 #include "fill.skel.h"
 #include "record.h"
 

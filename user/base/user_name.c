@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/address.h"
+#include "user/base/cgroup.h"
+#include "user/base/log.h"
+#include "user/base/number.h"
+#include "user/base/put.h"
+#include "user/base/user_name.h"
+
+/* An account can appear or change its name while we run, so a name is not
+ * believed for ever. */
+#define ACCOUNTS        64
+#define ACCOUNT_SECONDS 60
+
+static const __u8 ipv4_mapped[16] = {[10] = 0xff, [11] = 0xff};
+
+static int __attribute__((format(printf, 3, 4)))
+because(char *why, size_t why_size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, why_size, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+void prefix_mask(__u8 id[16], unsigned int bits)
+{
+	unsigned int byte = bits / 8;
+
+	if (byte >= 16)
+		return;
+	id[byte] &= 0xff00 >> bits % 8;
+	memset(id + byte + 1, 0, 15 - byte);
+}
+
+/* The account's name, "" if the uid has none. */
+static const char *account_name(__u32 uid)
+{
+	static struct account {
+		bool used;
+		__u32 uid;
+		time_t until;
+		char name[256]; /* LOGIN_NAME_MAX */
+	} accounts[ACCOUNTS];
+	struct account *account = &accounts[uid % ACCOUNTS];
+	const struct passwd *passwd;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (!account->used || account->uid != uid || now.tv_sec >= account->until) {
+		passwd = getpwuid(uid);
+		account->used = true;
+		account->uid = uid;
+		account->until = now.tv_sec + ACCOUNT_SECONDS;
+		account->name[0] = '\0';
+		if (passwd && strlen(passwd->pw_name) < sizeof(account->name))
+			strcpy(account->name, passwd->pw_name);
+	}
+	return account->name;
+}
+
+char *user_key_format(const struct hc_user_key *key, bool names, char *text, size_t size)
+{
+	const char *name;
+
+	switch (key->kind) {
+	case HC_BY_CLIENT:
+		*put_prefix(text, key->id, key->prefix) = '\0';
+		return text;
+	case HC_BY_UID:
+		name = names ? account_name(key->uid) : "";
+		if (*name)
+			snprintf(text, size, "%s", name);
+		else
+			snprintf(text, size, "%u", key->uid);
+		return text;
+	case HC_BY_CGROUP:
+		return cgroup_path(key->cgroup, text, size);
+	default:
+		snprintf(text, size, "%.*s", (int)sizeof(key->id), (const char *)key->id);
+		return text;
+	}
+}
+
+static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, size_t why_size)
+{
+	/* With the mount as root neither ".." nor a link leads to another file system, whose
+	 * handles would be taken for cgroup ids. */
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_XDEV,
+	};
+	union cgroup_handle handle = {.kernfs = {.bytes = sizeof(__u64)}};
+	const char *mount = cgroup_mount();
+	int mount_fd = -1, fd = -1, mount_id, err = 0;
+
+	if (*text != '/')
+		return because(why, why_size, "\"%s\" is no cgroup's path: it starts with /",
+			       text);
+	if (!mount)
+		return because(why, why_size, "cgroup v2 is not mounted");
+	mount_fd = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (mount_fd >= 0)
+		fd = syscall(SYS_openat2, mount_fd, text, &how, sizeof(how));
+	if (fd < 0) {
+		err = because(why, why_size, "no cgroup \"%s\": %s", text, strerror(errno));
+		goto out;
+	}
+	if (name_to_handle_at(fd, "", &handle.handle, &mount_id, AT_EMPTY_PATH)) {
+		err = because(why, why_size, "cgroup \"%s\" has no id: %s", text,
+			      strerror(errno));
+		goto out;
+	}
+	key->cgroup = handle.kernfs.id;
+out:
+	if (fd >= 0)
+		close(fd);
+	if (mount_fd >= 0)
+		close(mount_fd);
+	return err;
+}
+
+static int parse_uid(const char *text, struct hc_user_key *key, char *why, size_t why_size)
+{
+	const struct passwd *passwd;
+
+	/* A number is always a uid, even where an account has such a name. */
+	if (!number_parse(text, 0, HC_UID_UNKNOWN - 1, &key->uid))
+		return 0;
+	passwd = getpwnam(text);
+	if (!passwd)
+		return because(why, why_size, "no account \"%s\"", text);
+	key->uid = passwd->pw_uid;
+	hc_step("looked up the account \"%s\": %u", text, key->uid);
+	return 0;
+}
+
+/* The address part of `text`, up to a slash or its end. */
+static int parse_address(const char *text, size_t length, __u8 address[16])
+{
+	char copy[INET6_ADDRSTRLEN];
+
+	if (length >= sizeof(copy))
+		return -EINVAL;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	memcpy(address, ipv4_mapped, sizeof(ipv4_mapped));
+	if (inet_pton(AF_INET, copy, address + IPV4_BITS / 8) == 1)
+		return 0;
+	return inet_pton(AF_INET6, copy, address) == 1 ? 0 : -EINVAL;
+}
+
+/* The length that was given, in bits of the 16 bytes; `none` if there is none. */
+static int parse_length(const char *text, unsigned int none, unsigned int *bits, char *why,
+			size_t why_size)
+{
+	size_t length = strcspn(text, "/");
+	unsigned int base = memchr(text, ':', length) ? 0 : IPV4_BITS;
+	__u32 given;
+
+	*bits = none;
+	if (!text[length])
+		return 0;
+	if (number_parse(text + length + 1, 0, 128 - base, &given))
+		return because(why, why_size, "\"%s\": the prefix length is 0 to %u", text,
+			       128 - base);
+	*bits = base + given;
+	return 0;
+}
+
+static int check_masked(const char *text, const __u8 id[16], unsigned int bits, char *why,
+			size_t why_size)
+{
+	char right[PREFIX_TEXT];
+	__u8 masked[16];
+
+	memcpy(masked, id, sizeof(masked));
+	prefix_mask(masked, bits);
+	if (!memcmp(masked, id, sizeof(masked)))
+		return 0;
+	*put_prefix(right, masked, bits) = '\0';
+	return because(why, why_size, "\"%s\" has bits beyond its prefix: write %s", text,
+		       right);
+}
+
+int prefix_parse(const char *text, __u8 id[16], unsigned int *bits, char *why, size_t why_size)
+{
+	if (parse_address(text, strcspn(text, "/"), id))
+		return because(why, why_size, "\"%s\" is no IPv4 or IPv6 address", text);
+	if (parse_length(text, 128, bits, why, why_size))
+		return -EINVAL;
+	return check_masked(text, id, *bits, why, why_size);
+}
+
+/* A prefix `given` for a service whose users have `own` bits. */
+static int check_prefix(const char *text, const __u8 id[16], unsigned int given,
+			unsigned int own, char *why, size_t why_size)
+{
+	unsigned int family = address_is_ipv4(id) ? IPV4_BITS : 0;
+	__u8 mapped[16];
+
+	if (given > own)
+		return because(why, why_size,
+			       "\"%s\" cannot be told apart: the service's users are /%u", text,
+			       own - family);
+	if (check_masked(text, id, given, why, why_size))
+		return -EINVAL;
+	/* The longest-prefix match sees IPv4 clients in their mapped form, so ::/0 has them
+	 * all. */
+	memcpy(mapped, ipv4_mapped, sizeof(mapped));
+	prefix_mask(mapped, given);
+	if (given < own && given < IPV4_BITS && !memcmp(mapped, id, sizeof(mapped)))
+		return because(why, why_size, "\"%s\" would hold for every IPv4 client too",
+			       text);
+	return 0;
+}
+
+static int parse_client(const char *text, const struct hc_service *service,
+			struct hc_user_key *key, unsigned int *bits, char *why, size_t why_size)
+{
+	bool prefix = strchr(text, '/');
+	unsigned int own, given;
+
+	if (parse_address(text, strcspn(text, "/"), key->id))
+		return because(why, why_size, "\"%s\" is no IPv4 or IPv6 address", text);
+	own = address_is_ipv4(key->id) ? IPV4_BITS + service->prefix4 : service->prefix6;
+	if (parse_length(text, own, &given, why, why_size))
+		return -EINVAL;
+	if (prefix && check_prefix(text, key->id, given, own, why, why_size))
+		return -EINVAL;
+	prefix_mask(key->id, given);
+	key->prefix = given;
+	if (given < own)
+		*bits = given;
+	return 0;
+}
+
+int user_key_parse(const char *text, const struct hc_service *service, __u16 service_id,
+		   struct hc_user_key *key, unsigned int *bits, char *why, size_t why_size)
+{
+	memset(key, 0, sizeof(*key));
+	key->service = service_id;
+	key->kind = service->identify;
+	*bits = 128;
+	switch (service->identify) {
+	case HC_BY_CLIENT:
+		return parse_client(text, service, key, bits, why, why_size);
+	case HC_BY_UID:
+		return parse_uid(text, key, why, why_size);
+	case HC_BY_CGROUP:
+		return parse_cgroup(text, key, why, why_size);
+	default:
+		return because(why, why_size, "users by label are not supported yet");
+	}
+}
+
+bool user_is_more(const struct hc_user_key *key, const char *given)
+{
+	return key->kind == HC_BY_CLIENT && key->prefix < 128 && !strchr(given, '/');
+}

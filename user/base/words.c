@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "record.h"
+#include "user/base/words.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const char *word_of_end(unsigned int end)
+{
+	static const char *const words[] = {
+		[HC_END_UNKNOWN] = "unknown",
+		[HC_END_FINISHED] = "finished",
+		[HC_END_RESET] = "reset",
+		[HC_END_TIMEOUT] = "timed-out",
+		[HC_END_REFUSED] = "refused",
+		[HC_END_ABANDONED] = "abandoned",
+		[HC_END_UNREACHABLE] = "unreachable",
+		[HC_END_ABORTED] = "aborted",
+		[HC_END_KILLED] = "killed",
+	};
+
+	return words[end < COUNT(words) ? end : HC_END_UNKNOWN];
+}
+
+/* Indexed by the kernel's number. 12 is a handshake that has no socket yet,
+ * which ss shows as SYN-RECV too; CLOSE is UNCONN there. */
+const char *word_of_state(unsigned int state)
+{
+	static const char *const words[] = {
+		"UNKNOWN",    "ESTAB",     "SYN-SENT", "SYN-RECV",   "FIN-WAIT-1",
+		"FIN-WAIT-2", "TIME-WAIT", "UNCONN",   "CLOSE-WAIT", "LAST-ACK",
+		"LISTEN",     "CLOSING",   "SYN-RECV",
+	};
+
+	return words[state < COUNT(words) ? state : 0];
+}

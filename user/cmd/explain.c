@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/escape.h"
+#include "user/cmd/advise.h"
+#include "user/cmd/explain.h"
+#include "user/daemon/open_files.h"
+#include "user/kernel/load.h"
+#include "record.h"
+#include "user/base/table.h"
+#include "user/base/user_name.h"
+#include "user/kernel/service_text.h"
+
+static const struct table_column columns[] = {
+	{"SERVICE", "", TABLE_TEXT, false, false},     {"LISTEN", "", TABLE_TEXT, false, false},
+	{"USER", "", TABLE_TEXT, false, false},        {"CAP", "", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
+	{"OVERRIDES", "", TABLE_NUMBER, false, false}, {"EMIT", "", TABLE_TEXT, false, false},
+	{"ORPHANS", "", TABLE_TEXT, false, false},
+};
+
+static const struct table_column override_columns[] = {
+	{"OVERRIDE IN", "", TABLE_TEXT, false, false},
+	{"OF", "", TABLE_TEXT, false, false},
+	{"CAP", "", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_TEXT, false, false},
+};
+
+static void add_cap(struct table *table, __u32 cap)
+{
+	if (cap == HC_UNLIMITED)
+		table_add_text(table, NULL);
+	else
+		table_add(table, "%u", cap);
+}
+
+static void add_listen(struct table *table, const struct config_service *service)
+{
+	char text[512] = "", end[LISTEN_TEXT];
+	size_t used = 0;
+
+	for (size_t i = 0; i < service->listens && used < sizeof(text) - 80; i++) {
+		const struct config_listen *listen = &service->listen[i];
+
+		used += snprintf(
+			text + used, sizeof(text) - used, "%s%s", i ? " " : "",
+			listen_format(listen->address, listen->port, listen->last, end));
+	}
+	table_add(table, "%s%s", text, used >= sizeof(text) - 80 ? " ..." : "");
+}
+
+/* What the file's author chose, for a terminal. */
+static void print_escaped(const char *text)
+{
+	char escaped[4 * PATH_MAX];
+
+	escape_text(escaped, sizeof(escaped), text, strlen(text));
+	printf(" %s", escaped);
+}
+
+void explain_limits(struct table *table, const struct hc_service *service)
+{
+	char user[SERVICE_USER_TEXT];
+
+	table_add_text(table, service_user_format(service, user));
+	add_cap(table, service->cap);
+	add_cap(table, service->total);
+	table_add(table, service->excess == HC_OBSERVE ? "observe" : "reject");
+}
+
+static void explain_events(const struct sink_list *list)
+{
+	char text[PATH_MAX + 16];
+
+	printf("\nevents go to%s", list->count ? "" : " nobody");
+	for (size_t i = 0; i < list->count; i++) {
+		printf(i ? "," : "");
+		print_escaped(sink_spec_format(&list->items[i], text, sizeof(text)));
+		if (list->items[i].kind != SINK_UNIX)
+			continue;
+		printf(" (mode %04o", list->mode);
+		if (list->group != (gid_t)-1)
+			printf(", group %u", list->group);
+		printf(")");
+	}
+}
+
+static void explain_overrides(const struct config *config)
+{
+	struct table *table = table_new(override_columns,
+					sizeof(override_columns) / sizeof(override_columns[0]));
+	char user[HC_USER_TEXT];
+	size_t count = 0;
+
+	for (size_t i = 0; table && i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		for (size_t j = 0; j < service->override_count; j++, count++) {
+			const struct config_override *override = &service->overrides[j];
+
+			table_add_text(table, service->service.name);
+			table_add_text(table, user_key_format(&override->key, true, user,
+							      sizeof(user)));
+			add_cap(table, override->cap);
+			table_add_text(table, override->exempt ? "exempt" : NULL);
+		}
+	}
+	if (count)
+		printf("\n");
+	if (count && table)
+		table_print(table, stdout, false);
+	table_free(table);
+}
+
+void explain(const struct config *config, const char *path)
+{
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	double users = load_user_sets(config->users_max) * (double)sizeof(struct hc_user_set);
+	double sessions =
+		load_session_sets(config->sessions_max) * (double)sizeof(struct hc_session_set);
+
+	printf("%s: correct\n\n", path ?: "no file, the defaults");
+	for (size_t i = 0; table && i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+		char emit[SERVICE_EMIT_TEXT];
+
+		table_add_text(table, service->service.name);
+		add_listen(table, service);
+		explain_limits(table, &service->service);
+		table_add(table, "%zu", service->override_count);
+		table_add_text(table, service_emit_format(service->service.mute, " ", emit));
+		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"
+										    : "count");
+	}
+	if (table)
+		table_print(table, stdout, false);
+	table_free(table);
+	explain_overrides(config);
+	printf("\ninbound services hold in %s",
+	       config->netns_count ? "the network namespaces" : "the network namespace of run");
+	for (size_t i = 0; i < config->netns_count; i++)
+		print_escaped(config->netns[i]);
+	explain_events(&config->events);
+	if (*config->metrics.text)
+		printf("\nmetrics at %s, %u users by name", config->metrics.text,
+		       config->metrics_top_users);
+	printf("\nopen files: %llu at most, with %u subscribers of sockets and %u connections "
+	       "for "
+	       "metrics",
+	       open_files_needed(config, config, 0), config->events.subscribers_max,
+	       config->metrics.max);
+	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, 8.5 MiB of "
+	       "event rings, and what up to %u listening sockets take\n",
+	       sessions / (1 << 20), config->sessions_max, users / (1 << 20), config->users_max,
+	       config->listeners_max);
+	advise(config);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef HEADCOUNT_EXPLAIN_H
+#define HEADCOUNT_EXPLAIN_H
+
+#include "user/base/table.h"
+#include "user/config/config.h"
+
+/* Prints what a configuration means, for `run --check`. `path` may be NULL. */
+void explain(const struct config *config, const char *path);
+
+/* Four cells: what users of the service are, its cap, its total, and what happens above. */
+void explain_limits(struct table *table, const struct hc_service *service);
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "user/base/log.h"
+#include "user/cmd/command.h"
+#include "user/cmd/conditions.h"
+#include "user/kernel/open.h"
+#include "user/sessions/kill.h"
+#include "user/sessions/table.h"
+
+struct request {
+	struct session_conditions conditions;
+	bool dry_run, json, quiet, yes;
+};
+
+static int parse(struct request *request, const char *command)
+{
+	int error = session_conditions_parse(&request->conditions, command);
+
+	if (error)
+		return error;
+	if (!request->conditions.service &&
+	    !session_filter_chooses(&request->conditions.filter))
+		return hc_error("kill: which sessions? give a condition "
+				"(see headcount kill --help)");
+	return 0;
+}
+
+/* The services of the sessions: "imap, pop". */
+static void print_services(FILE *file, const struct session_row *rows, size_t count,
+			   const struct policy *policy)
+{
+	bool seen[HC_SERVICES_MAX] = {};
+	const char *comma = "";
+
+	for (size_t i = 0; i < count; i++)
+		seen[rows[i].session->user.service % HC_SERVICES_MAX] = true;
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		if (!seen[id])
+			continue;
+		fprintf(file, "%s%s", comma, policy->services[id].name);
+		comma = ", ";
+	}
+}
+
+/* What was closed, as `sessions` would list it. */
+static int print_closed(const struct kill_result *result, const struct session_list *list,
+			const struct policy *policy, bool json)
+{
+	struct session_list closed = {
+		.rows = result->rows,
+		.count = result->closed,
+		.holders = list->holders,
+	};
+
+	return session_table_print(&closed, policy, json);
+}
+
+static int print_json(const struct kill_result *result, const struct session_list *list,
+		      const struct policy *policy)
+{
+	const char *comma = "";
+	int error;
+
+	printf("{\"matched\":%zu,\"closed\":%zu,\"gone\":%zu,\"failed\":%zu,\"failures\":[",
+	       result->matched, result->closed, result->gone, result->failed);
+	for (int failure = 0; failure < KILL_FAILURES; failure++) {
+		if (!result->failures[failure])
+			continue;
+		printf("%s{\"reason\":\"%s\",\"count\":%zu}", comma, kill_failure_text(failure),
+		       result->failures[failure]);
+		comma = ",";
+	}
+	printf("],\"sessions\":");
+	error = print_closed(result, list, policy, true);
+	printf("}\n");
+	return error;
+}
+
+static int print_text(const struct kill_result *result, const struct session_list *list,
+		      const struct request *request, const struct policy *policy)
+{
+	int error = 0;
+
+	if (result->closed && !request->quiet)
+		error = print_closed(result, list, policy, false);
+	printf("closed %zu session%s", result->closed, result->closed == 1 ? "" : "s");
+	if (result->closed && !request->conditions.service) {
+		printf(" of ");
+		print_services(stdout, result->rows, result->closed, policy);
+	}
+	printf("\n");
+	if (result->gone)
+		printf("%zu had ended by then\n", result->gone);
+	for (int failure = 0; failure < KILL_FAILURES; failure++)
+		if (result->failures[failure])
+			hc_error("could not close %zu: %s", result->failures[failure],
+				 kill_failure_text(failure));
+	return error;
+}
+
+/* Without a service, who types cannot be sure of what is meant. */
+static bool asks(const struct request *request, const struct session_list *list)
+{
+	return list->count && !request->conditions.service && !request->yes &&
+	       isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static bool ask(const struct session_list *list, const struct policy *policy)
+{
+	char answer[16] = "";
+
+	fprintf(stderr, "Close %zu session%s of ", list->count, list->count == 1 ? "" : "s");
+	print_services(stderr, list->rows, list->count, policy);
+	fprintf(stderr, "? [y/N] ");
+	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
+}
+
+/* Of what was asked about, what still meets the conditions after the answer. */
+static int read_again(const struct headcount_bpf *object, struct session_filter *filter,
+		      struct session_list *list)
+{
+	__u64 *ids = calloc(list->count, sizeof(*ids));
+	int error;
+
+	if (!ids)
+		return hc_error_errno(ENOMEM, "cannot close the sessions");
+	for (size_t i = 0; i < list->count; i++)
+		ids[i] = list->rows[i].id;
+	session_filter_ids(filter, ids, list->count);
+	session_list_free(list);
+	error = session_list_read(object, filter, list);
+	session_filter_ids(filter, NULL, 0);
+	free(ids);
+	return error;
+}
+
+static int close_listed(const struct headcount_bpf *object, struct request *request,
+			struct session_list *list, const struct policy *policy)
+{
+	struct kill_result result = {};
+	int error = 0;
+
+	if (asks(request, list)) {
+		if (!ask(list, policy))
+			return hc_error("nothing is closed");
+		error = read_again(object, &request->conditions.filter, list);
+	}
+	if (!request->quiet)
+		error = error ?: session_list_hold(list, object);
+	error = error ?: kill_sessions(object, list, &result);
+	if (!error || result.closed)
+		error = (request->json ? print_json(&result, list, policy)
+				       : print_text(&result, list, request, policy))
+				?: error;
+	free(result.rows);
+	return error ?: result.failed ? -EBUSY : 0;
+}
+
+static int kill_or_list(const struct headcount_bpf *object, struct request *request)
+{
+	struct policy *policy = malloc(sizeof(*policy));
+	struct session_list list = {};
+	int error = policy ? 0 : hc_error_errno(ENOMEM, "cannot close the sessions");
+
+	error = error ?: policy_read(object, policy);
+	error = error
+			?: session_conditions_resolve(&request->conditions, policy,
+						      SESSION_USER_AGREED);
+	error = error ?: session_list_read(object, &request->conditions.filter, &list);
+	if (request->dry_run) {
+		error = error ?: session_list_hold(&list, object);
+		error = error ?: session_table_print(&list, policy, request->json);
+	} else {
+		error = error ?: close_listed(object, request, &list, policy);
+	}
+	session_list_free(&list);
+	free(policy);
+	return error;
+}
+
+int cmd_kill(const struct command *command, int argc, char **argv)
+{
+	struct request request = {};
+	struct headcount_bpf *object = NULL;
+	int first, status, error;
+
+	const struct command_option options[] = {
+		SESSION_CONDITIONS(&request.conditions),
+		OPTION_FLAG("dry-run", 'n', "list them, close none", &request.dry_run),
+		OPTION_FLAG("yes", 'y', "do not ask", &request.yes),
+		OPTION_FLAG("quiet", 'q', "say only how many were closed", &request.quiet),
+		OPTION_FLAG("json", 'j', "print JSON", &request.json),
+		{},
+	};
+	if (!command_options(command, options, argc, argv, 0, &first, &status)) {
+		status = EXIT_USAGE;
+		if (!parse(&request, command->name)) {
+			error = open_maps(&object,
+					  LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
+			error = error ?: kill_or_list(object, &request);
+			status = error ? EXIT_FAILED : EXIT_DONE;
+		}
+	}
+	headcount_bpf__destroy(object);
+	session_conditions_free(&request.conditions);
+	return status;
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel enforces now, whatever a file says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/log.h"
+#include "user/base/netns.h"
+#include "user/base/table.h"
+#include "user/base/user_name.h"
+#include "user/cmd/command.h"
+#include "user/kernel/open.h"
+#include "user/kernel/policy_view.h"
+#include "user/kernel/service_text.h"
+#include "user/kernel/totals_maps.h"
+
+#define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+static const struct table_column service_columns[] = {
+	{"SERVICE", "service", TABLE_TEXT, false, false},
+	{"LISTEN", "", TABLE_TEXT, false, true},
+	{"USER", "user", TABLE_TEXT, false, false},
+	{"CAP", "cap", TABLE_NUMBER, false, false},
+	{"TOTAL", "total", TABLE_NUMBER, false, false},
+	{"", "total_active", TABLE_NUMBER, true, false},
+	{"", "total_refused", TABLE_NUMBER, true, false},
+	{"EXCESS", "excess", TABLE_TEXT, false, false},
+	{"ERRNO", "errno", TABLE_TEXT, false, false},
+	{"EMIT", "", TABLE_TEXT, false, true},
+	{"", "emit_opened", TABLE_BOOL, true, false},
+	{"", "emit_closed", TABLE_BOOL, true, false},
+	{"", "emit_refused", TABLE_BOOL, true, false},
+};
+
+static const struct table_column listen_columns[] = {
+	{"SERVICE", "service", TABLE_TEXT, false, false},
+	{"ADDRESS", "address", TABLE_TEXT, false, false},
+	{"PORT", "port", TABLE_NUMBER, false, false},
+	{"LAST", "last_port", TABLE_NUMBER, false, false},
+};
+
+static const struct table_column override_columns[] = {
+	{"SERVICE", "service", TABLE_TEXT, false, false},
+	{"USER", "user", TABLE_TEXT, false, false},
+	{"CAP", "cap", TABLE_NUMBER, false, false},
+	{"TOTAL", "", TABLE_TEXT, false, true},
+	{"", "total_exempt", TABLE_BOOL, true, false},
+};
+
+static const struct table_column cap_columns[] = {
+	{"SERVICE", "service", TABLE_TEXT, false, false},
+	{"USER", "user", TABLE_TEXT, false, false},
+	{"CAP", "cap", TABLE_NUMBER, false, false},
+	{"SINCE", "since", TABLE_TEXT, false, false},
+	{"BY", "by", TABLE_TEXT, false, true},
+	{"UID", "uid", TABLE_NUMBER, true, false},
+};
+
+static const struct table_column netns_columns[] = {
+	{"NETNS", "netns", TABLE_NUMBER, false, false},
+	{"NAME", "name", TABLE_TEXT, false, false},
+};
+
+static void add_limit(struct table *table, __u32 limit)
+{
+	if (limit == HC_UNLIMITED)
+		table_add_text(table, NULL);
+	else
+		table_add_number(table, limit);
+}
+
+static void add_listens(struct table *table, const struct policy_view *view, int id)
+{
+	char text[512] = "", one[LISTEN_TEXT];
+	size_t used = 0;
+
+	for (size_t i = 0; i < view->listen_count; i++) {
+		const struct policy_listen *listen = &view->listens[i];
+
+		if (listen->service != id)
+			continue;
+		if (used > sizeof(text) - LISTEN_TEXT - 8) {
+			strcpy(text + used, " ...");
+			break;
+		}
+		listen_format(listen->address, listen->first, listen->last, one);
+		used += sprintf(text + used, "%s%s", used ? " " : "", one);
+	}
+	table_add_text(table, text);
+}
+
+static void add_service(struct table *table, const struct policy_view *view,
+			const struct service_total *total, int id)
+{
+	const struct hc_service *service = &view->policy.services[id];
+	char user[SERVICE_USER_TEXT], emit[SERVICE_EMIT_TEXT];
+
+	table_add_text(table, service->name);
+	add_listens(table, view, id);
+	table_add_text(table, service_user_format(service, user));
+	add_limit(table, service->cap);
+	add_limit(table, service->total);
+	if (service->total == HC_UNLIMITED) {
+		table_add_text(table, NULL);
+		table_add_text(table, NULL);
+	} else {
+		table_add_number(table, total->active);
+		table_add_number(table, total->refused);
+	}
+	table_add_text(table, service->excess == HC_OBSERVE ? "observe" : "reject");
+	table_add_text(table,
+		       id == HC_OUTBOUND_SERVICE ? config_errno_name(service->error) : NULL);
+	table_add_text(table, service_emit_format(service->mute, " ", emit));
+	for (int bit = HC_MUTE_OPENED; bit < HC_MUTE_ALL; bit *= 2)
+		table_add_text(table, service->mute & bit ? "no" : "yes");
+}
+
+static struct table *services_table(const struct policy_view *view,
+				    const struct service_total *totals)
+{
+	struct table *table = table_new(service_columns, COUNT(service_columns));
+
+	for (int id = 0; table && id < HC_SERVICES_MAX; id++)
+		if (view->policy.services[id].used)
+			add_service(table, view, &totals[id], id);
+	return table;
+}
+
+static struct table *listens_table(const struct policy_view *view)
+{
+	struct table *table = table_new(listen_columns, COUNT(listen_columns));
+	char text[ADDRESS_TEXT];
+
+	for (size_t i = 0; table && i < view->listen_count; i++) {
+		const struct policy_listen *listen = &view->listens[i];
+		bool every = !memcmp(listen->address, (__u8[16]){}, sizeof(listen->address));
+
+		table_add_text(table, view->policy.services[listen->service].name);
+		table_add_text(table, every ? NULL : address_format(listen->address, text));
+		table_add_number(table, listen->first);
+		table_add_number(table, listen->last);
+	}
+	return table;
+}
+
+static void add_user(struct table *table, const struct policy_view *view,
+		     const struct hc_user_key *key, bool json)
+{
+	char name[HC_USER_TEXT];
+
+	table_add_text(table, view->policy.services[key->service].name);
+	table_add_text(table, user_key_format(key, !json, name, sizeof(name)));
+}
+
+static struct table *overrides_table(const struct policy_view *view, bool json)
+{
+	struct table *table = table_new(override_columns, COUNT(override_columns));
+
+	for (size_t i = 0; table && i < view->override_count; i++) {
+		add_user(table, view, &view->overrides[i].key, json);
+		add_limit(table, view->overrides[i].value.cap);
+		table_add_text(table, view->overrides[i].value.exempt ? "exempt" : NULL);
+		table_add_text(table, view->overrides[i].value.exempt ? "yes" : "no");
+	}
+	return table;
+}
+
+static struct table *caps_table(const struct policy_view *view, bool json)
+{
+	struct table *table = table_new(cap_columns, COUNT(cap_columns));
+	char since[TIME_TEXT], name[HC_USER_TEXT];
+
+	for (size_t i = 0; table && i < view->moment_count; i++) {
+		const struct policy_moment *moment = &view->moments[i];
+		struct hc_user_key by = {.kind = HC_BY_UID, .uid = moment->cap.asker};
+
+		add_user(table, view, &moment->key, json);
+		add_limit(table, moment->cap.cap);
+		table_add_text(table, time_format(moment->cap.set_ns, json, since));
+		table_add_text(table, user_key_format(&by, true, name, sizeof(name)));
+		table_add_number(table, moment->cap.asker);
+	}
+	return table;
+}
+
+static struct table *netns_table(const struct policy_view *view)
+{
+	struct table *table = table_new(netns_columns, COUNT(netns_columns));
+	struct netns_list found = {};
+
+	netns_find_all(&found);
+	for (size_t i = 0; table && i < view->namespace_count; i++) {
+		const char *name = NULL;
+
+		for (size_t j = 0; j < found.count; j++)
+			if (found.items[j].inode == view->namespaces[i])
+				name = found.items[j].name;
+		table_add_number(table, view->namespaces[i]);
+		table_add_text(table, name && !*name ? "this one" : name);
+	}
+	netns_free(&found);
+	return table;
+}
+
+/* Prints one of the tables after its title and frees it. */
+static int print_part(struct table *table, const char *title, bool json)
+{
+	int error = table ? 0 : -ENOMEM;
+
+	if (!error) {
+		fputs(title, stdout);
+		error = table_print(table, stdout, json);
+	}
+	table_free(table);
+	return error;
+}
+
+static int print_text(const struct policy_view *view, const struct service_total *totals)
+{
+	int error = print_part(services_table(view, totals), "", false);
+
+	if (view->override_count && !error)
+		error = print_part(overrides_table(view, false), "\noverrides:\n", false);
+	if (view->moment_count && !error)
+		error = print_part(caps_table(view, false),
+				   "\nset with headcount cap, above every override:\n", false);
+	return error ?: print_part(netns_table(view), "\ninbound services hold in:\n", false);
+}
+
+static int print_json(const struct policy_view *view, const struct service_total *totals)
+{
+	int error = print_part(services_table(view, totals), "{\"services\":", true);
+
+	error = error ?: print_part(listens_table(view), ",\"listen\":", true);
+	error = error ?: print_part(overrides_table(view, true), ",\"overrides\":", true);
+	error = error ?: print_part(caps_table(view, true), ",\"caps\":", true);
+	error = error ?: print_part(netns_table(view), ",\"namespaces\":", true);
+	printf("}\n");
+	return error;
+}
+
+static int print_policy(const struct headcount_bpf *object, bool json)
+{
+	struct policy_view *view = policy_view_read(object);
+	struct service_total *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	int error = -EINVAL;
+
+	if (view && totals)
+		error = totals_of_services(object, &view->policy, totals);
+	else if (view)
+		error = hc_error_errno(ENOMEM, "cannot print the policy");
+	if (!error) {
+		error = json ? print_json(view, totals) : print_text(view, totals);
+		if (error)
+			hc_error_errno(error, "cannot print the policy");
+	}
+	policy_view_free(view);
+	free(totals);
+	return error;
+}
+
+int cmd_policy(const struct command *command, int argc, char **argv)
+{
+	bool json = false;
+	const struct command_option options[] = {
+		OPTION_FLAG("json", 'j', "print a JSON object", &json),
+		{},
+	};
+	struct headcount_bpf *object = NULL;
+	int first, status, error;
+
+	if (command_options(command, options, argc, argv, 0, &first, &status))
+		return status;
+	error = open_maps(&object, 0);
+	error = error ?: print_policy(object, json);
+	headcount_bpf__destroy(object);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}

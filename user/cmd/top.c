@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <curses.h>
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/log.h"
+#include "user/base/number.h"
+#include "user/cmd/command.h"
+#include "user/top/top.h"
+
+#define REDRAW_MS 1000 /* the age of the data is on the screen */
+#define LEISURE   4    /* at most every so many-th part of a CPU's time is for reading */
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop(int signal)
+{
+	(void)signal;
+	stop_asked = 1;
+}
+
+/* The terminal is put in order even then. The signal goes on when we return. */
+static void on_abort(int signal)
+{
+	(void)signal;
+	top_terminal_close();
+	fprintf(stderr, "headcount: %s\n", top_heard());
+}
+
+/* They come while we sleep, so that none falls between a look and the sleep. */
+static void catch_signals(sigset_t *asleep)
+{
+	struct sigaction stop = {.sa_handler = on_stop};
+	struct sigaction gone = {.sa_handler = on_abort, .sa_flags = SA_RESETHAND};
+	sigset_t blocked;
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGHUP, &stop, NULL);
+	sigaction(SIGABRT, &gone, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGHUP);
+	sigaddset(&blocked, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &blocked, asleep);
+}
+
+static int until_reading(const struct top *top, __u64 next_ns)
+{
+	__u64 now = top_now(), ms = next_ns > now ? (next_ns - now) / 1000000 + 1 : 0;
+
+	return top->paused || ms > REDRAW_MS ? REDRAW_MS : (int)ms;
+}
+
+/* Sleeps until a key, a signal or the time. False: the person or the terminal has gone. */
+static bool keys(struct top *top, int ms, const sigset_t *asleep)
+{
+	struct timespec wait = {ms / 1000, ms % 1000 * 1000000l};
+	struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
+	int ready = ppoll(&terminal, 1, &wait, asleep), kind;
+	wint_t key;
+
+	if (stop_asked || (ready < 0 && errno != EINTR))
+		return false;
+	while ((kind = get_wch(&key)) != ERR) {
+		if (!top_key(top, key, kind == KEY_CODE_YES))
+			return false;
+		if (top->stale)
+			break;
+	}
+	return ready <= 0 || !(terminal.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
+static void watch(struct top *top, const sigset_t *asleep)
+{
+	__u64 next_ns = 0, pause, start;
+	int wait;
+
+	do {
+		if (top->stale || (!top->paused && top_now() >= next_ns)) {
+			start = top_now();
+			top_read(top);
+			pause = LEISURE * top->took_ns;
+			if (pause < top->seconds * 1000000000ull)
+				pause = top->seconds * 1000000000ull;
+			next_ns = start + pause;
+		}
+		top_screen_draw(top);
+		wait = top->stale ? 0 : until_reading(top, next_ns);
+	} while (keys(top, wait, asleep));
+}
+
+static int run(struct top *top)
+{
+	sigset_t asleep;
+	int error = top_read(top); /* what fails now fails as in every other command */
+
+	if (error)
+		return error;
+	catch_signals(&asleep);
+	error = top_terminal_open();
+	if (error)
+		return error;
+	log_divert(top_hear);
+	watch(top, &asleep);
+	top_terminal_close();
+	log_divert(NULL);
+	return 0;
+}
+
+int cmd_top(const struct command *command, int argc, char **argv)
+{
+	const char *seconds = "1";
+	struct top *top = calloc(1, sizeof(*top));
+	int first, status, error;
+
+	if (!top)
+		return EXIT_FAILED;
+	const struct command_option options[] = {
+		OPTION_TEXT("service", 's', "SERVICE", "only this service's users",
+			    &top->service),
+		OPTION_TEXT("interval", 'i', "SECONDS", "between two readings (1)", &seconds),
+		{},
+	};
+	if (command_options(command, options, argc, argv, 0, &first, &status))
+		goto out;
+	status = EXIT_USAGE;
+	if (number_parse(seconds, 1, 3600, &top->seconds)) {
+		hc_error("top: --interval is 1 to 3600 seconds, not %s", seconds);
+		goto out;
+	}
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		hc_error("top needs a terminal (for scripts: headcount users --json)");
+		goto out;
+	}
+	setlocale(LC_CTYPE, "");
+	error = run(top);
+	status = error ? EXIT_FAILED : EXIT_DONE;
+	users_caps_free(&top->caps);
+	top_users_free(&top->users);
+	top_sessions_free(&top->sessions);
+	top_forget_asked(top);
+	headcount_bpf__destroy(top->object);
+out:
+	free(top);
+	return status;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+
+#include "user/base/log.h"
+#include "user/cmd/command.h"
+#include "user/daemon/daemon.h"
+#include "user/kernel/totals_maps.h"
+
+/* For who sees it the first time. It goes to stderr: stdout is for the lines alone. */
+static int introduce(const struct daemon *daemon)
+{
+	struct hc_totals *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	int error = totals ? totals_read(daemon->object, totals)
+			   : hc_error_errno(ENOMEM, "cannot count the sessions");
+	unsigned long long count = error ? 0 : totals_sessions(totals);
+
+	if (!error)
+		hc_notice("watching TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
+			  count, count == 1 ? "" : "s");
+	free(totals);
+	return error;
+}
+
+int cmd_trace(const struct command *command, int argc, char **argv)
+{
+	bool json = false;
+	const struct command_option options[] = {
+		OPTION_FLAG("json", 'j', "print JSON lines", &json),
+		{},
+	};
+	struct daemon daemon = {};
+	int first, status, error;
+
+	if (command_options(command, options, argc, argv, 0, &first, &status))
+		return status;
+	daemon_signals(false);
+	error = daemon_probe(&daemon);
+	error = error ?: config_defaults(&daemon.config);
+	/* Nothing is enforced: all namespaces share the half that is for those. */
+	daemon.config.listeners_max *= 2;
+	error = error ?: daemon_open_sinks(&daemon);
+	error = error ?: daemon_start(&daemon);
+	error = error ?: daemon_open_drain(&daemon, json);
+	if (!error && !json)
+		error = introduce(&daemon);
+	error = error ?: daemon_drop_privileges(&daemon, false);
+	error = error ?: daemon_loop(&daemon);
+	daemon_free(&daemon);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}

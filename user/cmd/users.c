@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/escape.h"
+#include "user/base/log.h"
+#include "user/base/table.h"
+#include "user/base/user_name.h"
+#include "user/cmd/command.h"
+#include "user/kernel/open.h"
+#include "user/kernel/totals_maps.h"
+#include "user/sessions/view.h"
+
+static const struct table_column columns[] = {
+	{"SERVICE", "service", TABLE_TEXT, false, false},
+	{"USER", "user", TABLE_TEXT, false, false},
+	{"ACTIVE", "active", TABLE_NUMBER, false, false},
+	{"CAP", "cap", TABLE_NUMBER, false, false},
+	{"PEAK", "peak", TABLE_NUMBER, false, false},
+	{"OPENED", "opened", TABLE_NUMBER, false, false},
+	{"REFUSED", "refused", TABLE_NUMBER, false, false},
+};
+
+static void add_row(struct table *table, const struct policy *policy,
+		    const struct hc_user *user, bool json)
+{
+	char name[HC_USER_TEXT];
+
+	table_add_text(table, policy->services[user->key.service].name);
+	table_add_text(table, user_key_format(&user->key, !json, name, sizeof(name)));
+	table_add_number(table, user->slots.active);
+	if (user->cap == HC_UNLIMITED)
+		table_add_text(table, NULL);
+	else
+		table_add_number(table, user->cap);
+	table_add_number(table, user->peak);
+	table_add_number(table, user->opened);
+	table_add_number(table, user->refused);
+}
+
+/* A refusal by the total is nobody's in the table. */
+static int print_totals(const struct headcount_bpf *object, const struct policy *policy,
+			int service)
+{
+	struct service_total *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	int error = totals ? totals_of_services(object, policy, totals)
+			   : hc_error_errno(ENOMEM, "cannot print the totals");
+	char name[4 * HC_NAME_MAX];
+	bool any = false;
+
+	for (int id = 0; id < HC_SERVICES_MAX && !error; id++) {
+		const struct hc_service *row = &policy->services[id];
+
+		if (!row->used || row->total == HC_UNLIMITED || (service >= 0 && service != id))
+			continue;
+		escape_text(name, sizeof(name), row->name, strlen(row->name));
+		printf("%s%s: %u of %u in total, %llu refused by that\n", any ? "" : "\n", name,
+		       totals[id].active, row->total, totals[id].refused);
+		any = true;
+	}
+	free(totals);
+	return error;
+}
+
+static int print_users(const struct headcount_bpf *object, const struct policy *policy,
+		       int service, bool json)
+{
+	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	struct state_user *users;
+	size_t count;
+	int error = users_view_read(object, policy, service, &users, &count);
+
+	if (error)
+		goto out;
+	qsort(users, count, sizeof(*users), users_by_activity);
+	for (size_t i = 0; table && i < count; i++)
+		add_row(table, policy, &users[i].user, json);
+	error = table ? table_print(table, stdout, json) : -12;
+	if (error)
+		hc_error_errno(error, "cannot print the users");
+	free(users);
+	if (!error && !json)
+		error = print_totals(object, policy, service);
+out:
+	table_free(table);
+	return error;
+}
+
+int cmd_users(const struct command *command, int argc, char **argv)
+{
+	const char *service = NULL;
+	bool json = false;
+	const struct command_option options[] = {
+		OPTION_TEXT("service", 's', "SERVICE", "only this service's users", &service),
+		OPTION_FLAG("json", 'j', "print a JSON array", &json),
+		{},
+	};
+	struct policy *policy = NULL;
+	struct headcount_bpf *object = NULL;
+	int first, status, id = -1, error;
+
+	if (command_options(command, options, argc, argv, 0, &first, &status))
+		return status;
+	error = open_maps(&object, 0);
+	if (error)
+		goto out;
+	policy = malloc(sizeof(*policy));
+	error = policy ? policy_read(object, policy) : hc_error_errno(12, "users");
+	if (error)
+		goto out;
+	if (service && (id = policy_find(policy, service)) < 0)
+		error = hc_error("no service %s is in force", service);
+	else
+		error = print_users(object, policy, id, json);
+out:
+	free(policy);
+	headcount_bpf__destroy(object);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The configuration: text to struct, nothing else. Pure: no BPF, no namespace
+ * is opened, nothing is changed (accounts and cgroup paths are looked up).
+ */
+#ifndef HEADCOUNT_CONFIG_H
+#define HEADCOUNT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include "policy.h"
+#include "user/config/sink_list.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/headcount.conf"
+
+/* Half of what the policy maps hold (bpf/maps.h): the other half is the policy in force while
+ * a new one is written. */
+#define CONFIG_ADDRESSES_MAX 4096
+#define CONFIG_OVERRIDES_MAX 65536
+#define CONFIG_NETNS_MAX     512
+
+#define CONFIG_TOP_USERS_MAX       1000
+#define CONFIG_METRICS_MAX_MAX     256
+#define CONFIG_METRICS_MAX_DEFAULT 16
+
+struct config_listen {
+	__u8 address[16]; /* all zero: every address */
+	__u16 port;       /* host order */
+	__u16 last;       /* the same, or of a range of ports */
+};
+
+struct config_override {
+	struct hc_user_key key; /* key.service is the index in `services` */
+	unsigned int bits;      /* of key.id that count, 128: exact */
+	__u32 cap;
+	bool exempt;       /* from the service's total */
+	bool part;         /* written as an address, of which its user has more */
+	unsigned int line; /* of the file */
+};
+
+struct config_service {
+	struct hc_service
+		service; /* name, cap, total, identify, prefixes, excess, orphans, error */
+	struct config_listen *listen;
+	size_t listens;
+	struct config_override *overrides;
+	size_t override_count;
+};
+
+/* Where the metrics can be had. */
+struct config_metrics {
+	char text[128];              /* as written; "": nowhere */
+	struct config_listen listen; /* unless it is a Unix socket */
+	__u32 max;                   /* connections */
+};
+
+/* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
+ * there; named ones follow in the order of the file. */
+struct config {
+	__u32 sessions_max;  /* default 262144, 1024 .. 16777216 */
+	__u32 users_max;     /* default 65536, 64 .. 4194304 */
+	__u32 listeners_max; /* default 65536, 64 .. 4194304 */
+	char **netns;        /* names or paths; none: the namespace headcount is started in */
+	size_t netns_count;
+	struct sink_list events; /* where they go */
+	struct config_metrics metrics;
+	__u32 metrics_top_users;
+	struct config_service *services;
+	size_t service_count;
+};
+
+/* The defaults: the two built-ins, nothing capped. Returns 0 or -ENOMEM. */
+int config_defaults(struct config *config);
+
+/*
+ * Reads `path` over the defaults into `config`. On an error nothing is left to
+ * free, `why` has one line "PATH:LINE: what is wrong" (or "PATH: reason"), and
+ * a negative errno is returned.
+ */
+int config_read(struct config *config, const char *path, char *why, size_t why_size);
+
+/* The path of its Unix socket, or NULL. */
+const char *config_metrics_path(const struct config_metrics *metrics);
+
+/* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
+void config_free(struct config *config);
+
+/* As `errno =` has it; NULL: it is none of those. */
+const char *config_errno_name(__u16 error);
+
+/* The service of that name, or -1. */
+int config_find(const struct config *config, const char *name);
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What all parts of the parser do: note the first error, and append to lists. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/config/parser.h"
+
+int config_fail(struct config_parser *parser, unsigned int line, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	parser->error = -EINVAL;
+	parser->error_line = line;
+	length = snprintf(parser->why, parser->why_size, "%s:%u: ", parser->path, line);
+	if (length < 0 || (size_t)length >= parser->why_size)
+		return -EINVAL;
+	va_start(args, format);
+	vsnprintf(parser->why + length, parser->why_size - length, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+int config_fail_errno(struct config_parser *parser, int err)
+{
+	parser->error = -err;
+	snprintf(parser->why, parser->why_size, "%s: %s", parser->path, strerror(err));
+	return -err;
+}
+
+int config_append(struct config_parser *parser, void *items, size_t *count, const void *item,
+		  size_t size)
+{
+	void **array = items;
+	char *grown = reallocarray(*array, *count + 1, size);
+
+	if (!grown)
+		return config_fail_errno(parser, ENOMEM);
+	memcpy(grown + *count * size, item, size);
+	*array = grown;
+	++*count;
+	return 0;
+}

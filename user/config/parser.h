@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between the parts of the configuration's parser: config.c knows lines
+ * and sections, config_values.c knows keys and what may stand behind them,
+ * config_overrides.c what overrides say.
+ */
+#ifndef HEADCOUNT_CONFIG_PARSER_H
+#define HEADCOUNT_CONFIG_PARSER_H
+
+#include <stdio.h>
+#include "user/config/config.h"
+
+/* Sections, as bits: a key says in which it may stand. */
+enum config_where {
+	CONFIG_NOWHERE = 0,
+	CONFIG_HEADCOUNT = 1,
+	CONFIG_OUTBOUND = 2,
+	CONFIG_INBOUND = 4,
+	CONFIG_NAMED = 8,
+};
+#define CONFIG_SERVICE (CONFIG_OUTBOUND | CONFIG_INBOUND | CONFIG_NAMED)
+
+/* An override waits for the end of its section: `user =` may come after it. */
+struct config_pending {
+	unsigned int line;
+	char *text;
+};
+
+struct config_parser {
+	struct config *config;
+	const char *path;
+	FILE *file;
+	char *text; /* the line as it was read */
+	size_t text_size;
+	unsigned int line;
+
+	enum config_where where;
+	unsigned int section_line;
+	unsigned int sections_seen; /* bits of config_where */
+	unsigned int keys_seen;     /* in this section, bits in the order of the keys' table */
+	size_t service;             /* of this section */
+	struct config_pending *pending;
+	size_t pending_count;
+
+	/* The first error; nothing is read after it. */
+	int error;
+	unsigned int error_line;
+	char *why;
+	size_t why_size;
+};
+
+/* Notes the error, which ends the reading. Always returns -EINVAL. */
+int config_fail(struct config_parser *parser, unsigned int line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for an error that is no line's fault. Returns -err. */
+int config_fail_errno(struct config_parser *parser, int err);
+
+/* Appends a copy of `item` to the array `*items`. Returns 0 or -ENOMEM. */
+int config_append(struct config_parser *parser, void *items, size_t *count, const void *item,
+		  size_t size);
+
+/* One `name = value` of the current section. */
+int config_set(struct config_parser *parser, const char *name, const char *value);
+
+/* The value of an `override =`, to be resolved when the section ends. */
+int config_add_override(struct config_parser *parser, const char *value);
+
+/* Values that more than one key has: a number, and ports at an address or at every one
+ * (-EINVAL, nothing is noted): 143, 5900-5999, imaps, 10.0.0.1:143, [2001:db8::1]:143. */
+int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		      __u32 *number);
+int config_parse_listen(const char *word, struct config_listen *listen);
+
+/* Keys of their own file. */
+int config_add_listen(struct config_parser *parser, const char *word);
+int config_set_metrics(struct config_parser *parser, const char *value);
+int config_set_metrics_max(struct config_parser *parser, const char *value);
+int config_set_metrics_top_users(struct config_parser *parser, const char *value);
+
+/* Resolves the current section's overrides and empties the list of them. */
+int config_resolve_overrides(struct config_parser *parser);
+
+#endif

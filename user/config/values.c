@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The keys and their values. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/number.h"
+#include "user/config/parser.h"
+
+#define BLANKS_AND_COMMAS " \t,"
+
+static struct config_service *current(struct config_parser *parser)
+{
+	return &parser->config->services[parser->service];
+}
+
+int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		      __u32 *number)
+{
+	if (number_parse(value, min, max, number))
+		return config_fail(parser, parser->line, "\"%s\" is no number from %u to %u",
+				   value, min, max);
+	return 0;
+}
+
+static int set_sessions_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 1024, 16777216, &parser->config->sessions_max);
+}
+
+static int set_users_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 64, 4194304, &parser->config->users_max);
+}
+
+static int set_listeners_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 64, 4194304, &parser->config->listeners_max);
+}
+
+static int set_limit(struct config_parser *parser, const char *value, __u32 *limit)
+{
+	if (number_parse_cap(value, limit))
+		return config_fail(parser, parser->line,
+				   "\"%s\" is neither a number from 0 to %u nor \"unlimited\"",
+				   value, HC_UNLIMITED - 1);
+	return 0;
+}
+
+static int set_cap(struct config_parser *parser, const char *value)
+{
+	return set_limit(parser, value, &current(parser)->service.cap);
+}
+
+static int set_total(struct config_parser *parser, const char *value)
+{
+	return set_limit(parser, value, &current(parser)->service.total);
+}
+
+/* Calls `add` for each word of a list. */
+static int for_each_word(struct config_parser *parser, const char *value,
+			 int (*add)(struct config_parser *parser, const char *word))
+{
+	char *copy = strdup(value), *rest, *word;
+	int err = 0;
+
+	if (!copy)
+		return config_fail_errno(parser, ENOMEM);
+	word = strtok_r(copy, BLANKS_AND_COMMAS, &rest);
+	if (!word)
+		err = config_fail(parser, parser->line, "an empty list");
+	for (; word && !err; word = strtok_r(NULL, BLANKS_AND_COMMAS, &rest))
+		err = add(parser, word);
+	free(copy);
+	return err;
+}
+
+static int add_netns(struct config_parser *parser, const char *word)
+{
+	struct config *config = parser->config;
+	char *copy;
+	int err;
+
+	for (size_t i = 0; i < config->netns_count; i++)
+		if (!strcmp(config->netns[i], word))
+			return config_fail(parser, parser->line, "netns %s twice", word);
+	if (config->netns_count == CONFIG_NETNS_MAX)
+		return config_fail(parser, parser->line, "more than %d namespaces",
+				   CONFIG_NETNS_MAX);
+	copy = strdup(word);
+	if (!copy)
+		return config_fail_errno(parser, ENOMEM);
+	err = config_append(parser, &config->netns, &config->netns_count, &copy, sizeof(copy));
+	if (err)
+		free(copy);
+	return err;
+}
+
+static int set_netns(struct config_parser *parser, const char *value)
+{
+	return for_each_word(parser, value, add_netns);
+}
+
+static int add_events(struct config_parser *parser, const char *word)
+{
+	char why[512] = "";
+	int error = sink_list_add(&parser->config->events, word, why, sizeof(why));
+
+	if (error == -ENOMEM)
+		return config_fail_errno(parser, ENOMEM);
+	return error ? config_fail(parser, parser->line, "%s", why) : 0;
+}
+
+static int set_events(struct config_parser *parser, const char *value)
+{
+	return for_each_word(parser, value, add_events);
+}
+
+static int set_events_mode(struct config_parser *parser, const char *value)
+{
+	if (sink_list_mode(&parser->config->events, value))
+		return config_fail(parser, parser->line, "\"%s\" is no octal mode up to 777",
+				   value);
+	return 0;
+}
+
+static int set_events_group(struct config_parser *parser, const char *value)
+{
+	if (sink_list_group(&parser->config->events, value))
+		return config_fail(parser, parser->line, "there is no group \"%s\"", value);
+	return 0;
+}
+
+static int set_events_max(struct config_parser *parser, const char *value)
+{
+	return config_set_number(parser, value, 1, SUBSCRIBERS_MAX,
+				 &parser->config->events.subscribers_max);
+}
+
+static int set_listen(struct config_parser *parser, const char *value)
+{
+	return for_each_word(parser, value, config_add_listen);
+}
+
+/* client, client/24 or client/24/56 */
+static int parse_client(const char *value, struct hc_service *service)
+{
+	char copy[sizeof("client/32/128")], *rest = copy;
+	const char *word, *bits4, *bits6;
+	__u32 prefix4 = 32, prefix6 = 64;
+
+	if (strlen(value) >= sizeof(copy))
+		return -EINVAL;
+	strcpy(copy, value);
+	word = strsep(&rest, "/");
+	bits4 = strsep(&rest, "/");
+	bits6 = strsep(&rest, "/");
+	if (strcmp(word, "client") || rest)
+		return -EINVAL;
+	if (bits4 && number_parse(bits4, 0, 32, &prefix4))
+		return -EINVAL;
+	if (bits6 && number_parse(bits6, 0, 128, &prefix6))
+		return -EINVAL;
+	service->identify = HC_BY_CLIENT;
+	service->prefix4 = prefix4;
+	service->prefix6 = prefix6;
+	return 0;
+}
+
+static int set_user(struct config_parser *parser, const char *value)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(value, "uid"))
+		service->identify = HC_BY_UID;
+	else if (!strcmp(value, "cgroup"))
+		service->identify = HC_BY_CGROUP;
+	else if (!strcmp(value, "label"))
+		return config_fail(parser, parser->line, "user = label is not supported yet");
+	else if (parse_client(value, service))
+		return config_fail(parser, parser->line,
+				   "bad user \"%s\": client, client/0..32, "
+				   "client/0..32/0..128, uid or cgroup",
+				   value);
+	return 0;
+}
+
+static int set_excess(struct config_parser *parser, const char *value)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(value, "reject"))
+		service->excess = HC_REJECT;
+	else if (!strcmp(value, "observe"))
+		service->excess = HC_OBSERVE;
+	else if (!strcmp(value, "wait") || !strcmp(value, "redirect") ||
+		 !strcmp(value, "evict"))
+		return config_fail(parser, parser->line, "excess = %s is not supported yet",
+				   value);
+	else
+		return config_fail(parser, parser->line, "bad excess \"%s\": reject or observe",
+				   value);
+	return 0;
+}
+
+static int set_orphans(struct config_parser *parser, const char *value)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(value, "count"))
+		service->orphans = HC_ORPHANS_COUNT;
+	else if (!strcmp(value, "ignore"))
+		service->orphans = HC_ORPHANS_IGNORE;
+	else
+		return config_fail(parser, parser->line, "bad orphans \"%s\": count or ignore",
+				   value);
+	return 0;
+}
+
+static int add_emit(struct config_parser *parser, const char *word)
+{
+	struct hc_service *service = &current(parser)->service;
+
+	if (!strcmp(word, "opened"))
+		service->mute &= ~HC_MUTE_OPENED;
+	else if (!strcmp(word, "closed"))
+		service->mute &= ~HC_MUTE_CLOSED;
+	else if (!strcmp(word, "refused"))
+		service->mute &= ~HC_MUTE_REFUSED;
+	else
+		return config_fail(parser, parser->line,
+				   "bad emit \"%s\": opened, closed, refused, or none", word);
+	return 0;
+}
+
+static int set_emit(struct config_parser *parser, const char *value)
+{
+	current(parser)->service.mute = HC_MUTE_ALL;
+	return strcmp(value, "none") ? for_each_word(parser, value, add_emit) : 0;
+}
+
+static const struct {
+	const char *name;
+	__u16 error;
+} errors[] = {
+	{"ECONNREFUSED", ECONNREFUSED},
+	{"EPERM", EPERM},
+	{"EDQUOT", EDQUOT},
+	{"EAGAIN", EAGAIN},
+};
+
+const char *config_errno_name(__u16 error)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (errors[i].error == error)
+			return errors[i].name;
+	return NULL;
+}
+
+static int set_errno(struct config_parser *parser, const char *value)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		if (!strcmp(value, errors[i].name)) {
+			current(parser)->service.error = errors[i].error;
+			return 0;
+		}
+	}
+	return config_fail(parser, parser->line,
+			   "bad errno \"%s\": ECONNREFUSED, EPERM, EDQUOT or EAGAIN", value);
+}
+
+static const struct config_key {
+	const char *name;
+	unsigned int where; /* bits of config_where */
+	bool repeats;
+	int (*set)(struct config_parser *parser, const char *value);
+} keys[] = {
+	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
+	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
+	{"listeners_max", CONFIG_HEADCOUNT, false, set_listeners_max},
+	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
+	{"metrics_max", CONFIG_HEADCOUNT, false, config_set_metrics_max},
+	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
+	{"netns", CONFIG_HEADCOUNT, true, set_netns},
+	{"events", CONFIG_HEADCOUNT, true, set_events},
+	{"events_mode", CONFIG_HEADCOUNT, false, set_events_mode},
+	{"events_group", CONFIG_HEADCOUNT, false, set_events_group},
+	{"events_max", CONFIG_HEADCOUNT, false, set_events_max},
+	{"listen", CONFIG_NAMED, true, set_listen},
+	{"user", CONFIG_SERVICE, false, set_user},
+	{"cap", CONFIG_SERVICE, false, set_cap},
+	{"total", CONFIG_SERVICE, false, set_total},
+	{"excess", CONFIG_SERVICE, false, set_excess},
+	{"emit", CONFIG_SERVICE, false, set_emit},
+	{"orphans", CONFIG_SERVICE, false, set_orphans},
+	{"override", CONFIG_SERVICE, true, config_add_override},
+	{"errno", CONFIG_OUTBOUND, false, set_errno},
+};
+
+int config_set(struct config_parser *parser, const char *name, const char *value)
+{
+	const size_t count = sizeof(keys) / sizeof(*keys);
+	size_t i;
+
+	if (parser->where == CONFIG_NOWHERE)
+		return config_fail(parser, parser->line, "\"%s\" stands before any section",
+				   name);
+	for (i = 0; i < count && strcmp(keys[i].name, name);)
+		i++;
+	if (i == count)
+		return config_fail(parser, parser->line, "unknown key \"%s\"", name);
+	if (!(keys[i].where & parser->where))
+		return config_fail(parser, parser->line, "no \"%s\" in this section", name);
+	if (!keys[i].repeats && (parser->keys_seen & 1u << i))
+		return config_fail(parser, parser->line, "\"%s\" twice in this section", name);
+	parser->keys_seen |= 1u << i;
+	return keys[i].set(parser, value);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The life of `run` and `trace`: load, attach, count what is there, then drain
+ * until a signal or a closed stdout ends it.
+ */
+#ifndef HEADCOUNT_DAEMON_H
+#define HEADCOUNT_DAEMON_H
+
+#include <time.h>
+
+#include "user/config/config.h"
+#include "user/events/drain.h"
+#include "user/kernel/attach.h"
+#include "user/metrics/server.h"
+
+struct daemon {
+	struct config config;
+	const char *config_path; /* NULL: none, the defaults */
+	struct netns_list netns; /* where inbound services are enforced */
+	struct headcount_bpf *object;
+	struct headcount_bpf *walker; /* the walks, on the maps of `object` */
+	struct attachments links;
+	const char *events; /* --events, above the configuration's; NULL: none */
+	struct sinks *sinks;
+	struct drain *drain;
+	struct metrics_server *metrics; /* NULL: not wanted */
+	struct closer *closer;          /* of `run` */
+	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
+	bool gates;                     /* run, not trace */
+	bool pin;
+	bool not_reloaded;  /* the last reload failed */
+	time_t status_told; /* to systemd */
+};
+
+/* What `gates` says is to be done can be done here: 0. Else the printed error; nothing is
+ * touched. */
+int daemon_probe(struct daemon *daemon);
+
+/* Fresh maps and programs: policy first, then trace, then the sessions that are
+ * there, then the gates. With `pin` the links are pinned on the way. */
+int daemon_start(struct daemon *daemon);
+
+/* Takes over the pinned maps that are open in `object` and their links, and puts
+ * the configuration in force. */
+int daemon_adopt(struct daemon *daemon);
+
+/* Puts a configuration in force for new sessions, and then for those that are. */
+int daemon_switch_policy(struct daemon *daemon, const struct config *config,
+			 const struct netns_list *netns);
+
+/* Events name services as the policy in force does. */
+int daemon_refresh_names(struct daemon *daemon);
+
+/* Without --config, the file at its usual place, once there is one. */
+void daemon_find_config(struct daemon *daemon);
+
+/* Re-reads the configuration: all of it or nothing. Prints what happened. */
+int daemon_reload(struct daemon *daemon);
+
+/* Puts --events above what the configuration says; if neither says anything, chooses.
+ * Returns 0, or -EINVAL and why. */
+int daemon_choose_events(const struct daemon *daemon, struct config *config, char *why,
+			 size_t why_size);
+
+/* Opens the sinks: before anything is attached, so that nothing is where one cannot be. */
+int daemon_open_sinks(struct daemon *daemon);
+
+/* Opens the rings; prints text or JSON to the sinks. */
+int daemon_open_drain(struct daemon *daemon, bool json);
+
+/* Answers who asks for metrics, at the address that is open already. */
+int daemon_open_metrics(struct daemon *daemon);
+
+/* Once nothing is to be attached but by a reload. `mounted`: bpffs, to be unmounted
+ * at the end. */
+int daemon_drop_privileges(struct daemon *daemon, bool mounted);
+
+/* Tells systemd that we are ready, and drains until SIGINT, SIGTERM or a closed stdout (0), or
+ * an error. */
+int daemon_loop(struct daemon *daemon);
+
+/* Installs the signal handlers; before anything slow. SIGHUP reloads, or else ends. */
+void daemon_signals(bool reloads);
+
+void daemon_free(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "user/base/log.h"
+#include "user/daemon/open_files.h"
+
+/* Maps, programs, links, rings, what the servers and sinks have themselves: 210 were open while
+ * a reload put 16 sinks in the place of 16 others and loaded a gate. The rest is for what we
+ * were started with. */
+#define OWN 240
+/* A namespace: itself, its link, its program, and that once more for the metrics. */
+#define NETNS 4
+
+void open_files_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static unsigned int netns_of(const struct config *config)
+{
+	return config->netns_count ?: 1;
+}
+
+static unsigned int connections_of(const struct config *config)
+{
+	return *config->metrics.text ? config->metrics.max : 0;
+}
+
+/* Of those who listen. */
+static unsigned int subscribers_of(const struct config *config)
+{
+	for (size_t i = 0; i < config->events.count; i++)
+		if (config->events.items[i].kind == SINK_UNIX)
+			return config->events.subscribers_max;
+	return 0;
+}
+
+static unsigned int most(unsigned int a, unsigned int b)
+{
+	return a > b ? a : b;
+}
+
+__u64 open_files_needed(const struct config *now, const struct config *next,
+			unsigned int subscribers)
+{
+	subscribers = most(subscribers, most(subscribers_of(now), subscribers_of(next)));
+	return OWN + subscribers + connections_of(now) + connections_of(next) +
+	       NETNS * (netns_of(now) + netns_of(next));
+}
+
+int open_files_check(const struct config *now, const struct config *next,
+		     unsigned int subscribers)
+{
+	__u64 needed = open_files_needed(now, next, subscribers);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return hc_error_errno(errno, "cannot read the limit of open files");
+	if (limit.rlim_cur >= needed)
+		return 0;
+	return hc_error("%llu open files may be needed (events_max, metrics_max, netns), and "
+			"%llu are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
+			needed, (unsigned long long)limit.rlim_cur);
+}

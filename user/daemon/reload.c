@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* SIGHUP: another configuration, all of it or nothing. */
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/log.h"
+#include "user/daemon/daemon.h"
+#include "user/daemon/open_files.h"
+#include "user/daemon/reload_record.h"
+
+/* The server of another configuration: the same, or one at another address. */
+static int next_metrics(struct daemon *daemon, const struct config *config,
+			struct metrics_server **next)
+{
+	int error;
+
+	*next = daemon->metrics;
+	if (!strcmp(daemon->config.metrics.text, config->metrics.text))
+		return 0;
+	error = metrics_listen(next, &config->metrics);
+	return error ?: metrics_serve(*next, daemon->object, config);
+}
+
+static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
+{
+	if (next != daemon->metrics)
+		metrics_close(daemon->metrics);
+	daemon->metrics = next;
+	metrics_show(next, &daemon->links, &daemon->config);
+}
+
+/* Gates for namespaces that are new in `next`, before the policy names them. */
+static int gate_new(struct daemon *daemon, const struct netns_list *next)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < next->count && !error; i++)
+		if (!netns_listed(&daemon->netns, next->items[i].inode))
+			error = attach_arrival(&daemon->links, daemon->object, &next->items[i]);
+	return error;
+}
+
+/* Gates of namespaces in `from` that are not in `keep`. */
+static void drop_gates(struct daemon *daemon, const struct netns_list *from,
+		       const struct netns_list *keep)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (!netns_listed(keep, from->items[i].inode))
+			attach_drop_arrival(&daemon->links, from->items[i].inode);
+}
+
+static int same_sizes(const struct config *old, const struct config *fresh)
+{
+	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max &&
+	    old->listeners_max == fresh->listeners_max)
+		return 0;
+	return hc_error(
+		"sessions_max, users_max and listeners_max cannot change while running");
+}
+
+void daemon_find_config(struct daemon *daemon)
+{
+	if (!daemon->config_path && !access(CONFIG_PATH_DEFAULT, F_OK))
+		daemon->config_path = CONFIG_PATH_DEFAULT;
+}
+
+/* `*result` is what it is called if it fails. */
+static int reload(struct daemon *daemon, enum hc_reload_result *result)
+{
+	struct metrics_server *metrics = daemon->metrics;
+	struct netns_list netns = {};
+	struct config config = {};
+	bool found = !daemon->config_path;
+	char why[1024];
+	int error;
+
+	daemon_find_config(daemon);
+	if (!daemon->config_path) {
+		/* Whoever rotates logs has the files opened again. */
+		error = sinks_prepare(daemon->sinks, &daemon->config.events);
+		if (!error)
+			sinks_commit(daemon->sinks);
+		reload_record_last();
+		hc_notice("no configuration file, nothing to reload");
+		return error;
+	}
+	error = config_read(&config, daemon->config_path, why, sizeof(why));
+	error = error ?: daemon_choose_events(daemon, &config, why, sizeof(why));
+	if (error) {
+		hc_error("%s", why);
+		*result = HC_RELOAD_BAD_FILE;
+		goto out;
+	}
+	error = same_sizes(&daemon->config, &config);
+	error = error
+			?: open_files_check(&daemon->config, &config,
+					    sinks_subscribers(daemon->sinks));
+	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
+	netns_take_cookies(&netns, &daemon->netns);
+	error = error ?: sinks_prepare(daemon->sinks, &config.events);
+	error = error ?: next_metrics(daemon, &config, &metrics);
+	error = error ?: gate_new(daemon, &netns);
+	error = error ?: daemon_switch_policy(daemon, &config, &netns);
+	if (error) {
+		sinks_abandon(daemon->sinks);
+		drop_gates(daemon, &netns, &daemon->netns);
+		goto out;
+	}
+	sinks_commit(daemon->sinks);
+	drop_gates(daemon, &daemon->netns, &netns);
+	config_free(&daemon->config);
+	netns_free(&daemon->netns);
+	daemon->config = config;
+	daemon->netns = netns;
+	switch_metrics(daemon, metrics);
+	daemon_refresh_names(daemon);
+	reload_record_last();
+	hc_notice("reloaded %s", daemon->config_path);
+	return 0;
+out:
+	reload_record_last();
+	hc_notice("not reloaded, the old configuration goes on");
+	if (found)
+		daemon->config_path = NULL; /* nothing was taken from it */
+	if (metrics != daemon->metrics)
+		metrics_close(metrics);
+	config_free(&config);
+	netns_free(&netns);
+	return error;
+}
+
+int daemon_reload(struct daemon *daemon)
+{
+	enum hc_reload_result result = HC_RELOAD_FAILED;
+	int error;
+
+	reload_record_begin(daemon->object);
+	error = reload(daemon, &result);
+	reload_record_end(daemon->object, error ? result : HC_RELOAD_DONE);
+	return error;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "user/base/address.h"
+#include "user/events/decode.h"
+
+/* IPv4 on the wire means an IPv4 address, or none where it is not known. */
+static bool family_agrees(const __u8 address[16])
+{
+	return address_is_ipv4(address) || !address_is_known(address);
+}
+
+static bool user_is_valid(const struct hc_user_key *user)
+{
+	return user->service < HC_SERVICES_MAX && user->kind <= HC_BY_LABEL &&
+	       user->prefix <= 128;
+}
+
+static bool event_is_valid(const struct hc_event *event)
+{
+	if (event->version != HC_RECORD_VERSION)
+		return false;
+	if (event->type < HC_OPENED || event->type > HC_KILLED)
+		return false;
+	if (event->direction > HC_INBOUND)
+		return false;
+	if (!user_is_valid(&event->user))
+		return false;
+	if (event->flags & HC_F_IPV4)
+		return family_agrees(event->ends.local) && family_agrees(event->ends.remote);
+	return true;
+}
+
+int decode_event(struct hc_event *event, const void *data, size_t size)
+{
+	if (size != sizeof(*event))
+		return -EINVAL;
+	memcpy(event, data, sizeof(*event));
+	return event_is_valid(event) ? 0 : -EINVAL;
+}
+
+bool decode_was_established(const struct hc_event *event)
+{
+	switch (event->end) {
+	case HC_END_FINISHED:
+	case HC_END_RESET:
+		return true;
+	case HC_END_REFUSED:
+	case HC_END_ABANDONED:
+		return false;
+	default:
+		/* A SYN that was not answered has no round-trip time. */
+		return event->direction == HC_INBOUND || event->srtt_us || event->rx_bytes ||
+		       event->tx_bytes;
+	}
+}

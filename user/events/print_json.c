@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events as JSON lines, at the pace of the event ring: no printf, no memory
+ * taken and no name looked up in the common case.
+ */
+#include <pwd.h>
+#include <stdlib.h>
+
+#include "user/base/address.h"
+#include "user/base/community_id.h"
+#include "user/base/escape.h"
+#include "user/base/ticks.h"
+#include "user/base/user_name.h"
+#include "user/base/words.h"
+#include "user/events/print.h"
+
+/*
+ * The longest line: the keys take less than 1300 bytes, the numbers, times and
+ * addresses less than 500, the service, the process and two accounts less than
+ * 900. A user is its text, every byte of which may become six.
+ */
+#define LINE_ROOM (3072 + 6 * HC_USER_TEXT)
+
+#define ACCOUNT_ROOM  256 /* an account's name, escaped, with its NUL */
+#define ACCOUNTS      256
+#define ACCOUNT_SHIFT 36 /* looked up again after 2^36 ns, about a minute */
+#define CGROUPS       256
+
+/* A string of an outsider: `length` bytes, six times that at most. */
+static char *put_escaped(char *p, const char *text, size_t length)
+{
+	return p + escape_json(p, 6 * length + 1, text, length);
+}
+
+/* The account's name, escaped; "" if the uid has none. */
+static const char *account_name(__u32 uid, __u64 time_ns)
+{
+	static struct account {
+		__u32 uid;
+		__u32 epoch; /* never 0 in use */
+		char name[ACCOUNT_ROOM];
+	} accounts[ACCOUNTS];
+	struct account *account = &accounts[uid % ACCOUNTS];
+	__u32 epoch = (time_ns >> ACCOUNT_SHIFT) + 1;
+	struct passwd entry, *found;
+	char space[4096];
+
+	if (account->uid == uid && account->epoch == epoch)
+		return account->name;
+	account->uid = uid;
+	account->epoch = epoch;
+	*account->name = '\0';
+	if (!getpwuid_r(uid, &entry, space, sizeof(space), &found) && found)
+		escape_json(account->name, ACCOUNT_ROOM, entry.pw_name, strlen(entry.pw_name));
+	return account->name;
+}
+
+/* A cgroup's path is remembered, so that a session's end names what its start
+ * named, though the cgroup may be gone. Its id is never given away again. */
+static char *put_cgroup(char *p, const struct hc_user_key *user)
+{
+	static struct cgroup {
+		__u64 id;
+		char *text;
+	} cgroups[CGROUPS];
+	struct cgroup *cgroup = &cgroups[user->cgroup % CGROUPS];
+	char raw[HC_USER_TEXT], *end;
+
+	if (cgroup->text && cgroup->id == user->cgroup)
+		return stpcpy(p, cgroup->text);
+	user_key_format(user, false, raw, sizeof(raw));
+	end = put_escaped(p, raw, strlen(raw));
+	free(cgroup->text);
+	cgroup->text = strndup(p, end - p);
+	cgroup->id = user->cgroup;
+	return end;
+}
+
+static char *put_user(char *p, const struct hc_user_key *user)
+{
+	switch (user->kind) {
+	case HC_BY_CLIENT:
+		return put_prefix(p, user->id, user->prefix);
+	case HC_BY_UID:
+		return put_number(p, user->uid);
+	case HC_BY_CGROUP:
+		return put_cgroup(p, user);
+	default:
+		return put_escaped(p, (const char *)user->id,
+				   strnlen((const char *)user->id, sizeof(user->id)));
+	}
+}
+
+/* From "@timestamp" to "event.sequence": what every line begins with. */
+static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *kind)
+{
+	p = PUT(p, "{\"@timestamp\":\"");
+	p = put_time(p, print_realtime(context, time_ns));
+	p = PUT(p, "\",\"event.kind\":\"event\",\"event.category\":[\"network\"],\"event."
+		   "type\":[");
+	p = stpcpy(p, kind);
+	p = PUT(p, "\",\"event.dataset\":\"headcount.session\",\"event.sequence\":");
+	return put_number(p, context->sequence);
+}
+
+static const char *event_kind(const struct hc_event *event)
+{
+	if (event->type == HC_OPENED)
+		return "\"connection\",\"start\"],\"event.action\":\"session-opened";
+	if (event->type == HC_CLOSED)
+		return "\"connection\",\"end\"],\"event.action\":\"session-closed";
+	if (event->type == HC_KILLED)
+		return "\"connection\",\"info\"],\"event.action\":\"session-killed";
+	if (event->flags & HC_F_OBSERVED)
+		return "\"connection\",\"allowed\"],\"event.action\":\"session-refused";
+	return "\"connection\",\"denied\"],\"event.action\":\"session-refused";
+}
+
+/* When the session was: its start if that is known, and its end if it is over. */
+static char *put_times(char *p, const struct print_context *context,
+		       const struct hc_event *event)
+{
+	bool found = event->flags & HC_F_FOUND || !event->start_ns;
+
+	if (event->type == HC_REFUSED)
+		return p;
+	if (!found) {
+		p = PUT(p, ",\"event.start\":\"");
+		p = put_time(p, print_realtime(context, event->start_ns));
+		*p++ = '"';
+	} else if (event->type == HC_OPENED) {
+		p = PUT(p, ",\"headcount.found\":true");
+	}
+	if (event->type != HC_CLOSED)
+		return p;
+
+	p = PUT(p, ",\"event.end\":\"");
+	p = put_time(p, print_realtime(context, event->time_ns));
+	*p++ = '"';
+	if (!found) {
+		p = PUT(p, ",\"event.duration\":");
+		p = put_number(p, event->time_ns > event->start_ns
+					  ? event->time_ns - event->start_ns
+					  : 0);
+	}
+	p = PUT(p, ",\"event.reason\":\"");
+	p = stpcpy(p, word_of_end(event->end));
+	*p++ = '"';
+	return p;
+}
+
+/* One end of the connection, and the bytes it sent. */
+static char *put_side(char *p, const char *name, const __u8 address[16], __u16 port,
+		      const __u64 *bytes)
+{
+	if (address_is_known(address)) {
+		p = stpcpy(p, name);
+		p = PUT(p, "ip\":\"");
+		p = put_address(p, address);
+		*p++ = '"';
+	}
+	if (port) {
+		p = stpcpy(p, name);
+		p = PUT(p, "port\":");
+		p = put_number(p, port);
+	}
+	if (bytes) {
+		p = stpcpy(p, name);
+		p = PUT(p, "bytes\":");
+		p = put_number(p, *bytes);
+	}
+	return p;
+}
+
+/* Both ends; `source` is the one that opened the connection. */
+static char *put_ends(char *p, const struct hc_event *event)
+{
+	static const char source[] = ",\"source.", destination[] = ",\"destination.";
+	const __u64 *rx = &event->rx_bytes, *tx = &event->tx_bytes;
+	const struct hc_ends *ends = &event->ends;
+
+	if (event->type != HC_CLOSED)
+		rx = tx = NULL;
+	if (event->direction == HC_INBOUND) {
+		p = put_side(p, source, ends->remote, ends->remote_port, rx);
+		return put_side(p, destination, ends->local, ends->local_port, tx);
+	}
+	p = put_side(p, source, ends->local, ends->local_port, tx);
+	return put_side(p, destination, ends->remote, ends->remote_port, rx);
+}
+
+static char *put_network(char *p, const struct hc_event *event)
+{
+	const struct hc_ends *ends = &event->ends;
+
+	p = PUT(p, ",\"network.transport\":\"tcp\"");
+	if (event->flags & HC_F_IPV4 || address_is_ipv4(ends->remote))
+		p = PUT(p, ",\"network.type\":\"ipv4\"");
+	else if (address_is_known(ends->remote))
+		p = PUT(p, ",\"network.type\":\"ipv6\"");
+	if (event->direction == HC_INBOUND)
+		p = PUT(p, ",\"network.direction\":\"ingress\"");
+	else
+		p = PUT(p, ",\"network.direction\":\"egress\"");
+
+	if (!ends->local_port || !ends->remote_port || !address_is_known(ends->local) ||
+	    !address_is_known(ends->remote))
+		return p;
+	p = PUT(p, ",\"network.community_id\":\"");
+	community_id(p, ends->remote, ends->remote_port, ends->local, ends->local_port);
+	p += COMMUNITY_ID_SIZE - 1;
+	*p++ = '"';
+	return p;
+}
+
+/* Whose session it is, as this host's accounts and processes go. */
+static char *put_owner(char *p, const struct hc_event *event)
+{
+	size_t length = strnlen(event->comm, sizeof(event->comm));
+	const char *name;
+
+	if (event->uid != HC_UID_UNKNOWN) {
+		p = PUT(p, ",\"user.id\":\"");
+		p = put_number(p, event->uid);
+		*p++ = '"';
+		name = account_name(event->uid, event->time_ns);
+		if (*name) {
+			p = PUT(p, ",\"user.name\":\"");
+			p = stpcpy(p, name);
+			*p++ = '"';
+		}
+	}
+	if (event->pid) {
+		p = PUT(p, ",\"process.pid\":");
+		p = put_number(p, event->pid);
+	}
+	if (length) {
+		p = PUT(p, ",\"process.name\":\"");
+		p = put_escaped(p, event->comm, length);
+		*p++ = '"';
+	}
+	return p;
+}
+
+/* The user that headcount charges, and what it holds. */
+static char *put_charge(char *p, const char *service, const struct hc_event *event)
+{
+	size_t length = strnlen(service, HC_NAME_MAX);
+
+	if (length) {
+		p = PUT(p, ",\"rule.name\":\"");
+		p = put_escaped(p, service, length);
+		*p++ = '"';
+	}
+	p = PUT(p, ",\"headcount.user\":\"");
+	p = put_user(p, &event->user);
+	*p++ = '"';
+	if (event->type != HC_KILLED) {
+		p = PUT(p, ",\"headcount.active\":");
+		p = put_number(p, event->active);
+		p = PUT(p, ",\"headcount.cap\":");
+		p = event->cap == HC_UNLIMITED ? PUT(p, "null") : put_number(p, event->cap);
+	}
+	if (event->id) {
+		p = PUT(p, ",\"headcount.session.id\":");
+		p = put_number(p, event->id);
+	}
+	if (event->flags & HC_F_LATE)
+		p = PUT(p, ",\"headcount.late\":true");
+	return p;
+}
+
+static char *put_refusal(char *p, const struct hc_event *event)
+{
+	p = PUT(p, ",\"headcount.suppressed\":");
+	p = put_number(p, event->suppressed);
+	if (event->flags & HC_F_TOTAL)
+		p = PUT(p, ",\"headcount.scope\":\"total\"");
+	else
+		p = PUT(p, ",\"headcount.scope\":\"user\"");
+	if (event->flags & HC_F_OBSERVED)
+		return PUT(p, ",\"headcount.excess\":\"observe\"");
+	return PUT(p, ",\"headcount.excess\":\"reject\"");
+}
+
+static char *put_killer(char *p, const struct hc_event *event)
+{
+	const char *name = account_name(event->asker, event->time_ns);
+
+	p = PUT(p, ",\"headcount.killed_by.id\":\"");
+	p = put_number(p, event->asker);
+	*p++ = '"';
+	if (!*name)
+		return p;
+	p = PUT(p, ",\"headcount.killed_by.name\":\"");
+	p = stpcpy(p, name);
+	*p++ = '"';
+	return p;
+}
+
+static char *put_transfer(char *p, const struct hc_event *event)
+{
+	p = PUT(p, ",\"headcount.srtt_us\":");
+	p = put_number(p, event->srtt_us);
+	p = PUT(p, ",\"headcount.retransmits\":");
+	p = put_number(p, event->retransmits);
+	if (event->end == HC_END_UNKNOWN) /* its socket was gone already */
+		return p;
+	p = PUT(p, ",\"headcount.heard_ms\":");
+	if (event->heard_ticks == HC_NEVER)
+		p = PUT(p, "null");
+	else
+		p = put_number(p, ticks_to_ms(event->heard_ticks));
+	p = PUT(p, ",\"headcount.send_queue\":");
+	p = put_number(p, event->send_queue);
+	p = PUT(p, ",\"headcount.unanswered\":");
+	return put_number(p, event->unanswered);
+}
+
+/* A line that finds no memory has its number all the same: the gap shows. */
+void print_json_event(struct print_buffer *out, struct print_context *context,
+		      const struct hc_event *event)
+{
+	char *p = print_reserve(out, LINE_ROOM);
+
+	context->sequence++;
+	if (!p)
+		return;
+	p = put_head(p, context, event->time_ns, event_kind(event));
+	p = put_times(p, context, event);
+	p = put_ends(p, event);
+	p = put_network(p, event);
+	p = put_owner(p, event);
+	p = put_charge(p, context->service_names[event->user.service], event);
+	if (event->type == HC_CLOSED)
+		p = put_transfer(p, event);
+	if (event->type == HC_KILLED)
+		p = put_killer(p, event);
+	if (event->type == HC_REFUSED)
+		p = put_refusal(p, event);
+	print_commit(out, PUT(p, "}\n"));
+}
+
+void print_json_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
+		     const char *word, __u64 lost)
+{
+	char *p = print_reserve(out, LINE_ROOM);
+
+	context->sequence++;
+	if (!p)
+		return;
+	p = put_head(p, context, time_ns, "\"info\"],\"event.action\":\"events-lost");
+	p = PUT(p, ",\"event.reason\":\"");
+	p = put_escaped(p, word, strnlen(word, HC_USER_TEXT));
+	p = PUT(p, "\",\"headcount.events-lost\":");
+	p = lost == PRINT_LOST_UNKNOWN ? PUT(p, "null") : put_number(p, lost);
+	print_commit(out, PUT(p, "}\n"));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The daemon's socket from the other side: whole lines, over its restarts, and what is missed.
+ */
+#ifndef HEADCOUNT_SUBSCRIPTION_H
+#define HEADCOUNT_SUBSCRIPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include "user/events/print.h"
+
+struct subscription {
+	const char *path;
+	int fd; /* -1: not connected */
+	bool gap_as_line;
+	bool full;      /* the daemon had no room for us; it is not connected any more */
+	bool resumed;   /* no line has come since it was connected again */
+	pid_t daemon;   /* 0: not known */
+	pid_t previous; /* the one that the last line is from */
+	__u64 sequence; /* of the last line */
+	struct print_buffer in;
+};
+
+typedef void subscription_line(void *context, const char *text, size_t length);
+
+/* Connects; again, if it was before. Returns 0 or a negative errno; prints nothing of that. */
+int subscription_open(struct subscription *subscription);
+
+/* Reads once and gives away whole lines, with their newline; before them, if it was connected
+ * again, an events-lost line. At the daemon's end the subscription is not connected. */
+void subscription_read(struct subscription *subscription, subscription_line *line,
+		       void *context);
+
+void subscription_free(struct subscription *subscription);
+
+#endif

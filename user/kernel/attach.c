@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "user/base/cgroup.h"
+#include "user/base/log.h"
+#include "user/kernel/attach.h"
+#include "user/kernel/feature.h"
+#include "user/kernel/links.h"
+#include "user/kernel/pins.h"
+
+#define NETNS_LINK "netns_"
+
+static struct attach_link *list(struct attachments *links, const char *name)
+{
+	struct attach_link *item = reallocarray(links->items, links->count + 1, sizeof(*item));
+
+	if (!item)
+		return NULL;
+	links->items = item;
+	item += links->count++;
+	memset(item, 0, sizeof(*item));
+	snprintf(item->name, sizeof(item->name), "%s", name);
+	return item;
+}
+
+/* Is a program there, in the root cgroup, beside which no other may be? */
+static bool is_taken(const struct bpf_program *program)
+{
+	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
+	int root = open(cgroup_mount(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__u32 flags = 0, programs[1], count = 1;
+	/* ENOSPC: there are more than one, so that they tell of no such thing. */
+	bool taken = !bpf_prog_query(root, type, 0, &flags, programs, &count) && count &&
+		     !(flags & BPF_F_ALLOW_MULTI);
+
+	close(root);
+	return taken;
+}
+
+static int explain(const struct bpf_program *program, unsigned int netns, int error)
+{
+	const char *section = load_section(program);
+
+	if (error == EPERM && !netns && is_taken(program))
+		return hc_error("cannot attach %s: another program is there that allows none "
+				"beside it (see bpftool cgroup tree)",
+				section);
+	return hc_error_errno(error, "cannot attach %s, needed for %s", section,
+			      features_need(section));
+}
+
+/* Takes the link over, pinning it if we pin. */
+static int keep(struct attachments *links, struct bpf_link *link,
+		const struct bpf_program *program, const char *name, unsigned int netns)
+{
+	struct attach_link *item;
+	int error;
+
+	if (!link)
+		return explain(program, netns, errno);
+	error = links->pinned ? pins_link(link, name, links->live) : 0;
+	item = error ? NULL : list(links, name);
+	if (!item) {
+		bpf_link__destroy(link);
+		return error ?: hc_error_errno(ENOMEM, "cannot attach %s", name);
+	}
+	item->link = link;
+	item->program = fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
+	item->netns = netns;
+	if (netns)
+		hc_step("attached %s to the network namespace %u", load_section(program),
+			netns);
+	else
+		hc_step("attached %s", load_section(program));
+	return 0;
+}
+
+static int to_cgroup(struct attachments *links, struct bpf_program *program)
+{
+	int root = open(cgroup_mount(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+	if (root < 0)
+		return hc_error_errno(errno, "cannot open %s", cgroup_mount());
+	error = keep(links, bpf_program__attach_cgroup(program, root), program,
+		     bpf_program__name(program), 0);
+	close(root);
+	return error;
+}
+
+int attach_trace(struct attachments *links, const struct headcount_bpf *object)
+{
+	/* Ends before beginnings: what is charged is sure to be released. */
+	int error = keep(links, bpf_program__attach_trace(object->progs.on_state),
+			 object->progs.on_state, "on_state", 0);
+
+	return error ?: to_cgroup(links, object->progs.on_milestone);
+}
+
+int attach_connect(struct attachments *links, const struct headcount_bpf *object)
+{
+	/* What gives slots back, or keeps them, is there before what takes them. */
+	return keep(links, bpf_program__attach_trace(object->progs.on_resent),
+		    object->progs.on_resent, "on_resent", 0)
+			?: to_cgroup(links, object->progs.on_release)
+			?: to_cgroup(links, object->progs.on_connect4)
+			?: to_cgroup(links, object->progs.on_connect6);
+}
+
+int attach_arrival(struct attachments *links, const struct headcount_bpf *object,
+		   const struct netns *netns)
+{
+	struct load_request request = {
+		.programs = LOAD_ARRIVAL,
+		.shared = object,
+		.netns = netns->inode,
+	};
+	struct headcount_bpf *copy;
+	char name[64];
+	int error = load_object(&copy, &request);
+
+	if (error)
+		return error;
+	snprintf(name, sizeof(name), NETNS_LINK "%u", netns->inode);
+	error = keep(links, bpf_program__attach_netns(copy->progs.on_arrival, netns->fd),
+		     copy->progs.on_arrival, name, netns->inode);
+	/* The link holds the program. */
+	headcount_bpf__destroy(copy);
+	return error;
+}
+
+bool attach_has_arrival(const struct attachments *links, unsigned int netns)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (links->items[i].netns && links->items[i].netns == netns)
+			return true;
+	return false;
+}
+
+void attach_drop_arrival(struct attachments *links, unsigned int netns)
+{
+	for (size_t i = 0; i < links->count; i++) {
+		struct attach_link *item = &links->items[i];
+
+		if (!item->netns || item->netns != netns)
+			continue;
+		if (links->pinned)
+			pins_drop_link(item->name);
+		bpf_link__destroy(item->link);
+		close(item->program);
+		hc_step("detached the gate of the network namespace %u", netns);
+		*item = links->items[--links->count];
+		return;
+	}
+}
+
+/* Is the pinned link attached to anything still, with a program on these maps? A
+ * namespace that is gone leaves its link dead, and its inode number to the next one. */
+static bool is_live(const char *name, const struct headcount_bpf *object, __u32 *program)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+	char path[4500];
+	bool live;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/link_%s", pins_folder(), name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	live = !bpf_obj_get_info_by_fd(fd, &info, &size) &&
+	       (info.type != BPF_LINK_TYPE_NETNS || info.netns.netns_ino) &&
+	       (info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id) &&
+	       links_program_shares(info.prog_id, object);
+	close(fd);
+	*program = info.prog_id;
+	return live;
+}
+
+bool attach_is_whole(const struct headcount_bpf *object)
+{
+	static const char *const needed[] = {"on_state",    "on_milestone", "on_connect4",
+					     "on_connect6", "on_release",   "on_resent"};
+	__u32 program;
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!is_live(needed[i], object, &program))
+			return false;
+	return true;
+}
+
+int attach_adopt(struct attachments *links, const struct headcount_bpf *object)
+{
+	const char *mark = "link_";
+	char path[4500];
+	struct dirent *entry;
+	DIR *folder = opendir(pins_folder());
+	int error = 0;
+
+	if (!folder)
+		return hc_error_errno(errno, "cannot read %s", pins_folder());
+	while (!error && (entry = readdir(folder))) {
+		struct attach_link *item;
+		__u32 program;
+
+		if (strncmp(entry->d_name, mark, strlen(mark)))
+			continue;
+		if (!is_live(entry->d_name + strlen(mark), object, &program)) {
+			pins_drop_link(entry->d_name + strlen(mark));
+			continue;
+		}
+		item = list(links, entry->d_name + strlen(mark));
+		if (!item) {
+			error = hc_error_errno(ENOMEM, "cannot adopt %s", entry->d_name);
+			continue;
+		}
+		/* Held, lest enforcement ends should the bpffs be unmounted. */
+		snprintf(path, sizeof(path), "%s/%s", pins_folder(), entry->d_name);
+		item->link = bpf_link__open(path);
+		item->program = bpf_prog_get_fd_by_id(program);
+		item->adopted = true;
+		hc_step("adopted the link %s", path);
+		if (!strncmp(item->name, NETNS_LINK, strlen(NETNS_LINK)))
+			item->netns = strtoul(item->name + strlen(NETNS_LINK), NULL, 10);
+	}
+	closedir(folder);
+	links->pinned = links->live = true;
+	return error;
+}
+
+void attach_close(struct attachments *links)
+{
+	/* In reverse: the gates open before the trace ends. */
+	while (links->count) {
+		struct attach_link *item = &links->items[--links->count];
+
+		bpf_link__destroy(item->link);
+		close(item->program);
+	}
+	free(links->items);
+	memset(links, 0, sizeof(*links));
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "user/base/log.h"
+#include "user/base/put.h"
+#include "user/base/user_name.h"
+#include "user/kernel/policy_caps.h"
+
+#define CAPS_TOLD 10 /* one by one; the rest as a number */
+
+void policy_limit_by_caps(const struct headcount_bpf *object, __u32 half)
+{
+	struct hc_user_key key, *before = NULL;
+	int caps = bpf_map__fd(object->maps.caps), fd = bpf_map__fd(object->maps.services);
+	struct hc_service service;
+
+	while (!bpf_map_get_next_key(caps, before, &key)) {
+		__u32 index = half * HC_SERVICES_MAX + key.service;
+
+		before = &key;
+		if (bpf_map_lookup_elem(fd, &index, &service) || service.limited)
+			continue;
+		service.limited = true;
+		bpf_map_update_elem(fd, &index, &service, BPF_ANY);
+	}
+}
+
+void policy_drop_caps(const struct headcount_bpf *object, const int *ids, size_t count)
+{
+	struct hc_user_key key, next;
+	int caps = bpf_map__fd(object->maps.caps);
+	bool more = !bpf_map_get_next_key(caps, NULL, &next), kept;
+
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(caps, &key, &next);
+		kept = false;
+		for (size_t i = 0; i < count; i++)
+			kept |= ids[i] == key.service;
+		if (!kept)
+			bpf_map_delete_elem(caps, &key);
+	}
+}
+
+/* What the configuration says of the user, in a half of the maps. */
+static __u32 cap_of_file(const struct headcount_bpf *object, __u32 half,
+			 const struct hc_user_key *key)
+{
+	struct hc_override_key override = {
+		.prefixlen = HC_OVERRIDE_BITS + 128,
+		.half = half,
+		.service = key->service,
+	};
+	__u32 index = half * HC_SERVICES_MAX + key->service;
+	struct hc_service service;
+	struct hc_override found;
+
+	memcpy(override.id, key->id, sizeof(override.id));
+	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, &found))
+		return found.cap;
+	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index, &service))
+		return service.cap;
+	return HC_UNLIMITED;
+}
+
+__u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
+		 const struct hc_user_key *key)
+{
+	struct hc_cap moment;
+
+	if (key->elsewhere || !policy->services[key->service].limited)
+		return HC_UNLIMITED;
+	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.caps), key, &moment))
+		return moment.cap;
+	return cap_of_file(object, policy_half(policy), key);
+}
+
+static const char *cap_text(__u32 cap, char text[16])
+{
+	if (cap == HC_UNLIMITED)
+		return "unlimited";
+	snprintf(text, 16, "%u", cap);
+	return text;
+}
+
+void policy_tell_caps(const struct headcount_bpf *object, const struct policy *policy)
+{
+	struct policy_moment *moments;
+	char name[HC_USER_TEXT], ours[16], theirs[16];
+	size_t count, told = 0;
+
+	if (policy_read_caps(object, &moments, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_moment *moment = &moments[i];
+		__u32 cap = cap_of_file(object, policy_half(policy), &moment->key);
+
+		if (cap == moment->cap.cap || told++ >= CAPS_TOLD)
+			continue;
+		hc_notice(
+			"%s: %s keeps the cap that headcount cap has set, %s; the file says %s",
+			policy->services[moment->key.service].name,
+			user_key_format(&moment->key, true, name, sizeof(name)),
+			cap_text(moment->cap.cap, ours), cap_text(cap, theirs));
+	}
+	if (told > CAPS_TOLD)
+		hc_notice("and so do %zu more: headcount policy shows them", told - CAPS_TOLD);
+	free(moments);
+}
+
+__u32 policy_asker(void)
+{
+	FILE *file = fopen("/proc/self/loginuid", "re");
+	__u32 uid = HC_UID_UNKNOWN;
+
+	if (file && fscanf(file, "%u", &uid) != 1)
+		uid = HC_UID_UNKNOWN;
+	if (file)
+		fclose(file);
+	return uid == HC_UID_UNKNOWN ? getuid() : uid;
+}
+
+static int write_cap(const struct headcount_bpf *object, const struct hc_user_key *key,
+		     __u32 cap)
+{
+	struct hc_cap moment = {.cap = cap, .asker = policy_asker()};
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	moment.set_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+	return policy_put(object->maps.caps, key, &moment);
+}
+
+int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
+		   bool remove)
+{
+	struct policy *now = malloc(sizeof(*now));
+	__u32 zero = 0, index;
+	int lock = policy_lock(), error;
+
+	error = now ? policy_read(object, now) : hc_error_errno(ENOMEM, "cannot set the cap");
+	if (error)
+		goto out;
+	if (!remove)
+		error = write_cap(object, key, cap);
+	else
+		bpf_map_delete_elem(bpf_map__fd(object->maps.caps), key);
+	if (error)
+		goto out;
+	if (!now->services[key->service].limited) {
+		now->services[key->service].limited = true;
+		index = policy_half(now) * HC_SERVICES_MAX + key->service;
+		error = policy_put(object->maps.services, &index, &now->services[key->service]);
+	}
+	/* Another generation of the same half makes every user's cap stale, this one's
+	 * with them. */
+	now->control.generation += 2;
+	error = error ?: policy_put(object->maps.control, &zero, &now->control);
+out:
+	if (lock >= 0)
+		close(lock);
+	free(now);
+	return error;
+}
+
+static int by_time(const void *left, const void *right)
+{
+	const struct policy_moment *a = left, *b = right;
+
+	if (a->key.service != b->key.service)
+		return a->key.service < b->key.service ? -1 : 1;
+	if (a->cap.set_ns != b->cap.set_ns)
+		return a->cap.set_ns < b->cap.set_ns ? -1 : 1;
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+int policy_read_caps(const struct headcount_bpf *object, struct policy_moment **moments,
+		     size_t *count)
+{
+	int fd = bpf_map__fd(object->maps.caps);
+	size_t room = bpf_map__max_entries(object->maps.caps), used = 0;
+	struct policy_moment *rows = calloc(room, sizeof(*rows)), next;
+	struct hc_user_key *before = NULL;
+
+	*moments = rows;
+	*count = 0;
+	if (!rows)
+		return hc_error_errno(ENOMEM, "cannot read the caps");
+	/* A key that is deleted meanwhile makes the kernel begin again. */
+	while (used < room && !bpf_map_get_next_key(fd, before, &next.key)) {
+		rows[used].key = next.key;
+		before = &rows[used].key;
+		if (!bpf_map_lookup_elem(fd, before, &rows[used].cap) &&
+		    next.key.service < HC_SERVICES_MAX)
+			used++;
+	}
+	qsort(rows, used, sizeof(*rows), by_time);
+	*count = used;
+	return 0;
+}

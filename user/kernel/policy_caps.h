@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A user's cap: by the policy in force, and the caps of the moment above that. */
+#ifndef HEADCOUNT_POLICY_CAPS_H
+#define HEADCOUNT_POLICY_CAPS_H
+
+#include "user/kernel/policy_maps.h"
+
+/* The cap of a user by the policy in force, as the kernel's side resolves it. */
+__u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
+		 const struct hc_user_key *key);
+
+/* Sets (or with `remove` takes back) a user's cap of the moment. */
+int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
+		   bool remove);
+
+/* Who holds the keyboard, whatever sudo has made of them; else whoever runs us. */
+__u32 policy_asker(void);
+
+/* A cap of the moment and whose it is. */
+struct policy_moment {
+	struct hc_user_key key;
+	struct hc_cap cap;
+};
+
+/* All of them, by service and then the earliest first. `*moments` is the caller's to free. */
+int policy_read_caps(const struct headcount_bpf *object, struct policy_moment **moments,
+		     size_t *count);
+
+/* For policy_apply(), with the lock held. A service with a cap of the moment is limited,
+ * whatever the file says: of a half that is written. And caps of the moment go with their
+ * service: they stay of the `count` services of `ids`. */
+void policy_limit_by_caps(const struct headcount_bpf *object, __u32 half);
+void policy_drop_caps(const struct headcount_bpf *object, const int *ids, size_t count);
+
+/* Tells of caps of the moment that are not what the configuration in force says, as long as
+ * they hold: whoever changed the file may have forgotten them. */
+void policy_tell_caps(const struct headcount_bpf *object, const struct policy *policy);
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "user/base/address.h"
+#include "user/base/log.h"
+#include "user/base/put.h"
+#include "user/kernel/policy_view.h"
+
+/* Appends `item` to an array that grows by doubling. */
+static int append(void *items, size_t *count, const void *item, size_t size)
+{
+	void **array = items;
+
+	if (!(*count & (*count - 1))) { /* 0 or a power of two: it is full */
+		void *grown = reallocarray(*array, *count ? 2 * *count : 1, size);
+
+		if (!grown)
+			return -ENOMEM;
+		*array = grown;
+	}
+	memcpy((char *)*array + *count * size, item, size);
+	++*count;
+	return 0;
+}
+
+static int add_listen(struct policy_view *view, const struct policy_listen *listen)
+{
+	if (listen->service >= HC_SERVICES_MAX) /* damaged */
+		return 0;
+	return append(&view->listens, &view->listen_count, listen, sizeof(*listen));
+}
+
+/* Ports in a row that are of one service are one range. */
+static int read_ports(const struct headcount_bpf *object, struct policy_view *view)
+{
+	__u32 count = 2 * HC_PORTS, position, half = policy_half(&view->policy) * HC_PORTS;
+	__u32 *keys = malloc(count * sizeof(*keys));
+	__u16 *ports = malloc(count * sizeof(*ports));
+	struct policy_listen range = {};
+	int error = keys && ports ? 0 : -ENOMEM;
+
+	if (!error && bpf_map_lookup_batch(bpf_map__fd(object->maps.ports), NULL, &position,
+					   keys, ports, &count, NULL))
+		error = errno == ENOENT ? 0 : -errno; /* ENOENT: these were all */
+	for (__u32 port = 0; port < HC_PORTS && !error; port++) {
+		__u16 service = ports[half + port] & ~HC_PORT_BY_ADDRESS;
+
+		if (range.service && service == range.service) {
+			range.last = port;
+			continue;
+		}
+		if (range.service)
+			error = add_listen(view, &range);
+		range = (struct policy_listen){service, port, port, {}};
+	}
+	if (range.service && !error)
+		error = add_listen(view, &range);
+	free(keys);
+	free(ports);
+	return error;
+}
+
+static int read_addresses(const struct headcount_bpf *object, struct policy_view *view)
+{
+	int fd = bpf_map__fd(object->maps.addresses), error = 0;
+	struct hc_address_key key, *before = NULL;
+
+	while (!error && !bpf_map_get_next_key(fd, before, &key)) {
+		struct policy_listen listen = {.first = key.port, .last = key.port};
+
+		before = &key;
+		if (key.half != policy_half(&view->policy) ||
+		    bpf_map_lookup_elem(fd, &key, &listen.service))
+			continue;
+		memcpy(listen.address, key.address, sizeof(listen.address));
+		error = add_listen(view, &listen);
+	}
+	return error;
+}
+
+static int by_place(const void *left, const void *right)
+{
+	const struct policy_listen *a = left, *b = right;
+	int order = a->service - b->service;
+
+	order = order ?: memcmp(a->address, b->address, sizeof(a->address));
+	return order ?: a->first - b->first;
+}
+
+/* Neighbours in order: ports in a row at one address are one range, too. */
+static void join_ranges(struct policy_view *view)
+{
+	struct policy_listen *items = view->listens;
+	size_t kept = 0;
+
+	if (items)
+		qsort(items, view->listen_count, sizeof(*items), by_place);
+	for (size_t i = 0; i < view->listen_count; i++) {
+		struct policy_listen *last = kept ? &items[kept - 1] : NULL;
+
+		if (last && last->service == items[i].service &&
+		    last->last + 1 == items[i].first &&
+		    !memcmp(last->address, items[i].address, sizeof(last->address)))
+			last->last = items[i].last;
+		else
+			items[kept++] = items[i];
+	}
+	view->listen_count = kept;
+}
+
+static int by_user(const void *left, const void *right)
+{
+	const struct policy_override *a = left, *b = right;
+	int order = a->key.service - b->key.service;
+
+	order = order ?: memcmp(a->key.id, b->key.id, sizeof(a->key.id));
+	return order ?: a->key.prefix - b->key.prefix;
+}
+
+static int read_overrides(const struct headcount_bpf *object, struct policy_view *view)
+{
+	int fd = bpf_map__fd(object->maps.overrides), error = 0;
+	struct hc_override_key key, *before = NULL;
+
+	while (!error && !bpf_map_get_next_key(fd, before, &key)) {
+		const struct hc_service *service =
+			&view->policy.services[key.service % HC_SERVICES_MAX];
+		struct policy_override override = {
+			.key.service = key.service,
+			.key.kind = service->identify,
+		};
+
+		before = &key;
+		if (key.half != policy_half(&view->policy) || key.service >= HC_SERVICES_MAX ||
+		    bpf_map_lookup_elem(fd, &key, &override.value))
+			continue;
+		memcpy(override.key.id, key.id, sizeof(key.id));
+		override.key.prefix = key.prefixlen - HC_OVERRIDE_BITS;
+		if (override.key.prefix ==
+		    128) /* exact: a user as the service tells them apart */
+			override.key.prefix = address_is_ipv4(key.id)
+						      ? IPV4_BITS + service->prefix4
+						      : service->prefix6;
+		error = append(&view->overrides, &view->override_count, &override,
+			       sizeof(override));
+	}
+	if (view->overrides)
+		qsort(view->overrides, view->override_count, sizeof(*view->overrides), by_user);
+	return error;
+}
+
+static int read_namespaces(const struct headcount_bpf *object, struct policy_view *view)
+{
+	int fd = bpf_map__fd(object->maps.namespaces), error = 0;
+	__u32 inode, halves, *before = NULL;
+
+	while (!error && !bpf_map_get_next_key(fd, before, &inode)) {
+		before = &inode;
+		if (!bpf_map_lookup_elem(fd, &inode, &halves) &&
+		    halves & 1u << policy_half(&view->policy))
+			error = append(&view->namespaces, &view->namespace_count, &inode,
+				       sizeof(inode));
+	}
+	return error;
+}
+
+struct policy_view *policy_view_read(const struct headcount_bpf *object)
+{
+	struct policy_view *view = calloc(1, sizeof(*view));
+	int lock = policy_lock(), error = view ? policy_read(object, &view->policy) : -ENOMEM;
+	bool told = view && error;
+
+	error = error ?: read_ports(object, view);
+	error = error ?: read_addresses(object, view);
+	error = error ?: read_overrides(object, view);
+	error = error ?: read_namespaces(object, view);
+	if (error && !told)
+		hc_error_errno(error, "cannot read the policy");
+	error = error ?: policy_read_caps(object, &view->moments, &view->moment_count);
+	if (lock >= 0)
+		close(lock);
+	if (error) {
+		policy_view_free(view);
+		return NULL;
+	}
+	join_ranges(view);
+	return view;
+}
+
+void policy_view_free(struct policy_view *view)
+{
+	if (!view)
+		return;
+	free(view->listens);
+	free(view->overrides);
+	free(view->moments);
+	free(view->namespaces);
+	free(view);
+}

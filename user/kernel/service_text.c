@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/address.h"
+#include "user/kernel/service_text.h"
+
+char *service_user_format(const struct hc_service *service, char text[SERVICE_USER_TEXT])
+{
+	if (service->identify == HC_BY_UID)
+		return strcpy(text, "uid");
+	if (service->identify == HC_BY_CGROUP)
+		return strcpy(text, "cgroup");
+	snprintf(text, SERVICE_USER_TEXT, "client/%u/%u", service->prefix4, service->prefix6);
+	return text;
+}
+
+char *service_emit_format(__u8 mute, const char *between, char text[SERVICE_EMIT_TEXT])
+{
+	static const char *const words[] = {"opened", "closed", "refused"};
+
+	*text = '\0';
+	for (int i = 0; i < 3; i++) {
+		if (mute & 1 << i)
+			continue;
+		if (*text)
+			strcat(text, between);
+		strcat(text, words[i]);
+	}
+	return *text ? text : strcpy(text, "none");
+}
+
+char *listen_format(const __u8 address[16], __u16 first, __u16 last, char text[LISTEN_TEXT])
+{
+	char *p;
+
+	if (!address_is_known(address) && !address_is_ipv4(address))
+		p = put_number(text, first);
+	else
+		p = put_end(text, address, first);
+	if (last != first) {
+		*p++ = '-';
+		p = put_number(p, last);
+	}
+	*p = '\0';
+	return text;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A service's settings as they are written. Each writes into `text` and returns it. */
+#ifndef HEADCOUNT_SERVICE_TEXT_H
+#define HEADCOUNT_SERVICE_TEXT_H
+
+#include "policy.h"
+#include "user/base/put.h"
+
+#define SERVICE_USER_TEXT 24
+#define SERVICE_EMIT_TEXT 32
+#define LISTEN_TEXT       (END_TEXT + 6)
+
+/* "client/32/64", "uid", "cgroup" */
+char *service_user_format(const struct hc_service *service, char text[SERVICE_USER_TEXT]);
+
+/* "opened closed refused", "none"; `between` the words */
+char *service_emit_format(__u8 mute, const char *between, char text[SERVICE_EMIT_TEXT]);
+
+/* "143", "5900-5999", "192.0.2.1:143" */
+char *listen_format(const __u8 address[16], __u16 first, __u16 last, char text[LISTEN_TEXT]);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What happened in each service, of all CPUs together. */
+#ifndef HEADCOUNT_TOTALS_USER_H
+#define HEADCOUNT_TOTALS_USER_H
+
+#include "user/kernel/policy_maps.h"
+#include "totals.h"
+
+/* `totals` has a place for each of the HC_SERVICES_MAX ids. Prints errors. */
+int totals_read(const struct headcount_bpf *object, struct hc_totals *totals);
+
+/* Sessions that were opened and are not closed. Right for all services together: a
+ * reload moves some from one to another. */
+__u64 totals_sessions(const struct hc_totals *totals);
+
+/* How a service stands with its `total`. */
+struct service_total {
+	__u32 active;  /* sessions that hold a slot of it */
+	__u64 refused; /* attempts that it refused, or under observe would have */
+};
+
+/* Of the services of `policy` that have one; `totals` has a place for each id. Prints errors.
+ */
+int totals_of_services(const struct headcount_bpf *object, const struct policy *policy,
+		       struct service_total *totals);
+
+/* A new service is about to get this id: nothing has happened in it. */
+int totals_clear(const struct headcount_bpf *object, __u32 id);
+
+#endif

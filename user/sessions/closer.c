@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "user/base/log.h"
+#include "user/base/privileges.h"
+#include "user/kernel/diag.h"
+#include "user/kernel/state.h"
+#include "user/sessions/closer.h"
+
+#define LOOK_MS 200 /* how long the end of the thread may take */
+
+struct entry {
+	__u32 netns;
+	struct diag *diag;
+};
+
+struct closer {
+	const struct headcount_bpf *object;
+	struct ring_buffer *ring;
+	pthread_t thread;
+	bool started;
+	atomic_bool stop;
+	bool complained; /* once: there may be many */
+	size_t count;
+	struct entry entries[];
+};
+
+static int open_diag(void *context)
+{
+	struct diag **diag = context;
+
+	*diag = diag_open();
+	return *diag ? 0 : hc_error_errno(errno, "cannot ask the kernel to close sockets");
+}
+
+static void close_one(struct closer *closer, __u64 id, const struct hc_ends *ends)
+{
+	struct hc_socket socket = {.id = id, .session.ends = *ends};
+	int error =
+		-EACCES; /* a namespace that a reload has added: we may not enter it any more */
+
+	for (size_t i = 0; i < closer->count; i++)
+		if (closer->entries[i].netns == ends->netns)
+			error = diag_destroy(closer->entries[i].diag, &socket);
+	if (!error || error == -ENOENT || closer->complained) /* or it has ended by itself */
+		return;
+	closer->complained = true;
+	hc_error_errno(error, "cannot close sessions that came late and are over their cap%s",
+		       privileges_hint(error));
+}
+
+static int take(void *closer, void *data, size_t size)
+{
+	const struct hc_late *late = data;
+
+	if (size == sizeof(*late))
+		close_one(closer, late->id, &late->ends);
+	return 0;
+}
+
+int closer_new(struct closer **result, const struct headcount_bpf *object,
+	       const struct netns_list *list)
+{
+	struct closer *closer =
+		calloc(1, sizeof(*closer) + list->count * sizeof(closer->entries[0]));
+	int error = 0;
+
+	*result = closer;
+	if (!closer)
+		return hc_error_errno(ENOMEM, "cannot close sessions");
+	closer->object = object;
+	closer->ring = ring_buffer__new(bpf_map__fd(object->maps.late), take, closer, NULL);
+	if (!closer->ring)
+		return hc_error_errno(errno, "cannot map the ring late");
+	for (size_t i = 0; i < list->count && !error; i++) {
+		error = netns_inside(&list->items[i], open_diag, &closer->entries[i].diag);
+		closer->entries[i].netns = list->items[i].inode;
+		closer->count = i + 1;
+	}
+	return error;
+}
+
+static void *work(void *context)
+{
+	struct closer *closer = context;
+
+	while (!atomic_load(&closer->stop))
+		ring_buffer__poll(closer->ring, LOOK_MS);
+	return NULL;
+}
+
+static bool is_refused(void *context, const struct hc_session *session)
+{
+	(void)context;
+	return session->flags & HC_S_REFUSED;
+}
+
+static int sweep(struct closer *closer)
+{
+	struct state_session *sessions;
+	size_t count;
+	int error = state_read_sessions(closer->object, is_refused, NULL, &sessions, &count);
+
+	for (size_t i = 0; i < count; i++)
+		close_one(closer, sessions[i].id, &sessions[i].session.ends);
+	free(sessions);
+	return error;
+}
+
+int closer_start(struct closer *closer)
+{
+	sigset_t all, before;
+	int error = sweep(closer);
+
+	if (error)
+		return error;
+	sigfillset(&all); /* signals are the first thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&closer->thread, NULL, work, closer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	closer->started = !error;
+	return error ? hc_error_errno(error, "cannot start a thread") : 0;
+}
+
+void closer_free(struct closer *closer)
+{
+	if (!closer)
+		return;
+	atomic_store(&closer->stop, true);
+	if (closer->started)
+		pthread_join(closer->thread, NULL);
+	ring_buffer__free(closer->ring);
+	for (size_t i = 0; i < closer->count; i++)
+		diag_close(closer->entries[i].diag);
+	free(closer);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Closes the sessions that the kernel part refused too late: they had passed the gate, and came
+ * over the cap when their reservation had been forgotten (HC_S_REFUSED). A thread of its own
+ * reads of them, so that no reader of the events can keep them open, and asks the kernel's
+ * sock_diag, by a socket for each namespace that is opened while we may enter it.
+ */
+#ifndef HEADCOUNT_CLOSER_H
+#define HEADCOUNT_CLOSER_H
+
+#include "user/base/netns.h"
+#include "user/kernel/load.h"
+
+struct closer;
+
+/* For these namespaces, and the maps of `object`; `*closer` is the caller's. While we may enter
+ * namespaces. Returns 0, or a negative errno after the printed error. */
+int closer_new(struct closer **closer, const struct headcount_bpf *object,
+	       const struct netns_list *list);
+
+/* Closes those that nobody was there to close, and starts the thread, which has the
+ * capabilities that we have now. */
+int closer_start(struct closer *closer);
+
+/* Ends the thread; takes NULL. */
+void closer_free(struct closer *closer);
+
+#endif

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/base/human.h"
+#include "user/base/log.h"
+#include "user/base/put.h"
+#include "user/base/table.h"
+#include "user/base/user_name.h"
+#include "user/base/words.h"
+#include "user/sessions/table.h"
+
+#define AHEAD        8 /* rows that are fetched into the cache before their turn */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum column {
+	ID,
+	SERVICE,
+	USER,
+	DIRECTION,
+	LOCAL,
+	REMOTE,
+	STATE,
+	AGE,
+	IDLE,
+	HEARD,
+	SEND_QUEUE,
+	UNANSWERED,
+	ORPHAN,
+	OPENED,
+	RX,
+	TX,
+	RTT,
+	PID,
+	PROCESS,
+};
+
+static const struct table_column columns[] = {
+	[ID] = {"ID", "", TABLE_NUMBER, false, false},
+	[SERVICE] = {"SERVICE", "", TABLE_TEXT, false, false},
+	[USER] = {"USER", "", TABLE_TEXT, false, false},
+	[DIRECTION] = {"DIR", "", TABLE_TEXT, false, false},
+	[LOCAL] = {"LOCAL", "", TABLE_TEXT, false, false},
+	[REMOTE] = {"REMOTE", "", TABLE_TEXT, false, false},
+	[STATE] = {"STATE", "", TABLE_TEXT, false, false},
+	[AGE] = {"AGE", "", TABLE_NUMBER, false, false},
+	[IDLE] = {"IDLE", "", TABLE_NUMBER, false, false},
+	[HEARD] = {"HEARD", "", TABLE_NUMBER, false, false},
+	[SEND_QUEUE] = {"SENDQ", "", TABLE_NUMBER, false, false},
+	[UNANSWERED] = {"UNANS", "", TABLE_NUMBER, false, false},
+	[ORPHAN] = {"ORPHAN", "", TABLE_TEXT, false, false},
+	[OPENED] = {"OPENED", "", TABLE_TEXT, false, false},
+	[RX] = {"RX", "", TABLE_NUMBER, false, false},
+	[TX] = {"TX", "", TABLE_NUMBER, false, false},
+	[RTT] = {"RTT", "", TABLE_NUMBER, false, false},
+	[PID] = {"PID", "", TABLE_NUMBER, false, false},
+	[PROCESS] = {"PROCESS", "", TABLE_TEXT, false, false},
+};
+
+/* What a terminal that is too narrow does without, first. */
+static const unsigned char spare[] = {
+	OPENED,     LOCAL, DIRECTION, RTT,   TX,      RX,  ORPHAN, UNANSWERED,
+	SEND_QUEUE, PID,   USER,      HEARD, SERVICE, AGE, STATE,  PROCESS,
+};
+
+/* A promise to scripts: what is new comes last. `pid` and `process` of an inbound session are
+ * its listener's. */
+static const struct table_column keys[] = {
+	{"", "id", TABLE_NUMBER, false, false},
+	{"", "service", TABLE_TEXT, false, false},
+	{"", "user", TABLE_TEXT, false, false},
+	{"", "direction", TABLE_TEXT, false, false},
+	{"", "local", TABLE_TEXT, false, false},
+	{"", "remote", TABLE_TEXT, false, false},
+	{"", "state", TABLE_TEXT, false, false},
+	{"", "opened", TABLE_TEXT, false, false},
+	{"", "idle_ms", TABLE_NUMBER, false, false},
+	{"", "rx_bytes", TABLE_NUMBER, false, false},
+	{"", "tx_bytes", TABLE_NUMBER, false, false},
+	{"", "srtt_us", TABLE_NUMBER, false, false},
+	{"", "pid", TABLE_NUMBER, false, false},
+	{"", "process", TABLE_TEXT, false, false},
+	{"", "heard_ms", TABLE_NUMBER, false, false},
+	{"", "send_queue", TABLE_NUMBER, false, false},
+	{"", "unanswered", TABLE_NUMBER, false, false},
+	{"", "orphan", TABLE_BOOL, false, false},
+	{"", "holder_pid", TABLE_NUMBER, false, false},
+	{"", "holder", TABLE_TEXT, false, false},
+	{"", "holders", TABLE_NUMBER, false, false},
+};
+
+struct listing {
+	struct table *table;
+	const struct session_list *list;
+	const struct policy *policy;
+	bool json;
+	__u64 now_ns; /* CLOCK_MONOTONIC */
+	__s64 realtime_offset_ns;
+	time_t second; /* that was printed last */
+	char second_text[32];
+};
+
+static void add_end(struct table *table, const __u8 address[16], __u16 port)
+{
+	char text[END_TEXT];
+
+	table_add_text(table, end_format(address, port, text));
+}
+
+static void add_unknown(struct table *table, int cells)
+{
+	while (cells--)
+		table_add_text(table, NULL);
+}
+
+static void add_number_or_none(struct table *table, __u64 number)
+{
+	if (number)
+		table_add_number(table, number);
+	else
+		table_add_text(table, NULL);
+}
+
+static void add_ms(const struct listing *listing, __u64 ms)
+{
+	char text[HUMAN_TEXT];
+
+	if (listing->json)
+		table_add_number(listing->table, ms);
+	else
+		table_add_text(listing->table, human_duration(ms / 1000, text));
+}
+
+static void add_bytes(const struct listing *listing, __u64 bytes)
+{
+	char text[HUMAN_TEXT];
+
+	if (listing->json)
+		table_add_number(listing->table, bytes);
+	else
+		table_add_text(listing->table, human_bytes(bytes, text));
+}
+
+static void add_heard(const struct listing *listing, const struct hc_socket *socket)
+{
+	__u64 ms;
+
+	if (session_heard_ms(socket, &ms))
+		add_ms(listing, ms);
+	else
+		table_add_text(listing->table, NULL);
+}
+
+/* Local time; many neighbours were opened in the same second. */
+static const char *local_second(struct listing *listing, time_t second)
+{
+	struct tm tm;
+
+	if (second != listing->second || !*listing->second_text) {
+		listing->second = second;
+		strftime(listing->second_text, sizeof(listing->second_text),
+			 "%Y-%m-%d %H:%M:%S", localtime_r(&second, &tm));
+	}
+	return listing->second_text;
+}
+
+static void add_opened(struct listing *listing, const struct hc_session *session)
+{
+	__u64 ns = session->opened_ns + listing->realtime_offset_ns;
+	char text[31] = "";
+
+	if (session->flags & HC_F_FOUND)
+		table_add_text(listing->table, NULL);
+	else if (!listing->json)
+		table_add_text(listing->table, local_second(listing, ns / NS_PER_SECOND));
+	else {
+		put_time(text, ns);
+		strcpy(strchr(text, '.') + 4, "Z"); /* milliseconds */
+		table_add_text(listing->table, text);
+	}
+}
+
+static void add_age(const struct listing *listing, const struct hc_session *session)
+{
+	__s64 ns = listing->now_ns - session->opened_ns;
+
+	if (session->flags & HC_F_FOUND)
+		table_add_text(listing->table, NULL);
+	else
+		add_ms(listing, ns > 0 ? ns / 1000000 : 0);
+}
+
+/* Whose the session is: what both forms begin with. */
+static void add_identity(struct listing *listing, const struct session_row *row)
+{
+	const struct hc_session *session = row->session;
+	const struct hc_user_key *user = &session->user;
+	struct table *table = listing->table;
+	char text[HC_USER_TEXT];
+	bool json = listing->json, inbound = session->direction == HC_INBOUND;
+
+	table_add_number(table, row->id);
+	table_add_text(table, listing->policy->services[user->service % HC_SERVICES_MAX].name);
+	table_add_text(table, user_key_format(user, !json, text, sizeof(text)));
+	table_add_text(table,
+		       json ? (inbound ? "inbound" : "outbound") : (inbound ? "in" : "out"));
+	add_end(table, session->ends.local, session->ends.local_port);
+	add_end(table, session->ends.remote, session->ends.remote_port);
+	table_add_text(table, row->socket ? word_of_state(row->socket->state) : NULL);
+}
+
+/* A process as the kernel names it, and how many there are besides. */
+static void add_process(struct table *table, const char comm[HC_COMM_MAX], size_t others)
+{
+	char text[HC_COMM_MAX + HUMAN_TEXT];
+	char *end = mempcpy(text, comm, strnlen(comm, HC_COMM_MAX));
+
+	if (others) {
+		*end++ = '+';
+		end = put_number(end, others);
+	}
+	*end = '\0';
+	table_add_text(table, text);
+}
+
+/* Who has the session now. Whoever listens stands for them only where nothing is known. */
+static void add_holder(const struct listing *listing, const struct session_row *row)
+{
+	const struct hc_session *session = row->session;
+	struct table *table = listing->table;
+	size_t count;
+	const struct hc_holder *holder = holders_of(&listing->list->holders, row->id, &count);
+
+	if (holder) {
+		table_add_number(table, holder->pid);
+		add_process(table, holder->comm, count - 1);
+	} else if (row->socket && row->socket->orphan) {
+		add_unknown(table, 2);
+	} else {
+		add_number_or_none(table, session->pid);
+		add_process(table, session->comm, 0);
+	}
+}
+
+static void add_row(struct listing *listing, const struct session_row *row)
+{
+	const struct hc_socket *socket = row->socket;
+	struct table *table = listing->table;
+	char text[HUMAN_TEXT];
+
+	add_identity(listing, row);
+	add_age(listing, row->session);
+	if (socket) {
+		add_ms(listing, session_idle_ms(socket));
+		add_heard(listing, socket);
+		add_bytes(listing, socket->peer.send_queue);
+		table_add_number(table, socket->peer.unanswered);
+		table_add_text(table, socket->orphan ? "yes" : NULL);
+	} else {
+		add_unknown(table, ORPHAN - AGE);
+	}
+	add_opened(listing, row->session);
+	if (socket) {
+		add_bytes(listing, socket->rx_bytes);
+		add_bytes(listing, socket->tx_bytes);
+		table_add_text(table, human_rtt(socket->srtt_us, text));
+	} else {
+		add_unknown(table, RTT - OPENED);
+	}
+	add_holder(listing, row);
+}
+
+static void add_holder_keys(const struct listing *listing, const struct session_row *row)
+{
+	const struct holders *holders = &listing->list->holders;
+	struct table *table = listing->table;
+	size_t count;
+	const struct hc_holder *holder = holders_of(holders, row->id, &count);
+
+	if (!holder) {
+		add_unknown(table, 2);
+	} else {
+		table_add_number(table, holder->pid);
+		add_process(table, holder->comm, 0);
+	}
+	/* Of MPTCP the process has another socket. */
+	if (holders->known && row->socket && (count || !row->socket->mptcp))
+		table_add_number(table, count);
+	else
+		table_add_text(table, NULL);
+}
+
+static void add_object(struct listing *listing, const struct session_row *row)
+{
+	const struct hc_session *session = row->session;
+	const struct hc_socket *socket = row->socket;
+	struct table *table = listing->table;
+
+	add_identity(listing, row);
+	add_opened(listing, session);
+	if (socket) {
+		table_add_number(table, session_idle_ms(socket));
+		table_add_number(table, socket->rx_bytes);
+		table_add_number(table, socket->tx_bytes);
+		table_add_number(table, socket->srtt_us);
+	} else {
+		add_unknown(table, 4);
+	}
+	add_number_or_none(table, session->pid);
+	add_process(table, session->comm, 0);
+	if (socket) {
+		add_heard(listing, socket);
+		table_add_number(table, socket->peer.send_queue);
+		table_add_number(table, socket->peer.unanswered);
+		table_add_text(table, socket->orphan ? "yes" : "no");
+	} else {
+		add_unknown(table, 4);
+	}
+	add_holder_keys(listing, row);
+}
+
+/* How wide a table may be: as wide as the terminal that it is printed to. */
+static size_t room(void)
+{
+	struct winsize size = {};
+
+	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col
+										 : 0;
+}
+
+int session_table_print(const struct session_list *list, const struct policy *policy, bool json)
+{
+	struct listing listing = {.list = list, .policy = policy, .json = json};
+	struct timespec real, mono;
+	int error = 0;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	listing.now_ns = mono.tv_sec * NS_PER_SECOND + mono.tv_nsec;
+	listing.realtime_offset_ns =
+		(__s64)(real.tv_sec * NS_PER_SECOND + real.tv_nsec) - (__s64)listing.now_ns;
+	listing.table =
+		json ? table_new(keys, COUNT(keys)) : table_new(columns, COUNT(columns));
+	if (!listing.table)
+		return hc_error_errno(ENOMEM, "cannot print the sessions");
+	table_fit(listing.table, room(), spare, sizeof(spare));
+	for (size_t i = 0; i < list->count; i++) {
+		/* In the order of their ids, they lie anywhere. */
+		if (i + AHEAD < list->count)
+			__builtin_prefetch(list->rows[i + AHEAD].session);
+		if (json)
+			add_object(&listing, &list->rows[i]);
+		else
+			add_row(&listing, &list->rows[i]);
+	}
+	if (table_print(listing.table, stdout, json))
+		error = hc_error_errno(ENOMEM, "cannot print the sessions");
+	table_free(listing.table);
+	return error;
+}
