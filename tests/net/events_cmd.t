@@ -44,7 +44,7 @@ def taken(hc, count):
     def sockets():
         files = f"/proc/{hc.process.pid}/fd"
         return sum(os.readlink(f"{files}/{fd}").startswith("socket:") for fd in os.listdir(files)) if hc else 0
-    until_equal(sockets, count + 1, "sockets of the daemon")
+    until_equal(sockets, count + 2, "sockets of the daemon")
 
 
 def talk(source, port=PORT):

@@ -351,7 +351,7 @@ class Headcount:
         self.configure(config)
         self.process = start(PROGRAM, "run", "-c", self.path, *options, **how)
         self.events, self.bad, self.said, self.ends_with = [], [], [], 0
-        self.readers = [threading.Thread(target=self.read_events), threading.Thread(target=self.read_said)]
+        self.readers = [threading.Thread(target=read, daemon=True) for read in (self.read_events, self.read_said)]
         for reader in self.readers:
             reader.start()
         self.wait_said(until)
