@@ -40,7 +40,7 @@ class Events:
 
 
 def taken(hc, count):
-    """Waits until the daemon has taken so many subscribers: its sockets are as many, and the listening one."""
+    """Waits until the daemon has taken so many subscribers: its sockets are as many, the listening one and that of the closer."""
     def sockets():
         files = f"/proc/{hc.process.pid}/fd"
         return sum(os.readlink(f"{files}/{fd}").startswith("socket:") for fd in os.listdir(files)) if hc else 0
