@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The only place that knows kernels differ. Each difference is asked of the running kernel when
- * the object is loaded, by its BTF or by trying (user/kernel/feature.h), never of a version number. */
+ * the object is loaded, by its BTF or by trying (user/kernel/feature.h), never of a version
+ * number. */
 #ifndef HEADCOUNT_COMPAT_H
 #define HEADCOUNT_COMPAT_H
 
