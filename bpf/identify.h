@@ -47,27 +47,32 @@ static __always_inline void address_mask(__u64 word[2], __u32 prefix)
 	word[1] &= bpf_cpu_to_be64(low);
 }
 
+static __always_inline void addresses_of(struct hc_ends *ends, const struct sock_common *common)
+{
+	__u32 *local = (__u32 *)ends->local, *remote = (__u32 *)ends->remote;
+
+	ends->netns = common->skc_net.net->ns.inum;
+	if (common->skc_family == AF_INET) {
+		address_from_ipv4(ends->local, common->skc_rcv_saddr);
+		address_from_ipv4(ends->remote, common->skc_daddr);
+		return;
+	}
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		local[i] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
+		remote[i] = common->skc_v6_daddr.in6_u.u6_addr32[i];
+	}
+}
+
 /* inet_sport survives the unhash that comes before CLOSE; skc_num does not. */
 static __always_inline void ends_of(struct hc_ends *ends, const struct tcp_sock *tp)
 {
 	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
 	const struct sock_common *common = &inet->sk.__sk_common;
 
-	if (common->skc_family == AF_INET) {
-		address_from_ipv4(ends->local, common->skc_rcv_saddr);
-		address_from_ipv4(ends->remote, common->skc_daddr);
-	} else {
-		__u32 *local = (__u32 *)ends->local, *remote = (__u32 *)ends->remote;
-
-#pragma unroll
-		for (int i = 0; i < 4; i++) {
-			local[i] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
-			remote[i] = common->skc_v6_daddr.in6_u.u6_addr32[i];
-		}
-	}
+	addresses_of(ends, common);
 	ends->local_port = bpf_ntohs(inet->inet_sport);
 	ends->remote_port = bpf_ntohs(common->skc_dport);
-	ends->netns = common->skc_net.net->ns.inum;
 }
 
 static __always_inline void person_of(struct person *person, const struct sock *sk)

@@ -33,25 +33,6 @@ static __always_inline const struct hc_service *request_service(const struct hc_
 	return service && service->limited ? service : NULL;
 }
 
-static __always_inline void request_ends(struct hc_ends *ends, const struct sock_common *common)
-{
-	if (common->skc_family == AF_INET) {
-		address_from_ipv4(ends->local, common->skc_rcv_saddr);
-		address_from_ipv4(ends->remote, common->skc_daddr);
-	} else {
-		__u32 *local = (__u32 *)ends->local, *remote = (__u32 *)ends->remote;
-
-#pragma unroll
-		for (int i = 0; i < 4; i++) {
-			local[i] = common->skc_v6_rcv_saddr.in6_u.u6_addr32[i];
-			remote[i] = common->skc_v6_daddr.in6_u.u6_addr32[i];
-		}
-	}
-	ends->local_port = common->skc_num;
-	ends->remote_port = bpf_ntohs(common->skc_dport);
-	ends->netns = common->skc_net.net->ns.inum;
-}
-
 /* Whose slot the handshake holds; false: nobody's. */
 static __noinline bool request_user(struct request *request, const struct sock_common *common)
 {
@@ -61,7 +42,9 @@ static __noinline bool request_user(struct request *request, const struct sock_c
 	struct person person = {.uid = HC_UID_UNKNOWN};
 	__u16 id;
 
-	request_ends(&ends, common);
+	addresses_of(&ends, common);
+	ends.local_port = common->skc_num;
+	ends.remote_port = bpf_ntohs(common->skc_dport);
 	service =
 		policy_gated()
 			? request_service(&ends, compat_netns_cookie(common->skc_net.net), &id)

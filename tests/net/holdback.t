@@ -101,12 +101,12 @@ def defer_accept():
     hc, listener, holder = deferred()
     with hc, listener, holder:
         come_late(holder)
-        refused = [hc.wait_event(event__action="session-refused", source__port=port) for port in range(1000, 1003)]
+        refused = [hc.wait_event(event__action="session-refused", source__ip=EVIL, source__port=port) for port in range(1000, 1003)]
         until_equal(established, 3, "established")
         equal([(e["headcount.late"], e["headcount.user"], e["headcount.cap"]) for e in refused], [(True, EVIL, 3)] * 3, "events")
         row = user("imap", EVIL)
         equal((row["active"], row["opened"], row["refused"] >= 3), (3, 3, True), f"{row}")
-        equal([e for e in hc.events if e.get("source.port") in range(1000, 1003) and e["event.action"] != "session-refused"], [], "other events")
+        equal([e for e in hc.events if e.get("source.ip") == EVIL and e.get("source.port") in range(1000, 1003) and e["event.action"] != "session-refused"], [], "other events")
         until(lambda: all(holder.hear()[port][0] & RST for port in range(1000, 1003)), "their RSTs")
         audit_is_clean()
     equal(len([e for e in hc.events if e["event.action"] == "session-closed" and e["headcount.user"] == EVIL]) <= 3, True, "closed events")
@@ -119,7 +119,7 @@ def quiet():
     with hc, listener, holder:
         come_late(holder)
         until_equal(established, 3, "established")
-        equal([e for e in hc.events if e["event.action"] == "session-refused"], [], "refusals told")
+        equal([e for e in hc.events if e["event.action"] == "session-refused" and e["source.ip"] == EVIL], [], "refusals told")
     hc, listener, holder = deferred(excess="observe")
     with hc, listener, holder:
         come_late(holder)
@@ -166,7 +166,7 @@ def late_over_total():
     hc, listener, holder = deferred(cap=100, total=3)
     with hc, listener, holder:
         come_late(holder)
-        refused = hc.wait_event(event__action="session-refused", source__port=1000)
+        refused = hc.wait_event(event__action="session-refused", source__ip=EVIL, source__port=1000)
         equal(refused["headcount.scope"], "total", "scope")
         until_equal(established, 3, "established")
         audit_is_clean()
