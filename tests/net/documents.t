@@ -34,11 +34,11 @@ def keys():
 
 @test
 def losses():
-    """README.md or headcount(8) says of each reason for a loss what it means"""
+    """headcount(8) says of each reason for a loss what it means"""
     reasons = re.findall(r'^\tX\(\w+, \w+, "([a-z-]+)"', text(f"{TOP}/include/loss.h"), re.M)
     equal(len(reasons) >= 13, True, f"reasons found in the source: {reasons}")
-    pages = text(f"{TOP}/README.md") + text(PAGE8)
-    equal([r for r in reasons if not re.search(rf"`{r}`|^\.It .*(?<![\w-]){r}(?![\w-])", pages, re.M)], [], "reasons that no page has")
+    section = text(PAGE8).partition(".Sh LOSSES\n")[2].partition("\n.Sh ")[0]
+    equal(sorted(re.findall(r"[a-z-]+", " ".join(re.findall(r"^\.It (.*)$", section, re.M)))), sorted(reasons), "reasons there")
 
 
 @test
@@ -85,6 +85,32 @@ def every_file():
 
 
 @test
+def short():
+    """README.md is short, and its table of commands has those of --help"""
+    page = text(f"{TOP}/README.md")
+    equal(page.count("\n") <= 150, True, f"at most 150 lines, not {page.count(chr(10))}")
+    table = page.partition("| command | does |\n|---|---|\n")[2].partition("\n\n")[0]
+    equal(sorted(re.findall(r"^\| `(\w+)` \|", table, re.M)), sorted(re.findall("^  ([a-z]+) ", headcount("--help")[1], re.M)), "commands")
+
+
+@test
+def links():
+    """each link from a paper to another file or section leads there"""
+    found = 0
+    for path in glob.glob(f"{TOP}/**/*.md", recursive=True):
+        for to in re.findall(r"\]\(([^)]+)\)", text(path)):
+            if "://" in to:
+                continue
+            file, _, section = to.partition("#")
+            target = os.path.join(os.path.dirname(path), file) if file else path
+            equal(os.path.exists(target), True, f"{to} in {path}")
+            titles = [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall("^#+ (.*)$", text(target), re.M)]
+            equal(not section or section in titles, True, f"{to} in {path}, of {titles}")
+            found += 1
+    equal(found > 5, True, f"links found: {found}")
+
+
+@test
 def option_types():
     """an option that sets something of another type does not compile"""
     rows = {"bool flag": "OPTION_FLAG(\"x\", 'x', \"\", &flag)", "const char *text": "OPTION_TEXT(\"x\", 'x', \"X\", \"\", &text)",
@@ -100,9 +126,9 @@ def option_types():
 
 @test
 def features():
-    """README.md has the table of features as the program has it"""
+    """bpf/README.md has the table of features as the program has it"""
     want = [f"| `{f['feature']}` | {f['needed_for']} | {f['without']} |" for f in json.loads(headcount("status", "--json")[1])["features"]]
-    got = text(f"{TOP}/README.md").partition("| feature | needed for | without it |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    got = text(f"{TOP}/bpf/README.md").partition("| feature | needed for | without it |\n|---|---|---|\n")[2].partition("\n\n")[0]
     equal(got.splitlines(), want, "rows")
 
 
@@ -205,8 +231,9 @@ def targets():
     """make help names each target that a person calls, with what it does"""
     need("make")
     named = dict(re.findall(r"^  make (\S+) +(\S.*)$", run("make", "-s", "-C", TOP, "help"), re.M))
-    want = set(re.findall(r"`(?:sudo )?make ([a-z][\w.-]*)", text(f"{TOP}/README.md"))) - {"V"}
-    equal(want - set(named), set(), f"targets of README.md that make help does not name, of {sorted(named)}")
+    want = set(re.findall(r"`(?:sudo )?make ([a-z][\w.-]*)", "".join(text(f"{TOP}/{p}") for p in ("README.md", "tests/README.md", "tools/HACKING.md"))))
+    equal(len(want) > 10, True, f"targets found: {want}")
+    equal(want - set(named), set(), f"targets of the papers that make help does not name, of {sorted(named)}")
     for name in named:
         run("make", "-n", "-C", TOP, "all" if name == "help" else name)
 

@@ -13,7 +13,7 @@
 
 #define KEPT_IN (CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET)
 
-/* All that is kept, and why. README and headcount(8) say the same. */
+/* All that is kept, and why. headcount(8) says the same. */
 static const struct {
 	unsigned int capability;
 	enum privileges_for purpose;

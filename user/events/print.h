@@ -25,7 +25,7 @@ static inline __u64 print_realtime(const struct print_context *printing, __u64 t
 	return time_ns + printing->realtime_offset_ns;
 }
 
-/* One JSON object and a newline, keys as in the README's table of events. */
+/* One JSON object and a newline, keys as in headcount(8), EVENTS. */
 void print_json_event(struct print_buffer *out, struct print_context *context,
 		      const struct hc_event *event);
 

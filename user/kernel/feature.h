@@ -2,8 +2,8 @@
 /*
  * Every kernel feature that headcount uses, who needs it, and what its absence means:
  * *refused*, nothing is begun and one line says what is lacking; or *degraded*, what is lost is
- * said. The table is shown by `status` and printed in README.md; a program, a map or a helper
- * without a row fails tests/unit/test_feature.c.
+ * said. The table is shown by `status` and printed in bpf/README.md; a program, a map or a
+ * helper without a row fails tests/unit/test_feature.c.
  */
 #ifndef HEADCOUNT_FEATURE_H
 #define HEADCOUNT_FEATURE_H
