@@ -43,7 +43,9 @@ def attached():
 
 def shown():
     """The same as status has them; a gate by its program's name."""
-    status = ask("status")
+    code, out, _ = headcount("status", "--json")
+    status = json.loads(out)
+    equal(code, 0 if status["attached"] else 1, "exit code of status")
     equal(status["unfinished"], NEW if attached() else None, "what status --json says of an unfinished start")
     return sorted(row["program"] for row in status["attached"])
 
@@ -55,7 +57,7 @@ def programs(links):
 def is_shown():
     """Whatever is attached is told of by all commands."""
     equal(shown(), programs(attached()), "what status --json has as attached")
-    text = run(PROGRAM, "status")
+    text = headcount("status")[1]
     for words in COMMANDS:
         code, out, err = headcount(*words)
         equal((code, out), (1, ""), f"{words}: {err}")
