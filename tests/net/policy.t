@@ -9,7 +9,7 @@ client_host(1)
 PORT = 7143
 ALICE = address(1, 2)
 CONFIG = service("imap", listen=[f"{PORT}, {PORT + 2}, {ALICE}:25", "[::1]:25"], user="client/24/64", cap=32, total=1000,
-                 excess="observe", emit="refused", override=["10.0.0.0/8 64", "2001:db8::/64 unlimited"])
+                 excess="observe", orphans="ignore", emit="refused", override=["10.0.0.0/8 64", "2001:db8::/64 unlimited"])
 CONFIG += service("outbound", errno="EPERM", override=f"{UID} 5")
 
 
@@ -23,10 +23,10 @@ def in_force():
     with Headcount(CONFIG) as hc:
         policy = ask("policy")
         equal(named(policy["services"], "imap"),
-              [dict(user="client/24/64", cap=32, total=1000, total_active=0, total_refused=0, excess="observe", errno=None,
+              [dict(user="client/24/64", cap=32, total=1000, total_active=0, total_refused=0, excess="observe", errno=None, orphans="ignore",
                     emit_opened=False, emit_closed=False, emit_refused=True)], "imap")
         equal(named(policy["services"], "outbound"),
-              [dict(user="uid", cap=None, total=None, total_active=None, total_refused=None, excess="reject", errno="EPERM",
+              [dict(user="uid", cap=None, total=None, total_active=None, total_refused=None, excess="reject", errno="EPERM", orphans="count",
                     emit_opened=True, emit_closed=True, emit_refused=True)], "outbound")
         equal(sorted(row["service"] for row in policy["services"]), ["imap", "inbound", "outbound"], "services")
         places = [(row["address"], row["port"], row["last_port"]) for row in named(policy["listen"], "imap")]

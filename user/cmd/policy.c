@@ -26,6 +26,7 @@ static const struct table_column service_columns[] = {
 	{"", "total_refused", TABLE_NUMBER, true, false},
 	{"EXCESS", "excess", TABLE_TEXT, false, false},
 	{"ERRNO", "errno", TABLE_TEXT, false, false},
+	{"ORPHANS", "orphans", TABLE_TEXT, false, false},
 	{"EMIT", "", TABLE_TEXT, false, true},
 	{"", "emit_opened", TABLE_BOOL, true, false},
 	{"", "emit_closed", TABLE_BOOL, true, false},
@@ -110,6 +111,7 @@ static void add_service(struct table *table, const struct policy_view *view,
 	table_add_text(table, service->excess == HC_OBSERVE ? "observe" : "reject");
 	table_add_text(table,
 		       id == HC_OUTBOUND_SERVICE ? config_errno_name(service->error) : NULL);
+	table_add_text(table, service->orphans == HC_ORPHANS_IGNORE ? "ignore" : "count");
 	table_add_text(table, service_emit_format(service->mute, " ", emit));
 	for (int bit = HC_MUTE_OPENED; bit < HC_MUTE_ALL; bit *= 2)
 		table_add_text(table, service->mute & bit ? "no" : "yes");
