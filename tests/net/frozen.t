@@ -99,8 +99,10 @@ def orphans():
             a.server.close()
             row = until(lambda: (r := row_of(a.inbound))["orphan"] and r, "an orphan")
             equal((row["state"], row["send_queue"], row["holder_pid"], row["holders"]), ("FIN-WAIT-1", 1, None, 0), "the orphan")
+            equal(row_of(alive.inbound)["half_closed_ms"], None, "half-closed for")
             alive.client.shutdown(socket.SHUT_WR)
             until_equal(lambda: row_of(alive.inbound)["state"], "CLOSE-WAIT", "state")
+            until(lambda: row_of(alive.inbound)["half_closed_ms"] >= 300, "half-closed for a while")
             for want, *given in [([a], "--orphan"), ([a], "--state", "fin-wait-1"), ([a, b], "--state", "FIN-WAIT-1,established"),
                                  ([b], "--state", "ESTAB"), ([alive], "--state", "close-wait"), ([], "--orphan", "--state", "estab")]:
                 ids = sorted(p.inbound for p in want)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <netinet/tcp.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -87,6 +88,7 @@ static const struct table_column keys[] = {
 	{"", "send_queue", TABLE_NUMBER, false, false},
 	{"", "unanswered", TABLE_NUMBER, false, false},
 	{"", "orphan", TABLE_BOOL, false, false},
+	{"", "half_closed_ms", TABLE_NUMBER, false, false},
 	{"", "holder_pid", TABLE_NUMBER, false, false},
 	{"", "holder", TABLE_TEXT, false, false},
 	{"", "holders", TABLE_NUMBER, false, false},
@@ -150,6 +152,16 @@ static void add_heard(const struct listing *listing, const struct hc_socket *soc
 
 	if (session_heard_ms(socket, &ms))
 		add_ms(listing, ms);
+	else
+		table_add_text(listing->table, NULL);
+}
+
+/* One side has ended it, the other has not. The kernel keeps no time of a FIN: it was at least
+ * as long ago as the peer was heard, and then if nothing was sent since. */
+static void add_half_closed(const struct listing *listing, const struct hc_socket *socket)
+{
+	if (socket->state == TCP_CLOSE_WAIT || socket->state == TCP_FIN_WAIT2)
+		add_heard(listing, socket);
 	else
 		table_add_text(listing->table, NULL);
 }
@@ -316,8 +328,9 @@ static void add_object(struct listing *listing, const struct session_row *row)
 		table_add_number(table, socket->peer.send_queue);
 		table_add_number(table, socket->peer.unanswered);
 		table_add_text(table, socket->orphan ? "yes" : "no");
+		add_half_closed(listing, socket);
 	} else {
-		add_unknown(table, 4);
+		add_unknown(table, 5);
 	}
 	add_holder_keys(listing, row);
 }
