@@ -204,7 +204,7 @@ struct hc_override {
 #define HC_HELD_TICKS   4 /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
 #define HC_HELD_MORE    2 /* ticks that it may have more then */
 #define HC_HELD_LEAD    ((__u64)(HC_TICKS - HC_HELD_TICKS) << HC_HELD_SHIFT)
-#define HC_TOTAL_SHIFT  25 /* 2^25 ns = 34 ms: 0.23 to 0.27 s for one, of a service's total */
+#define HC_TOTAL_SHIFT  27 /* 2^27 ns = 134 ms: 0.94 to 1.07 s for one, of a service's total */
 #define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet */
 
 struct hc_ring {
