@@ -183,7 +183,8 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 {
 	struct hc_late *order;
 
-	session->flags |= HC_S_REFUSED | HC_F_LATE;
+	/* The record can be seen by now, and a reload may be about its flags. */
+	__sync_fetch_and_or(&session->flags, HC_S_REFUSED | HC_F_LATE);
 	user_refuse_late(claim, service);
 	totals_refused(session->user.service, claim->excess == OVER_TOTAL);
 	refusal_emit(claim, id, session, claim->excess);
