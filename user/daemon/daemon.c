@@ -30,13 +30,7 @@
 /* Nothing is refused: no gates, and nothing to tell of refusals. */
 #define TRACE_PROGRAMS (LOAD_TRACE | WALKS_START | LOAD_WALK_SESSIONS)
 
-static volatile sig_atomic_t stop_asked, reload_asked;
-
-static void on_hangup(int signal)
-{
-	(void)signal;
-	reload_asked = 1;
-}
+static volatile sig_atomic_t stop_asked;
 
 static void on_signal(int signal)
 {
@@ -47,6 +41,30 @@ static void on_signal(int signal)
 	 * it; the alarm comes again until we have ended. */
 	if (stop_asked)
 		alarm(1);
+}
+
+static sigset_t hangup(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+static void block_hangup(void)
+{
+	sigset_t set = hangup();
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Whether a SIGHUP has come since the last look. */
+static bool reload_asked(void)
+{
+	sigset_t set = hangup();
+
+	return sigtimedwait(&set, NULL, &(struct timespec){}) == SIGHUP;
 }
 
 void daemon_signals(bool reloads)
@@ -60,10 +78,11 @@ void daemon_signals(bool reloads)
 	signal(SIGPIPE, SIG_IGN);
 	/* Who only traces ends with the terminal, but not under nohup. */
 	sigaction(SIGHUP, NULL, &before);
-	if (reloads)
-		action.sa_handler = on_hangup;
 	if (reloads || before.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
+	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload. */
+	if (reloads)
+		block_hangup();
 }
 
 /* What is counted is capped from here on, and others find it. */
@@ -281,10 +300,8 @@ int daemon_loop(struct daemon *daemon)
 	while (!stop_asked && !error) {
 		notify_alive();
 		error = drain_poll(daemon->drain, NAP_MS);
-		if (reload_asked) {
-			reload_asked = 0;
+		if (reload_asked())
 			reload(daemon);
-		}
 		if (now_s() >= daemon->status_told + STATUS_S)
 			tell_status(daemon, "");
 		if (drain_saw_refusals(daemon->drain))
