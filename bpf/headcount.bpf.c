@@ -106,16 +106,24 @@ int on_milestone(struct bpf_sock_ops *ctx)
 		if (ctx->args[1] != TCP_CLOSE)
 			return 1;
 		break;
-	case BPF_SOCK_OPS_TCP_LISTEN_CB:
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		if (!session_is_wanted(HC_OUTBOUND))
+			return 1;
+		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		/* From here on its state changes come here too; see on_state. */
-		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
-						       BPF_SOCK_OPS_STATE_CB_FLAG);
+		if (!session_is_wanted(HC_INBOUND))
+			return 1;
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB: /* it tells the directions apart, whichever is wanted
+					  */
 		break;
 	default:
 		return 1;
 	}
+	/* From here on its state changes come here too; see on_state. */
+	if (ctx->op != BPF_SOCK_OPS_STATE_CB)
+		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
+						       BPF_SOCK_OPS_STATE_CB_FLAG);
 	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
@@ -164,7 +172,8 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	struct tcp_sock *tp;
 	__u64 id;
 
-	if (new_state != TCP_CLOSE && new_state != TCP_SYN_SENT)
+	if (new_state != TCP_CLOSE &&
+	    (new_state != TCP_SYN_SENT || !session_is_wanted(HC_OUTBOUND)))
 		return 0;
 	id = sk->__sk_common.skc_cookie.counter;
 	if (!id || session_was_closed(id))

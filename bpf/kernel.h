@@ -23,6 +23,8 @@
 #define SOCK_DEAD     0          /* include/net/sock.h, enum sock_flags: no process has it */
 #define SOCK_DONE     1          /* a FIN was received */
 
+#define SOCK_BINDPORT_LOCK 8 /* include/net/sock.h: bind() chose the port */
+
 #define SOL_TCP    6
 #define TCP_SYNCNT 7
 
@@ -104,6 +106,7 @@ struct socket;
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
+	__u8 sk_userlocks : 4;
 	int sk_err;
 	struct socket *sk_socket; /* NULL until accept(), for a child */
 	kuid_t sk_uid;

@@ -20,6 +20,15 @@
 #include "request.h"
 #include "tally.h"
 
+/* Bits of enum hc_direction. A constant: what is not counted costs nothing, and cannot be
+ * counted later, for nobody would know of the sessions that began before. */
+const volatile __u32 directions = HC_BOTH_DIRECTIONS;
+
+static __always_inline bool session_is_wanted(enum hc_direction direction)
+{
+	return directions & 1u << direction;
+}
+
 /* Service and `*user` of a session whose ends and owner are known. */
 static __always_inline const struct hc_service *
 session_identify(const struct hc_session *session, struct hc_user_key *user)

@@ -25,6 +25,30 @@ static __always_inline bool walk_is_session(__u8 state)
 	       state != TCP_SYN_RECV;
 }
 
+/* Who opened it, if nobody has seen that: who holds the port of a listener was accepted, unless
+ * it was bound to that port itself. connect() chooses no port that somebody is bound to. */
+static __always_inline enum hc_direction walk_direction(const struct hc_ends *ends,
+							const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	return listener_of(ends->netns, ends->local, ends->local_port) &&
+			       !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		       ? HC_INBOUND
+		       : HC_OUTBOUND;
+}
+
+/* Is a socket without a record one of those that are counted? */
+static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
+{
+	struct hc_ends ends = {};
+
+	if (directions == HC_BOTH_DIRECTIONS)
+		return true;
+	ends_of(&ends, tp);
+	return session_is_wanted(walk_direction(&ends, tp));
+}
+
 /* A session that headcount has not seen begin, under its socket's lock. */
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
@@ -38,10 +62,7 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 	session->opened_ns = claim.now;
 	session_set_ends(session, tp);
 	session_set_listener(session, tp);
-	session->direction =
-		listener_of(session->ends.netns, session->ends.local, session->ends.local_port)
-			? HC_INBOUND
-			: HC_OUTBOUND;
+	session->direction = walk_direction(&session->ends, tp);
 	service = session_identify(session, &session->user);
 	if (service && service->orphans == HC_ORPHANS_IGNORE && peer_orphan(tp))
 		session_set_up(session, service);
@@ -92,14 +113,16 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	state = common->skc_state;
+	id = bpf_get_socket_cookie(common);
+	session = session_of(id);
+	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
+		return 0;
 	if (walk_adopt)
 		compat_set_callbacks(tp);
-	id = bpf_get_socket_cookie(common);
 	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);
 	}
-	session = session_of(id);
 	/* A Fast Open child has a record while it is still in SYN_RECV. */
 	if (!walk_is_session(state) && !(session && state == TCP_SYN_RECV))
 		return 0;

@@ -34,6 +34,7 @@ enum hc_direction {
 	HC_OUTBOUND = 0,
 	HC_INBOUND = 1,
 };
+#define HC_BOTH_DIRECTIONS (1u << HC_OUTBOUND | 1u << HC_INBOUND)
 
 /* What identifies a user of a service. HC_BY_LABEL has its place but no
  * program sets it yet. */
@@ -113,6 +114,8 @@ struct hc_control {
 	__u32 netns_cookie[2]; /* and of which cookie: struct hc_namespace */
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
 	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
+	__u32 directions;      /* bits of enum hc_direction: which sessions are counted */
+	__u32 spare;
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
@@ -311,6 +314,6 @@ HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 192);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 64);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 72);
 
 #endif

@@ -99,7 +99,7 @@ static void start(const char *text)
 	read_config(&config, text);
 	request.config = &config;
 	request.netns = enforced.items[0].inode;
-	error = load_object(&object, &request) ?: load_control(object);
+	error = load_object(&object, &request) ?: load_control(object, HC_BOTH_DIRECTIONS);
 	error = error ?: policy_apply(object, &config, &enforced);
 	config_free(&config);
 	assert_int_equal(error, 0);

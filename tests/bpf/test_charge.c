@@ -52,6 +52,7 @@ static void attach_all(void)
 	request.shared = object;
 	assert_int_equal(load_object(&programs, &request), 0);
 	assert_int_equal(attach_trace(&links, programs), 0);
+	assert_int_equal(attach_release(&links, programs), 0);
 	assert_int_equal(attach_connect(&links, programs), 0);
 }
 

@@ -170,6 +170,18 @@ def starts():
 
 
 @test
+def directions():
+    """with directions = inbound run goes on without what only outbound needs; orphans = ignore takes sock_release"""
+    text = section("headcount", directions="inbound") + CONFIG
+    for name in "cgroup/connect4", "cgroup/connect6", "cgroup/sock_release", "bpf_set_retval":
+        works(name, ["run", "-c", config(text)], "headcount: ready", [], env=refusing(name, EINVAL))
+    fails("cgroup/sock_release", ["run", "-c", config(text + "orphans = ignore\n")], env=refusing("cgroup/sock_release", EINVAL))
+    text = section("headcount", directions="outbound")
+    for name in "sk_lookup", "tp_btf/tcp_retransmit_synack":
+        works(name, ["run", "-c", config(text)], "headcount: ready", [], env=refusing(name, EINVAL))
+
+
+@test
 def attachments():
     """what loads, but may not be attached, pinned or run: one line that names it, and nothing is left"""
     before = left()

@@ -20,6 +20,7 @@
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_maps.h"
 #include "user/kernel/probe.h"
+#include "user/kernel/service_text.h"
 #include "user/kernel/state.h"
 #include "user/kernel/totals_maps.h"
 
@@ -145,7 +146,7 @@ static void print_text(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
-	char absence[256], when[TIME_TEXT], line[1024];
+	char absence[256], when[TIME_TEXT], line[1024], directions[DIRECTIONS_TEXT];
 
 	if (status->pid)
 		printf("headcount " HC_VERSION " is running, pid %d%s\n", status->pid,
@@ -163,6 +164,9 @@ static void print_text(const struct status *status)
 		       time_format(status->reload.time_ns, false, when),
 		       status->reload.result == HC_RELOAD_DONE ? "" : "failed: ",
 		       reload_line(status, line));
+	if (status->object && status->policy.control.directions != HC_BOTH_DIRECTIONS)
+		printf("counts %s sessions only\n",
+		       directions_format(status->policy.control.directions, "", directions));
 	if (status->object || status->links_count)
 		printf("\nattached:\n");
 	for (size_t i = 0; i < status->links_count; i++)
@@ -206,7 +210,7 @@ static void print_json(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
-	char absence[256], path[8192];
+	char absence[256], path[8192], directions[DIRECTIONS_TEXT];
 
 	printf("{\"running\":%s,\"pid\":", status->pid ? "true" : "false");
 	printf(status->pid ? "%d" : "null", status->pid);
@@ -227,7 +231,9 @@ static void print_json(const struct status *status)
 	for (int i = 0; i < FILL_COUNT && status->object; i++)
 		printf("%s{\"map\":\"%s\",\"entries\":%llu,\"capacity\":%llu}", i ? "," : "",
 		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
-	printf("],\"totals\":[");
+	directions_format(status->policy.control.directions, "\",\"", directions);
+	printf(*directions ? "],\"directions\":[\"%s\"]" : "],\"directions\":[]", directions);
+	printf(",\"totals\":[");
 	print_json_totals(status);
 	printf("],\"last_reload\":");
 	print_json_reload(status);

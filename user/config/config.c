@@ -31,6 +31,7 @@ static void service_defaults(struct hc_service *service, const char *name)
 int config_defaults(struct config *config)
 {
 	*config = (struct config){
+		.directions = HC_BOTH_DIRECTIONS,
 		.sessions_max = SESSIONS_DEFAULT,
 		.users_max = USERS_DEFAULT,
 		.metrics.max = CONFIG_METRICS_MAX_DEFAULT,
@@ -67,6 +68,21 @@ int config_find(const struct config *config, const char *name)
 		if (!strcmp(config->services[i].service.name, name))
 			return i;
 	return -1;
+}
+
+void config_set_directions(struct config *config, __u32 directions)
+{
+	config->directions = directions;
+	config->services[HC_OUTBOUND_SERVICE].service.used = config_wants(config, HC_OUTBOUND);
+	config->services[HC_INBOUND_SERVICE].service.used = config_wants(config, HC_INBOUND);
+}
+
+bool config_ignores_orphans(const struct config *config)
+{
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
+			return true;
+	return false;
 }
 
 /* Can anything refuse a session of this service? */
@@ -173,7 +189,29 @@ static int open_section(struct config_parser *parser, char *text)
 	if (parser->where & ~CONFIG_NAMED & parser->sections_seen)
 		return config_fail(parser, parser->line, "second section [%s]", text);
 	parser->sections_seen |= parser->where;
+	if (parser->where == CONFIG_OUTBOUND)
+		parser->outbound_line = parser->line;
+	else if (parser->where & CONFIG_SERVICE && !parser->inbound_line)
+		parser->inbound_line = parser->line;
 	return 0;
+}
+
+/* Lines about sessions that are not counted would be ignored. */
+static void check_directions(struct config_parser *parser)
+{
+	const struct config *config = parser->config;
+
+	if (!config_wants(config, HC_OUTBOUND) && parser->outbound_line)
+		config_fail(parser, parser->outbound_line,
+			    "a section of outbound sessions, and directions = inbound");
+	else if (!config_wants(config, HC_INBOUND) && parser->inbound_line)
+		config_fail(parser, parser->inbound_line,
+			    "a section of inbound sessions, and directions = outbound");
+	else if (!config_wants(config, HC_INBOUND) && parser->netns_line)
+		config_fail(parser, parser->netns_line,
+			    "netns is of inbound sessions, and directions = outbound");
+	else
+		config_set_directions(parser->config, config->directions);
 }
 
 /*
@@ -232,8 +270,8 @@ static void parse(struct config_parser *parser)
 	/* libinih goes on after a line that it cannot parse, and only its number is known. */
 	if (status > 0 && (!parser->error || (unsigned int)status < parser->error_line))
 		config_fail(parser, status, "neither a [section], KEY = VALUE nor a comment");
-	if (!parser->error)
-		close_section(parser);
+	if (!parser->error && !close_section(parser))
+		check_directions(parser);
 }
 
 int config_read(struct config *config, const char *path, char *why, size_t why_size)

@@ -75,6 +75,29 @@ static int for_each_word(struct config_parser *parser, const char *value,
 	return err;
 }
 
+static int add_direction(struct config_parser *parser, const char *word)
+{
+	__u32 *directions = &parser->config->directions, bit;
+
+	if (!strcmp(word, "inbound"))
+		bit = 1u << HC_INBOUND;
+	else if (!strcmp(word, "outbound"))
+		bit = 1u << HC_OUTBOUND;
+	else
+		return config_fail(parser, parser->line,
+				   "bad direction \"%s\": inbound or outbound", word);
+	if (*directions & bit)
+		return config_fail(parser, parser->line, "direction %s twice", word);
+	*directions |= bit;
+	return 0;
+}
+
+static int set_directions(struct config_parser *parser, const char *value)
+{
+	parser->config->directions = 0;
+	return for_each_word(parser, value, add_direction);
+}
+
 static int add_netns(struct config_parser *parser, const char *word)
 {
 	struct config *config = parser->config;
@@ -98,6 +121,8 @@ static int add_netns(struct config_parser *parser, const char *word)
 
 static int set_netns(struct config_parser *parser, const char *value)
 {
+	if (!parser->netns_line)
+		parser->netns_line = parser->line;
 	return for_each_word(parser, value, add_netns);
 }
 
@@ -281,6 +306,7 @@ static const struct config_key {
 	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
 	{"metrics_max", CONFIG_HEADCOUNT, false, config_set_metrics_max},
 	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
+	{"directions", CONFIG_HEADCOUNT, false, set_directions},
 	{"netns", CONFIG_HEADCOUNT, true, set_netns},
 	{"events", CONFIG_HEADCOUNT, true, set_events},
 	{"events_mode", CONFIG_HEADCOUNT, false, set_events_mode},

@@ -26,7 +26,10 @@
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
 #define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
-#define RUN_PROGRAMS (LOAD_TRACE | LOAD_CONNECT | LOAD_ARRIVAL | WALKS_START | WALKS_LATER)
+#define RUN_PROGRAMS (LOAD_TRACE | WALKS_START | WALKS_LATER)
+/* The gates, and what they need. */
+#define OUTBOUND_PROGRAMS (LOAD_CONNECT | LOAD_RELEASE)
+#define INBOUND_PROGRAMS  (LOAD_ARRIVAL | LOAD_RESENT)
 /* Nothing is refused: no gates, and nothing to tell of refusals. */
 #define TRACE_PROGRAMS (LOAD_TRACE | WALKS_START | LOAD_WALK_SESSIONS)
 
@@ -86,11 +89,23 @@ void daemon_signals(bool reloads)
 		block_hangup();
 }
 
-/* What is counted is capped from here on, and others find it. */
+static bool needs_release(const struct config *config)
+{
+	return config_wants(config, HC_OUTBOUND) || config_ignores_orphans(config);
+}
+
+/* What is counted is capped from here on, and others find it. What gives slots back, or keeps
+ * them, is there before what takes them. */
 static int enforce(struct daemon *daemon)
 {
-	int error = attach_connect(&daemon->links, daemon->object);
+	int error = 0;
 
+	if (config_wants(&daemon->config, HC_INBOUND))
+		error = attach_resent(&daemon->links, daemon->object);
+	if (needs_release(&daemon->config))
+		error = error ?: attach_release(&daemon->links, daemon->object);
+	if (config_wants(&daemon->config, HC_OUTBOUND))
+		error = error ?: attach_connect(&daemon->links, daemon->object);
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		error = attach_arrival(&daemon->links, daemon->object, &daemon->netns.items[i]);
 	error = error ?: load_gated(daemon->object);
@@ -99,11 +114,18 @@ static int enforce(struct daemon *daemon)
 	return error;
 }
 
+static unsigned int run_programs(const struct config *config)
+{
+	return RUN_PROGRAMS | (config_wants(config, HC_OUTBOUND) ? OUTBOUND_PROGRAMS : 0) |
+	       (config_wants(config, HC_INBOUND) ? INBOUND_PROGRAMS : 0) |
+	       (config_ignores_orphans(config) ? LOAD_RELEASE : 0);
+}
+
 int daemon_probe(struct daemon *daemon)
 {
 	int error = probe_privileges();
 
-	daemon->programs = daemon->gates ? RUN_PROGRAMS : TRACE_PROGRAMS;
+	daemon->programs = daemon->gates ? run_programs(&daemon->config) : TRACE_PROGRAMS;
 	error = error
 			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
 					  &daemon->programs);
@@ -127,13 +149,13 @@ static int load_walker(struct daemon *daemon, unsigned int walks)
 static int start(struct daemon *daemon)
 {
 	struct load_request request = {
-		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT),
+		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT | LOAD_RESENT),
 		.config = &daemon->config,
 	};
 	int error = load_object(&daemon->object, &request);
 
 	error = error ?: load_walker(daemon, WALKS_START | WALKS_LATER);
-	error = error ?: load_control(daemon->object);
+	error = error ?: load_control(daemon->object, daemon->config.directions);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
 	if (!error && daemon->gates)
 		error = pins_begin(daemon->object);
@@ -155,13 +177,24 @@ int daemon_start(struct daemon *daemon)
 	return error;
 }
 
+int daemon_resolve_netns(const struct config *config, struct netns_list *netns)
+{
+	return config_wants(config, HC_INBOUND)
+		       ? netns_resolve(netns, config->netns, config->netns_count)
+		       : 0;
+}
+
 int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 			 const struct netns_list *netns)
 {
-	int error = policy_apply(daemon->object, config, netns);
+	/* Before any session is told to ask it; and until none is. */
+	int error = needs_release(config) ? attach_release(&daemon->links, daemon->object) : 0;
 
+	error = error ?: policy_apply(daemon->object, config, netns);
 	if (!error && walk_sessions(daemon->walker))
 		hc_error("sessions that are open stay with their services");
+	if (!needs_release(error ? &daemon->config : config))
+		attach_drop_release(&daemon->links);
 	return error;
 }
 

@@ -54,6 +54,10 @@ int daemon_refresh_names(struct daemon *daemon);
 /* Without --config, the file at its usual place, once there is one. */
 void daemon_find_config(struct daemon *daemon);
 
+/* The namespaces in which inbound sessions are capped: none, if they are not counted. Prints
+ * the error. */
+int daemon_resolve_netns(const struct config *config, struct netns_list *netns);
+
 /* Re-reads the configuration: all of it or nothing. Prints what happened. */
 int daemon_reload(struct daemon *daemon);
 

@@ -49,8 +49,11 @@ static void drop_gates(struct daemon *daemon, const struct netns_list *from,
 			attach_drop_arrival(&daemon->links, from->items[i].inode);
 }
 
-static int same_sizes(const struct config *old, const struct config *fresh)
+/* What cannot change while running: the sizes of the maps, and what the programs count. */
+static int same_shape(const struct config *old, const struct config *fresh)
 {
+	if (old->directions != fresh->directions)
+		return hc_error("directions cannot change while running: restart headcount");
 	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max &&
 	    old->listeners_max == fresh->listeners_max)
 		return 0;
@@ -91,11 +94,11 @@ static int reload(struct daemon *daemon, enum hc_reload_result *result)
 		*result = HC_RELOAD_BAD_FILE;
 		goto out;
 	}
-	error = same_sizes(&daemon->config, &config);
+	error = same_shape(&daemon->config, &config);
 	error = error
 			?: open_files_check(&daemon->config, &config,
 					    sinks_subscribers(daemon->sinks));
-	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
+	error = error ?: daemon_resolve_netns(&config, &netns);
 	netns_take_cookies(&netns, &daemon->netns);
 	error = error ?: sinks_prepare(daemon->sinks, &config.events);
 	error = error ?: next_metrics(daemon, &config, &metrics);

@@ -17,7 +17,8 @@
 #include "user/kernel/links.h"
 #include "user/kernel/pins.h"
 
-#define NETNS_LINK "netns_"
+#define NETNS_LINK   "netns_"
+#define RELEASE_LINK "on_release"
 
 static struct attach_link *list(struct attachments *links, const char *name)
 {
@@ -107,12 +108,57 @@ int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 
 int attach_connect(struct attachments *links, const struct headcount_bpf *object)
 {
-	/* What gives slots back, or keeps them, is there before what takes them. */
+	return to_cgroup(links, object->progs.on_connect4)
+		       ?: to_cgroup(links, object->progs.on_connect6);
+}
+
+int attach_resent(struct attachments *links, const struct headcount_bpf *object)
+{
 	return keep(links, bpf_program__attach_trace(object->progs.on_resent),
-		    object->progs.on_resent, "on_resent", 0)
-			?: to_cgroup(links, object->progs.on_release)
-			?: to_cgroup(links, object->progs.on_connect4)
-			?: to_cgroup(links, object->progs.on_connect6);
+		    object->progs.on_resent, "on_resent", 0);
+}
+
+static struct attach_link *find(struct attachments *links, const char *name)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (!strcmp(links->items[i].name, name))
+			return &links->items[i];
+	return NULL;
+}
+
+/* The pin goes, and the link with it. */
+static void drop(struct attachments *links, struct attach_link *item)
+{
+	if (links->pinned)
+		pins_drop_link(item->name);
+	bpf_link__destroy(item->link);
+	close(item->program);
+	*item = links->items[--links->count];
+}
+
+int attach_release(struct attachments *links, const struct headcount_bpf *object)
+{
+	struct load_request request = {.programs = LOAD_RELEASE, .shared = object};
+	struct headcount_bpf *copy;
+	int error;
+
+	if (find(links, RELEASE_LINK))
+		return 0;
+	error = load_object(&copy, &request);
+	error = error ?: to_cgroup(links, copy->progs.on_release);
+	/* The link holds the program. */
+	headcount_bpf__destroy(copy);
+	return error;
+}
+
+void attach_drop_release(struct attachments *links)
+{
+	struct attach_link *item = find(links, RELEASE_LINK);
+
+	if (!item)
+		return;
+	drop(links, item);
+	hc_step("detached cgroup/sock_release");
 }
 
 int attach_arrival(struct attachments *links, const struct headcount_bpf *object,
@@ -152,12 +198,8 @@ void attach_drop_arrival(struct attachments *links, unsigned int netns)
 
 		if (!item->netns || item->netns != netns)
 			continue;
-		if (links->pinned)
-			pins_drop_link(item->name);
-		bpf_link__destroy(item->link);
-		close(item->program);
+		drop(links, item);
 		hc_step("detached the gate of the network namespace %u", netns);
-		*item = links->items[--links->count];
 		return;
 	}
 }
@@ -187,12 +229,27 @@ static bool is_live(const char *name, const struct headcount_bpf *object, __u32 
 
 bool attach_is_whole(const struct headcount_bpf *object)
 {
-	static const char *const needed[] = {"on_state",    "on_milestone", "on_connect4",
-					     "on_connect6", "on_release",   "on_resent"};
+	struct hc_control control;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.control), &zero, &control))
+		return false;
+
+	const bool outbound = control.directions & 1u << HC_OUTBOUND;
+	const bool inbound = control.directions & 1u << HC_INBOUND;
+	const bool ignoring = control.ignoring & 1u << (control.generation & 1);
+	const struct {
+		const char *name;
+		bool needed;
+	} rows[] = {
+		{"on_state", true},        {"on_milestone", true},
+		{"on_connect4", outbound}, {"on_connect6", outbound},
+		{"on_resent", inbound},    {RELEASE_LINK, outbound || ignoring},
+	};
 	__u32 program;
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!is_live(needed[i], object, &program))
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].needed && !is_live(rows[i].name, object, &program))
 			return false;
 	return true;
 }

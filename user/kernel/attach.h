@@ -25,8 +25,16 @@ struct attachments {
 /* Sessions are seen from here on. */
 int attach_trace(struct attachments *links, const struct headcount_bpf *object);
 
-/* Outbound caps hold from here on. */
+/* Outbound caps hold from here on, if on_release is attached. */
 int attach_connect(struct attachments *links, const struct headcount_bpf *object);
+
+/* on_resent keeps what on_arrival takes: before it. */
+int attach_resent(struct attachments *links, const struct headcount_bpf *object);
+
+/* on_release, unless it is attached: it gives back what connect() takes, and is asked where
+ * orphans = ignore. Loaded on the maps of `object`, which may not have it. */
+int attach_release(struct attachments *links, const struct headcount_bpf *object);
+void attach_drop_release(struct attachments *links);
 
 /* Inbound caps hold from here on in this namespace; a copy of the program that
  * knows the namespace is loaded on the maps of `object`. */

@@ -13,6 +13,10 @@
 
 #define EVERY   (~0u)
 #define CONNECT LOAD_CONNECT
+#define RELEASE LOAD_RELEASE
+#define RESENT  LOAD_RESENT
+/* One of these is in every run. */
+#define GATES   (CONNECT | LOAD_ARRIVAL)
 #define SOCKETS LOAD_WALK_SOCKETS
 #define TABLES  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_WALK_REPAIRS | LOAD_KILL)
 #define STATE   "tp_btf/inet_sock_set_state"
@@ -47,9 +51,9 @@
 static struct feature rows[] = {
 	OTHER("BTF", try_btf, REFUSES_BOTH, EVERY,
 	      "reading kernel structures (CONFIG_DEBUG_INFO_BTF)", NULL),
-	OTHER("cgroup v2", try_cgroup, REFUSES_BOTH, LOAD_TRACE | CONNECT,
+	OTHER("cgroup v2", try_cgroup, REFUSES_BOTH, LOAD_TRACE,
 	      "attaching to the whole host (a cgroup v2 mount)", NULL),
-	OTHER("bpffs", try_bpffs, REFUSES_RUN, CONNECT,
+	OTHER("bpffs", try_bpffs, REFUSES_RUN, GATES,
 	      "the other commands to find what run counts", NULL),
 	PROGRAM("socket", REFUSES_BOTH, EVERY, "libbpf to find out what the kernel can", NULL),
 	{ROW(OTHER, "atomic exchange", REFUSES_BOTH, EVERY,
@@ -91,7 +95,7 @@ static struct feature rows[] = {
 
 	PROGRAM("cgroup/connect4", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/connect6", REFUSES_RUN, CONNECT, "outbound caps", NULL),
-	PROGRAM("cgroup/sock_release", REFUSES_RUN, CONNECT,
+	PROGRAM("cgroup/sock_release", REFUSES_RUN, RELEASE,
 		"outbound caps: connects without a route; orphans = ignore", NULL),
 	WEAK(set_retval, "cgroup/connect4", 0, CONNECT,
 	     "errno of a refused connect() (Linux 5.18)",
@@ -99,9 +103,9 @@ static struct feature rows[] = {
 	WEAK(get_retval, "cgroup/connect4", 0, CONNECT,
 	     "refusals of other programs (Linux 5.18)",
 	     "a connect() that another program refuses holds a slot until its socket is closed"),
-	PROGRAM("tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
+	PROGRAM("tp_btf/tcp_retransmit_synack", REFUSES_RUN, RESENT,
 		"inbound caps: handshakes that take their time", NULL),
-	HELPER(skc_to_tcp_request_sock, "tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
+	HELPER(skc_to_tcp_request_sock, "tp_btf/tcp_retransmit_synack", REFUSES_RUN, RESENT,
 	       "inbound caps: handshakes that take their time (Linux 5.9)", NULL),
 	PROGRAM("sk_lookup", REFUSES_RUN, LOAD_ARRIVAL, "inbound caps", NULL),
 

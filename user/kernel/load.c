@@ -76,12 +76,13 @@ __u64 load_build(void)
 	return hash;
 }
 
-int load_control(const struct headcount_bpf *object)
+int load_control(const struct headcount_bpf *object, __u32 directions)
 {
 	struct hc_control control = {
 		.version = HC_STATE_VERSION,
 		.user_sets = bpf_map__max_entries(object->maps.users),
 		.build = load_build(),
+		.directions = directions,
 	};
 	struct timespec now;
 	__u32 zero = 0;
@@ -119,8 +120,8 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		{object->progs.on_milestone, LOAD_TRACE},
 		{object->progs.on_connect4, LOAD_CONNECT},
 		{object->progs.on_connect6, LOAD_CONNECT},
-		{object->progs.on_release, LOAD_CONNECT},
-		{object->progs.on_resent, LOAD_CONNECT},
+		{object->progs.on_release, LOAD_RELEASE},
+		{object->progs.on_resent, LOAD_RESENT},
 		{object->progs.on_arrival, LOAD_ARRIVAL},
 		{object->progs.walk_sockets, LOAD_WALK_SOCKETS},
 		{object->progs.walk_files, LOAD_WALK_FILES},
@@ -216,6 +217,22 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 	return 0;
 }
 
+/* Which sessions are counted: as the configuration of fresh maps says, or what shares or pinned
+ * them was told. */
+static void set_directions(struct headcount_bpf *object, const struct load_request *request)
+{
+	struct hc_control control;
+	__u32 zero = 0;
+
+	if (request->config)
+		object->rodata->directions = request->config->directions;
+	else if (request->shared)
+		object->rodata->directions = request->shared->rodata->directions;
+	else if (request->pins &&
+		 !bpf_map_lookup_elem(bpf_map__fd(object->maps.control), &zero, &control))
+		object->rodata->directions = control.directions;
+}
+
 const char *load_section(const struct bpf_program *program)
 {
 	const char *section = program ? bpf_program__section_name(program) : NULL;
@@ -273,6 +290,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 		goto out;
 	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
 	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
+	set_directions(object, request);
 	/* The kernel gives a load up with EAGAIN when a signal comes. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);

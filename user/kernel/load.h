@@ -15,7 +15,7 @@
 /* Which programs to load. */
 enum load_programs {
 	LOAD_TRACE = 1,   /* on_state, on_milestone */
-	LOAD_CONNECT = 2, /* on_connect4, on_connect6, on_release, on_resent */
+	LOAD_CONNECT = 2, /* on_connect4, on_connect6 */
 	LOAD_ARRIVAL = 4, /* on_arrival, for one namespace */
 	LOAD_WALK_SOCKETS = 8,
 	LOAD_WALK_FILES = 16,
@@ -23,12 +23,14 @@ enum load_programs {
 	LOAD_WALK_USERS = 64,
 	LOAD_WALK_REPAIRS = 128,
 	LOAD_KILL = 256,         /* kill_mark, kill_tell */
+	LOAD_RELEASE = 512,      /* on_release */
+	LOAD_RESENT = 1024,      /* on_resent */
 	LOAD_NOTHING = 1u << 31, /* the maps alone */
 };
 
 struct load_request {
 	unsigned int programs;              /* enum load_programs */
-	const struct config *config;        /* sizes of fresh maps */
+	const struct config *config;        /* sizes of fresh maps, and what is counted */
 	const struct headcount_bpf *shared; /* share this object's maps, or */
 	const char *pins;                   /* open the maps pinned in this folder */
 	bool quiet;                         /* say nothing of pins that cannot be used */
@@ -56,7 +58,7 @@ const char *load_section(const struct bpf_program *program);
 __u64 load_build(void);
 
 /* Writes the first control record of fresh maps. */
-int load_control(const struct headcount_bpf *object);
+int load_control(const struct headcount_bpf *object, __u32 directions);
 
 /* Notes in it that the gates are attached. */
 int load_gated(const struct headcount_bpf *object);

@@ -108,7 +108,6 @@ static int write_service(const struct headcount_bpf *object, const struct config
 	__u32 index = half * HC_SERVICES_MAX + id;
 	int error = 0;
 
-	service.used = true;
 	for (size_t i = 0; i < from->override_count && !error; i++) {
 		const struct config_override *override = &from->overrides[i];
 		struct hc_override_key key = {
@@ -256,9 +255,8 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	now->control.netns_cookie[!policy_half(now)] =
 		enforced->count ? enforced->items[0].cookie : 0;
 	now->control.ignoring &= ~(1u << !policy_half(now));
-	for (size_t i = 0; i < config->service_count; i++)
-		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
-			now->control.ignoring |= 1u << !policy_half(now);
+	if (config_ignores_orphans(config))
+		now->control.ignoring |= 1u << !policy_half(now);
 	error = policy_put(object->maps.control, &zero, &now->control);
 	/* The next half, and that is the switch. */
 	now->control.generation++;
