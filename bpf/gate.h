@@ -31,13 +31,17 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 
 	if (!policy)
 		return 1;
+	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
+	if (!tp)
+		return 1;
+	/* Fast Open may put the SYN off, and TCP_CONNECT_CB with it: on_milestone hears of
+	 * SYN_SENT, and of the end, so. */
+	if (compat_callbacks && BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
+		compat_set_callbacks(ctx, tp);
 	service = policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
 	claim.now = bpf_ktime_get_ns();
-	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
-	if (!tp)
-		return 1;
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
 	before = session_of_seen(id, cookie);

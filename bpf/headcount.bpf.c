@@ -103,7 +103,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] != TCP_CLOSE)
+		if (ctx->args[1] != TCP_CLOSE &&
+		    (ctx->args[1] != TCP_SYN_SENT || !compat_callbacks ||
+		     !session_is_wanted(HC_OUTBOUND)))
 			return 1;
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
@@ -130,7 +132,10 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	/* To ask makes the cookie, where nobody has asked before. */
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
-	if (ctx->op == BPF_SOCK_OPS_STATE_CB)
+	if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_SYN_SENT) {
+		if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
+			session_connecting(id, tp, cookie, ctx->sk);
+	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		session_accepted(id, tp, cookie);
@@ -155,10 +160,29 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
 }
 
 /*
+ * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, another
+ * sockops program has taken the flag away, and its end may not have been told; or it is none
+ * of ours. Nothing sets the flag after CLOSE.
+ */
+SEC("?tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroyed, struct sock *sk)
+{
+	__u64 id = sk->__sk_common.skc_cookie.counter;
+	const struct tcp_sock *tp = id ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (!tp || tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG)
+		return 0;
+	listener_closed(id);
+	session_ended(id, tp, TCP_CLOSE);
+	return 0;
+}
+
+/*
  * Every state change of every TCP socket of the host: a second look at the end of
  * sockets that do not tell on_milestone, because the kernel (before 6.12) could not
  * make those that are older than headcount do so, or because another program has
- * taken the flag away. And a connect() that sends no SYN yet.
+ * taken the flag away. And a connect() that sends no SYN yet. Attached only while
+ * there may be such sockets.
  *
  * It is not relied on for others: the kernel does not run a tracing program inside
  * itself (6.2 and later), so that it misses a socket that an interrupt's packets

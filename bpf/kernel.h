@@ -164,6 +164,14 @@ struct mptcp_sock { /* what the program has; its subflows are the kernel's */
 	struct sock *first; /* subflow; NULL once that is closed */
 };
 
+struct bpf_prog_aux {
+	char name[16];
+};
+struct bpf_prog {
+	enum bpf_prog_type type;
+	struct bpf_prog_aux *aux;
+};
+
 struct css_set {
 	struct cgroup *dfl_cgrp; /* in the cgroup v2 hierarchy */
 };
@@ -193,6 +201,10 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+struct bpf_iter__bpf_prog {
+	struct bpf_iter_meta *meta;
+	struct bpf_prog *prog;
 };
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;

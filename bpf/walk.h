@@ -4,6 +4,7 @@
  *
  *   walk_sockets  every TCP socket of a namespace, as it is now; the snapshot
  *                 at the start (walk_adopt) and `sessions`, `audit`
+ *   walk_programs which sockops programs may take callbacks away
  *   walk_files    whose sockets they are: noted for those older than headcount, or told
  */
 #ifndef HEADCOUNT_WALK_H
@@ -118,7 +119,7 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
 		return 0;
 	if (walk_adopt)
-		compat_set_callbacks(tp);
+		compat_set_callbacks(tp, tp);
 	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);
@@ -133,6 +134,22 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 			count_loss(HC_LOSS_CORRECTED);
 	}
 	walk_row(ctx->meta->seq, tp, id, session, repaired);
+	return 0;
+}
+
+SEC("?iter/bpf_prog")
+int walk_programs(struct bpf_iter__bpf_prog *ctx)
+{
+	const struct bpf_prog *prog = ctx->prog;
+	const char ours[] = "on_milestone"; /* of any build: none takes a callback away */
+	bool same = true;
+
+	if (!prog || prog->type != BPF_PROG_TYPE_SOCK_OPS)
+		return 0;
+#pragma unroll
+	for (unsigned int i = 0; i < sizeof(ours); i++)
+		same &= prog->aux->name[i] == ours[i];
+	errand.strangers += !same;
 	return 0;
 }
 

@@ -211,6 +211,8 @@ struct hc_repair {
 struct hc_errand {
 	__u32 next;  /* the walks: the set, or the repair, that the next run takes */
 	__u32 flush; /* walk_users reports every refusal, however recent the last report is */
+	__u32 strangers; /* walk_programs: sockops programs that are no headcount's */
+	__u32 spare;
 	struct hc_kill kill;
 	struct hc_repair repairs[HC_REPAIRS_AT_ONCE];
 };

@@ -46,11 +46,12 @@ static void connect_as(uid_t uid, int fd)
 
 static void attach_all(void)
 {
-	struct load_request request = {.programs = LOAD_TRACE | LOAD_CONNECT};
+	struct load_request request = {.programs = LOAD_TRACE | LOAD_STATE | LOAD_CONNECT};
 
 	start(SMALL "[service outbound]\nuser = uid\ncap = 100\n");
 	request.shared = object;
 	assert_int_equal(load_object(&programs, &request), 0);
+	assert_int_equal(attach_state(&links, programs), 0);
 	assert_int_equal(attach_trace(&links, programs), 0);
 	assert_int_equal(attach_release(&links, programs), 0);
 	assert_int_equal(attach_connect(&links, programs), 0);

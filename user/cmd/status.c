@@ -100,6 +100,28 @@ static const char *reload_line(const struct status *status, char line[1024])
 	return line;
 }
 
+static bool has_state(const struct status *status)
+{
+	for (size_t i = 0; i < status->links_count; i++)
+		if (!strcmp(status->links[i].program, "on_state"))
+			return true;
+	return false;
+}
+
+/* Why on_state, which costs the most, is attached or not. */
+static const char *state_reason(const struct status *status)
+{
+	if (!has_state(status))
+		return "not needed: sockets tell of their ends themselves";
+	if (!features_have_callbacks())
+		return "needed: some sockets do not tell of their ends (before Linux 6.12)";
+	return features_have_watch()
+		       ? "needed: another sockops program is there, or was, and may keep "
+			 "sockets from telling of their ends"
+		       : "needed: without tp_btf/tcp_destroy_sock and iter/bpf_prog nobody "
+			 "knows whether sockets tell of their ends";
+}
+
 static bool has_total(const struct status *status, int id)
 {
 	const struct hc_service *service = &status->policy.services[id];
@@ -171,6 +193,8 @@ static void print_text(const struct status *status)
 		printf("\nattached:\n");
 	for (size_t i = 0; i < status->links_count; i++)
 		printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
+	if (status->object)
+		printf("on_state is %s\n", state_reason(status));
 	if (status->object) {
 		printf("\nfill:\n");
 		for (int i = 0; i < FILL_COUNT; i++)
@@ -231,8 +255,11 @@ static void print_json(const struct status *status)
 	for (int i = 0; i < FILL_COUNT && status->object; i++)
 		printf("%s{\"map\":\"%s\",\"entries\":%llu,\"capacity\":%llu}", i ? "," : "",
 		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
+	printf("],\"on_state\":{\"attached\":%s,\"why\":\"%s\"}",
+	       has_state(status) ? "true" : "false",
+	       status->object ? state_reason(status) : "");
 	directions_format(status->policy.control.directions, "\",\"", directions);
-	printf(*directions ? "],\"directions\":[\"%s\"]" : "],\"directions\":[]", directions);
+	printf(*directions ? ",\"directions\":[\"%s\"]" : ",\"directions\":[]", directions);
 	printf(",\"totals\":[");
 	print_json_totals(status);
 	printf("],\"last_reload\":");

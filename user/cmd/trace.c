@@ -40,11 +40,11 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	daemon_signals(false);
-	error = daemon_probe(&daemon);
-	error = error ?: config_defaults(&daemon.config);
+	error = config_defaults(&daemon.config);
 	if (!error && inbound != outbound)
 		config_set_directions(&daemon.config,
 				      inbound ? 1u << HC_INBOUND : 1u << HC_OUTBOUND);
+	error = error ?: daemon_probe(&daemon);
 	/* Nothing is enforced: all namespaces share the half that is for those. */
 	daemon.config.listeners_max *= 2;
 	error = error ?: daemon_open_sinks(&daemon);

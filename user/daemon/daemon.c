@@ -22,16 +22,18 @@
 #define NAP_MS      20 /* how old a record may get before it is printed */
 #define UPKEEP_S    1  /* how often held-back refusals are looked for */
 #define UPKEEP_LAST 3  /* rounds of that after the last refusal */
+#define PATIENCE_S  60 /* what failed is not tried again sooner */
 #define STATUS_S    30 /* how old what systemd is told may get */
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
 #define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
-#define RUN_PROGRAMS (LOAD_TRACE | WALKS_START | WALKS_LATER)
+#define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
+#define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
 /* The gates, and what they need. */
 #define OUTBOUND_PROGRAMS (LOAD_CONNECT | LOAD_RELEASE)
 #define INBOUND_PROGRAMS  (LOAD_ARRIVAL | LOAD_RESENT)
 /* Nothing is refused: no gates, and nothing to tell of refusals. */
-#define TRACE_PROGRAMS (LOAD_TRACE | WALKS_START | LOAD_WALK_SESSIONS)
+#define TRACE_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | LOAD_WALK_SESSIONS)
 
 static volatile sig_atomic_t stop_asked;
 
@@ -121,6 +123,35 @@ static unsigned int run_programs(const struct config *config)
 	       (config_ignores_orphans(config) ? LOAD_RELEASE : 0);
 }
 
+/*
+ * on_state is for sockets that do not call back. Those that are older than headcount do not
+ * before 6.12, nor there, or if connect() is not ours, those of which Fast Open puts the SYN
+ * off. Or another program takes the callback away: that we look for, and until we have found it
+ * on_destroyed tells of the end, when the socket goes.
+ */
+static bool needs_state(const struct daemon *daemon)
+{
+	return !features_have_callbacks() || !features_have_watch() ||
+	       (!daemon->gates && config_wants(&daemon->config, HC_OUTBOUND));
+}
+
+/* Once it is there it stays: nobody knows of which sockets the flag is gone. */
+static int watch_programs(struct daemon *daemon)
+{
+	__u32 strangers = 1;
+	int error = 0;
+
+	if (attach_has_state(&daemon->links))
+		return 0;
+	if (daemon->programs & LOAD_WALK_PROGRAMS)
+		error = walk_programs(daemon->walker, &strangers);
+	if (!error && !strangers)
+		return 0;
+	error = attach_state(&daemon->links, daemon->walker);
+	metrics_show(daemon->metrics, &daemon->links, &daemon->config);
+	return error;
+}
+
 int daemon_probe(struct daemon *daemon)
 {
 	int error = probe_privileges();
@@ -129,6 +160,8 @@ int daemon_probe(struct daemon *daemon)
 	error = error
 			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
 					  &daemon->programs);
+	if (needs_state(daemon))
+		daemon->programs &= ~(LOAD_DESTROYED | LOAD_WALK_PROGRAMS);
 	if (!error)
 		probe_cgroup_is_root();
 	return error;
@@ -149,18 +182,25 @@ static int load_walker(struct daemon *daemon, unsigned int walks)
 static int start(struct daemon *daemon)
 {
 	struct load_request request = {
-		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT | LOAD_RESENT),
+		.programs = daemon->programs &
+			    (LOAD_TRACE | LOAD_DESTROYED | LOAD_CONNECT | LOAD_RESENT),
 		.config = &daemon->config,
 	};
 	int error = load_object(&daemon->object, &request);
 
-	error = error ?: load_walker(daemon, WALKS_START | WALKS_LATER);
+	error = error
+			?: load_walker(daemon, WALKS_START | WALKS_LATER | LOAD_STATE |
+						       LOAD_WALK_PROGRAMS);
 	error = error ?: load_control(daemon->object, daemon->config.directions);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
 	if (!error && daemon->gates)
 		error = pins_begin(daemon->object);
 	daemon->links.pinned = daemon->pin;
+	/* Ends before beginnings. */
+	if (!(daemon->programs & LOAD_WALK_PROGRAMS))
+		error = error ?: attach_state(&daemon->links, daemon->walker);
 	error = error ?: attach_trace(&daemon->links, daemon->object);
+	error = error ?: watch_programs(daemon);
 	error = error ?: snapshot_take(daemon->walker);
 	if (daemon->gates)
 		error = error ?: enforce(daemon);
@@ -200,10 +240,11 @@ int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 
 int daemon_adopt(struct daemon *daemon)
 {
-	int error = load_walker(daemon, WALKS_LATER);
+	int error = load_walker(daemon, WALKS_LATER | LOAD_STATE | LOAD_WALK_PROGRAMS);
 
 	reload_record_forget(daemon->object);
 	error = error ?: attach_adopt(&daemon->links, daemon->object);
+	error = error ?: watch_programs(daemon);
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))
 			error = attach_arrival(&daemon->links, daemon->object,
@@ -338,6 +379,11 @@ int daemon_loop(struct daemon *daemon)
 			reload(daemon);
 		if (now_s() >= daemon->status_told + STATUS_S)
 			tell_status(daemon, "");
+		if (now_s() > daemon->watched) {
+			daemon->watched = now_s();
+			if (watch_programs(daemon))
+				daemon->watched += PATIENCE_S;
+		}
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
 		if (!error && rounds && now_s() >= upkeep + UPKEEP_S) {

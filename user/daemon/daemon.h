@@ -28,6 +28,7 @@ struct daemon {
 	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;
+	time_t watched;     /* when other sockops programs were looked for */
 	bool not_reloaded;  /* the last reload failed */
 	time_t status_told; /* to systemd */
 };

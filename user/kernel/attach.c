@@ -17,8 +17,11 @@
 #include "user/kernel/links.h"
 #include "user/kernel/pins.h"
 
-#define NETNS_LINK   "netns_"
-#define RELEASE_LINK "on_release"
+#define NETNS_LINK     "netns_"
+#define RELEASE_LINK   "on_release"
+#define STATE_LINK     "on_state"
+#define DESTROYED_LINK "on_destroyed"
+#define MILESTONE_LINK "on_milestone"
 
 static struct attach_link *list(struct attachments *links, const char *name)
 {
@@ -100,9 +103,11 @@ static int to_cgroup(struct attachments *links, struct bpf_program *program)
 int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 {
 	/* Ends before beginnings: what is charged is sure to be released. */
-	int error = keep(links, bpf_program__attach_trace(object->progs.on_state),
-			 object->progs.on_state, "on_state", 0);
+	int error = 0;
 
+	if (bpf_program__autoload(object->progs.on_destroyed))
+		error = keep(links, bpf_program__attach_trace(object->progs.on_destroyed),
+			     object->progs.on_destroyed, DESTROYED_LINK, 0);
 	return error ?: to_cgroup(links, object->progs.on_milestone);
 }
 
@@ -124,6 +129,19 @@ static struct attach_link *find(struct attachments *links, const char *name)
 		if (!strcmp(links->items[i].name, name))
 			return &links->items[i];
 	return NULL;
+}
+
+int attach_state(struct attachments *links, const struct headcount_bpf *object)
+{
+	return find(links, STATE_LINK)
+		       ? 0
+		       : keep(links, bpf_program__attach_trace(object->progs.on_state),
+			      object->progs.on_state, STATE_LINK, 0);
+}
+
+bool attach_has_state(struct attachments *links)
+{
+	return find(links, STATE_LINK);
 }
 
 /* The pin goes, and the link with it. */
@@ -242,16 +260,19 @@ bool attach_is_whole(const struct headcount_bpf *object)
 		const char *name;
 		bool needed;
 	} rows[] = {
-		{"on_state", true},        {"on_milestone", true},
-		{"on_connect4", outbound}, {"on_connect6", outbound},
-		{"on_resent", inbound},    {RELEASE_LINK, outbound || ignoring},
+		{MILESTONE_LINK, true},
+		{"on_connect4", outbound},
+		{"on_connect6", outbound},
+		{"on_resent", inbound},
+		{RELEASE_LINK, outbound || ignoring},
 	};
 	__u32 program;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].needed && !is_live(rows[i].name, object, &program))
 			return false;
-	return true;
+	return is_live(DESTROYED_LINK, object, &program) ||
+	       is_live(STATE_LINK, object, &program);
 }
 
 int attach_adopt(struct attachments *links, const struct headcount_bpf *object)

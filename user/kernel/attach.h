@@ -25,6 +25,11 @@ struct attachments {
 /* Sessions are seen from here on. */
 int attach_trace(struct attachments *links, const struct headcount_bpf *object);
 
+/* And every state change of every socket, by on_state of `object`; unless that is so. */
+int attach_state(struct attachments *links, const struct headcount_bpf *object);
+
+bool attach_has_state(struct attachments *links);
+
 /* Outbound caps hold from here on, if on_release is attached. */
 int attach_connect(struct attachments *links, const struct headcount_bpf *object);
 

@@ -93,6 +93,13 @@ static struct feature rows[] = {
 	     "whose an MPTCP subflow is (Linux 5.19)",
 	     "a subflow that joins an MPTCP connection is whoever's who added it"),
 
+	PROGRAM("tp_btf/tcp_destroy_sock", 0, LOAD_DESTROYED,
+		"ends of sockets whose callbacks another program has taken",
+		"every state change of every socket is looked at by " STATE),
+	PROGRAM("iter/bpf_prog", 0, LOAD_WALK_PROGRAMS,
+		"finding other sockops programs",
+		"every state change of every socket is looked at by " STATE),
+
 	PROGRAM("cgroup/connect4", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/connect6", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/sock_release", REFUSES_RUN, RELEASE,
@@ -256,6 +263,29 @@ bool features_have(int helper)
 		if (rows[i].section && rows[i].number == helper)
 			return !rows[i].error;
 	return false;
+}
+
+bool features_have_callbacks(void)
+{
+	size_t count;
+
+	features_list(&count);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].try == try_callbacks)
+			return !rows[i].error;
+	return false;
+}
+
+bool features_have_watch(void)
+{
+	size_t count;
+
+	features_list(&count);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].programs & (LOAD_DESTROYED | LOAD_WALK_PROGRAMS) &&
+		    rows[i].kind == FEATURE_PROGRAM && rows[i].error)
+			return false;
+	return true;
 }
 
 const char *features_need(const char *section)

@@ -116,7 +116,9 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		struct bpf_program *program;
 		unsigned int when;
 	} rows[] = {
-		{object->progs.on_state, LOAD_TRACE},
+		{object->progs.on_state, LOAD_STATE},
+		{object->progs.on_destroyed, LOAD_DESTROYED},
+		{object->progs.walk_programs, LOAD_WALK_PROGRAMS},
 		{object->progs.on_milestone, LOAD_TRACE},
 		{object->progs.on_connect4, LOAD_CONNECT},
 		{object->progs.on_connect6, LOAD_CONNECT},
@@ -280,7 +282,8 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	object->rodata->walk_adopt = request->adopt;
 	object->rodata->walk_correct = request->correct;
 	object->rodata->walk_holders = request->holders;
-	if (request->programs & (LOAD_TRACE | LOAD_CONNECT)) {
+	if (request->programs & (LOAD_TRACE | LOAD_CONNECT | LOAD_STATE)) {
+		object->rodata->compat_callbacks = features_have_callbacks();
 		object->rodata->compat_retval = features_have(BPF_FUNC_set_retval) &&
 						features_have(BPF_FUNC_get_retval);
 		object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);
