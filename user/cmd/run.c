@@ -44,8 +44,8 @@ static int rebuild(struct daemon *daemon)
 {
 	int error;
 
-	hc_notice("the pinned state is of another version or size, of other directions, or "
-		  "damaged: counting anew");
+	hc_notice("the pinned state is of another version or size, or damaged, or counts other "
+		  "directions: counting anew");
 	error = daemon_start(daemon);
 	if (!error)
 		hc_notice("rebuilt from the socket table; caps were enforced throughout, but "
