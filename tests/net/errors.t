@@ -147,7 +147,6 @@ def lost_output():
 @test
 def hangup():
     """SIGHUP ends trace, but not under nohup; an option's letter is named when its value is missing"""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs us may be under nohup, too
     for command in [PROGRAM, "trace"], ["nohup", PROGRAM, "trace"]:
         process = start(*command)
         until(lambda: process.stdout.readline(), "the heading")
