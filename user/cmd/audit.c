@@ -95,7 +95,7 @@ int cmd_audit(const struct command *command, int argc, char **argv)
 {
 	bool json = false, repair = false;
 	const struct command_option options[] = {
-		OPTION_FLAG("repair", 'r', "correct what differs", &repair),
+		OPTION_FLAG("repair", 'r', "correct differences", &repair),
 		OPTION_FLAG("json", 'j', "print a JSON object", &json),
 		{},
 	};

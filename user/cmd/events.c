@@ -231,12 +231,14 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	struct sigaction action = {.sa_handler = on_signal};
 	const char *format = "json";
 	const struct command_option options[] = {
-		OPTION_TEXT("service", 's', "SERVICE", "only of this service", &output.service),
-		OPTION_TEXT("user", 'u', "USER", "only of this user", &output.user),
+		OPTION_TEXT("service", 's', "SERVICE", "only this service's events",
+			    &output.service),
+		OPTION_TEXT("user", 'u', "USER", "only this user's events", &output.user),
 		OPTION_TEXT("action", 'a', "ACTION",
 			    "only opened, closed, refused, killed or lost", &output.action),
 		OPTION_TEXT("format", 'f', "FORMAT", "json (default), text or zeek", &format),
-		OPTION_TEXT("socket", 0, "PATH", "instead of " SINK_SOCKET, &from.path),
+		OPTION_TEXT("socket", 0, "PATH", "socket to read (" SINK_SOCKET ")",
+			    &from.path),
 		{},
 	};
 	int first, status, error;

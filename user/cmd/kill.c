@@ -190,9 +190,9 @@ int cmd_kill(const struct command *command, int argc, char **argv)
 
 	const struct command_option options[] = {
 		SESSION_CONDITIONS(&request.conditions),
-		OPTION_FLAG("dry-run", 'n', "list them, close none", &request.dry_run),
+		OPTION_FLAG("dry-run", 'n', "list the sessions, close none", &request.dry_run),
 		OPTION_FLAG("yes", 'y', "do not ask", &request.yes),
-		OPTION_FLAG("quiet", 'q', "say only how many were closed", &request.quiet),
+		OPTION_FLAG("quiet", 'q', "print only how many were closed", &request.quiet),
 		OPTION_FLAG("json", 'j', "print JSON", &request.json),
 		{},
 	};

@@ -13,8 +13,9 @@ int cmd_metrics(const struct command *command, int argc, char **argv)
 	const char *top = "0";
 	bool open = false;
 	const struct command_option options[] = {
-		OPTION_TEXT("top-users", 't', "N", "with the N busiest users, 0 to 1000", &top),
-		OPTION_FLAG("openmetrics", 'o', "OpenMetrics instead of Prometheus' text",
+		OPTION_TEXT("top-users", 't', "N", "include the N busiest users, 0 to 1000",
+			    &top),
+		OPTION_FLAG("openmetrics", 'o', "print OpenMetrics instead of Prometheus' text",
 			    &open),
 		{},
 	};

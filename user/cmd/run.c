@@ -159,10 +159,12 @@ int cmd_run(const struct command *command, int argc, char **argv)
 			    "configuration (" CONFIG_PATH_DEFAULT " if it exists)",
 			    &daemon->config_path),
 		OPTION_TEXT("events", 'e', "LIST",
-			    "where they go, instead of what the configuration says",
+			    "where events go; replaces the configuration's list",
 			    &daemon->events),
-		OPTION_FLAG("pin", 'p', "enforcement outlives this process", &daemon->pin),
-		OPTION_FLAG("check", 0, "explain the configuration, change nothing", &check),
+		OPTION_FLAG("pin", 'p', "keep enforcing after this process ends", &daemon->pin),
+		OPTION_FLAG("check", 0,
+			    "print how the configuration is understood; change nothing",
+			    &check),
 		{},
 	};
 	int first, status, error;

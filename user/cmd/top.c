@@ -126,7 +126,7 @@ int cmd_top(const struct command *command, int argc, char **argv)
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only this service's users",
 			    &top->service),
-		OPTION_TEXT("interval", 'i', "SECONDS", "between two readings (1)", &seconds),
+		OPTION_TEXT("interval", 'i', "SECONDS", "refresh interval (1)", &seconds),
 		{},
 	};
 	if (command_options(command, options, argc, argv, 0, &first, &status))
