@@ -107,7 +107,7 @@ static void print_text(struct output *output, const struct event_line *line, con
 static void print_zeek(struct output *output, const struct event_line *line)
 {
 	if (event_line_is(line, "events-lost"))
-		hc_notice("%llu events are lost: %s", line->lost, line->reason);
+		hc_notice("lost %llu events: %s", line->lost, line->reason);
 	else
 		print_zeek_event(&output->out, line);
 }
@@ -122,7 +122,7 @@ static void on_line(void *context, const char *text, size_t length)
 	if (output->format == AS_JSON && !output->service && !output->user && !output->action) {
 		put_line(output, text, length);
 	} else if (event_line_parse(&line, text, length)) {
-		hc_error("a line that is no event came from the socket");
+		hc_error("the socket sent a line that is not an event");
 	} else {
 		user = shown_user(&line, space);
 		if (!is_wanted(output, &line, user))
@@ -154,8 +154,7 @@ static int follow(struct subscription *from, struct output *output)
 
 	if (error)
 		return hc_error_errno(
-			error,
-			"cannot connect to %s (is there a headcount run with events = unix?)",
+			error, "cannot connect to %s (does headcount run with events = unix?)",
 			from->path);
 	while (!stop_asked && !output->error && !from->full) {
 		wait_for(output, from->fd, from->fd < 0 ? RETRY_MS : -1);
@@ -168,8 +167,7 @@ static int follow(struct subscription *from, struct output *output)
 		write_out(output);
 	}
 	if (from->full && !stop_asked)
-		return hc_error("%s has no room: events_max subscribers are connected",
-				from->path);
+		return hc_error("%s is full: events_max subscribers are connected", from->path);
 	return stop_asked || output->error == -EPIPE
 		       ? 0
 		       : hc_error_errno(output->error, "cannot write");

@@ -24,8 +24,7 @@ static int parse(struct request *request, const char *command)
 		return error;
 	if (!request->conditions.service &&
 	    !session_filter_chooses(&request->conditions.filter))
-		return hc_error("kill: which sessions? give a condition "
-				"(see headcount kill --help)");
+		return hc_error("kill: give a condition (see headcount kill --help)");
 	return 0;
 }
 
@@ -94,7 +93,7 @@ static int print_text(const struct kill_result *result, const struct session_lis
 	}
 	printf("\n");
 	if (result->gone)
-		printf("%zu had ended by then\n", result->gone);
+		printf("%zu had already ended\n", result->gone);
 	for (int failure = 0; failure < KILL_FAILURES; failure++)
 		if (result->failures[failure])
 			hc_error("could not close %zu: %s", result->failures[failure],
@@ -146,7 +145,7 @@ static int close_listed(const struct headcount_bpf *object, struct request *requ
 
 	if (asks(request, list)) {
 		if (!ask(list, policy))
-			return hc_error("nothing is closed");
+			return hc_error("closed nothing");
 		error = read_again(object, &request->conditions.filter, list);
 	}
 	if (!request->quiet)

@@ -55,7 +55,7 @@ static int print_totals(const struct headcount_bpf *object, const struct policy 
 		if (!row->used || row->total == HC_UNLIMITED || (service >= 0 && service != id))
 			continue;
 		escape_text(name, sizeof(name), row->name, strlen(row->name));
-		printf("%s%s: %u of %u in total, %llu refused by that\n", any ? "" : "\n", name,
+		printf("%s%s: %u of %u in total, %llu refused by it\n", any ? "" : "\n", name,
 		       totals[id].active, row->total, totals[id].refused);
 		any = true;
 	}

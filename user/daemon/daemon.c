@@ -80,7 +80,8 @@ void daemon_signals(bool reloads)
 	sigaction(SIGHUP, NULL, &before);
 	if (reloads || before.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
-	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload. */
+	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload.
+	 */
 	if (reloads)
 		block_hangup();
 }
@@ -160,7 +161,7 @@ int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 	int error = policy_apply(daemon->object, config, netns);
 
 	if (!error && walk_sessions(daemon->walker))
-		hc_error("sessions that are open stay with their services");
+		hc_error("cannot re-assign open sessions; they keep their old service");
 	return error;
 }
 

@@ -51,8 +51,8 @@ static int explain(const struct bpf_program *program, unsigned int netns, int er
 	const char *section = load_section(program);
 
 	if (error == EPERM && !netns && is_taken(program))
-		return hc_error("cannot attach %s: another program is there that allows none "
-				"beside it (see bpftool cgroup tree)",
+		return hc_error("cannot attach %s: another program on this hook allows no "
+				"others (see bpftool cgroup tree)",
 				section);
 	return hc_error_errno(error, "cannot attach %s, needed for %s", section,
 			      features_need(section));

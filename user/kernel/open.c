@@ -53,10 +53,9 @@ int open_maps(struct headcount_bpf **object, unsigned int programs)
 	}
 	unfinished = pins_unfinished();
 	if (unfinished && !pins_have_links()) {
-		hc_error(
-			"not running, but a start that was killed is pinned in %s, and what it "
-			"attached goes on: headcount detach ends it, or the next headcount run",
-			unfinished);
+		hc_error("not running, but a killed start is pinned in %s, still enforcing: "
+			 "headcount detach removes it, as does the next headcount run",
+			 unfinished);
 		return -ENOENT;
 	}
 	if (!runs(request.pins)) {
