@@ -83,7 +83,7 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 {
 	if (output->action && strcmp(line->action, output->action))
 		return false;
-	/* A gap is one in whatever is looked for. */
+	/* A gap may hide whatever is looked for. */
 	if (event_line_is(line, "events-lost"))
 		return true;
 	if (output->service && strcmp(line->service, output->service))
@@ -198,7 +198,7 @@ static int parse(const struct command *command, struct output *output, const cha
 	return 0;
 }
 
-/* A service that is none, or somebody who can be no user of any, is nothing to wait for. */
+/* An unknown service, or a name that cannot be a user of any, is an error. */
 static int check(struct output *output)
 {
 	struct session_filter filter = {.service = -1, .user = output->user};

@@ -101,7 +101,7 @@ static int print_text(const struct kill_result *result, const struct session_lis
 	return error;
 }
 
-/* Without a service, who types cannot be sure of what is meant. */
+/* Without a service the conditions may match more than was meant. */
 static bool asks(const struct request *request, const struct session_list *list)
 {
 	return list->count && !request->conditions.service && !request->yes &&
@@ -118,7 +118,7 @@ static bool ask(const struct session_list *list, const struct policy *policy)
 	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
 }
 
-/* Of what was asked about, what still meets the conditions after the answer. */
+/* Of the sessions asked about, those that still meet the conditions after the answer. */
 static int read_again(const struct headcount_bpf *object, struct session_filter *filter,
 		      struct session_list *list)
 {

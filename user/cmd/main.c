@@ -47,8 +47,8 @@ static void print_help(FILE *out)
 	fprintf(out, "\nSee headcount COMMAND --help, and headcount(8) for all details.\n");
 }
 
-/* Standard files that whoever started us left closed: else a map would be opened in the
- * place of stdout. The wrong way round, so that to use one is an error. */
+/* Opens standard files that our caller left closed, or a map would take the place of
+ * stdout. With the wrong mode, so that using one is an error. */
 static void fill_standard_files(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Has the running daemon read its file again, and tells how that went. */
+/* Makes the running daemon read its file again, and prints the result. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -83,7 +83,7 @@ static int start(struct daemon *daemon)
 	return error;
 }
 
-/* Does what we enforced go on? */
+/* Says if enforcement does not go on, or if that is not known. */
 static void tell_of_pins(void)
 {
 	int links = pins_look();

@@ -15,7 +15,7 @@
 #include "user/top/top.h"
 
 #define REDRAW_MS 1000 /* the age of the data is on the screen */
-#define LEISURE   4    /* at most every so many-th part of a CPU's time is for reading */
+#define LEISURE   4    /* a pause is at least so many times as long as the reading took */
 
 static volatile sig_atomic_t stop_asked;
 

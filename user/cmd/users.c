@@ -39,7 +39,7 @@ static void add_row(struct table *table, const struct policy *policy,
 	table_add_number(table, user->refused);
 }
 
-/* A refusal by the total is nobody's in the table. */
+/* A user's REFUSED does not say which refusals were the total's. */
 static int print_totals(const struct headcount_bpf *object, const struct policy *policy,
 			int service)
 {

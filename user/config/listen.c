@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where a service listens: addresses, ports, and that no two say the same place. */
+/* Where a service listens: addresses and ports, without overlaps. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A socket that anybody whom its mode lets may connect to, and then reads. */
+/* A socket: who may connect, by its mode, gets the lines. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +57,7 @@ static int listens(const struct sink *sink)
 	return server->mute_ns && sink_now_ns() < server->mute_ns ? -1 : server->fd;
 }
 
-/* There is no room: it finds one line, and the end. */
+/* There is no room: it gets one line, and is closed. */
 static void turn_away(struct sink *sink, int fd)
 {
 	static const char line[] =

@@ -197,8 +197,8 @@ static int check_out(struct sinks *sinks)
 	return 0;
 }
 
-/* Who connected before a line was made gets it: that is nobody whom listen() had no room for,
- * so that those who go on to come do not keep us. */
+/* Takes all that connected before a line was made, so that they get it. That is at most
+ * what listen() has room for, so that newcomers cannot keep us here. */
 static void take_newcomers(struct sinks *sinks)
 {
 	for (size_t i = 0; i < sinks->count; i++) {

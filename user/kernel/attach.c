@@ -32,13 +32,13 @@ static struct attach_link *list(struct attachments *links, const char *name)
 	return item;
 }
 
-/* Is a program there, in the root cgroup, beside which no other may be? */
+/* Is a program attached to the root cgroup that allows no others? */
 static bool is_taken(const struct bpf_program *program)
 {
 	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
 	int root = open(cgroup_mount(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__u32 flags = 0, programs[1], count = 1;
-	/* ENOSPC: there are more than one, so that they tell of no such thing. */
+	/* ENOSPC: there is more than one, so they allow others. */
 	bool taken = !bpf_prog_query(root, type, 0, &flags, programs, &count) && count &&
 		     !(flags & BPF_F_ALLOW_MULTI);
 

@@ -32,7 +32,7 @@ static int check_version(const char *folder, bool quiet)
 	return error;
 }
 
-/* Maps that neither a process nor links keep true are what a killed run left. */
+/* Maps without a process or links are what a killed run left. */
 static bool runs(const char *folder)
 {
 	return folder && pins_have_maps() && (pins_holder() || pins_have_links());
