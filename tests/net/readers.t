@@ -55,7 +55,7 @@ def subscribers():
             until_equal(lambda: lost("subscribers-full"), 4, "losses")
             equal(page(HTTP)["headcount_notes_total", "subscribers-full"], 4, "the same in the metrics")
             equal([line for line in hc.said if "turned away" in line],
-                  ["headcount: turned away 1 subscribers: events_max = 4 are connected"], "what it says, once a while")
+                  ["headcount: subscribers turned away: 1 (events_max = 4 are connected)"], "what it says, once a while")
             sessions(3)
             for reader in kept:
                 reader.read(0.3)

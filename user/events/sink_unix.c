@@ -72,7 +72,7 @@ static void turn_away(struct sink *sink, int fd)
 	sinks->turned_away++;
 	if (sinks->full_told_ns && now < sinks->full_told_ns + TELL_NS)
 		return;
-	hc_notice("turned away %llu subscribers: events_max = %u are connected",
+	hc_notice("subscribers turned away: %llu (events_max = %u are connected)",
 		  sinks->turned_away, sinks->subscribers_max);
 	sinks->full_told_ns = now;
 	sinks->turned_away = 0;
