@@ -32,7 +32,7 @@ bool netns_listed(const struct netns_list *list, unsigned int inode)
 	return false;
 }
 
-/* Its inode number is given to another one when it has gone, its cookie is not. */
+/* Inode numbers are reused, cookies are not. */
 static unsigned int cookie_of(int netns)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;

@@ -7,7 +7,7 @@
 #include "user/daemon/daemon.h"
 #include "user/kernel/totals_maps.h"
 
-/* For who sees it the first time. It goes to stderr: stdout is for the lines alone. */
+/* For first-time users. On stderr: stdout has only the lines. */
 static int introduce(const struct daemon *daemon)
 {
 	struct hc_totals *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));

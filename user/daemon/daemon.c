@@ -76,7 +76,7 @@ void daemon_signals(bool reloads)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	/* Who only traces ends with the terminal, but not under nohup. */
+	/* `trace` ends with the terminal, but not under nohup. */
 	sigaction(SIGHUP, NULL, &before);
 	if (reloads || before.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
@@ -149,7 +149,7 @@ int daemon_start(struct daemon *daemon)
 {
 	int error = start(daemon);
 
-	/* Half-made pins would enforce without anybody's knowing. */
+	/* Unfinished pins would silently enforce. */
 	if (error && daemon->gates)
 		pins_abandon();
 	return error;
@@ -161,7 +161,7 @@ int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 	int error = policy_apply(daemon->object, config, netns);
 
 	if (!error && walk_sessions(daemon->walker))
-		hc_error("sessions that are open stay with their services");
+		hc_error("cannot re-assign open sessions; they keep their old service");
 	return error;
 }
 

@@ -91,9 +91,9 @@ static int assign_ids(const struct policy *now, const struct config *config, int
 		while (taken[*next % HC_SERVICES_MAX] && tries++ < HC_SERVICES_MAX)
 			++*next;
 		if (taken[*next % HC_SERVICES_MAX])
-			return hc_error("too many services: %d at most, those that are being "
-					"replaced included",
-					HC_SERVICES_MAX);
+			return hc_error(
+				"too many services: at most %d, including those being replaced",
+				HC_SERVICES_MAX);
 		ids[i] = *next % HC_SERVICES_MAX;
 		taken[ids[i]] = true;
 		++*next;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What `top` shows, apart from how: two lists, each sorted, filtered, and with a
- * cursor that stays with its item whatever happens around it; and rates. Reads
- * nothing and draws nothing.
+ * What `top` shows, apart from how: two lists, each sorted, filtered, and with a cursor
+ * that follows the selected item; and rates. Reads nothing and draws nothing.
  */
 #ifndef HEADCOUNT_TOP_MODEL_H
 #define HEADCOUNT_TOP_MODEL_H
