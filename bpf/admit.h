@@ -73,15 +73,15 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 	const struct hc_service *service;
 	enum verdict verdict = UNTRACKED;
 	struct hc_user_set *set;
-	struct place place;
+	struct user_hash hash;
 	__u32 generation, forgotten = 0;
 
 	if (!policy || !claim || !key)
 		return UNTRACKED;
 	generation = policy_generation(policy);
 	service = policy_service(generation, key->service);
-	place_of(&place, key, policy);
-	set = users_set(place.set);
+	hash = user_hash_of(key, policy->seed, policy->user_sets);
+	set = users_set(hash.set);
 	if (!set || !service)
 		return UNTRACKED;
 	claim->slot = 0;
@@ -95,9 +95,9 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 			claim->exempt = LIMITS_EXEMPT(limits);
 		}
 		bpf_spin_lock(&set->lock);
-		user = users_find(set, key, place.tag);
+		user = users_find(set, key, hash.tag);
 		if (round && !user)
-			user = users_make(set, key, place.tag, claim->now, &forgotten);
+			user = users_make(set, key, hash.tag, claim->now, &forgotten);
 		if (round && user) {
 			user->cap = claim->cap;
 			user->exempt = claim->exempt;
@@ -111,7 +111,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 			claim->active = user->slots.active;
 			claim->cap = user->cap;
 			claim->exempt = user->exempt;
-			claim->slot = place.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
+			claim->slot = hash.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
 		}
 		bpf_spin_unlock(&set->lock);
 		if (forgotten)
@@ -133,16 +133,16 @@ __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, _
 	const struct hc_control *policy = policy_control();
 	struct hc_user_set *set;
 	struct hc_user *user;
-	struct place place;
+	struct user_hash hash;
 
 	if (!policy || !claim || !key)
 		return 0;
-	place_of(&place, key, policy);
-	set = users_set(place.set);
+	hash = user_hash_of(key, policy->seed, policy->user_sets);
+	set = users_set(hash.set);
 	if (!set)
 		return 0;
 	bpf_spin_lock(&set->lock);
-	user = users_find(set, key, place.tag);
+	user = users_find(set, key, hash.tag);
 	if (user) {
 		slots_forget(&user->slots, claim->now);
 		claim->late = !slots_unreserve(&user->slots, kind, claim->when);
@@ -159,16 +159,16 @@ __noinline int user_look(struct claim *claim, const struct hc_user_key *key)
 	const struct hc_control *policy = policy_control();
 	struct hc_user_set *set;
 	struct hc_user *user;
-	struct place place;
+	struct user_hash hash;
 
 	if (!policy || !claim || !key)
 		return 0;
-	place_of(&place, key, policy);
-	set = users_set(place.set);
+	hash = user_hash_of(key, policy->seed, policy->user_sets);
+	set = users_set(hash.set);
 	if (!set)
 		return 0;
 	bpf_spin_lock(&set->lock);
-	if (users_find(set, key, place.tag)) {
+	if (users_find(set, key, hash.tag)) {
 		/* clang would add to the pointer first, and then look at the number */
 		user = &set->way[set->found & (HC_WAYS - 1)];
 		claim->active = user->slots.active;

@@ -14,7 +14,7 @@
 #define HEADCOUNT_SESSIONS_H
 
 #include "maps.h"
-#include "places.h"
+#include "sets.h"
 
 /* The record in a slot: its place in the table, from 1. NULL for 0. */
 static __always_inline struct hc_session *session_in(__u32 slot)
@@ -33,7 +33,7 @@ static __always_inline struct hc_session *session_in(__u32 slot)
 __noinline int session_slot(__u64 id)
 {
 	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
-		__u32 index = session_place(id, try, session_sets);
+		__u32 index = session_set_of(id, try, session_sets);
 		struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!set)
@@ -76,7 +76,7 @@ static __always_inline bool session_forgotten(const struct hc_session *session, 
 __noinline int session_take_slot(__u64 id, __u64 now)
 {
 	for (__u32 try = 0; try < 2 * HC_SESSION_TRIES; try++) {
-		__u32 index = session_place(id, try % HC_SESSION_TRIES, session_sets);
+		__u32 index = session_set_of(id, try % HC_SESSION_TRIES, session_sets);
 		struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!set)

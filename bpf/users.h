@@ -8,34 +8,8 @@
 #define HEADCOUNT_USERS_H
 
 #include "maps.h"
+#include "sets.h"
 #include "slots.h"
-
-/* Where a key lives. `tag` is never 0. */
-struct place {
-	__u32 set;
-	__u32 tag;
-};
-
-static __always_inline void place_of(struct place *place, const struct hc_user_key *key,
-				     const struct hc_control *policy)
-{
-	const __u64 *word = (const __u64 *)key;
-	__u64 hash = policy->seed;
-
-	/* The finalizer of MurmurHash3 over each word, seeded: clients choose
-	 * their addresses, but not the seed. */
-#pragma unroll
-	for (int i = 0; i < 3; i++) {
-		hash ^= word[i];
-		hash ^= hash >> 33;
-		hash *= 0xff51afd7ed558ccdull;
-		hash ^= hash >> 33;
-		hash *= 0xc4ceb9fe1a85ec53ull;
-		hash ^= hash >> 33;
-	}
-	place->set = hash & (policy->user_sets - 1);
-	place->tag = (hash >> 32) | 1;
-}
 
 static __always_inline struct hc_user_set *users_set(__u32 set)
 {

@@ -142,7 +142,7 @@ struct hc_session {
  * HC_SESSION_TRIES sets. id 0: the way is free. */
 #define HC_SESSION_WAYS   8
 #define HC_SESSION_TRIES  6
-#define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: bpf/places.h */
+#define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: bpf/sets.h */
 #define HC_SESSION_HOT    32 /* sets of the first; 16 times as many of each next */
 
 struct hc_session_set {

@@ -22,6 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/sets.h"
 #include "user/events/decode.h"
 #include "user/events/drain.h"
 #include "user/kernel/load.h"
@@ -211,25 +212,14 @@ static inline struct hc_user_key user_at(const char *address)
 	return key;
 }
 
-/* Where the kernel's side keeps a user; a copy of place_of() of bpf/users.h. */
+/* The set of the user table that the user is in, or would be. */
 static __u32 set_of(const struct hc_user_key *key)
 {
 	__u32 zero = 0;
 	struct hc_control control;
-	__u64 word[3], hash;
 
 	map_get(object->maps.control, &zero, &control, 0);
-	memcpy(word, key, sizeof(word));
-	hash = control.seed;
-	for (int i = 0; i < 3; i++) {
-		hash ^= word[i];
-		hash ^= hash >> 33;
-		hash *= 0xff51afd7ed558ccdull;
-		hash ^= hash >> 33;
-		hash *= 0xc4ceb9fe1a85ec53ull;
-		hash ^= hash >> 33;
-	}
-	return hash & (control.user_sets - 1);
+	return user_hash_of(key, control.seed, control.user_sets).set;
 }
 
 static void read_set(__u32 index, struct hc_user_set *set)

@@ -12,7 +12,6 @@
 
 #include "user/base/cgroup.h"
 #include "user/kernel/attach.h"
-#include "../../bpf/places.h"
 #include "user/kernel/state.h"
 
 #define WHO 54321
@@ -89,7 +88,7 @@ static __u64 cookie_of(int fd)
 /* The first way of the socket's first set that has this id. */
 static int way_of(int fd, __u64 id, __u32 *index, struct hc_session_set *set)
 {
-	*index = session_place(cookie_of(fd), 0, bpf_map__max_entries(object->maps.sessions));
+	*index = session_set_of(cookie_of(fd), 0, bpf_map__max_entries(object->maps.sessions));
 	map_get(object->maps.sessions, index, set, 0);
 	for (int way = 0; way < HC_SESSION_WAYS; way++)
 		if (set->id[way] == id)

@@ -195,8 +195,7 @@ static void test_arrival_outlives_user(void **state)
 /* Where session_make() of bpf/sessions.h puts the first session of an empty table. */
 static __u32 session_set(__u64 id)
 {
-	return id >> 2 & (HC_SESSION_HOT - 1) &
-	       (bpf_map__max_entries(object->maps.sessions) - 1);
+	return session_set_of(id, 0, bpf_map__max_entries(object->maps.sessions));
 }
 
 static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
