@@ -84,7 +84,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 	set = users_set(hash.set);
 	if (!set || !service)
 		return UNTRACKED;
-	claim->slot = 0;
+	claim->position = 0;
 	for (int round = 0; round < 2; round++) {
 		struct hc_user *user;
 
@@ -111,7 +111,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u3
 			claim->active = user->slots.active;
 			claim->cap = user->cap;
 			claim->exempt = user->exempt;
-			claim->slot = hash.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
+			claim->position = hash.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
 		}
 		bpf_spin_unlock(&set->lock);
 		if (forgotten)
@@ -185,12 +185,11 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 					     const struct hc_service *service,
 					     enum reservation kind)
 {
-	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
-	struct hc_user *user;
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(claim->position, &set);
 
-	if (!claim->slot || !set)
+	if (!user)
 		return;
-	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	if (user_same(&user->key, key)) {
 		refusal_count(user, claim, service, true);
@@ -248,12 +247,11 @@ static __noinline void user_unreserve(struct claim *claim, const struct hc_user_
  * has its slot until it is closed. */
 static __noinline void user_refuse_late(struct claim *claim, const struct hc_service *service)
 {
-	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
-	struct hc_user *user;
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(claim->position, &set);
 
-	if (!claim->slot || !set)
+	if (!user)
 		return;
-	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	user->opened--;
 	refusal_count(user, claim, service, claim->excess == OVER_TOTAL);
@@ -281,7 +279,8 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 		claim->excess = OVER_TOTAL;
 	if (claim->late)
 		count_loss(HC_LOSS_LATE);
-	return charge_pack(claim, key->service, id);
+	return charge_pack(claim->position, key->service, id) |
+	       (claim->total ? HC_CHARGE_TOTAL : 0);
 }
 
 /*
@@ -289,22 +288,20 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
  * sessions that the user still holds, and its cap in `*cap`.
  *
  * Without the lock, which is dear: it only makes room. A user with a session is
- * not reclaimed, so that the place is its own until `active` has been lowered;
+ * not reclaimed, so that the record is its own until `active` has been lowered;
  * after that nothing of it is touched.
  */
 static __always_inline __u32 user_release(__u64 charge, __u64 now, __u32 *cap)
 {
-	__u32 slot = CHARGE_SLOT(charge);
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(charge_position(charge), &set);
 	struct hc_service_state *state;
-	struct hc_user *user;
 
-	if (!slot || !set)
+	if (!user)
 		return 0;
-	user = &set->way[(slot - 1) % HC_WAYS];
 	user->last_ns = now;
 	*cap = user->cap;
-	state = charge & CHARGE_TOTAL ? total_state(CHARGE_SERVICE(charge)) : NULL;
+	state = charge & HC_CHARGE_TOTAL ? total_state(charge_service(charge)) : NULL;
 	if (state)
 		active_take(&state->slots);
 	return active_take(&user->slots);

@@ -66,7 +66,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 		session->flags |= HC_F_TOTAL;
 	record = session_make(id, claim.now);
 	if (record) {
-		session->slot = record->slot;
+		session->position = record->position;
 		*record = *session;
 	} else {
 		user_unreserve(&claim, &session->user, HELD);

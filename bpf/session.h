@@ -90,15 +90,11 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 static __always_inline void session_count(const struct hc_session *session, __u32 *active,
 					  __u32 *cap)
 {
-	__u32 slot = CHARGE_SLOT(session->charge);
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_user_set *set;
+	const struct hc_user *user = user_at(charge_position(session->charge), &set);
 
-	*active = 0;
-	*cap = HC_UNLIMITED;
-	if (!slot || !set)
-		return;
-	*active = set->way[(slot - 1) % HC_WAYS].slots.active;
-	*cap = set->way[(slot - 1) % HC_WAYS].cap;
+	*active = user ? user->slots.active : 0;
+	*cap = user ? user->cap : HC_UNLIMITED;
 }
 
 static __always_inline void session_emit_opened(__u64 id, const struct hc_session *session,

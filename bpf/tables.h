@@ -38,9 +38,9 @@ static __noinline bool walk_total_holds(const struct hc_user_key *user)
 /* The session takes a slot of its service's total, or gives it back; all else stays. */
 static __always_inline void walk_total(struct hc_session *session, __u64 before)
 {
-	struct hc_service_state *state = total_state(CHARGE_SERVICE(before));
-	__u64 after = before ^ CHARGE_TOTAL;
-	bool takes = after & CHARGE_TOTAL, done;
+	struct hc_service_state *state = total_state(charge_service(before));
+	__u64 after = before ^ HC_CHARGE_TOTAL;
+	bool takes = after & HC_CHARGE_TOTAL, done;
 
 	if (!state)
 		return;
@@ -64,7 +64,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 		return;
 	session_set_up(session, service);
 	if (user_same(&user, &session->user)) {
-		if (walk_total_holds(&user) != !!(before & CHARGE_TOTAL))
+		if (walk_total_holds(&user) != !!(before & HC_CHARGE_TOTAL))
 			walk_total(session, before);
 		return;
 	}
@@ -113,24 +113,21 @@ int walk_sessions(struct __sk_buff *ctx)
 }
 
 /*
- * One place of the user table (numbered from 1): a refusal that was not reported
- * yet. Global, so that the verifier checks it once: that of 6.1 walked it again for
- * every way of the set, and ran out of patience.
+ * A refusal of the user at this position that was not reported yet. Global, so that the
+ * verifier checks it once: that of 6.1 walked it again for every way of the set, and ran out
+ * of patience.
  */
-__noinline int walk_user(__u32 slot)
+__noinline int walk_user(__u32 position)
 {
 	struct hc_session last = {.uid = HC_UID_UNKNOWN};
-	struct claim claim = {.now = bpf_ktime_get_ns(), .slot = slot};
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct claim claim = {.now = bpf_ktime_get_ns(), .position = position};
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(position, &set);
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
-	struct hc_user *user;
 	__u32 flags = 0;
 
-	if (!slot || !set || !policy)
-		return 0;
-	user = &set->way[(slot - 1) % HC_WAYS];
-	if (!user->refusals.suppressed)
+	if (!user || !policy || !user->refusals.suppressed)
 		return 0;
 	bpf_spin_lock(&set->lock);
 	if (user->refusals.suppressed &&
@@ -195,14 +192,12 @@ static __always_inline bool walk_end(__u64 id)
 /* A user's count, unless something happened to it since it was read. */
 static __always_inline bool walk_recount(const struct hc_repair *repair)
 {
-	__u32 slot = repair->id;
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
-	struct hc_user *user;
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(repair->id, &set);
 	bool done = false;
 
-	if (!slot || !set)
+	if (!user)
 		return false;
-	user = &set->way[(slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	if (user->last_ns == repair->last_ns &&
 	    (__s32)(user->slots.active + repair->change) >= 0) {

@@ -16,6 +16,14 @@ static __always_inline struct hc_user_set *users_set(__u32 set)
 	return bpf_map_lookup_elem(&users, &set);
 }
 
+/* A record by its position: the ways of all sets, counted from 1; 0 is none. NULL if there is
+ * none. Whoever wants its lock locks that of `*set`. */
+static __always_inline struct hc_user *user_at(__u32 position, struct hc_user_set **set)
+{
+	*set = users_set((position - 1) / HC_WAYS);
+	return position && *set ? &(*set)->way[(position - 1) % HC_WAYS] : NULL;
+}
+
 static __always_inline bool user_same(const struct hc_user_key *a, const struct hc_user_key *b)
 {
 	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;

@@ -23,6 +23,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/sets.h"
+#include "charge.h"
 #include "user/events/decode.h"
 #include "user/events/drain.h"
 #include "user/kernel/load.h"
@@ -204,7 +205,7 @@ static inline enum sk_action arrive(const char *from)
 }
 
 /* The client of `imap` at this address, under a prefix of 128 or /32 of IPv4. */
-static inline struct hc_user_key user_at(const char *address)
+static inline struct hc_user_key client_at(const char *address)
 {
 	struct hc_user_key key = {.service = IMAP_ID, .kind = HC_BY_CLIENT, .prefix = 128};
 

@@ -66,11 +66,11 @@ static __u32 active(__s32 add)
 	for (size_t i = 0; i < count; i++) {
 		if (users[i].user.key.kind != HC_BY_UID || users[i].user.key.uid != WHO)
 			continue;
-		index = (users[i].slot - 1) / HC_WAYS;
+		index = (users[i].position - 1) / HC_WAYS;
 		map_get(object->maps.users, &index, &set, BPF_F_LOCK);
-		set.way[(users[i].slot - 1) % HC_WAYS].slots.active += add;
+		set.way[(users[i].position - 1) % HC_WAYS].slots.active += add;
 		map_put(object->maps.users, &index, &set, BPF_F_LOCK);
-		number = set.way[(users[i].slot - 1) % HC_WAYS].slots.active;
+		number = set.way[(users[i].position - 1) % HC_WAYS].slots.active;
 	}
 	free(users);
 	return number;

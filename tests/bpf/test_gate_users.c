@@ -21,7 +21,7 @@ static void start_crowd(const char *text)
 	one_set = 5;
 	for (int i = 0; found < CLIENTS; i++) {
 		snprintf(address, sizeof(address), "10.0.%d.%d", i / 256, i % 256);
-		key = user_at(address);
+		key = client_at(address);
 		if (set_of(&key) != one_set)
 			continue;
 		memcpy(client[found], address, sizeof(address));
@@ -204,12 +204,11 @@ static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
 	struct hc_session *session = &sessions.way[0];
 	__u32 index = session_set(id), home = set_of(key);
 	struct hc_user_set users;
-	__u64 slot;
 
 	read_set(home, &users);
-	slot = home * HC_WAYS + (user_in(&users, key) - users.way) + 1;
-	session->charge = slot << 32 | (__u64)key->service << 24 | (id & 0xffffff);
-	session->slot = index * HC_SESSION_WAYS + 1;
+	session->charge = charge_pack(home * HC_WAYS + (user_in(&users, key) - users.way) + 1,
+				      key->service, id);
+	session->position = index * HC_SESSION_WAYS + 1;
 	session->opened_ns = 1;
 	session->uid = 77;
 	session->ends.local_port = 143;
@@ -246,7 +245,7 @@ static void test_elsewhere(void **state)
 	(void)state;
 	start(text);
 	listen_at(NULL, 143);
-	here = user_at("10.0.0.1");
+	here = client_at("10.0.0.1");
 	here.service = HC_INBOUND_SERVICE;
 	away = here;
 	away.elsewhere = 1;
