@@ -76,7 +76,7 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 					   const struct hc_service *service,
 					   struct claim *claim, enum reservation kind)
 {
-	__u64 charge = user_charge(claim, &session->user, service, kind, id, ACT_OPENED);
+	__u64 charge = user_charge(claim, &session->user, service, kind, id, CHARGE_NEW);
 
 	if (claim->late)
 		session->flags |= HC_F_LATE;

@@ -68,7 +68,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 			walk_total(session, before);
 		return;
 	}
-	after = user_charge(&claim, &user, service, NOTHING, id, 0);
+	after = user_charge(&claim, &user, service, NOTHING, id, CHARGE);
 	if (!after)
 		return;
 	/* Lost against the session's end: it released the old charge, and nobody

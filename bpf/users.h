@@ -16,6 +16,18 @@ static __always_inline struct hc_user_set *users_set(__u32 set)
 	return bpf_map_lookup_elem(&users, &set);
 }
 
+/* The set that a user's record is in, if there is one; NULL if headcount does not run. */
+static __always_inline struct hc_user_set *users_set_of(const struct hc_user_key *key,
+							struct user_hash *hash)
+{
+	const struct hc_control *policy = policy_control();
+
+	if (!policy)
+		return NULL;
+	*hash = user_hash_of(key, policy->seed, policy->user_sets);
+	return users_set(hash->set);
+}
+
 /* A record by its position: the ways of all sets, counted from 1; 0 is none. NULL if there is
  * none. Whoever wants its lock locks that of `*set`. */
 static __always_inline struct hc_user *user_at(__u32 position, struct hc_user_set **set)
@@ -38,9 +50,19 @@ static __always_inline bool user_same(const struct hc_user_key *a, const struct 
  */
 static __always_inline struct hc_user *users_found(struct hc_user_set *set)
 {
-	__u32 way = *(volatile __u32 *)&set->found;
+	__u64 way = *(volatile __u32 *)&set->found;
 
-	return way < HC_WAYS ? &set->way[way] : NULL;
+	if (way >= HC_WAYS)
+		return NULL;
+	barrier_var(
+		way); /* clang would add to the pointer first, and then look at the number */
+	return &set->way[way];
+}
+
+/* Its position; `home` is the set's number. */
+static __always_inline __u32 users_found_at(const struct hc_user_set *set, __u32 home)
+{
+	return home * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
 }
 
 static __always_inline struct hc_user *users_find(struct hc_user_set *set,
