@@ -12,7 +12,7 @@
 
 #include "arrival.h"
 #include "compat.h"
-#include "session.h"
+#include "ending.h"
 
 /* Network namespace that this copy of the sk_lookup program is attached in. */
 const volatile __u32 gate_netns = 0;
@@ -23,7 +23,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	const struct hc_control *policy = policy_control();
 	struct claim claim = {};
 	const struct hc_service *service;
-	struct hc_session *before, *record;
+	struct hc_session *before;
 	struct person person;
 	const struct tcp_sock *tp;
 	enum verdict verdict;
@@ -64,13 +64,8 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	}
 	if (claim.total)
 		session->flags |= HC_F_TOTAL;
-	record = session_make(id, claim.now);
-	if (record) {
-		session->position = record->position;
-		*record = *session;
-	} else {
+	if (!session_make(id, session, claim.now))
 		user_unreserve(&claim, &session->user, HELD);
-	}
 	return 1;
 }
 

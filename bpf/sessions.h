@@ -103,9 +103,10 @@ __noinline int session_take_way(__u64 id, __u64 now)
 	return 0;
 }
 
-/* A fresh record, all zero but for its position; NULL if there is no room, which is
- * counted. The id must not be in the table. */
-static __always_inline struct hc_session *session_make(__u64 id, __u64 now)
+/* A fresh record, as `like` (NULL: all zero) but for its position; NULL if there is no room,
+ * which is counted. The id must not be in the table. */
+static __always_inline struct hc_session *session_make(__u64 id, const struct hc_session *like,
+						       __u64 now)
 {
 	__u32 position = session_take_way(id, now);
 	struct hc_session *session = session_at(position);
@@ -114,7 +115,10 @@ static __always_inline struct hc_session *session_make(__u64 id, __u64 now)
 		count_loss(HC_LOSS_SESSIONS_FULL);
 		return NULL;
 	}
-	__builtin_memset(session, 0, sizeof(*session));
+	if (like)
+		*session = *like;
+	else
+		__builtin_memset(session, 0, sizeof(*session));
 	session->position = position;
 	return session;
 }

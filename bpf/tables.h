@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walks over our own tables: programs that are attached to nothing, and that user space runs
- * (BPF_PROG_RUN) as often as a table has sets. Each run takes the next one, so that the kernel
- * can do something else between two of them.
+ * Walks over our own tables. User space runs their programs as often as a table has sets: each
+ * run takes the next one, so that the kernel can do something else between two of them.
  *
  *   walk_sessions  every session: to the service it belongs to after a reload; and
  *                  those that walk_sockets found are announced, now with a name
  *   walk_users     refusals that were counted but not reported yet
  *   walk_repairs   what `audit --repair` found
- *
- * Their type is one whose programs may take spin locks, are in every kernel that can attach to
- * a cgroup, and need CAP_BPF alone; what it has of a packet is not looked at. Iterators over
- * the elements of a map would do, too, but there are kernels that refuse those.
  */
 #ifndef HEADCOUNT_TABLES_H
 #define HEADCOUNT_TABLES_H
 
-#include "gate.h"
+#include "ending.h"
 
 /* Does a session of the user take a slot of the total, by the policy of now? In a frame of its
  * own, as the key that the limits are looked up by is large. */
@@ -98,18 +93,17 @@ static __noinline void walk_session(__u64 id, struct hc_session *session)
 		session_announce(id, session, bpf_ktime_get_ns());
 }
 
-SEC("?cgroup_skb/ingress")
-int walk_sessions(struct __sk_buff *ctx)
+/* The next set of sessions. */
+static __always_inline void walk_session_set(void)
 {
 	__u32 index = errand.next++;
 	struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 	if (!set)
-		return 0;
+		return;
 	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
 		if (set->id[way] && set->way[way].charge)
 			walk_session(set->id[way], &set->way[way]);
-	return 0;
 }
 
 /*
@@ -154,14 +148,13 @@ __noinline int walk_user(__u32 position)
 	return 0;
 }
 
-SEC("?cgroup_skb/ingress")
-int walk_users(struct __sk_buff *ctx)
+/* The next set of users. */
+static __always_inline void walk_user_set(void)
 {
 	__u32 set = errand.next++;
 
 	for (__u32 way = 0; way < HC_WAYS; way++)
 		walk_user(set * HC_WAYS + way + 1);
-	return 0;
 }
 
 /* A session whose socket is gone: its end, told without a socket. False: it has ended. */
@@ -208,15 +201,14 @@ static __always_inline bool walk_recount(const struct hc_repair *repair)
 	return done;
 }
 
-SEC("?cgroup_skb/ingress")
-int walk_repairs(struct __sk_buff *ctx)
+/* The next repair. */
+static __always_inline void walk_repair(void)
 {
 	struct hc_repair *repair = &errand.repairs[errand.next++ % HC_REPAIRS_AT_ONCE];
 
 	repair->done = repair->of_user ? walk_recount(repair) : walk_end(repair->id);
 	if (repair->done)
 		count_loss(HC_LOSS_CORRECTED);
-	return 0;
 }
 
 #endif
