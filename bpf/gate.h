@@ -81,19 +81,19 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;
-	__u32 half;
+	__u32 generation;
 	__u16 id;
 
 	if (arrival->pending)
 		arrival_clear(arrival, claim.now);
 	if (!policy)
 		return SK_PASS;
-	half = policy_generation(policy);
+	generation = policy_generation(policy);
 	/* A reload attaches gates before it switches, and detaches them after. */
-	if (!netns_enforced(policy, half, gate_netns, 0))
+	if (!netns_enforced(policy, generation, gate_netns, 0))
 		return SK_PASS;
-	id = service_of(half, ends->local, ends->local_port);
-	service = policy_service(half, id);
+	id = service_listening(generation, ends->local, ends->local_port);
+	service = policy_service(generation, id);
 	if (!service || !service->limited)
 		return SK_PASS;
 	/* Nobody listens: the kernel refuses by itself, and it is no refusal of ours.

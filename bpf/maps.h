@@ -62,7 +62,7 @@ const volatile __u32 session_sets = 1; /* its entries, a power of two */
  * caps by uid or cgroup do not hold there (HC_LOSS_LISTENERS_FULL). */
 MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 1,
     BPF_F_NO_PREALLOC);
-/* enum hc_listen_places of each port, in whatever namespace; bits are only set. */
+/* enum hc_listen_kinds of each port, in whatever namespace; bits are only set. */
 MAP(listened, BPF_MAP_TYPE_ARRAY, __u32, __u32, HC_PORTS, 0);
 /* Listening sockets that `listeners` counts, by cookie, so that each is counted
  * once: the walk at the start and listen() may both meet it. (sized) */
@@ -163,23 +163,29 @@ static __always_inline bool policy_gated(void)
 	return policy && policy->gated;
 }
 
+/* Which of the two copies of the policy holds. */
+static __always_inline __u32 policy_half(__u32 generation)
+{
+	return generation & 1;
+}
+
 /* Has any service HC_ORPHANS_IGNORE? */
 static __always_inline bool policy_ignoring(void)
 {
 	const struct hc_control *policy = policy_control();
 
-	return policy && policy->ignoring & 1u << (policy->generation & 1);
+	return policy && policy->ignoring & 1u << policy_half(policy->generation);
 }
 
-/* Read once for one decision: half and generation must be of the same policy. */
+/* Read once for one decision, which is to be of one policy. */
 static __always_inline __u32 policy_generation(const struct hc_control *policy)
 {
 	return *(const volatile __u32 *)&policy->generation;
 }
 
-static __always_inline struct hc_service *policy_service(__u32 half, __u32 id)
+static __always_inline struct hc_service *policy_service(__u32 generation, __u32 id)
 {
-	__u32 index = (half & 1) * HC_SERVICES_MAX + (id & (HC_SERVICES_MAX - 1));
+	__u32 index = policy_half(generation) * HC_SERVICES_MAX + (id & (HC_SERVICES_MAX - 1));
 
 	return bpf_map_lookup_elem(&services, &index);
 }

@@ -175,7 +175,7 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	ask.user = *key;
 	moment = bpf_map_lookup_elem(&caps, &ask.user);
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
-	ask.override.half = generation & 1;
+	ask.override.half = policy_half(generation);
 	ask.override.service = key->service;
 	override = bpf_map_lookup_elem(&overrides, &ask.override);
 	exempt = override ? override->exempt : 0;

@@ -128,7 +128,7 @@ static __always_inline void walk_file(struct seq_file *seq, const struct task_st
 	entry = bpf_map_lookup_elem(&listening, &id);
 	if (!entry)
 		return;
-	listener = bpf_map_lookup_elem(&listeners, &entry->place);
+	listener = bpf_map_lookup_elem(&listeners, &entry->key);
 	if (listener && !listener->pid)
 		process_of(task, &listener->pid, listener->comm);
 }

@@ -43,7 +43,7 @@ static void arrive_first(int count)
 		assert_int_equal(arrive(client[i]), SK_PASS);
 }
 
-static void test_place(void **state)
+static void test_ways(void **state)
 {
 	(void)state;
 	start_crowd(SMALL EXACT "cap = 5\n");
@@ -76,7 +76,7 @@ static void test_reclaim(void **state)
 	assert_int_equal(lost(HC_LOSS_USERS_FULL), 0);
 }
 
-/* One place among users with sessions: all newcomers share it. */
+/* One way among users with sessions: all newcomers share it. */
 static void test_active_stay(void **state)
 {
 	(void)state;
@@ -337,7 +337,7 @@ static void test_handshakes_stay(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_place, begin, end),
+		cmocka_unit_test_setup_teardown(test_ways, begin, end),
 		cmocka_unit_test_setup_teardown(test_reclaim, begin, end),
 		cmocka_unit_test_setup_teardown(test_active_stay, begin, end),
 		cmocka_unit_test_setup_teardown(test_all_active, begin, end),
