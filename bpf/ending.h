@@ -107,7 +107,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	else if (session->flags & HC_S_IGNORING) /* released before, as an orphan's */
 		user_look(&held, &session->user);
 	end = session_end_of(session, sk, old_state);
-	totals_closed(session, end, now);
+	count_closed(session, end, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event) {
 		event->active = held.active;

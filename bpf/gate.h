@@ -54,7 +54,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (verdict == UNTRACKED)
 		return 1;
 	if (verdict != ADMITTED) {
-		totals_refused(HC_OUTBOUND_SERVICE, verdict == OVER_TOTAL);
+		count_refused(HC_OUTBOUND_SERVICE, verdict == OVER_TOTAL);
 		refusal_emit(&claim, id, session, verdict);
 		if (!claim.over) {
 			compat_set_errno(service->error);
@@ -118,7 +118,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		return SK_PASS;
 	if (verdict != ADMITTED) {
 		packet->direction = HC_INBOUND;
-		totals_refused(id, verdict == OVER_TOTAL);
+		count_refused(id, verdict == OVER_TOTAL);
 		refusal_emit(&claim, 0, packet, verdict);
 		if (!claim.over)
 			return SK_DROP;

@@ -6,10 +6,10 @@
 #ifndef HEADCOUNT_MAPS_H
 #define HEADCOUNT_MAPS_H
 
+#include "counters.h"
 #include "kernel.h"
 #include "loss.h"
 #include "record.h"
-#include "totals.h"
 
 #define MAP(name, map_type, map_key, map_value, entries, flags)                                \
 	struct {                                                                               \
@@ -46,9 +46,10 @@ MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, 0);
 /* Slots of each service as a whole, kept only while it has a `total`. */
 MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVICES_MAX, 0);
 
-/* What happened in each service, by its id. User space reads it, and zeroes what a
- * service that is gone leaves to the next of its id. */
-MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hc_totals, HC_SERVICES_MAX, 0);
+/* Counters of each service, by its id. User space reads them, and zeroes what a
+ * service that is gone leaves to the next of its id. (No `total` is in it: what is
+ * pinned keeps its name.) */
+MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hc_counters, HC_SERVICES_MAX, 0);
 
 /* Sessions by socket cookie, set-associative (sized); bpf/sessions.h. Made when a
  * session starts (or by the socket walk), freed when its socket reaches CLOSE,

@@ -117,7 +117,7 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 
 	if (__sync_fetch_and_or(&session->flags, HC_S_ANNOUNCED) & HC_S_ANNOUNCED)
 		return;
-	totals_opened(session);
+	count_opened(session);
 	session_count(session, &active, &cap);
 	session_emit_opened(id, session, active, cap, now);
 }
@@ -193,7 +193,7 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 	/* The record can be seen by now, and a reload may be about its flags. */
 	__sync_fetch_and_or(&session->flags, HC_S_REFUSED | HC_F_LATE);
 	user_refuse_late(claim, service);
-	totals_refused(session->user.service, claim->excess == OVER_TOTAL);
+	count_refused(session->user.service, claim->excess == OVER_TOTAL);
 	refusal_emit(claim, id, session, claim->excess);
 	order = bpf_ringbuf_reserve(&late, sizeof(*order), 0);
 	if (!order) {
@@ -251,7 +251,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 		session_refuse(id, session, service, &claim);
 		return;
 	}
-	totals_opened(session);
+	count_opened(session);
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
 }
 
