@@ -116,9 +116,9 @@ static void test_refusal_record(void **state)
 	(void)state;
 	start(SMALL IMAP "user = client/24/64\ncap = 0\n");
 	listen_at(NULL, 143);
-	user4 = user_at("10.1.2.0");
+	user4 = client_at("10.1.2.0");
 	user4.prefix = 96 + 24;
-	user6 = user_at("2001:db8:1:2::");
+	user6 = client_at("2001:db8:1:2::");
 	user6.prefix = 64;
 	assert_int_equal(arrive("10.1.2.3"), SK_DROP);
 	assert_record("10.1.2.3", LOCAL4, &user4);
@@ -140,8 +140,8 @@ static void test_strays(void **state)
 	(void)state;
 	start(SMALL EXACT "cap = 1\n");
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
-	other = user_at("2001:db8::9");
+	user = client_at("10.0.0.1");
+	other = client_at("2001:db8::9");
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(arrive("10.0.0.1"), SK_PASS);
 	assert_int_equal(user_read(&user).slots.unsure.sum, 1);
@@ -179,7 +179,7 @@ static bool move_to(int cpu)
 static void test_idle_cpu(void **state)
 {
 	const __u64 tick = 1ull << HC_UNSURE_SHIFT;
-	struct hc_user_key user = user_at("10.0.0.1");
+	struct hc_user_key user = client_at("10.0.0.1");
 	struct bpf_sk_lookup stray = packet_of("10.0.0.1", LOCAL4, 80);
 	__u64 earliest, latest, before, after;
 	int here = sched_getcpu(), there = here ? 0 : 1;
@@ -226,7 +226,7 @@ static void test_cap(void **state)
 	(void)state;
 	start(SMALL EXACT "cap = 3\n");
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
 	user_set_active(&user, 2);
 	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
@@ -257,7 +257,7 @@ static void test_observe(void **state)
 	(void)state;
 	start(SMALL EXACT "cap = 1\nexcess = observe\n");
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
 	assert_int_equal(read_refusals(), 0);
 	user_set_active(&user, 1);
@@ -304,7 +304,7 @@ static void test_total(void **state)
 	}
 	assert_int_equal(total_read().slots.unsure.sum, 1);
 	total_set_active(2);
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
 	assert_int_equal(read_refusals(), 1);
 	assert_int_equal(last.flags, HC_F_TOTAL | HC_F_IPV4);
@@ -328,7 +328,7 @@ static void test_total_observe(void **state)
 	(void)state;
 	start(SMALL EXACT "total = 0\nexcess = observe\n");
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	for (int i = 1; i <= 3; i++) {
 		assert_int_equal(arrive("10.0.0.1"), SK_PASS);
 		assert_int_equal(read_refusals(), 1);

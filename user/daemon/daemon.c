@@ -258,15 +258,15 @@ static time_t now_s(void)
 /* What we do, in a line for systemd; after `state`, lines of sd_notify(3). */
 static void tell_status(struct daemon *daemon, const char *state)
 {
-	struct hc_totals *totals;
+	struct hc_counters *counters;
 	__u64 count = 0;
 
 	if (!notify_wanted())
 		return;
-	totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
-	if (totals && !totals_read(daemon->object, totals))
-		count = totals_sessions(totals);
-	free(totals);
+	counters = calloc(HC_SERVICES_MAX, sizeof(*counters));
+	if (counters && !counters_read(daemon->object, counters))
+		count = counters_sessions(counters);
+	free(counters);
 	notify("%sSTATUS=%s%zu services, %llu sessions", state,
 	       daemon->not_reloaded ? "The configuration was not reloaded. " : "",
 	       daemon->config.service_count, count);

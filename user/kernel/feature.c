@@ -57,7 +57,7 @@ static struct feature rows[] = {
 	 .try = try_atomics, .section = "socket"},
 
 	MAP(ARRAY, "sessions, users and the policy"),
-	MAP(PERCPU_ARRAY, "totals and losses"),
+	MAP(PERCPU_ARRAY, "counters and losses"),
 	MAP(HASH, "listeners and caps"),
 	MAP(LPM_TRIE, "overrides of prefixes"),
 	MAP(LRU_HASH, "slow handshakes"),

@@ -248,7 +248,7 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	error = error ?: assign_ids(now, config, ids, &now->control.next_id);
 	for (size_t i = 0; i < config->service_count && !error; i++)
 		if (!now->services[ids[i]].used)
-			error = totals_clear(object, ids[i]);
+			error = counters_clear(object, ids[i]);
 	error = error ?: write_half(object, now, config, enforced, ids);
 	if (error)
 		goto out;

@@ -14,7 +14,7 @@
 int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
 		    int service, struct state_user **users, size_t *count);
 
-/* Caps that were looked up, by slot. All zero at first, and for other maps. */
+/* Caps that were looked up, by position. All zero at first, and for other maps. */
 struct users_caps {
 	struct users_cap *rows;
 	size_t room;

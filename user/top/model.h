@@ -54,7 +54,7 @@ struct top_users {
 	__u64 active; /* of all users */
 	size_t at_cap;
 	struct hc_user_key selected;
-	struct top_name *names; /* by slot */
+	struct top_name *names; /* by position */
 	size_t names_room;
 };
 
