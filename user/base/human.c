@@ -11,13 +11,6 @@ static char *end(char *p, char *text, const char *unit)
 	return text;
 }
 
-static char *put_two(char *p, unsigned int number)
-{
-	*p++ = '0' + number / 10 % 10;
-	*p++ = '0' + number % 10;
-	return p;
-}
-
 char *human_bytes(__u64 bytes, char text[HUMAN_TEXT])
 {
 	const char *suffix = "KMGTPE";

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
 #include "user/base/escape.h"
+#include "user/base/journal_stream.h"
 #include "user/base/log.h"
 
 #undef hc_error /* what the analyzer is told, log.h */
@@ -52,17 +52,6 @@ bool log_tells(enum log_detail detail)
 	return told >= detail;
 }
 
-/* systemd names the file that it gave us for stderr; a child's may be another one. */
-static bool is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat file;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       !fstat(STDERR_FILENO, &file) && file.st_dev == device && file.st_ino == inode;
-}
-
 static void put_line(const char *priority, const char *text, size_t length, const char *reason)
 {
 	char line[2048], whole[2304];
@@ -74,7 +63,8 @@ static void put_line(const char *priority, const char *text, size_t length, cons
 	if (diverted)
 		diverted(whole);
 	else
-		fprintf(stderr, "%sheadcount: %s\n", is_journal() ? priority : "", whole);
+		fprintf(stderr, "%sheadcount: %s\n",
+			journal_stream_is(STDERR_FILENO) ? priority : "", whole);
 }
 
 static void say(const char *priority, const char *format, va_list args, const char *reason)

@@ -9,6 +9,7 @@
 #include "user/base/escape.h"
 #include "user/base/print_buffer.h"
 #include "user/base/table.h"
+#include "user/base/terminal.h"
 
 /*
  * Cells lie one after the other in one piece of memory: a word (how long the cell
@@ -150,16 +151,6 @@ void table_add_number(struct table *table, unsigned long long number)
 	end = put_number(digits, number);
 	*end = '\0';
 	end_cell(table, end - digits, true);
-}
-
-/* Characters as a terminal counts them, wide ones aside. */
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
 }
 
 /* What a cell shows; `room` has room for the longest, escaped. */

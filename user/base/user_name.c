@@ -10,20 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/account.h"
 #include "user/base/address.h"
 #include "user/base/cgroup.h"
 #include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/base/put.h"
 #include "user/base/user_name.h"
-
-/* An account can appear or change its name while we run, so a name is not
- * believed for ever. */
-#define ACCOUNTS        64
-#define ACCOUNT_SECONDS 60
 
 static const __u8 ipv4_mapped[16] = {[10] = 0xff, [11] = 0xff};
 
@@ -46,32 +41,6 @@ void prefix_mask(__u8 id[16], unsigned int bits)
 		return;
 	id[byte] &= 0xff00 >> bits % 8;
 	memset(id + byte + 1, 0, 15 - byte);
-}
-
-/* The account's name, "" if the uid has none. */
-static const char *account_name(__u32 uid)
-{
-	static struct account {
-		bool used;
-		__u32 uid;
-		time_t until;
-		char name[256]; /* LOGIN_NAME_MAX */
-	} accounts[ACCOUNTS];
-	struct account *account = &accounts[uid % ACCOUNTS];
-	const struct passwd *passwd;
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (!account->used || account->uid != uid || now.tv_sec >= account->until) {
-		passwd = getpwuid(uid);
-		account->used = true;
-		account->uid = uid;
-		account->until = now.tv_sec + ACCOUNT_SECONDS;
-		account->name[0] = '\0';
-		if (passwd && strlen(passwd->pw_name) < sizeof(account->name))
-			strcpy(account->name, passwd->pw_name);
-	}
-	return account->name;
 }
 
 char *user_key_format(const struct hc_user_key *key, bool names, char *text, size_t size)

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/daemon/reload_record.h"
@@ -40,14 +40,6 @@ static int open_daemon(const struct headcount_bpf *object, int *pid)
 	return hc_error("headcount run (pid %d) has just ended", *pid);
 }
 
-static time_t now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static bool has_ended(int daemon)
 {
 	struct pollfd poll_fd = {.fd = daemon, .events = POLLIN};
@@ -59,7 +51,7 @@ static bool has_ended(int daemon)
 static int wait_answer(const struct headcount_bpf *object, int daemon, int pid, __u64 before,
 		       struct hc_reload *answer)
 {
-	time_t until = now_s() + ANSWER_S;
+	__u64 until_ns = clock_monotonic_ns() + ANSWER_S * NS_PER_SECOND;
 	bool ended;
 	int error;
 
@@ -68,7 +60,7 @@ static int wait_answer(const struct headcount_bpf *object, int daemon, int pid, 
 		error = reload_record_read(object, answer); /* its last word, if it has ended */
 		if (error || answer->ended > before)
 			return error;
-	} while (!ended && pins_are_of(object) && now_s() < until);
+	} while (!ended && pins_are_of(object) && clock_monotonic_ns() < until_ns);
 	if (ended || !pins_are_of(object))
 		return hc_error("headcount run (pid %d) ended before it answered", pid);
 	return hc_error("headcount run (pid %d) has not answered for %d seconds", pid,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/cmd/command.h"
@@ -54,7 +55,8 @@ static void catch_signals(sigset_t *asleep)
 
 static int until_reading(const struct top *top, __u64 next_ns)
 {
-	__u64 now = top_now(), ms = next_ns > now ? (next_ns - now) / 1000000 + 1 : 0;
+	__u64 now = clock_monotonic_ns(),
+	      ms = next_ns > now ? (next_ns - now) / NS_PER_MS + 1 : 0;
 
 	return top->paused || ms > REDRAW_MS ? REDRAW_MS : (int)ms;
 }
@@ -62,7 +64,7 @@ static int until_reading(const struct top *top, __u64 next_ns)
 /* Sleeps until a key, a signal or the time. False: the person or the terminal has gone. */
 static bool keys(struct top *top, int ms, const sigset_t *asleep)
 {
-	struct timespec wait = {ms / 1000, ms % 1000 * 1000000l};
+	struct timespec wait = clock_timespec(ms * NS_PER_MS);
 	struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
 	int ready = ppoll(&terminal, 1, &wait, asleep), kind;
 	wint_t key;
@@ -84,12 +86,12 @@ static void watch(struct top *top, const sigset_t *asleep)
 	int wait;
 
 	do {
-		if (top->stale || (!top->paused && top_now() >= next_ns)) {
-			start = top_now();
+		if (top->stale || (!top->paused && clock_monotonic_ns() >= next_ns)) {
+			start = clock_monotonic_ns();
 			top_read(top);
 			pause = LEISURE * top->took_ns;
-			if (pause < top->seconds * 1000000000ull)
-				pause = top->seconds * 1000000000ull;
+			if (pause < top->seconds * NS_PER_SECOND)
+				pause = top->seconds * NS_PER_SECOND;
 			next_ns = start + pause;
 		}
 		top_screen_draw(top);

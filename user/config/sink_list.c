@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "user/base/journal_stream.h"
 #include "user/base/number.h"
 #include "user/config/sink_list.h"
 
@@ -30,17 +30,10 @@ void sink_list_default(struct sink_list *list)
 	};
 }
 
-/* systemd.exec(5), JOURNAL_STREAM: device and inode of what it connected stdout to. */
 void sink_list_upgrade(struct sink_list *list)
 {
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat stat;
-
-	if (list->given || !stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
-		return;
 	/* A unit with a folder of its own may have the stream, and not the socket. */
-	if (!fstat(STDOUT_FILENO, &stat) && stat.st_dev == device && stat.st_ino == inode &&
+	if (!list->given && journal_stream_is(STDOUT_FILENO) &&
 	    !access(SINK_JOURNAL_SOCKET, F_OK))
 		list->items[0].kind = SINK_JOURNAL;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/notify.h"
 #include "user/base/privileges.h"
@@ -19,10 +20,10 @@
 #include "user/kernel/walk.h"
 #include "user/sessions/closer.h"
 
-#define NAP_MS      20 /* how old a record may get before it is printed */
-#define UPKEEP_S    1  /* how often held-back refusals are looked for */
-#define UPKEEP_LAST 3  /* rounds of that after the last refusal */
-#define STATUS_S    30 /* how old what systemd is told may get */
+#define NAP_MS      20                   /* how old a record may get before it is printed */
+#define UPKEEP_NS   NS_PER_SECOND        /* how often held-back refusals are looked for */
+#define UPKEEP_LAST 3                    /* rounds of that after the last refusal */
+#define STATUS_NS   (30 * NS_PER_SECOND) /* how old what systemd is told may get */
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
 #define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
@@ -80,7 +81,8 @@ void daemon_signals(bool reloads)
 	sigaction(SIGHUP, NULL, &before);
 	if (reloads || before.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
-	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload. */
+	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload.
+	 */
 	if (reloads)
 		block_hangup();
 }
@@ -246,14 +248,6 @@ static int report_refusals(struct daemon *daemon, bool flush)
 	return daemon->gates ? walk_users(daemon->walker, flush) : 0;
 }
 
-static time_t now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 /* What we do, in a line for systemd; after `state`, lines of sd_notify(3). */
 static void tell_status(struct daemon *daemon, const char *state)
 {
@@ -269,7 +263,7 @@ static void tell_status(struct daemon *daemon, const char *state)
 	notify("%sSTATUS=%s%zu services, %llu sessions", state,
 	       daemon->not_reloaded ? "The configuration was not reloaded. " : "",
 	       daemon->config.service_count, count);
-	daemon->status_told = now_s();
+	daemon->status_told_ns = clock_monotonic_ns();
 }
 
 static void reload(struct daemon *daemon)
@@ -292,7 +286,7 @@ int daemon_drop_privileges(struct daemon *daemon, bool mounted)
 
 int daemon_loop(struct daemon *daemon)
 {
-	time_t upkeep = 0;
+	__u64 upkeep_ns = 0;
 	int rounds = 0, error = 0;
 
 	tell_status(daemon, "READY=1\n");
@@ -302,12 +296,12 @@ int daemon_loop(struct daemon *daemon)
 		error = drain_poll(daemon->drain, NAP_MS);
 		if (reload_asked())
 			reload(daemon);
-		if (now_s() >= daemon->status_told + STATUS_S)
+		if (clock_monotonic_ns() >= daemon->status_told_ns + STATUS_NS)
 			tell_status(daemon, "");
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
-		if (!error && rounds && now_s() >= upkeep + UPKEEP_S) {
-			upkeep = now_s();
+		if (!error && rounds && clock_monotonic_ns() >= upkeep_ns + UPKEEP_NS) {
+			upkeep_ns = clock_monotonic_ns();
 			rounds--;
 			report_refusals(daemon, false); /* else later: no reason to end */
 		}

@@ -6,8 +6,6 @@
 #ifndef HEADCOUNT_DAEMON_H
 #define HEADCOUNT_DAEMON_H
 
-#include <time.h>
-
 #include "user/config/config.h"
 #include "user/events/drain.h"
 #include "user/kernel/attach.h"
@@ -28,8 +26,8 @@ struct daemon {
 	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;
-	bool not_reloaded;  /* the last reload failed */
-	time_t status_told; /* to systemd */
+	bool not_reloaded;    /* the last reload failed */
+	__u64 status_told_ns; /* to systemd */
 };
 
 /* What `gates` says is to be done can be done here: 0. Else the printed error; nothing is

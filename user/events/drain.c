@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/events/decode.h"
 #include "user/events/drain.h"
@@ -65,14 +65,6 @@ int losses_read(const struct headcount_bpf *object, __u64 losses[])
 		losses[reason] = read_loss(object, reason, each);
 	free(each);
 	return 0;
-}
-
-static __u64 clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
 static void write_out(struct drain *drain)
@@ -185,7 +177,7 @@ static void print_lost(struct drain *drain, __u64 time_ns, const char *word, __u
 
 static void print_losses(struct drain *drain)
 {
-	__u64 time_ns = clock_ns(CLOCK_MONOTONIC), now, lost;
+	__u64 time_ns = clock_monotonic_ns(), now, lost;
 
 	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
 		if (loss_rows[reason].kind != LOSS_EVENTS)
@@ -255,8 +247,7 @@ int drain_poll(struct drain *drain, int nap_ms)
 		sinks_nap(drain->sinks, nap_ms);
 	drain->wants_lines = sinks_want_lines(drain->sinks);
 	drain->wants_events = sinks_want_events(drain->sinks);
-	drain->context.realtime_offset_ns =
-		clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	drain->context.realtime_offset_ns = clock_realtime_offset_ns();
 	if (!drain->json)
 		fit_terminal(drain);
 	drain->batch = 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "user/base/clock.h"
 #include "user/base/words.h"
 #include "user/events/event_line.h"
 #include "user/events/print.h"
@@ -45,7 +46,7 @@ static __u64 time_of(struct json_object *object, const char *key)
 		return 0;
 	for (; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
 		ns += (*rest - '0') * unit;
-	return timegm(&tm) * 1000000000ull + ns;
+	return timegm(&tm) * NS_PER_SECOND + ns;
 }
 
 static void address_of(struct json_object *object, const char *key, __u8 address[16])

@@ -2,13 +2,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "user/base/address.h"
+#include "user/base/clock.h"
 #include "user/base/escape.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
+#include "user/events/decode.h"
 #include "user/events/journal_entry.h"
 #include "user/events/print.h"
 
@@ -115,10 +116,7 @@ static char *put_closed(char *p, const struct hc_event *event)
 
 	p = put_field(p, "HEADCOUNT_REASON=%s", word_of_end(event->end));
 	if (event->start_ns && !(event->flags & HC_F_FOUND))
-		p = put_field(p, "HEADCOUNT_DURATION_NS=%llu",
-			      event->time_ns > event->start_ns
-				      ? event->time_ns - event->start_ns
-				      : 0);
+		p = put_field(p, "HEADCOUNT_DURATION_NS=%llu", decode_duration_ns(event));
 	p = put_field(p, "HEADCOUNT_SOURCE_BYTES=%llu",
 		      inbound ? event->rx_bytes : event->tx_bytes);
 	p = put_field(p, "HEADCOUNT_DESTINATION_BYTES=%llu",
@@ -188,13 +186,11 @@ bool journal_entry_lost(struct print_buffer *out, const struct print_context *co
 			const char *word, __u64 lost)
 {
 	char *p = print_reserve(out, ENTRY_ROOM);
-	struct timespec now;
 
 	if (!p)
 		return false;
-	clock_gettime(CLOCK_REALTIME, &now);
 	p = put_field(p, "MESSAGE=%llu events are lost: %s", lost, word);
-	p = put_head(p, context, 0, LOG_WARNING, now.tv_sec * NS_PER_SECOND + now.tv_nsec);
+	p = put_head(p, context, 0, LOG_WARNING, clock_realtime_ns());
 	p = put_field(p, "HEADCOUNT_REASON=%s", word);
 	p = put_field(p, "HEADCOUNT_EVENTS_LOST=%llu", lost);
 	*p++ = '\0';

@@ -3,8 +3,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "user/base/clock.h"
 #include "user/events/line_log.h"
 #include "user/events/print.h"
 
@@ -199,12 +199,10 @@ static int write_own(struct line_reader *reader)
 static int write_lost(struct line_reader *reader)
 {
 	struct print_context context = {.sequence = reader->lost_last - 1};
-	struct timespec now;
 	int error;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	print_json_lost(&reader->own, &context, now.tv_sec * NS_PER_SECOND + now.tv_nsec,
-			loss_words[reader->reason], reader->lost);
+	print_json_lost(&reader->own, &context, clock_realtime_ns(), loss_words[reader->reason],
+			reader->lost);
 	if (!reader->own.length)
 		return -EAGAIN; /* no memory now */
 	error = write_own(reader);

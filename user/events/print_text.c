@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "user/base/address.h"
+#include "user/base/clock.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/events/decode.h"
@@ -24,7 +25,7 @@ static void put_clock(struct line *line, const struct print_context *context, __
 	strftime(text, sizeof(text), "%T", &tm);
 	put_cell(line, text);
 	snprintf(text + strlen(text), 5, ".%03u",
-		 (unsigned int)(realtime % NS_PER_SECOND / 1000000));
+		 (unsigned int)(realtime % NS_PER_SECOND / NS_PER_MS));
 	put_cell(line, text);
 }
 

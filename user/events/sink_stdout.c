@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/notify.h"
 #include "user/events/append.h"
@@ -37,12 +38,12 @@ static struct stdout_sink *of(struct line_reader *reader)
 static bool is_ready(struct sinks *sinks)
 {
 	struct pollfd ready = {sinks->out, POLLOUT, 0};
-	__u64 deadline = sinks_deadline(sinks), now = sink_now_ns();
+	__u64 deadline = sinks_deadline(sinks), now = clock_monotonic_ns();
 	int got = 0;
 
 	while (got <= 0 && now < deadline) {
-		got = poll(&ready, 1, (deadline - now) / 1000000 + 1);
-		now = sink_now_ns();
+		got = poll(&ready, 1, (deadline - now) / NS_PER_MS + 1);
+		now = clock_monotonic_ns();
 	}
 	return got > 0;
 }

@@ -8,14 +8,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/privileges.h"
 #include "user/base/unix_socket.h"
 #include "user/events/sink.h"
 
-#define SEND_ROOM (1 << 20)      /* bytes in the kernel: more than comes in a nap */
-#define MUTE_NS   1000000000ull  /* after a failed accept(), which would fail again at once */
-#define TELL_NS   60000000000ull /* between two notices that there is no room */
+#define SEND_ROOM (1 << 20)     /* bytes in the kernel: more than comes in a nap */
+#define MUTE_NS   NS_PER_SECOND /* after a failed accept(), which would fail again at once */
+#define TELL_NS   (60 * NS_PER_SECOND) /* between two notices that there is no room */
 
 struct unix_sink {
 	struct sink sink;
@@ -54,7 +55,7 @@ static int listens(const struct sink *sink)
 {
 	const struct unix_sink *server = (const struct unix_sink *)sink;
 
-	return server->mute_ns && sink_now_ns() < server->mute_ns ? -1 : server->fd;
+	return server->mute_ns && clock_monotonic_ns() < server->mute_ns ? -1 : server->fd;
 }
 
 /* There is no room: it finds one line, and the end. */
@@ -64,7 +65,7 @@ static void turn_away(struct sink *sink, int fd)
 		"{\"event.kind\":\"event\",\"event.dataset\":"
 		"\"headcount.session\",\"event.action\":\"" SUBSCRIBERS_FULL "\"}\n";
 	struct sinks *sinks = sink->sinks;
-	__u64 now = sink_now_ns();
+	__u64 now = clock_monotonic_ns();
 
 	(void)!send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
@@ -98,7 +99,7 @@ static bool arrived(struct sink *sink)
 		if (!server->mute_ns)
 			hc_error_errno(errno, "cannot take subscribers of %s now",
 				       sink->spec.path);
-		server->mute_ns = sink_now_ns() + MUTE_NS;
+		server->mute_ns = clock_monotonic_ns() + MUTE_NS;
 		return false;
 	}
 	server->mute_ns = 0;

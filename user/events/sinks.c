@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/events/sink.h"
 
-#define LOG_MAX     (64 << 20) /* bytes of lines that are kept for those who lag, together */
-#define PATIENCE_MS 3000       /* for slow readers, when we are to end */
+#define LOG_MAX (64 << 20) /* bytes of lines that are kept for those who lag, together */
 
 static const struct sink_kind_row *const kinds[] = {
 	[SINK_STDOUT] = &sink_stdout,
@@ -17,21 +16,6 @@ static const struct sink_kind_row *const kinds[] = {
 	[SINK_UNIX] = &sink_unix,
 	[SINK_JOURNAL] = &sink_journal,
 };
-
-__u64 sink_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
-__u64 sinks_deadline(struct sinks *sinks)
-{
-	if (!sinks->deadline_ns)
-		sinks->deadline_ns = sink_now_ns() + PATIENCE_MS * 1000000ull;
-	return sinks->deadline_ns;
-}
 
 struct sinks *sinks_new(int out, const volatile sig_atomic_t *hurry)
 {
@@ -298,14 +282,14 @@ static void serve_polls(struct sinks *sinks, size_t count)
 
 void sinks_nap(struct sinks *sinks, int nap_ms)
 {
-	__u64 now = sink_now_ns(), end = now + nap_ms * 1000000ull;
+	__u64 now = clock_monotonic_ns(), end = now + nap_ms * NS_PER_MS;
 	size_t count;
 	int got = 1;
 
 	/* A signal ends the nap; who gets something does not. */
-	for (; got > 0 && now < end; now = sink_now_ns()) {
+	for (; got > 0 && now < end; now = clock_monotonic_ns()) {
 		count = gather_polls(sinks);
-		got = poll(sinks->polls, count, (end - now + 999999) / 1000000);
+		got = poll(sinks->polls, count, (end - now + NS_PER_MS - 1) / NS_PER_MS);
 		if (got > 0)
 			serve_polls(sinks, count);
 	}
@@ -314,11 +298,11 @@ void sinks_nap(struct sinks *sinks, int nap_ms)
 /* Serves those who lag until none does, or it is time to end. */
 static void wait_for_readers(struct sinks *sinks)
 {
-	__u64 deadline = sinks_deadline(sinks), now = sink_now_ns();
+	__u64 deadline = sinks_deadline(sinks), now = clock_monotonic_ns();
 	struct line_reader *reader, *next;
 	bool lags = true;
 
-	for (; lags && now < deadline; now = sink_now_ns()) {
+	for (; lags && now < deadline; now = clock_monotonic_ns()) {
 		lags = false;
 		for (reader = sinks->log.readers; reader; reader = next) {
 			next = reader->next;

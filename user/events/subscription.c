@@ -3,9 +3,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/config/sink_list.h"
 #include "user/events/event_line.h"
@@ -46,12 +46,10 @@ static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
 {
 	struct print_context print = {.sequence = last - 1};
 	struct print_buffer text = {};
-	struct timespec now;
 
 	if (!subscription->gap_as_line)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	print_json_lost(&text, &print, now.tv_sec * NS_PER_SECOND + now.tv_nsec, reason, lost);
+	print_json_lost(&text, &print, clock_realtime_ns(), reason, lost);
 	if (text.length)
 		line(context, text.data, text.length);
 	print_buffer_free(&text);

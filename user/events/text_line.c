@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdio.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "user/base/escape.h"
+#include "user/base/terminal.h"
 #include "user/events/text_line.h"
 
 #define NARROWEST 80 /* terminals that are narrower wrap lines */
@@ -38,17 +37,6 @@ static const struct column columns[] = {
 
 #define COLUMNS (sizeof(columns) / sizeof(*columns))
 _Static_assert(COLUMNS <= LINE_COLUMNS, "the columns do not fit");
-
-/* Characters as a terminal counts them, wide ones aside: UTF-8's continuation
- * bytes take no room. */
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
-}
 
 /* Shortens `text`, its last `keep` bytes excepted, to `room` characters; its new length. */
 static size_t cut(char *text, size_t length, size_t room, size_t keep)
@@ -152,11 +140,9 @@ void line_end(struct line *line, struct print_buffer *out)
 
 unsigned int print_terminal(int fd)
 {
-	struct winsize size = {};
+	unsigned int width = terminal_width(fd);
 
-	if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size))
-		return 0;
-	return size.ws_col > NARROWEST ? size.ws_col : NARROWEST;
+	return width && width < NARROWEST ? NARROWEST : width;
 }
 
 void line_header(struct line *line)

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/load.h"
@@ -82,12 +82,10 @@ int load_control(const struct headcount_bpf *object)
 		.version = HC_STATE_VERSION,
 		.user_sets = bpf_map__max_entries(object->maps.users),
 		.build = load_build(),
+		.started_ns = clock_monotonic_ns(),
 	};
-	struct timespec now;
 	__u32 zero = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	control.started_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
 	if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
 		return hc_error_errno(errno, "cannot read random bytes");
 	if (bpf_map_update_elem(bpf_map__fd(object->maps.control), &zero, &control, BPF_ANY))

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/links.h"
 #include "user/kernel/pins.h"
@@ -265,12 +265,10 @@ static bool is_lock_file(int fd)
 /* Whoever asks for the holder (pins_holder()) has the lock for a moment. */
 static bool take_lock(int fd)
 {
-	const struct timespec moment = {.tv_nsec = 10000000};
-
 	for (int tries = 0; tries < 10; tries++) {
 		if (!flock(fd, LOCK_EX | LOCK_NB))
 			return true;
-		nanosleep(&moment, NULL);
+		clock_sleep_ms(10);
 	}
 	return false;
 }

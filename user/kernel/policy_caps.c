@@ -3,14 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/base/put.h"
 #include "user/base/user_name.h"
 #include "user/kernel/policy_caps.h"
 
@@ -131,11 +130,12 @@ __u32 policy_asker(void)
 static int write_cap(const struct headcount_bpf *object, const struct hc_user_key *key,
 		     __u32 cap)
 {
-	struct hc_cap moment = {.cap = cap, .asker = policy_asker()};
-	struct timespec now;
+	struct hc_cap moment = {
+		.cap = cap,
+		.asker = policy_asker(),
+		.set_ns = clock_realtime_ns(),
+	};
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	moment.set_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 	return policy_put(object->maps.caps, key, &moment);
 }
 

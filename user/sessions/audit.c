@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/netns.h"
 #include "user/kernel/state.h"
@@ -255,7 +255,6 @@ static int load_repairer(const struct headcount_bpf *object, struct headcount_bp
 
 int audit_run(const struct headcount_bpf *object, bool repair, struct audit *audit)
 {
-	struct timespec moment = {.tv_nsec = BETWEEN_MS * 1000000};
 	struct differences first = {}, second = {};
 	struct headcount_bpf *walker = NULL;
 	int error = repair ? load_repairer(object, &walker) : 0;
@@ -263,7 +262,7 @@ int audit_run(const struct headcount_bpf *object, bool repair, struct audit *aud
 	memset(audit, 0, sizeof(*audit));
 	error = error ?: look_once(object, &first);
 	if (!error && first.count) {
-		nanosleep(&moment, NULL);
+		clock_sleep_ms(BETWEEN_MS);
 		error = look_once(object, &second);
 		intersect(&second, &first);
 	}

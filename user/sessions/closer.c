@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "user/base/log.h"
 #include "user/base/privileges.h"
+#include "user/base/thread.h"
 #include "user/kernel/diag.h"
 #include "user/kernel/state.h"
 #include "user/sessions/closer.h"
@@ -117,15 +117,11 @@ static int sweep(struct closer *closer)
 
 int closer_start(struct closer *closer)
 {
-	sigset_t all, before;
 	int error = sweep(closer);
 
 	if (error)
 		return error;
-	sigfillset(&all); /* signals are the first thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&closer->thread, NULL, work, closer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = thread_start(&closer->thread, work, closer);
 	closer->started = !error;
 	return error ? hc_error_errno(error, "cannot start a thread") : 0;
 }

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/diag.h"
 #include "user/kernel/policy_caps.h"
@@ -164,11 +164,10 @@ static bool any_inside(const struct session_list *list, __u32 netns)
 /* Those that are still there may have been on their way. */
 static void look_again(struct killing *killing)
 {
-	const struct timespec moment = {.tv_nsec = MOMENT_MS * 1000000};
 	struct kill_result *result = killing->result;
 
 	if (killing->left_count)
-		nanosleep(&moment, NULL);
+		clock_sleep_ms(MOMENT_MS);
 	for (size_t i = 0; i < killing->left_count; i++) {
 		const struct left *left = &killing->left[i];
 

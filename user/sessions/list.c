@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "user/base/address.h"
 #include "user/base/cgroup.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
@@ -178,7 +178,7 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	if (filter->by_remote && !remote_matches(filter, session->ends.remote))
 		return false;
 	if (filter->age_ms && (now_ns < session->opened_ns ||
-			       (now_ns - session->opened_ns) / 1000000 < filter->age_ms))
+			       (now_ns - session->opened_ns) / NS_PER_MS < filter->age_ms))
 		return false;
 	if (socket ? !socket_matches(filter, socket)
 		   : filter->idle_ms || filter->unheard_ms || filter->states || filter->orphan)
@@ -199,11 +199,8 @@ static void choose(struct session_list *list, const struct session_filter *filte
 {
 	const struct walk_sockets *found = &list->found;
 	struct session_row row;
-	struct timespec now;
-	__u64 now_ns;
+	__u64 now_ns = clock_monotonic_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
 	for (size_t i = 0; i < found->count; i++) {
 		const struct hc_socket *socket = &found->rows[i];
 

@@ -2,14 +2,15 @@
 #include <netinet/tcp.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/human.h"
 #include "user/base/log.h"
 #include "user/base/put.h"
 #include "user/base/table.h"
+#include "user/base/terminal.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/sessions/table.h"
@@ -202,7 +203,7 @@ static void add_age(const struct listing *listing, const struct hc_session *sess
 	if (session->flags & HC_F_FOUND)
 		table_add_text(listing->table, NULL);
 	else
-		add_ms(listing, ns > 0 ? ns / 1000000 : 0);
+		add_ms(listing, ns > 0 ? ns / NS_PER_MS : 0);
 }
 
 /* Whose the session is: what both forms begin with. */
@@ -335,31 +336,22 @@ static void add_object(struct listing *listing, const struct session_row *row)
 	add_holder_keys(listing, row);
 }
 
-/* How wide a table may be: as wide as the terminal that it is printed to. */
-static size_t room(void)
-{
-	struct winsize size = {};
-
-	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col
-										 : 0;
-}
-
 int session_table_print(const struct session_list *list, const struct policy *policy, bool json)
 {
-	struct listing listing = {.list = list, .policy = policy, .json = json};
-	struct timespec real, mono;
+	struct listing listing = {
+		.list = list,
+		.policy = policy,
+		.json = json,
+		.now_ns = clock_monotonic_ns(),
+		.realtime_offset_ns = clock_realtime_offset_ns(),
+	};
 	int error = 0;
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	listing.now_ns = mono.tv_sec * NS_PER_SECOND + mono.tv_nsec;
-	listing.realtime_offset_ns =
-		(__s64)(real.tv_sec * NS_PER_SECOND + real.tv_nsec) - (__s64)listing.now_ns;
 	listing.table =
 		json ? table_new(keys, COUNT(keys)) : table_new(columns, COUNT(columns));
 	if (!listing.table)
 		return hc_error_errno(ENOMEM, "cannot print the sessions");
-	table_fit(listing.table, room(), spare, sizeof(spare));
+	table_fit(listing.table, terminal_width(STDOUT_FILENO), spare, sizeof(spare));
 	for (size_t i = 0; i < list->count; i++) {
 		/* In the order of their ids, they lie anywhere. */
 		if (i + AHEAD < list->count)

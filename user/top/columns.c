@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/base/clock.h"
 #include "user/base/human.h"
 #include "user/base/put.h"
 #include "user/base/user_name.h"
@@ -172,7 +173,7 @@ static void put_session(const struct column *columns, const struct top_session *
 	if (!(session->flags & HC_F_FOUND))
 		/* It may have been opened while we read. */
 		human_duration(now_ns > session->opened_ns
-				       ? (now_ns - session->opened_ns) / 1000000000
+				       ? (now_ns - session->opened_ns) / NS_PER_SECOND
 				       : 0,
 			       cells[AGE]);
 	if (item->has_socket) {

@@ -3,8 +3,6 @@
 #ifndef HEADCOUNT_TOP_H
 #define HEADCOUNT_TOP_H
 
-#include <time.h>
-
 #include "loss.h"
 #include "user/base/user_name.h"
 #include "user/sessions/view.h"
@@ -82,8 +80,6 @@ bool top_ask_sessions(struct top *top);
 bool top_ask_user(struct top *top);
 void top_close_asked(struct top *top);
 void top_forget_asked(struct top *top);
-
-__u64 top_now(void); /* CLOCK_MONOTONIC in ns */
 
 /* The words of the orders, and how `?` explains the keys. */
 extern const char *const top_users_orders[];
