@@ -15,15 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/events/decode.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/kernel/load.h"
 #include "loss.h"
 #include "user/kernel/policy_caps.h"

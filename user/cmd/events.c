@@ -10,6 +10,7 @@
 
 #include "user/base/log.h"
 #include "user/base/user_name.h"
+#include "user/base/words.h"
 #include "user/cmd/command.h"
 #include "user/config/sink_list.h"
 #include "user/events/event_line.h"
@@ -24,8 +25,9 @@
 
 struct output {
 	enum { AS_JSON, AS_TEXT, AS_ZEEK } format;
-	const char *service, *user, *action; /* NULL: all. The action as the lines have it */
-	char whole[HC_USER_TEXT];            /* the user as a service writes him, or "" */
+	const char *service, *user; /* NULL: all */
+	const char *action;         /* the same; as the lines have it */
+	char whole[HC_USER_TEXT];   /* the user as a service writes him, or "" */
 	struct print_buffer out;
 	struct print_context context;
 	int error; /* of the last write */
@@ -84,7 +86,7 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 	if (output->action && strcmp(line->action, output->action))
 		return false;
 	/* A gap is one in whatever is looked for. */
-	if (event_line_is(line, "events-lost"))
+	if (event_line_is(line, ACTION_LOST))
 		return true;
 	if (output->service && strcmp(line->service, output->service))
 		return false;
@@ -95,7 +97,7 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 
 static void print_text(struct output *output, const struct event_line *line, const char *user)
 {
-	if (event_line_is(line, "events-lost"))
+	if (event_line_is(line, ACTION_LOST))
 		print_text_lost(&output->out, &output->context, line->event.time_ns,
 				line->reason, line->lost);
 	else
@@ -106,7 +108,7 @@ static void print_text(struct output *output, const struct event_line *line, con
 /* conn.log has no line for a gap. */
 static void print_zeek(struct output *output, const struct event_line *line)
 {
-	if (event_line_is(line, "events-lost"))
+	if (event_line_is(line, ACTION_LOST))
 		hc_notice("%llu events are lost: %s", line->lost, line->reason);
 	else
 		print_zeek_event(&output->out, line);
@@ -175,14 +177,10 @@ static int follow(struct subscription *from, struct output *output)
 		       : hc_error_errno(output->error, "cannot write");
 }
 
-static int parse(const struct command *command, struct output *output, const char *format)
+static int parse(const struct command *command, struct output *output, const char *format,
+		 const char *action)
 {
 	static const char *const formats[] = {"json", "text", "zeek"};
-	static const char *const actions[][2] = {
-		{"opened", "session-opened"},   {"closed", "session-closed"},
-		{"refused", "session-refused"}, {"killed", "session-killed"},
-		{"lost", "events-lost"},
-	};
 	size_t i;
 
 	for (i = 0; i < 3 && strcmp(formats[i], format);)
@@ -190,13 +188,12 @@ static int parse(const struct command *command, struct output *output, const cha
 	if (i == 3)
 		return hc_error("%s: bad format %s: json, text or zeek", command->name, format);
 	output->format = i;
-	for (i = 0; output->action && i < 5 && strcmp(actions[i][0], output->action);)
+	for (i = 0; action && i < ACTION_COUNT && strcmp(word_of_action(i), action);)
 		i++;
-	if (output->action && i == 5)
+	if (i == ACTION_COUNT)
 		return hc_error("%s: bad action %s: opened, closed, refused, killed or lost",
-				command->name, output->action);
-	if (output->action)
-		output->action = actions[i][1];
+				command->name, action);
+	output->action = action ? name_of_action(i) : NULL;
 	return 0;
 }
 
@@ -229,12 +226,12 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	struct output output = {};
 	struct subscription from = {.path = SINK_SOCKET, .fd = -1};
 	struct sigaction action = {.sa_handler = on_signal};
-	const char *format = "json";
+	const char *format = "json", *action_word = NULL;
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only of this service", &output.service),
 		OPTION_TEXT("user", 'u', "USER", "only of this user", &output.user),
 		OPTION_TEXT("action", 'a', "ACTION",
-			    "only opened, closed, refused, killed or lost", &output.action),
+			    "only opened, closed, refused, killed or lost", &action_word),
 		OPTION_TEXT("format", 'f', "FORMAT", "json (default), text or zeek", &format),
 		OPTION_TEXT("socket", 0, "PATH", "instead of " SINK_SOCKET, &from.path),
 		{},
@@ -243,7 +240,7 @@ int cmd_events(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	if (parse(command, &output, format))
+	if (parse(command, &output, format, action_word))
 		return EXIT_USAGE;
 	if (check(&output))
 		return EXIT_FAILED;

@@ -8,6 +8,7 @@
 #include "user/base/netns.h"
 #include "user/base/table.h"
 #include "user/base/user_name.h"
+#include "user/base/words.h"
 #include "user/cmd/command.h"
 #include "user/kernel/open.h"
 #include "user/kernel/policy_view.h"
@@ -113,8 +114,8 @@ static void add_service(struct table *table, const struct policy_view *view,
 		       id == HC_OUTBOUND_SERVICE ? config_errno_name(service->error) : NULL);
 	table_add_text(table, service->orphans == HC_ORPHANS_IGNORE ? "ignore" : "count");
 	table_add_text(table, service_emit_format(service->mute, " ", emit));
-	for (int bit = HC_MUTE_OPENED; bit < HC_MUTE_ALL; bit *= 2)
-		table_add_text(table, service->mute & bit ? "no" : "yes");
+	for (int type = HC_OPENED; type <= HC_REFUSED; type++)
+		table_add_text(table, service->mute & MUTE_OF_ACTION(type) ? "no" : "yes");
 }
 
 static struct table *services_table(const struct policy_view *view,

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record.h"
 #include "user/base/number.h"
+#include "user/base/words.h"
 #include "user/config/parser.h"
 
 #define BLANKS_AND_COMMAS " \t,"
@@ -221,16 +223,14 @@ static int add_emit(struct config_parser *parser, const char *word)
 {
 	struct hc_service *service = &current(parser)->service;
 
-	if (!strcmp(word, "opened"))
-		service->mute &= ~HC_MUTE_OPENED;
-	else if (!strcmp(word, "closed"))
-		service->mute &= ~HC_MUTE_CLOSED;
-	else if (!strcmp(word, "refused"))
-		service->mute &= ~HC_MUTE_REFUSED;
-	else
-		return config_fail(parser, parser->line,
-				   "bad emit \"%s\": opened, closed, refused, or none", word);
-	return 0;
+	for (int type = HC_OPENED; type <= HC_REFUSED; type++) {
+		if (strcmp(word, word_of_action(type)))
+			continue;
+		service->mute &= ~MUTE_OF_ACTION(type);
+		return 0;
+	}
+	return config_fail(parser, parser->line,
+			   "bad emit \"%s\": opened, closed, refused, or none", word);
 }
 
 static int set_emit(struct config_parser *parser, const char *value)

@@ -97,15 +97,21 @@ static void fill_flags(struct hc_event *event, struct json_object *object)
 		event->flags |= HC_F_TOTAL;
 }
 
+/* What is no session's is printed as the end of one. */
+static __u8 type_of(const struct event_line *line)
+{
+	for (int type = HC_OPENED; type < ACTION_COUNT; type++)
+		if (event_line_is(line, type))
+			return type;
+	return HC_CLOSED;
+}
+
 static void fill_event(struct event_line *line)
 {
 	struct json_object *object = line->object, *cap;
 	struct hc_event *event = &line->event;
 
-	event->type = event_line_is(line, "session-opened")    ? HC_OPENED
-		      : event_line_is(line, "session-refused") ? HC_REFUSED
-		      : event_line_is(line, "session-killed")  ? HC_KILLED
-							       : HC_CLOSED;
+	event->type = type_of(line);
 	if (!strcmp(text_of(object, "network.direction"), "ingress"))
 		event->direction = HC_INBOUND;
 	event->time_ns = time_of(object, "@timestamp");
@@ -172,7 +178,7 @@ __u64 event_line_sequence(const char *text, size_t length)
 	return number;
 }
 
-bool event_line_is(const struct event_line *line, const char *action)
+bool event_line_is(const struct event_line *line, unsigned int action)
 {
-	return !strcmp(line->action, action);
+	return !strcmp(line->action, name_of_action(action));
 }

@@ -19,18 +19,11 @@
 
 /* One for each action, and never another: catalogs and filters refer to them. */
 static const char *const message_ids[] = {
-	[0] = "efc4bc35dfe044f6a510435aa0f2547d",
+	[ACTION_LOST] = "efc4bc35dfe044f6a510435aa0f2547d",
 	[HC_OPENED] = "8c1e4fee8de54591870a779503d11ac5",
 	[HC_CLOSED] = "02780c8456af446fa1981f7c4e0abca7",
 	[HC_REFUSED] = "33d5a158fe8348a3a460a8f7ff629544",
 	[HC_KILLED] = "b9a9c507c6b349eb95a3cfb25717d5fc",
-};
-static const char *const actions[] = {
-	[0] = "events-lost",
-	[HC_OPENED] = "session-opened",
-	[HC_CLOSED] = "session-closed",
-	[HC_REFUSED] = "session-refused",
-	[HC_KILLED] = "session-killed",
 };
 
 static char *put_field(char *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -63,14 +56,14 @@ static char *put_side(char *p, const char *side, const __u8 address[16], __u16 p
 	return port ? put_field(p, "HEADCOUNT_%s_PORT=%u", side, port) : p;
 }
 
-/* What every entry begins with. `type` 0 is a gap. */
+/* What every entry begins with. */
 static char *put_head(char *p, const struct print_context *context, int type, int priority,
 		      __u64 time_ns)
 {
 	p = put_field(p, "MESSAGE_ID=%s", message_ids[type]);
 	p = put_field(p, "PRIORITY=%d", priority);
 	p = put_field(p, "SYSLOG_IDENTIFIER=headcount");
-	p = put_field(p, "HEADCOUNT_ACTION=%s", actions[type]);
+	p = put_field(p, "HEADCOUNT_ACTION=%s", name_of_action(type));
 	p = put_field(p, "HEADCOUNT_SEQUENCE=%llu", context->sequence);
 	p = PUT(p, "HEADCOUNT_TIME=");
 	p = put_time(p, time_ns);
@@ -190,7 +183,7 @@ bool journal_entry_lost(struct print_buffer *out, const struct print_context *co
 	if (!p)
 		return false;
 	p = put_field(p, "MESSAGE=%llu events are lost: %s", lost, word);
-	p = put_head(p, context, 0, LOG_WARNING, clock_realtime_ns());
+	p = put_head(p, context, ACTION_LOST, LOG_WARNING, clock_realtime_ns());
 	p = put_field(p, "HEADCOUNT_REASON=%s", word);
 	p = put_field(p, "HEADCOUNT_EVENTS_LOST=%llu", lost);
 	*p++ = '\0';

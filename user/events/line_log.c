@@ -7,6 +7,7 @@
 #include "user/base/clock.h"
 #include "user/events/line_log.h"
 #include "user/events/print.h"
+#include "user/kernel/losses.h"
 
 #define GIVE_BACK (8 << 20) /* so much memory goes back to the kernel once nobody lags */
 
@@ -15,12 +16,6 @@ struct line_chunk {
 	struct print_buffer text;
 	unsigned int readers; /* that are somewhere in it */
 	__u64 last;           /* sequence of its last line */
-};
-
-static const char *const loss_words[] = {
-#define X(name, kind, word, text) word,
-	HC_LOSSES(X)
-#undef X
 };
 
 __u64 line_count(const char *text, size_t length)
@@ -201,8 +196,8 @@ static int write_lost(struct line_reader *reader)
 	struct print_context context = {.sequence = reader->lost_last - 1};
 	int error;
 
-	print_json_lost(&reader->own, &context, clock_realtime_ns(), loss_words[reader->reason],
-			reader->lost);
+	print_json_lost(&reader->own, &context, clock_realtime_ns(),
+			loss_rows[reader->reason].word, reader->lost);
 	if (!reader->own.length)
 		return -EAGAIN; /* no memory now */
 	error = write_own(reader);

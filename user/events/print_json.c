@@ -88,28 +88,30 @@ static char *put_user(char *p, const struct hc_user_key *user)
 }
 
 /* From "@timestamp" to "event.sequence": what every line begins with. */
-static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *kind)
+static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *types,
+		      unsigned int action)
 {
 	p = PUT(p, "{\"@timestamp\":\"");
 	p = put_time(p, print_realtime(context, time_ns));
 	p = PUT(p, "\",\"event.kind\":\"event\",\"event.category\":[\"network\"],\"event."
 		   "type\":[");
-	p = stpcpy(p, kind);
+	p = stpcpy(p, types);
+	p = PUT(p, "],\"event.action\":\"");
+	p = stpcpy(p, name_of_action(action));
 	p = PUT(p, "\",\"event.dataset\":\"headcount.session\",\"event.sequence\":");
 	return put_number(p, context->sequence);
 }
 
-static const char *event_kind(const struct hc_event *event)
+static const char *event_types(const struct hc_event *event)
 {
 	if (event->type == HC_OPENED)
-		return "\"connection\",\"start\"],\"event.action\":\"session-opened";
+		return "\"connection\",\"start\"";
 	if (event->type == HC_CLOSED)
-		return "\"connection\",\"end\"],\"event.action\":\"session-closed";
+		return "\"connection\",\"end\"";
 	if (event->type == HC_KILLED)
-		return "\"connection\",\"info\"],\"event.action\":\"session-killed";
-	if (event->flags & HC_F_OBSERVED)
-		return "\"connection\",\"allowed\"],\"event.action\":\"session-refused";
-	return "\"connection\",\"denied\"],\"event.action\":\"session-refused";
+		return "\"connection\",\"info\"";
+	return event->flags & HC_F_OBSERVED ? "\"connection\",\"allowed\""
+					    : "\"connection\",\"denied\"";
 }
 
 /* When the session was: its start if that is known, and its end if it is over. */
@@ -295,7 +297,7 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, event->time_ns, event_kind(event));
+	p = put_head(p, context, event->time_ns, event_types(event), event->type);
 	p = put_times(p, context, event);
 	p = put_ends(p, event);
 	p = put_network(p, event);
@@ -318,7 +320,7 @@ void print_json_lost(struct print_buffer *out, struct print_context *context, __
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, time_ns, "\"info\"],\"event.action\":\"events-lost");
+	p = put_head(p, context, time_ns, "\"info\"", ACTION_LOST);
 	p = PUT(p, ",\"event.reason\":\"");
 	p = put_escaped(p, word, strnlen(word, HC_USER_TEXT));
 	p = PUT(p, "\",\"headcount.events-lost\":");

@@ -131,9 +131,9 @@ static char *put_amounts(char *p, const struct hc_event *event)
 /* Is it the end of a session, or of an attempt? */
 static bool is_end(const struct event_line *line)
 {
-	if (event_line_is(line, "session-closed"))
+	if (event_line_is(line, HC_CLOSED))
 		return true;
-	return event_line_is(line, "session-refused") && !(line->event.flags & HC_F_OBSERVED);
+	return event_line_is(line, HC_REFUSED) && !(line->event.flags & HC_F_OBSERVED);
 }
 
 void print_zeek_event(struct print_buffer *out, const struct event_line *line)

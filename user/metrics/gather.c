@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "user/base/log.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/metrics/page.h"
 #include "user/sessions/view.h"
 

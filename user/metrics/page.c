@@ -7,7 +7,7 @@
 #include "user/base/escape.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/metrics/page.h"
 
 enum type {

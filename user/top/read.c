@@ -6,7 +6,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/kernel/open.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/totals_maps.h"

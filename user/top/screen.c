@@ -8,7 +8,7 @@
 #include "user/base/human.h"
 #include "user/base/put.h"
 #include "user/base/user_name.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/top/draw.h"
 
 /* Appends to a line; what does not fit is cut. */
