@@ -132,7 +132,7 @@ static int run_daemon(struct run *run)
 	if (run->lock == -EBUSY)
 		return hc_error("headcount run is already active (pid %d)", holder);
 	if (run->lock < 0)
-		return hc_error_errno(run->lock, "cannot lock /run/headcount.lock");
+		return hc_error_errno(run->lock, "cannot lock " PINS_LOCK_FILE);
 	error = daemon_open_sinks(daemon);
 	error = error ?: metrics_listen(&daemon->metrics, &daemon->config.metrics);
 	error = error ?: probe_mount_bpffs(&run->mounted);

@@ -10,6 +10,7 @@
 
 #include "user/base/log.h"
 #include "user/kernel/links.h"
+#include "user/kernel/pin_paths.h"
 
 #define MAPS_MAX 32
 
@@ -157,7 +158,7 @@ int links_read_folder(const char *folder, struct links_row **rows, size_t *count
 {
 	DIR *files = opendir(folder);
 	struct dirent *entry;
-	char path[4500];
+	char path[PIN_PATH];
 	int error = 0;
 
 	if (!files)
@@ -165,10 +166,10 @@ int links_read_folder(const char *folder, struct links_row **rows, size_t *count
 	while (!error && (entry = readdir(files))) {
 		struct links_row row = {};
 
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		const char *name = pin_link_name(entry->d_name);
+
 		/* Maps are pinned there too. */
-		if (!strncmp(entry->d_name, "link_", strlen("link_")) &&
-		    !read_pinned(path, &row))
+		if (name && !read_pinned(pin_path_link(folder, name, path), &row))
 			error = append(rows, count, &row);
 	}
 	closedir(files);

@@ -14,6 +14,7 @@
 #include "user/base/log.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/load.h"
+#include "user/kernel/pin_paths.h"
 #include "record.h"
 
 /* What libbpf said last that the kernel had refused. */
@@ -133,10 +134,9 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		bpf_program__set_autoload(rows[i].program, programs & rows[i].when);
 }
 
-/* The object's own constants are not shared: each copy of a program has its own. */
-static bool is_shared(const struct bpf_map *map)
+bool load_is_shared(const struct bpf_map *map)
 {
-	return bpf_map__name(map)[0] != '.' && !strchr(bpf_map__name(map), '.');
+	return !strchr(bpf_map__name(map), '.');
 }
 
 /* The pinned state is not whole. */
@@ -164,7 +164,7 @@ static bool same_shape(const struct bpf_map *map, int fd)
 
 static int share_map(struct bpf_map *map, const struct load_request *request)
 {
-	char path[512];
+	char path[PIN_PATH];
 	int fd, error;
 
 	if (request->shared) {
@@ -173,8 +173,7 @@ static int share_map(struct bpf_map *map, const struct load_request *request)
 
 		return bpf_map__reuse_fd(map, bpf_map__fd(theirs));
 	}
-	snprintf(path, sizeof(path), "%s/%s", request->pins, bpf_map__name(map));
-	fd = bpf_obj_get(path);
+	fd = bpf_obj_get(pin_path_map(request->pins, bpf_map__name(map), path));
 	if (fd < 0)
 		return damaged(request, map, strerror(errno));
 	if (same_shape(map, fd))
@@ -204,7 +203,7 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 		return 0;
 	}
 	bpf_object__for_each_map(map, object->obj) {
-		error = is_shared(map) ? share_map(map, request) : 0;
+		error = load_is_shared(map) ? share_map(map, request) : 0;
 		if (error == -EUCLEAN)
 			return error;
 		if (error)

@@ -55,6 +55,9 @@ const char *load_section(const struct bpf_program *program);
 /* A number that is the same for the same BPF object and differs between builds. */
 __u64 load_build(void);
 
+/* Not of the object's own constants: each copy of a program has its own. */
+bool load_is_shared(const struct bpf_map *map);
+
 /* Writes the first control record of fresh maps. */
 int load_control(const struct headcount_bpf *object);
 
