@@ -23,9 +23,9 @@
 
 #include "user/base/clock.h"
 #include "user/events/decode.h"
-#include "user/kernel/losses.h"
 #include "user/kernel/load.h"
-#include "loss.h"
+#include "user/kernel/losses.h"
+#include "user/kernel/policy_apply.h"
 #include "user/kernel/policy_caps.h"
 #include "user/kernel/walk.h"
 

@@ -73,10 +73,10 @@ static void print_sums(const struct audit *audit, bool json)
 static int print(const struct headcount_bpf *object, const struct audit *audit, bool json)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	struct policy *policy = malloc(sizeof(*policy));
-	int error = table && policy ? policy_read(object, policy)
-				    : hc_error_errno(ENOMEM, "cannot print the audit");
+	struct policy *policy = NULL;
+	int error = table ? 0 : hc_error_errno(ENOMEM, "cannot print the audit");
 
+	error = error ?: policy_read_new(object, &policy);
 	for (size_t i = 0; i < audit->count && !error; i++)
 		add_row(table, policy, json, &audit->differences[i]);
 	if (!error) {

@@ -157,12 +157,11 @@ static void print_policy(const struct headcount_bpf *object, const struct policy
 static int write_policy(bool with_users)
 {
 	struct headcount_bpf *object = NULL;
-	struct policy *policy = malloc(sizeof(*policy));
-	int error = policy ? open_maps(&object, 0)
-			   : hc_error_errno(ENOMEM, "cannot read the policy");
+	struct policy *policy = NULL;
+	int error = open_maps(&object, 0);
 
 	(void)with_users;
-	error = error ?: policy_read(object, policy);
+	error = error ?: policy_read_new(object, &policy);
 	if (!error)
 		print_policy(object, policy);
 	free(policy);

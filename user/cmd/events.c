@@ -202,12 +202,11 @@ static int check(struct output *output)
 {
 	struct session_filter filter = {.service = -1, .user = output->user};
 	struct headcount_bpf *object = output->service || output->user ? open_quietly() : NULL;
-	struct policy *policy = object ? malloc(sizeof(*policy)) : NULL;
+	struct policy *policy = NULL;
 	int error = 0;
 
 	if (object) {
-		error = policy ? policy_read(object, policy)
-			       : hc_error_errno(ENOMEM, "cannot read the policy");
+		error = policy_read_new(object, &policy);
 		error = error ?: session_filter_service(&filter, policy, output->service);
 		error = error ?: session_filter_user(&filter, policy, SESSION_USER_IS);
 		/* An address may be written in many ways, and lines have one of them. */

@@ -162,11 +162,10 @@ static int close_listed(const struct headcount_bpf *object, struct request *requ
 
 static int kill_or_list(const struct headcount_bpf *object, struct request *request)
 {
-	struct policy *policy = malloc(sizeof(*policy));
 	struct session_list list = {};
-	int error = policy ? 0 : hc_error_errno(ENOMEM, "cannot close the sessions");
+	struct policy *policy;
+	int error = policy_read_new(object, &policy);
 
-	error = error ?: policy_read(object, policy);
 	error = error
 			?: session_conditions_resolve(&request->conditions, policy,
 						      SESSION_USER_AGREED);

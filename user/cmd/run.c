@@ -10,7 +10,9 @@
 #include "user/cmd/events_text.h"
 #include "user/cmd/explain.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/loop.h"
 #include "user/daemon/open_files.h"
+#include "user/daemon/signals.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/probe.h"
 #include "user/sessions/closer.h"
@@ -25,8 +27,8 @@ struct run {
 /* Does the pinned state fit this program and these sizes? */
 static bool fits(const struct headcount_bpf *pinned, const struct config *config)
 {
-	struct policy *policy = malloc(sizeof(*policy));
-	bool fit = policy && !policy_read(pinned, policy) &&
+	struct policy *policy;
+	bool fit = !policy_read_new(pinned, &policy) &&
 		   policy->control.version == HC_STATE_VERSION &&
 		   policy->control.build == load_build() &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
@@ -120,7 +122,7 @@ static int run_daemon(struct run *run)
 	char what[900];
 	int holder, error;
 
-	daemon_signals(true);
+	signals_catch(true);
 	error = daemon_probe(daemon);
 	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
 	error = error

@@ -5,14 +5,15 @@
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/signals.h"
 #include "user/kernel/totals_maps.h"
 
 /* For who sees it the first time. It goes to stderr: stdout is for the lines alone. */
 static int introduce(const struct daemon *daemon)
 {
-	struct hc_totals *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
-	int error = totals ? totals_read(daemon->object, totals)
-			   : hc_error_errno(ENOMEM, "cannot count the sessions");
+	struct hc_totals *totals;
+	int error = totals_read_new(daemon->object, &totals);
 	unsigned long long count = error ? 0 : totals_sessions(totals);
 
 	if (!error)
@@ -34,7 +35,7 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	daemon_signals(false);
+	signals_catch(false);
 	error = daemon_probe(&daemon);
 	error = error ?: config_defaults(&daemon.config);
 	/* Nothing is enforced: all namespaces share the half that is for those. */

@@ -11,11 +11,6 @@
 
 #define BLANKS " \t"
 
-static struct config_service *current(struct config_parser *parser)
-{
-	return &parser->config->services[parser->service];
-}
-
 int config_add_override(struct config_parser *parser, const char *value)
 {
 	struct config_pending pending = {.line = parser->line};
@@ -78,7 +73,7 @@ static int cut_override(const struct config_service *service, char *text,
 
 static int resolve_override(struct config_parser *parser, const struct config_pending *pending)
 {
-	struct config_service *service = current(parser);
+	struct config_service *service = config_current(parser);
 	struct config_override override = {.line = pending->line};
 	char why[512];
 
@@ -110,7 +105,7 @@ static int by_key(const void *left, const void *right)
 /* Overrides were resolved in the order of `pending`, so the indexes agree. */
 static int find_twins(struct config_parser *parser)
 {
-	const struct config_service *service = current(parser);
+	const struct config_service *service = config_current(parser);
 	const struct config_override *items = service->overrides, **order;
 	size_t count = service->override_count, twin = count, other = 0;
 

@@ -11,20 +11,6 @@
 
 #define BLANKS_AND_COMMAS " \t,"
 
-static struct config_service *current(struct config_parser *parser)
-{
-	return &parser->config->services[parser->service];
-}
-
-int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
-		      __u32 *number)
-{
-	if (number_parse(value, min, max, number))
-		return config_fail(parser, parser->line, "\"%s\" is no number from %u to %u",
-				   value, min, max);
-	return 0;
-}
-
 static int set_sessions_max(struct config_parser *parser, const char *value)
 {
 	return config_set_number(parser, value, 1024, 16777216, &parser->config->sessions_max);
@@ -51,12 +37,12 @@ static int set_limit(struct config_parser *parser, const char *value, __u32 *lim
 
 static int set_cap(struct config_parser *parser, const char *value)
 {
-	return set_limit(parser, value, &current(parser)->service.cap);
+	return set_limit(parser, value, &config_current(parser)->service.cap);
 }
 
 static int set_total(struct config_parser *parser, const char *value)
 {
-	return set_limit(parser, value, &current(parser)->service.total);
+	return set_limit(parser, value, &config_current(parser)->service.total);
 }
 
 /* Calls `add` for each word of a list. */
@@ -171,7 +157,7 @@ static int parse_client(const char *value, struct hc_service *service)
 
 static int set_user(struct config_parser *parser, const char *value)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
 	if (!strcmp(value, "uid"))
 		service->identify = HC_BY_UID;
@@ -189,7 +175,7 @@ static int set_user(struct config_parser *parser, const char *value)
 
 static int set_excess(struct config_parser *parser, const char *value)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
 	if (!strcmp(value, "reject"))
 		service->excess = HC_REJECT;
@@ -207,7 +193,7 @@ static int set_excess(struct config_parser *parser, const char *value)
 
 static int set_orphans(struct config_parser *parser, const char *value)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
 	if (!strcmp(value, "count"))
 		service->orphans = HC_ORPHANS_COUNT;
@@ -221,7 +207,7 @@ static int set_orphans(struct config_parser *parser, const char *value)
 
 static int add_emit(struct config_parser *parser, const char *word)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
 	for (int type = HC_OPENED; type <= HC_REFUSED; type++) {
 		if (strcmp(word, word_of_action(type)))
@@ -235,7 +221,7 @@ static int add_emit(struct config_parser *parser, const char *word)
 
 static int set_emit(struct config_parser *parser, const char *value)
 {
-	current(parser)->service.mute = HC_MUTE_ALL;
+	config_current(parser)->service.mute = HC_MUTE_ALL;
 	return strcmp(value, "none") ? for_each_word(parser, value, add_emit) : 0;
 }
 
@@ -261,7 +247,7 @@ static int set_errno(struct config_parser *parser, const char *value)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		if (!strcmp(value, errors[i].name)) {
-			current(parser)->service.error = errors[i].error;
+			config_current(parser)->service.error = errors[i].error;
 			return 0;
 		}
 	}

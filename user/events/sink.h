@@ -4,9 +4,12 @@
 #define HEADCOUNT_SINK_H
 
 #include <poll.h>
+#include <signal.h>
 #include "user/base/clock.h"
+#include "user/config/sink_list.h"
 #include "user/events/line_log.h"
-#include "user/events/sinks.h"
+
+struct sinks;
 
 struct sink {
 	const struct sink_kind_row *row;

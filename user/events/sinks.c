@@ -7,6 +7,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/events/sink.h"
+#include "user/events/sinks.h"
 
 #define LOG_MAX (64 << 20) /* bytes of lines that are kept for those who lag, together */
 

@@ -32,6 +32,20 @@ int totals_read(const struct headcount_bpf *object, struct hc_totals *totals)
 	return error;
 }
 
+int totals_read_new(const struct headcount_bpf *object, struct hc_totals **totals)
+{
+	int error;
+
+	*totals = calloc(HC_SERVICES_MAX, sizeof(**totals));
+	error = *totals ? totals_read(object, *totals)
+			: hc_error_errno(ENOMEM, "cannot read the totals");
+	if (error) {
+		free(*totals);
+		*totals = NULL;
+	}
+	return error;
+}
+
 __u64 totals_sessions(const struct hc_totals *totals)
 {
 	__s64 count = 0;
@@ -48,10 +62,9 @@ __u64 totals_sessions(const struct hc_totals *totals)
 int totals_of_services(const struct headcount_bpf *object, const struct policy *policy,
 		       struct service_total *totals)
 {
-	struct hc_totals *counts = calloc(HC_SERVICES_MAX, sizeof(*counts));
+	struct hc_totals *counts;
 	struct hc_service_state state;
-	int error = counts ? totals_read(object, counts)
-			   : hc_error_errno(ENOMEM, "cannot read the totals");
+	int error = totals_read_new(object, &counts);
 
 	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		const struct hc_service *service = &policy->services[id];

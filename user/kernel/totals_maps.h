@@ -9,6 +9,9 @@
 /* `totals` has a place for each of the HC_SERVICES_MAX ids. Prints errors. */
 int totals_read(const struct headcount_bpf *object, struct hc_totals *totals);
 
+/* The same, in memory that is the caller's to free(); NULL after an error. */
+int totals_read_new(const struct headcount_bpf *object, struct hc_totals **totals);
+
 /* Sessions that were opened and are not closed. Right for all services together: a
  * reload moves some from one to another. */
 __u64 totals_sessions(const struct hc_totals *totals);

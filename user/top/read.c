@@ -67,10 +67,9 @@ static int read_policy(struct top *top, int *service)
 
 static int read_rates(struct top *top, int service)
 {
-	struct hc_totals *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
 	struct top_counts counts = {};
-	int error = totals ? totals_read(top->object, totals)
-			   : hc_error_errno(ENOMEM, "cannot read the totals");
+	struct hc_totals *totals;
+	int error = totals_read_new(top->object, &totals);
 
 	for (int id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		if (service >= 0 && id != service)
