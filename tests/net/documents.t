@@ -92,6 +92,14 @@ def rooms():
 
 
 @test
+def errors():
+    """errors unwind in user/ as user/README.md says, and in no other way"""
+    found = [f"{os.path.relpath(path, TOP)}: {word}" for path in glob.glob(f"{TOP}/user/*/*.[ch]")
+             for word in re.findall(r"\bgoto\b|\bcleanup\(|__cleanup__", text(path))]
+    equal(found, [], "other ways")
+
+
+@test
 def every_file():
     """user/README.md has every file of user/"""
     page = text(f"{TOP}/user/README.md")

@@ -367,22 +367,19 @@ int table_print(const struct table *table, FILE *file, bool json)
 {
 	struct output out = {.file = file, .room = malloc(6 * table->longest + 1)};
 	size_t *widths = calloc(table->count, sizeof(*widths));
-	int err = -ENOMEM;
+	int error = table->failed || !out.room || !widths ? -ENOMEM : 0;
 
-	if (table->failed || !out.room || !widths)
-		goto out;
 	if (json) {
-		err = print_json(table, &out);
-	} else {
+		error = error ?: print_json(table, &out);
+	} else if (!error) {
 		measure(table, out.room, widths);
 		lay_out(table, widths);
-		err = print_rows(table, &out, widths);
+		error = print_rows(table, &out, widths);
 	}
-	if (!err)
+	if (!error)
 		flush(&out);
-out:
 	print_buffer_free(&out.rows);
 	free(widths);
 	free(out.room);
-	return err;
+	return error;
 }

@@ -76,7 +76,7 @@ static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, si
 	};
 	union cgroup_handle handle = {.kernfs = {.bytes = sizeof(__u64)}};
 	const char *mount = cgroup_mount();
-	int mount_fd = -1, fd = -1, mount_id, err = 0;
+	int mount_fd = -1, fd = -1, mount_id, error = 0;
 
 	if (*text != '/')
 		return because(why, why_size, "\"%s\" is no cgroup's path: it starts with /",
@@ -86,22 +86,17 @@ static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, si
 	mount_fd = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (mount_fd >= 0)
 		fd = syscall(SYS_openat2, mount_fd, text, &how, sizeof(how));
-	if (fd < 0) {
-		err = because(why, why_size, "no cgroup \"%s\": %s", text, strerror(errno));
-		goto out;
-	}
-	if (name_to_handle_at(fd, "", &handle.handle, &mount_id, AT_EMPTY_PATH)) {
-		err = because(why, why_size, "cgroup \"%s\" has no id: %s", text,
-			      strerror(errno));
-		goto out;
-	}
+	if (fd < 0)
+		error = because(why, why_size, "no cgroup \"%s\": %s", text, strerror(errno));
+	else if (name_to_handle_at(fd, "", &handle.handle, &mount_id, AT_EMPTY_PATH))
+		error = because(why, why_size, "cgroup \"%s\" has no id: %s", text,
+				strerror(errno));
 	key->cgroup = handle.kernfs.id;
-out:
 	if (fd >= 0)
 		close(fd);
 	if (mount_fd >= 0)
 		close(mount_fd);
-	return err;
+	return error;
 }
 
 static int parse_uid(const char *text, struct hc_user_key *key, char *why, size_t why_size)

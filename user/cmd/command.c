@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/array.h"
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 
@@ -27,14 +28,9 @@ static void print_help(const struct command *command, const struct command_optio
 
 static int add_value(struct command_values *values, const char *text)
 {
-	const char **grown =
-		reallocarray(values->items, values->count + 1, sizeof(*values->items));
+	int error = array_append(&values->items, &values->count, &text, sizeof(text));
 
-	if (!grown)
-		return hc_error_errno(ENOMEM, "cannot read the options");
-	values->items = grown;
-	grown[values->count++] = text;
-	return 0;
+	return error ? hc_error_errno(error, "cannot read the options") : 0;
 }
 
 static int take(const struct command_option *option, const char *text)

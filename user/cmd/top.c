@@ -99,7 +99,7 @@ static void watch(struct top *top, const sigset_t *asleep)
 	} while (keys(top, wait, asleep));
 }
 
-static int run(struct top *top)
+static int watch_users(struct top *top)
 {
 	sigset_t asleep;
 	int error = top_read(top); /* what fails now fails as in every other command */
@@ -117,40 +117,38 @@ static int run(struct top *top)
 	return 0;
 }
 
+/* Prints the error: bad usage. */
+static int check_usage(struct top *top, const char *seconds)
+{
+	if (number_parse(seconds, 1, 3600, &top->seconds))
+		return hc_error("top: --interval is 1 to 3600 seconds, not %s", seconds);
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return hc_error("top needs a terminal (for scripts: headcount users --json)");
+	return 0;
+}
+
 int cmd_top(const struct command *command, int argc, char **argv)
 {
+	static struct top top; /* large */
 	const char *seconds = "1";
-	struct top *top = calloc(1, sizeof(*top));
-	int first, status, error;
-
-	if (!top)
-		return EXIT_FAILED;
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only this service's users",
-			    &top->service),
+			    &top.service),
 		OPTION_TEXT("interval", 'i', "SECONDS", "between two readings (1)", &seconds),
 		{},
 	};
+	int first, status, error;
+
 	if (command_options(command, options, argc, argv, 0, &first, &status))
-		goto out;
-	status = EXIT_USAGE;
-	if (number_parse(seconds, 1, 3600, &top->seconds)) {
-		hc_error("top: --interval is 1 to 3600 seconds, not %s", seconds);
-		goto out;
-	}
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		hc_error("top needs a terminal (for scripts: headcount users --json)");
-		goto out;
-	}
+		return status;
+	if (check_usage(&top, seconds))
+		return EXIT_USAGE;
 	setlocale(LC_CTYPE, "");
-	error = run(top);
-	status = error ? EXIT_FAILED : EXIT_DONE;
-	users_caps_free(&top->caps);
-	top_users_free(&top->users);
-	top_sessions_free(&top->sessions);
-	top_forget_asked(top);
-	headcount_bpf__destroy(top->object);
-out:
-	free(top);
-	return status;
+	error = watch_users(&top);
+	users_caps_free(&top.caps);
+	top_users_free(&top.users);
+	top_sessions_free(&top.sessions);
+	top_forget_asked(&top);
+	headcount_bpf__destroy(top.object);
+	return error ? EXIT_FAILED : EXIT_DONE;
 }

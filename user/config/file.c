@@ -176,6 +176,15 @@ static void parse(struct config_parser *parser)
 		close_section(parser);
 }
 
+static int open_file(struct config_parser *parser)
+{
+	parser->file = fopen(parser->path, "re");
+	if (!parser->file)
+		return config_fail_errno(parser, errno);
+	hc_step("opened %s", parser->path);
+	return 0;
+}
+
 int config_read(struct config *config, const char *path, char *why, size_t why_size)
 {
 	struct config_parser parser = {
@@ -184,19 +193,12 @@ int config_read(struct config *config, const char *path, char *why, size_t why_s
 		.why = why,
 		.why_size = why_size,
 	};
+	int error;
 
-	if (config_defaults(config)) {
-		config_fail_errno(&parser, ENOMEM);
-		goto out;
-	}
-	parser.file = fopen(path, "re");
-	if (!parser.file) {
-		config_fail_errno(&parser, errno);
-		goto out;
-	}
-	hc_step("opened %s", path);
-	parse(&parser);
-out:
+	error = config_defaults(config) ? config_fail_errno(&parser, ENOMEM) : 0;
+	error = error ?: open_file(&parser);
+	if (!error)
+		parse(&parser);
 	if (parser.file)
 		fclose(parser.file);
 	for (size_t i = 0; i < parser.pending_count; i++)

@@ -15,7 +15,7 @@ int config_add_override(struct config_parser *parser, const char *value)
 {
 	struct config_pending pending = {.line = parser->line};
 	size_t count = parser->pending_count;
-	int err;
+	int error;
 
 	for (size_t i = 0; i < parser->config->service_count; i++)
 		count += parser->config->services[i].override_count;
@@ -25,11 +25,11 @@ int config_add_override(struct config_parser *parser, const char *value)
 	pending.text = strdup(value);
 	if (!pending.text)
 		return config_fail_errno(parser, ENOMEM);
-	err = config_append(parser, &parser->pending, &parser->pending_count, &pending,
-			    sizeof(pending));
-	if (err)
+	error = config_append(parser, &parser->pending, &parser->pending_count, &pending,
+			      sizeof(pending));
+	if (error)
 		free(pending.text);
-	return err;
+	return error;
 }
 
 /* The last word, or NULL if there is but one. */

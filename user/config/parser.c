@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/array.h"
 #include "user/base/number.h"
 #include "user/config/parser.h"
 
@@ -34,15 +35,9 @@ int config_fail_errno(struct config_parser *parser, int err)
 int config_append(struct config_parser *parser, void *items, size_t *count, const void *item,
 		  size_t size)
 {
-	void **array = items;
-	char *grown = reallocarray(*array, *count + 1, size);
+	int error = array_append(items, count, item, size);
 
-	if (!grown)
-		return config_fail_errno(parser, ENOMEM);
-	memcpy(grown + *count * size, item, size);
-	*array = grown;
-	++*count;
-	return 0;
+	return error ? config_fail_errno(parser, -error) : 0;
 }
 
 struct config_service *config_current(struct config_parser *parser)

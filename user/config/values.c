@@ -50,24 +50,24 @@ static int for_each_word(struct config_parser *parser, const char *value,
 			 int (*add)(struct config_parser *parser, const char *word))
 {
 	char *copy = strdup(value), *rest, *word;
-	int err = 0;
+	int error = 0;
 
 	if (!copy)
 		return config_fail_errno(parser, ENOMEM);
 	word = strtok_r(copy, BLANKS_AND_COMMAS, &rest);
 	if (!word)
-		err = config_fail(parser, parser->line, "an empty list");
-	for (; word && !err; word = strtok_r(NULL, BLANKS_AND_COMMAS, &rest))
-		err = add(parser, word);
+		error = config_fail(parser, parser->line, "an empty list");
+	for (; word && !error; word = strtok_r(NULL, BLANKS_AND_COMMAS, &rest))
+		error = add(parser, word);
 	free(copy);
-	return err;
+	return error;
 }
 
 static int add_netns(struct config_parser *parser, const char *word)
 {
 	struct config *config = parser->config;
 	char *copy;
-	int err;
+	int error;
 
 	for (size_t i = 0; i < config->netns_count; i++)
 		if (!strcmp(config->netns[i], word))
@@ -78,10 +78,11 @@ static int add_netns(struct config_parser *parser, const char *word)
 	copy = strdup(word);
 	if (!copy)
 		return config_fail_errno(parser, ENOMEM);
-	err = config_append(parser, &config->netns, &config->netns_count, &copy, sizeof(copy));
-	if (err)
+	error = config_append(parser, &config->netns, &config->netns_count, &copy,
+			      sizeof(copy));
+	if (error)
 		free(copy);
-	return err;
+	return error;
 }
 
 static int set_netns(struct config_parser *parser, const char *value)

@@ -78,6 +78,8 @@ void reload_record_forget(const struct headcount_bpf *object)
 	if (reload_record_read(object, &record))
 		return;
 	record.ended = record.begun;
-	record.time_ns = record.result = record.said[0] = 0;
+	record.time_ns = 0;
+	record.result = 0;
+	record.said[0] = '\0';
 	write_record(object);
 }

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/array.h"
 #include "user/base/cgroup.h"
 #include "user/base/log.h"
 #include "user/kernel/attach.h"
@@ -21,15 +22,12 @@
 
 static struct attach_link *list(struct attachments *links, const char *name)
 {
-	struct attach_link *item = reallocarray(links->items, links->count + 1, sizeof(*item));
+	struct attach_link item = {};
 
-	if (!item)
+	snprintf(item.name, sizeof(item.name), "%s", name);
+	if (array_append(&links->items, &links->count, &item, sizeof(item)))
 		return NULL;
-	links->items = item;
-	item += links->count++;
-	memset(item, 0, sizeof(*item));
-	snprintf(item->name, sizeof(item->name), "%s", name);
-	return item;
+	return &links->items[links->count - 1];
 }
 
 /* Is a program there, in the root cgroup, beside which no other may be? */

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 
+#include "user/base/array.h"
 #include "user/base/log.h"
 #include "user/kernel/links.h"
 #include "user/kernel/pin_paths.h"
@@ -99,13 +100,9 @@ bool links_program_shares(__u32 program, const struct headcount_bpf *object)
 
 static int append(struct links_row **rows, size_t *count, const struct links_row *row)
 {
-	struct links_row *grown = reallocarray(*rows, *count + 1, sizeof(*row));
+	int error = array_append(rows, count, row, sizeof(*row));
 
-	if (!grown)
-		return hc_error_errno(ENOMEM, "cannot list the links");
-	*rows = grown;
-	grown[(*count)++] = *row;
-	return 0;
+	return error ? hc_error_errno(error, "cannot list the links") : 0;
 }
 
 int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count)

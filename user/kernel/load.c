@@ -221,8 +221,8 @@ const char *load_section(const struct bpf_program *program)
 }
 
 /* Why it could not be loaded, in one line. */
-static int explain(const struct headcount_bpf *object, const struct load_request *request,
-		   int error)
+static int explain_refusal(const struct headcount_bpf *object,
+			   const struct load_request *request, int error)
 {
 	const char *section =
 		load_section(bpf_object__find_program_by_name(object->obj, refused_program));
@@ -242,12 +242,41 @@ static void tell_loaded(struct headcount_bpf *object)
 				load_section(program));
 }
 
+/* What the programs hold for constant. */
+static void set_constants(struct headcount_bpf *object, const struct load_request *request)
+{
+	object->rodata->gate_netns = request->netns;
+	object->rodata->walk_adopt = request->adopt;
+	object->rodata->walk_correct = request->correct;
+	object->rodata->walk_holders = request->holders;
+	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
+	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
+	if (!(request->programs & (LOAD_TRACE | LOAD_CONNECT)))
+		return;
+	object->rodata->compat_retval =
+		features_have(BPF_FUNC_set_retval) && features_have(BPF_FUNC_get_retval);
+	object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);
+}
+
+static int load(struct headcount_bpf *object, const struct load_request *request)
+{
+	sigset_t all, before;
+	int error;
+
+	set_constants(object, request);
+	/* The kernel gives a load up with EAGAIN when a signal comes. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	error = headcount_bpf__load(object);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return error && !request->optional ? explain_refusal(object, request, error) : error;
+}
+
 int load_object(struct headcount_bpf **result, const struct load_request *request)
 {
 	/* Without it the verifier speaks of what it refuses only. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_level = log_tells(LOG_VERIFIER));
 	struct headcount_bpf *object;
-	sigset_t all, before;
 	int error;
 
 	*result = NULL;
@@ -256,33 +285,13 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	if (!object)
 		return hc_error_errno(errno, "cannot open the BPF object");
 	choose_programs(object, request->programs);
-	object->rodata->gate_netns = request->netns;
-	object->rodata->walk_adopt = request->adopt;
-	object->rodata->walk_correct = request->correct;
-	object->rodata->walk_holders = request->holders;
-	if (request->programs & (LOAD_TRACE | LOAD_CONNECT)) {
-		object->rodata->compat_retval = features_have(BPF_FUNC_set_retval) &&
-						features_have(BPF_FUNC_get_retval);
-		object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);
-	}
 	error = set_up_maps(object, request);
-	if (error)
-		goto out;
-	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
-	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
-	/* The kernel gives a load up with EAGAIN when a signal comes. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	error = headcount_bpf__load(object);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	error = error ?: load(object, request);
 	if (error) {
-		error = request->optional ? error : explain(object, request, error);
-		goto out;
+		headcount_bpf__destroy(object);
+		return error;
 	}
 	tell_loaded(object);
 	*result = object;
 	return 0;
-out:
-	headcount_bpf__destroy(object);
-	return error;
 }

@@ -188,7 +188,7 @@ int pins_finish(void)
 int pins_recover(bool finish)
 {
 	const char *folder = pins_new_folder();
-	struct hc_control control;
+	struct hc_control control = {};
 	int links = look(folder, true);
 
 	if (links > 0 && finish && !pins_read_control(folder, &control) && control.gated) {

@@ -190,33 +190,38 @@ static int write_half(const struct headcount_bpf *object, const struct policy *n
 	return error;
 }
 
+/* The next generation, and that is the switch. */
+static int switch_half(const struct headcount_bpf *object, struct policy *now,
+		       const struct config *config, const struct netns_list *enforced)
+{
+	__u32 half = !policy_half(now), zero = 0;
+	int error;
+
+	now->control.netns[half] = enforced->count ? enforced->items[0].inode : 0;
+	now->control.netns_cookie[half] = enforced->count ? enforced->items[0].cookie : 0;
+	now->control.ignoring &= ~(1u << half);
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
+			now->control.ignoring |= 1u << half;
+	error = policy_put(object->maps.control, &zero, &now->control);
+	now->control.generation++;
+	return error ?: policy_put(object->maps.control, &zero, &now->control);
+}
+
 int policy_apply(const struct headcount_bpf *object, const struct config *config,
 		 const struct netns_list *enforced)
 {
-	struct policy *now = malloc(sizeof(*now));
+	struct policy *now = NULL;
 	int *ids = calloc(config->service_count, sizeof(*ids)), error, lock = policy_lock();
-	__u32 zero = 0;
 
-	error = now && ids ? 0 : hc_error_errno(ENOMEM, "cannot apply the configuration");
-	error = error ?: policy_read(object, now);
+	error = ids ? 0 : hc_error_errno(ENOMEM, "cannot apply the configuration");
+	error = error ?: policy_read_new(object, &now);
 	error = error ?: assign_ids(now, config, ids, &now->control.next_id);
 	for (size_t i = 0; i < config->service_count && !error; i++)
 		if (!now->services[ids[i]].used)
 			error = totals_clear(object, ids[i]);
 	error = error ?: write_half(object, now, config, enforced, ids);
-	if (error)
-		goto out;
-	now->control.netns[!policy_half(now)] = enforced->count ? enforced->items[0].inode : 0;
-	now->control.netns_cookie[!policy_half(now)] =
-		enforced->count ? enforced->items[0].cookie : 0;
-	now->control.ignoring &= ~(1u << !policy_half(now));
-	for (size_t i = 0; i < config->service_count; i++)
-		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
-			now->control.ignoring |= 1u << !policy_half(now);
-	error = policy_put(object->maps.control, &zero, &now->control);
-	/* The next half, and that is the switch. */
-	now->control.generation++;
-	error = error ?: policy_put(object->maps.control, &zero, &now->control);
+	error = error ?: switch_half(object, now, config, enforced);
 	if (!error) {
 		hc_step("wrote the policy: %zu services, generation %u", config->service_count,
 			now->control.generation);
@@ -224,7 +229,6 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 		if (!policy_read(object, now))
 			policy_tell_caps(object, now);
 	}
-out:
 	if (lock >= 0)
 		close(lock);
 	free(now);

@@ -89,9 +89,11 @@ int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
 	error = error ?: totals_read(object, metrics->totals);
 	error = error ?: losses_read(object, metrics->losses);
 	error = error ?: gather_users(metrics, object, top);
-	if (!error)
-		error = programs ? read_programs(programs, metrics)
-				 : links_read(object, &metrics->programs,
+	if (programs)
+		error = error ?: read_programs(programs, metrics);
+	else
+		error = error
+				?: links_read(object, &metrics->programs,
 					      &metrics->program_count);
 	merge_programs(metrics);
 	return error;

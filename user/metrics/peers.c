@@ -69,7 +69,8 @@ bool metrics_peers_make_room(struct metrics_peers *peers, const struct metrics_p
 			continue;
 		count = count_of(peers, &item->peer) +
 			!memcmp(&item->peer, newcomer, sizeof(*newcomer));
-		if (count < most || (count == most && item->since_ns >= oldest->since_ns))
+		if (oldest &&
+		    (count < most || (count == most && item->since_ns >= oldest->since_ns)))
 			continue;
 		most = count;
 		oldest = item;

@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 
+#include "user/base/array.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/netns.h"
@@ -30,16 +31,9 @@ struct look {
 	size_t session_count, user_count, later_count;
 };
 
-static int add(struct differences *found, const struct audit_difference *difference)
+static int add_difference(struct differences *found, const struct audit_difference *difference)
 {
-	struct audit_difference *grown =
-		reallocarray(found->items, found->count + 1, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	found->items = grown;
-	grown[found->count++] = *difference;
-	return 0;
+	return array_append(&found->items, &found->count, difference, sizeof(*difference));
 }
 
 static int by_id(const void *left, const void *right)
@@ -69,8 +63,9 @@ static int compare_sessions(struct look *look, struct differences *found)
 
 		found->checked++;
 		if (!row->tracked)
-			error = add(found, &(struct audit_difference){.kind = AUDIT_MISSING,
-								      .id = row->id});
+			error = add_difference(found,
+					       &(struct audit_difference){.kind = AUDIT_MISSING,
+									  .id = row->id});
 	}
 	for (size_t i = 0; i < look->session_count && !error; i++) {
 		const struct state_session *session = &look->sessions[i];
@@ -82,11 +77,11 @@ static int compare_sessions(struct look *look, struct differences *found)
 		if (!netns_listed(&look->sockets.netns, session->session.ends.netns))
 			found->unreachable++;
 		else
-			error = add(found, &(struct audit_difference){
-						   .kind = AUDIT_STALE,
-						   .id = session->id,
-						   .user = session->session.user,
-					   });
+			error = add_difference(found, &(struct audit_difference){
+							      .kind = AUDIT_STALE,
+							      .id = session->id,
+							      .user = session->session.user,
+						      });
 	}
 	return error;
 }
@@ -124,13 +119,14 @@ static int compare_users(struct look *look, struct differences *found)
 		     at++)
 			held++;
 		if (held != user->user.slots.active && quiet(user, look, &later))
-			error = add(found, &(struct audit_difference){
-						   .kind = AUDIT_WRONG,
-						   .id = user->slot,
-						   .change = held - user->user.slots.active,
-						   .last_ns = user->user.last_ns,
-						   .user = user->user.key,
-					   });
+			error = add_difference(found,
+					       &(struct audit_difference){
+						       .kind = AUDIT_WRONG,
+						       .id = user->slot,
+						       .change = held - user->user.slots.active,
+						       .last_ns = user->user.last_ns,
+						       .user = user->user.key,
+					       });
 	}
 	return error;
 }

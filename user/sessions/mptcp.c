@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/base/array.h"
 #include "user/sessions/mptcp.h"
 
 struct holder {
@@ -21,7 +22,7 @@ struct holder {
 
 struct mptcp {
 	struct holder *items;
-	size_t count, room;
+	size_t count;
 };
 
 static int by_inode(const void *left, const void *right)
@@ -30,21 +31,6 @@ static int by_inode(const void *left, const void *right)
 	      b = ((const struct holder *)right)->inode;
 
 	return a < b ? -1 : a > b;
-}
-
-static int add(struct mptcp *holders, struct holder holder)
-{
-	if (holders->count == holders->room) {
-		size_t room = holders->room * 2 + 256;
-		struct holder *grown = reallocarray(holders->items, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		holders->items = grown;
-		holders->room = room;
-	}
-	holders->items[holders->count++] = holder;
-	return 0;
 }
 
 /* The sockets of one process; that it has gone by now does not matter. */
@@ -64,7 +50,8 @@ static int add_process(struct mptcp *holders, int pid)
 		link[length > 0 ? length : 0] = '\0';
 		holder.fd = atoi(entry->d_name);
 		if (sscanf(link, "socket:[%u]", &holder.inode) == 1)
-			error = add(holders, holder);
+			error = array_append(&holders->items, &holders->count, &holder,
+					     sizeof(holder));
 	}
 	if (folder)
 		closedir(folder);
