@@ -181,7 +181,7 @@ static void measure(const struct table *table, char *room, size_t *widths)
 	struct cell cell;
 
 	for (column = 0; column < table->count; column++)
-		widths[column] = text_width(table->columns[column].heading);
+		widths[column] = text_width(table->columns[column].heading ?: "");
 	for (i = 0; i < table->cells; i++) {
 		column = i % table->count;
 		at = read_cell(at, &cell);
@@ -201,7 +201,7 @@ static void lay_out(const struct table *table, size_t *widths)
 	size_t used = 0, column, i;
 
 	for (column = 0; column < table->count; column++) {
-		if (table->columns[column].json_only)
+		if (!table->columns[column].heading)
 			widths[column] = NOTHING;
 		else
 			used += widths[column] + GAP;
@@ -265,7 +265,7 @@ static char *put_headings(char *p, const struct table *table, const size_t *widt
 	struct cell cell = {.plain = true};
 
 	for (column = 0; column < table->count; column++) {
-		cell.text = table->columns[column].heading;
+		cell.text = table->columns[column].heading ?: "";
 		cell.length = strlen(cell.text);
 		p = put_cell(p, &table->columns[column], widths[column], &cell, &owed);
 	}
@@ -339,7 +339,7 @@ static int print_json(const struct table *table, struct output *out)
 	char *p;
 
 	for (column = 0; column < table->count; column++)
-		most += strlen(table->columns[column].key) + 6 * table->longest + 8;
+		most += strlen(table->columns[column].key ?: "") + 6 * table->longest + 8;
 	p = print_reserve(&out->rows, WRITE_AT_ONCE + most);
 	if (!p)
 		return -ENOMEM;
@@ -349,7 +349,7 @@ static int print_json(const struct table *table, struct output *out)
 		comma = "";
 		for (column = 0; column < table->count; column++) {
 			at = read_cell(at, &cell);
-			if (table->columns[column].table_only)
+			if (!table->columns[column].key)
 				continue;
 			p = stpcpy(p, comma);
 			p = stpcpy(p, table->columns[column].key);

@@ -18,12 +18,12 @@ static const char *const kinds[] = {
 };
 
 static const struct table_column columns[] = {
-	{"WHAT", "kind", TABLE_TEXT, false, false},
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"SESSION", "id", TABLE_NUMBER, false, false},
-	{"COUNTS TOO MANY", "", TABLE_NUMBER, false, true},
-	{"", "change", TABLE_NUMBER, true, false},
+	{.heading = "WHAT", .key = "kind"},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "SESSION", .key = "id", .kind = TABLE_NUMBER},
+	{.heading = "COUNTS TOO MANY", .kind = TABLE_NUMBER},
+	{.key = "change", .kind = TABLE_NUMBER},
 };
 
 static void add_row(struct table *table, const struct policy *policy, bool json,

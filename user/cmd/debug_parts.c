@@ -118,12 +118,12 @@ static int write_sessions(bool with_users)
 static void print_services(const struct policy *policy)
 {
 	static const struct table_column columns[] = {
-		{"SERVICE", "", TABLE_TEXT, false, false},
-		{"USER", "", TABLE_TEXT, false, false},
-		{"CAP", "", TABLE_NUMBER, false, false},
-		{"TOTAL", "", TABLE_NUMBER, false, false},
-		{"EXCESS", "", TABLE_TEXT, false, false},
-		{"ERRNO", "", TABLE_NUMBER, false, false},
+		{.heading = "SERVICE"},
+		{.heading = "USER"},
+		{.heading = "CAP", .kind = TABLE_NUMBER},
+		{.heading = "TOTAL", .kind = TABLE_NUMBER},
+		{.heading = "EXCESS"},
+		{.heading = "ERRNO", .kind = TABLE_NUMBER},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 
@@ -190,9 +190,14 @@ static int write_config(bool with_users)
 }
 
 const struct debug_part debug_parts[] = {
-	{"version.txt", write_version, false},  {"system.txt", write_system, false},
-	{"status.json", write_status, false},   {"metrics.txt", write_metrics, false},
-	{"policy.txt", write_policy, false},    {"journal.txt", write_journal, false},
-	{"users.json", write_users, true},      {"sessions.json", write_sessions, true},
-	{"headcount.conf", write_config, true}, {},
+	{.file = "version.txt", .write = write_version},
+	{.file = "system.txt", .write = write_system},
+	{.file = "status.json", .write = write_status},
+	{.file = "metrics.txt", .write = write_metrics},
+	{.file = "policy.txt", .write = write_policy},
+	{.file = "journal.txt", .write = write_journal},
+	{.file = "users.json", .write = write_users, .users = true},
+	{.file = "sessions.json", .write = write_sessions, .users = true},
+	{.file = "headcount.conf", .write = write_config, .users = true},
+	{},
 };

@@ -14,18 +14,22 @@
 #include "user/kernel/service_text.h"
 
 static const struct table_column columns[] = {
-	{"SERVICE", "", TABLE_TEXT, false, false},     {"LISTEN", "", TABLE_TEXT, false, false},
-	{"USER", "", TABLE_TEXT, false, false},        {"CAP", "", TABLE_NUMBER, false, false},
-	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
-	{"OVERRIDES", "", TABLE_NUMBER, false, false}, {"EMIT", "", TABLE_TEXT, false, false},
-	{"ORPHANS", "", TABLE_TEXT, false, false},
+	{.heading = "SERVICE"},
+	{.heading = "LISTEN"},
+	{.heading = "USER"},
+	{.heading = "CAP", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL", .kind = TABLE_NUMBER},
+	{.heading = "EXCESS"},
+	{.heading = "OVERRIDES", .kind = TABLE_NUMBER},
+	{.heading = "EMIT"},
+	{.heading = "ORPHANS"},
 };
 
 static const struct table_column override_columns[] = {
-	{"OVERRIDE IN", "", TABLE_TEXT, false, false},
-	{"OF", "", TABLE_TEXT, false, false},
-	{"CAP", "", TABLE_NUMBER, false, false},
-	{"TOTAL", "", TABLE_TEXT, false, false},
+	{.heading = "OVERRIDE IN"},
+	{.heading = "OF"},
+	{.heading = "CAP", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL"},
 };
 
 static void add_cap(struct table *table, __u32 cap)

@@ -18,49 +18,49 @@
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
 static const struct table_column service_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"LISTEN", "", TABLE_TEXT, false, true},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"TOTAL", "total", TABLE_NUMBER, false, false},
-	{"", "total_active", TABLE_NUMBER, true, false},
-	{"", "total_refused", TABLE_NUMBER, true, false},
-	{"EXCESS", "excess", TABLE_TEXT, false, false},
-	{"ERRNO", "errno", TABLE_TEXT, false, false},
-	{"ORPHANS", "orphans", TABLE_TEXT, false, false},
-	{"EMIT", "", TABLE_TEXT, false, true},
-	{"", "emit_opened", TABLE_BOOL, true, false},
-	{"", "emit_closed", TABLE_BOOL, true, false},
-	{"", "emit_refused", TABLE_BOOL, true, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "LISTEN"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL", .key = "total", .kind = TABLE_NUMBER},
+	{.key = "total_active", .kind = TABLE_NUMBER},
+	{.key = "total_refused", .kind = TABLE_NUMBER},
+	{.heading = "EXCESS", .key = "excess"},
+	{.heading = "ERRNO", .key = "errno"},
+	{.heading = "ORPHANS", .key = "orphans"},
+	{.heading = "EMIT"},
+	{.key = "emit_opened", .kind = TABLE_BOOL},
+	{.key = "emit_closed", .kind = TABLE_BOOL},
+	{.key = "emit_refused", .kind = TABLE_BOOL},
 };
 
 static const struct table_column listen_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"ADDRESS", "address", TABLE_TEXT, false, false},
-	{"PORT", "port", TABLE_NUMBER, false, false},
-	{"LAST", "last_port", TABLE_NUMBER, false, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "ADDRESS", .key = "address"},
+	{.heading = "PORT", .key = "port", .kind = TABLE_NUMBER},
+	{.heading = "LAST", .key = "last_port", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column override_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"TOTAL", "", TABLE_TEXT, false, true},
-	{"", "total_exempt", TABLE_BOOL, true, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL"},
+	{.key = "total_exempt", .kind = TABLE_BOOL},
 };
 
 static const struct table_column cap_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"SINCE", "since", TABLE_TEXT, false, false},
-	{"BY", "by", TABLE_TEXT, false, true},
-	{"UID", "uid", TABLE_NUMBER, true, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "SINCE", .key = "since"},
+	{.heading = "BY", .key = "by"},
+	{.heading = "UID", .key = "uid", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column netns_columns[] = {
-	{"NETNS", "netns", TABLE_NUMBER, false, false},
-	{"NAME", "name", TABLE_TEXT, false, false},
+	{.heading = "NETNS", .key = "netns", .kind = TABLE_NUMBER},
+	{.heading = "NAME", .key = "name"},
 };
 
 static void add_limit(struct table *table, __u32 limit)

@@ -13,13 +13,13 @@
 #include "user/sessions/view.h"
 
 static const struct table_column columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"ACTIVE", "active", TABLE_NUMBER, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"PEAK", "peak", TABLE_NUMBER, false, false},
-	{"OPENED", "opened", TABLE_NUMBER, false, false},
-	{"REFUSED", "refused", TABLE_NUMBER, false, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "ACTIVE", .key = "active", .kind = TABLE_NUMBER},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "PEAK", .key = "peak", .kind = TABLE_NUMBER},
+	{.heading = "OPENED", .key = "opened", .kind = TABLE_NUMBER},
+	{.heading = "REFUSED", .key = "refused", .kind = TABLE_NUMBER},
 };
 
 static void add_row(struct table *table, const struct policy *policy,

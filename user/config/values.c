@@ -258,30 +258,30 @@ static int set_errno(struct config_parser *parser, const char *value)
 
 static const struct config_key {
 	const char *name;
-	unsigned int where; /* bits of config_where */
-	bool repeats;
+	unsigned int where;           /* bits of config_where */
+	enum { ONCE, REPEATS } often; /* in a section */
 	int (*set)(struct config_parser *parser, const char *value);
 } keys[] = {
-	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
-	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
-	{"listeners_max", CONFIG_HEADCOUNT, false, set_listeners_max},
-	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
-	{"metrics_max", CONFIG_HEADCOUNT, false, config_set_metrics_max},
-	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
-	{"netns", CONFIG_HEADCOUNT, true, set_netns},
-	{"events", CONFIG_HEADCOUNT, true, set_events},
-	{"events_mode", CONFIG_HEADCOUNT, false, set_events_mode},
-	{"events_group", CONFIG_HEADCOUNT, false, set_events_group},
-	{"events_max", CONFIG_HEADCOUNT, false, set_events_max},
-	{"listen", CONFIG_NAMED, true, set_listen},
-	{"user", CONFIG_SERVICE, false, set_user},
-	{"cap", CONFIG_SERVICE, false, set_cap},
-	{"total", CONFIG_SERVICE, false, set_total},
-	{"excess", CONFIG_SERVICE, false, set_excess},
-	{"emit", CONFIG_SERVICE, false, set_emit},
-	{"orphans", CONFIG_SERVICE, false, set_orphans},
-	{"override", CONFIG_SERVICE, true, config_add_override},
-	{"errno", CONFIG_OUTBOUND, false, set_errno},
+	{"sessions_max", CONFIG_HEADCOUNT, ONCE, set_sessions_max},
+	{"users_max", CONFIG_HEADCOUNT, ONCE, set_users_max},
+	{"listeners_max", CONFIG_HEADCOUNT, ONCE, set_listeners_max},
+	{"metrics", CONFIG_HEADCOUNT, ONCE, config_set_metrics},
+	{"metrics_max", CONFIG_HEADCOUNT, ONCE, config_set_metrics_max},
+	{"metrics_top_users", CONFIG_HEADCOUNT, ONCE, config_set_metrics_top_users},
+	{"netns", CONFIG_HEADCOUNT, REPEATS, set_netns},
+	{"events", CONFIG_HEADCOUNT, REPEATS, set_events},
+	{"events_mode", CONFIG_HEADCOUNT, ONCE, set_events_mode},
+	{"events_group", CONFIG_HEADCOUNT, ONCE, set_events_group},
+	{"events_max", CONFIG_HEADCOUNT, ONCE, set_events_max},
+	{"listen", CONFIG_NAMED, REPEATS, set_listen},
+	{"user", CONFIG_SERVICE, ONCE, set_user},
+	{"cap", CONFIG_SERVICE, ONCE, set_cap},
+	{"total", CONFIG_SERVICE, ONCE, set_total},
+	{"excess", CONFIG_SERVICE, ONCE, set_excess},
+	{"emit", CONFIG_SERVICE, ONCE, set_emit},
+	{"orphans", CONFIG_SERVICE, ONCE, set_orphans},
+	{"override", CONFIG_SERVICE, REPEATS, config_add_override},
+	{"errno", CONFIG_OUTBOUND, ONCE, set_errno},
 };
 
 int config_set(struct config_parser *parser, const char *name, const char *value)
@@ -298,7 +298,7 @@ int config_set(struct config_parser *parser, const char *name, const char *value
 		return config_fail(parser, parser->line, "unknown key \"%s\"", name);
 	if (!(keys[i].where & parser->where))
 		return config_fail(parser, parser->line, "no \"%s\" in this section", name);
-	if (!keys[i].repeats && (parser->keys_seen & 1u << i))
+	if (keys[i].often == ONCE && (parser->keys_seen & 1u << i))
 		return config_fail(parser, parser->line, "\"%s\" twice in this section", name);
 	parser->keys_seen |= 1u << i;
 	return keys[i].set(parser, value);

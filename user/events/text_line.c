@@ -17,22 +17,22 @@ struct column {
 };
 
 static const struct column columns[] = {
-	{"TIME", 8, .below = 132},
-	{"TIME", 12, .from = 132}, /* with milliseconds */
-	{"EVENT", 7, .most = 0},
-	{"DIR", 3, .most = 0},
-	{"SERVICE", 8, .from = 149},
-	{"USER", 13, .most = 43, .from = 112},
-	{"PROCESS", 12, .below = 86}, /* without the PID */
-	{"PROCESS", 18, .from = 86},
-	{"PORT", 5, .right = true, .below = 128}, /* the local one */
-	{"LOCAL", 21, .most = 47, .from = 128},
-	{"REMOTE", 21, .most = 47},
-	{"LASTED", 6, .right = true},
-	{"RX", 5, .right = true, .from = 98},
-	{"TX", 5, .right = true, .from = 98},
-	{"RTT(ms)", 7, .right = true, .from = 140},
-	{"END", 11, .most = 0},
+	{.heading = "TIME", .width = 8, .below = 132},
+	{.heading = "TIME", .width = 12, .from = 132}, /* with milliseconds */
+	{.heading = "EVENT", .width = 7},
+	{.heading = "DIR", .width = 3},
+	{.heading = "SERVICE", .width = 8, .from = 149},
+	{.heading = "USER", .width = 13, .most = 43, .from = 112},
+	{.heading = "PROCESS", .width = 12, .below = 86}, /* without the PID */
+	{.heading = "PROCESS", .width = 18, .from = 86},
+	{.heading = "PORT", .width = 5, .right = true, .below = 128}, /* the local one */
+	{.heading = "LOCAL", .width = 21, .most = 47, .from = 128},
+	{.heading = "REMOTE", .width = 21, .most = 47},
+	{.heading = "LASTED", .width = 6, .right = true},
+	{.heading = "RX", .width = 5, .right = true, .from = 98},
+	{.heading = "TX", .width = 5, .right = true, .from = 98},
+	{.heading = "RTT(ms)", .width = 7, .right = true, .from = 140},
+	{.heading = "END", .width = 11},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(*columns))

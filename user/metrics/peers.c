@@ -26,7 +26,8 @@ struct metrics_peer metrics_peer_of(int fd, const struct sockaddr *address)
 void metrics_peers_add(struct metrics_peers *peers, int fd, const struct metrics_peer *peer,
 		       __u64 now_ns)
 {
-	peers->items[peers->count++] = (struct metrics_connection){*peer, now_ns, fd, false};
+	peers->items[peers->count++] =
+		(struct metrics_connection){.peer = *peer, .since_ns = now_ns, .fd = fd};
 }
 
 void metrics_peers_remove(struct metrics_peers *peers, int fd)

@@ -12,7 +12,7 @@
 #define BAR 12
 
 /* A column of a list. Where the screen is too narrow for all, those of the highest
- * `spare` go first; none is 0. The last with `widest` grows into the room that is left. */
+ * `spare` go first; those of 0 stay. */
 struct column {
 	const char *heading;
 	int width;
@@ -111,14 +111,14 @@ static void put_user(const struct top *top, const struct column *columns,
 void top_draw_users(struct top *top, int y, int height, int width)
 {
 	struct column columns[USER_COLUMNS] = {
-		[SERVICE] = {"SERVICE", 9, 4, TOP_MIDDLE, true},
-		[USER] = {"USER", 15, 0, TOP_MIDDLE, true},
-		[ACTIVE] = {"ACTIVE", 6, 0, TOP_RIGHT, true},
-		[CAP] = {"CAP", 6, 1, TOP_RIGHT, true},
-		[LOAD] = {"", BAR, 3, TOP_LEFT, true},
-		[PEAK] = {"PEAK", 6, 6, TOP_RIGHT, true},
-		[OPENED] = {"OPENED", 8, 5, TOP_RIGHT, true},
-		[REFUSED] = {"REFUSED", 8, 2, TOP_RIGHT, true},
+		[SERVICE] = {.heading = "SERVICE", .width = 9, .spare = 4, .how = TOP_MIDDLE},
+		[USER] = {.heading = "USER", .width = 15, .how = TOP_MIDDLE},
+		[ACTIVE] = {.heading = "ACTIVE", .width = 6, .how = TOP_RIGHT},
+		[CAP] = {.heading = "CAP", .width = 6, .spare = 1, .how = TOP_RIGHT},
+		[LOAD] = {.heading = "", .width = BAR, .spare = 3, .how = TOP_LEFT},
+		[PEAK] = {.heading = "PEAK", .width = 6, .spare = 6, .how = TOP_RIGHT},
+		[OPENED] = {.heading = "OPENED", .width = 8, .spare = 5, .how = TOP_RIGHT},
+		[REFUSED] = {.heading = "REFUSED", .width = 8, .spare = 2, .how = TOP_RIGHT},
 	};
 	const struct top_list *list = &top->users.list;
 	const struct hc_user *user;
@@ -197,18 +197,18 @@ static void put_session(const struct column *columns, const struct top_session *
 void top_draw_sessions(struct top *top, int y, int height, int width)
 {
 	struct column columns[SESSION_COLUMNS] = {
-		[REMOTE] = {"CLIENT", 21, 0, TOP_MIDDLE, true},
-		[AGE] = {"AGE", 6, 2, TOP_RIGHT, true},
-		[IDLE] = {"IDLE", 6, 1, TOP_RIGHT, true},
-		[HEARD] = {"HEARD", 6, 3, TOP_RIGHT, true},
-		[QUEUE] = {"QUEUE", 5, 8, TOP_RIGHT, true},
-		[UNANSWERED] = {"UNANS", 5, 9, TOP_RIGHT, true},
-		[IN] = {"IN", 5, 5, TOP_RIGHT, true},
-		[OUT] = {"OUT", 5, 6, TOP_RIGHT, true},
-		[RTT] = {"RTT", 7, 10, TOP_RIGHT, true},
-		[STATE] = {"STATE", 10, 7, TOP_LEFT, true},
-		[PROCESS] = {"PROCESS", 10, 4, TOP_MIDDLE, true},
-		[LOCAL] = {"LOCAL", 21, 11, TOP_MIDDLE, true},
+		[REMOTE] = {.heading = "CLIENT", .width = 21, .how = TOP_MIDDLE},
+		[AGE] = {.heading = "AGE", .width = 6, .spare = 2, .how = TOP_RIGHT},
+		[IDLE] = {.heading = "IDLE", .width = 6, .spare = 1, .how = TOP_RIGHT},
+		[HEARD] = {.heading = "HEARD", .width = 6, .spare = 3, .how = TOP_RIGHT},
+		[QUEUE] = {.heading = "QUEUE", .width = 5, .spare = 8, .how = TOP_RIGHT},
+		[UNANSWERED] = {.heading = "UNANS", .width = 5, .spare = 9, .how = TOP_RIGHT},
+		[IN] = {.heading = "IN", .width = 5, .spare = 5, .how = TOP_RIGHT},
+		[OUT] = {.heading = "OUT", .width = 5, .spare = 6, .how = TOP_RIGHT},
+		[RTT] = {.heading = "RTT", .width = 7, .spare = 10, .how = TOP_RIGHT},
+		[STATE] = {.heading = "STATE", .width = 10, .spare = 7, .how = TOP_LEFT},
+		[PROCESS] = {.heading = "PROCESS", .width = 10, .spare = 4, .how = TOP_MIDDLE},
+		[LOCAL] = {.heading = "LOCAL", .width = 21, .spare = 11, .how = TOP_MIDDLE},
 	};
 	const struct top_list *list = &top->sessions.list;
 	const struct top_session *item;
