@@ -52,7 +52,8 @@ bool log_tells(enum log_detail detail)
 	return told >= detail;
 }
 
-static void put_line(const char *priority, const char *text, size_t length, const char *reason)
+static void print_line(const char *priority, const char *text, size_t length,
+		       const char *reason)
 {
 	char line[2048], whole[2304];
 
@@ -67,12 +68,13 @@ static void put_line(const char *priority, const char *text, size_t length, cons
 			journal_stream_is(STDERR_FILENO) ? priority : "", whole);
 }
 
-static void say(const char *priority, const char *format, va_list args, const char *reason)
+static void print_message(const char *priority, const char *format, va_list args,
+			  const char *reason)
 {
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), format, args);
-	put_line(priority, text, strlen(text), reason);
+	print_line(priority, text, strlen(text), reason);
 }
 
 int hc_error(const char *format, ...)
@@ -80,7 +82,7 @@ int hc_error(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(SD_ERR, format, args, "");
+	print_message(SD_ERR, format, args, "");
 	va_end(args);
 	return -EINVAL;
 }
@@ -91,7 +93,7 @@ int hc_error_errno(int err, const char *format, ...)
 
 	err = abs(err);
 	va_start(args, format);
-	say(SD_ERR, format, args, strerror(err));
+	print_message(SD_ERR, format, args, strerror(err));
 	va_end(args);
 	return err ? -err : -EINVAL;
 }
@@ -101,7 +103,7 @@ void hc_notice(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(SD_NOTICE, format, args, "");
+	print_message(SD_NOTICE, format, args, "");
 	va_end(args);
 }
 
@@ -112,7 +114,7 @@ void hc_step(const char *format, ...)
 	if (!log_tells(LOG_STEPS))
 		return;
 	va_start(args, format);
-	say(SD_INFO, format, args, "");
+	print_message(SD_INFO, format, args, "");
 	va_end(args);
 }
 
@@ -122,7 +124,7 @@ void log_words(enum log_detail detail, const char *text)
 		size_t whole = strcspn(text, "\n");
 		size_t length = whole < LINE_MAX_BYTES ? whole : LINE_MAX_BYTES;
 
-		put_line(SD_DEBUG, text, length, "");
+		print_line(SD_DEBUG, text, length, "");
 		text += length + (text[length] == '\n');
 	}
 }

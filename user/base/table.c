@@ -59,7 +59,7 @@ void table_free(struct table *table)
 }
 
 /* Where the text of the next cell goes: room for `bytes` bytes of it with its NUL. */
-static char *make_room(struct table *table, size_t bytes)
+static char *reserve_cell(struct table *table, size_t bytes)
 {
 	size_t room = table->room ? table->room : 4096;
 	char *text;
@@ -118,7 +118,7 @@ void table_add_text(struct table *table, const char *text)
 	text = text ?: "";
 	plain = escape_plain(text);
 	length = plain + strlen(text + plain);
-	to = table->failed ? NULL : make_room(table, length + 1);
+	to = table->failed ? NULL : reserve_cell(table, length + 1);
 	if (!to)
 		return;
 	*(char *)mempcpy(to, text, length) = '\0';
@@ -144,7 +144,7 @@ void table_add(struct table *table, const char *format, ...)
 
 void table_add_number(struct table *table, unsigned long long number)
 {
-	char *digits = table->failed ? NULL : make_room(table, 24), *end;
+	char *digits = table->failed ? NULL : reserve_cell(table, 24), *end;
 
 	if (!digits)
 		return;
@@ -196,7 +196,7 @@ static void measure(const struct table *table, char *room, size_t *widths)
 #define NOTHING ((size_t)-1)
 
 /* Leaves out what is not for a table, and what it has no room for. */
-static void lay_out(const struct table *table, size_t *widths)
+static void leave_out_columns(const struct table *table, size_t *widths)
 {
 	size_t used = 0, column, i;
 
@@ -247,8 +247,8 @@ static char *put_spaces(char *p, size_t count)
 
 /* One cell of a row. `*owed` is the room since the last cell: it is filled only
  * when something follows, so that no line ends in spaces. */
-static char *put_cell(char *p, const struct table_column *column, size_t width,
-		      const struct cell *cell, size_t *owed)
+static char *put_table_cell(char *p, const struct table_column *column, size_t width,
+			    const struct cell *cell, size_t *owed)
 {
 	size_t pad = width - cell_width(cell);
 
@@ -267,7 +267,7 @@ static char *put_headings(char *p, const struct table *table, const size_t *widt
 	for (column = 0; column < table->count; column++) {
 		cell.text = table->columns[column].heading ?: "";
 		cell.length = strlen(cell.text);
-		p = put_cell(p, &table->columns[column], widths[column], &cell, &owed);
+		p = put_table_cell(p, &table->columns[column], widths[column], &cell, &owed);
 	}
 	return PUT(p, "\n");
 }
@@ -290,7 +290,8 @@ static int print_rows(const struct table *table, struct output *out, const size_
 		for (column = 0; column < table->count; column++) {
 			at = read_cell(at, &cell);
 			cell = shown(&cell, out->room);
-			p = put_cell(p, &table->columns[column], widths[column], &cell, &owed);
+			p = put_table_cell(p, &table->columns[column], widths[column], &cell,
+					   &owed);
 		}
 		p = end_row(out, PUT(p, "\n"));
 	}
@@ -331,7 +332,7 @@ static char *put_value(char *p, enum table_kind kind, const struct cell *cell)
 	return PUT(p, "\"");
 }
 
-static int print_json(const struct table *table, struct output *out)
+static int print_objects(const struct table *table, struct output *out)
 {
 	size_t rows = table->cells / table->count, row, column, most = 16;
 	const char *at = table->text, *comma;
@@ -370,10 +371,10 @@ int table_print(const struct table *table, FILE *file, bool json)
 	int error = table->failed || !out.room || !widths ? -ENOMEM : 0;
 
 	if (json) {
-		error = error ?: print_json(table, &out);
+		error = error ?: print_objects(table, &out);
 	} else if (!error) {
 		measure(table, out.room, widths);
-		lay_out(table, widths);
+		leave_out_columns(table, widths);
 		error = print_rows(table, &out, widths);
 	}
 	if (!error)

@@ -26,8 +26,8 @@ static const struct table_column columns[] = {
 	{.key = "change", .kind = TABLE_NUMBER},
 };
 
-static void add_row(struct table *table, const struct policy *policy, bool json,
-		    const struct audit_difference *difference)
+static void add_difference_row(struct table *table, const struct policy *policy, bool json,
+			       const struct audit_difference *difference)
 {
 	const struct hc_user_key *user = &difference->user;
 	bool wrong = difference->kind == AUDIT_WRONG;
@@ -70,7 +70,7 @@ static void print_sums(const struct audit *audit, bool json)
 	printf("%8zu repaired\n", audit->repaired);
 }
 
-static int print(const struct headcount_bpf *object, const struct audit *audit, bool json)
+static int print_audit(const struct headcount_bpf *object, const struct audit *audit, bool json)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	struct policy *policy = NULL;
@@ -78,7 +78,7 @@ static int print(const struct headcount_bpf *object, const struct audit *audit, 
 
 	error = error ?: policy_read_new(object, &policy);
 	for (size_t i = 0; i < audit->count && !error; i++)
-		add_row(table, policy, json, &audit->differences[i]);
+		add_difference_row(table, policy, json, &audit->differences[i]);
 	if (!error) {
 		print_sums(audit, json);
 		if ((json || audit->count) && table_print(table, stdout, json))
@@ -107,7 +107,7 @@ int cmd_audit(const struct command *command, int argc, char **argv)
 		return status;
 	error = open_maps(&object, LOAD_WALK_SOCKETS);
 	error = error ?: audit_run(object, repair, &audit);
-	error = error ?: print(object, &audit, json);
+	error = error ?: print_audit(object, &audit, json);
 	free(audit.differences);
 	headcount_bpf__destroy(object);
 	if (error)

@@ -33,7 +33,7 @@ static int add_value(struct command_values *values, const char *text)
 	return error ? hc_error_errno(error, "cannot read the options") : 0;
 }
 
-static int take(const struct command_option *option, const char *text)
+static int take_option(const struct command_option *option, const char *text)
 {
 	switch (option->type) {
 	case COMMAND_FLAG:
@@ -109,7 +109,7 @@ static int take_all(const struct command *command, const struct command_option *
 					is_letter ? letter_of : argv[optind - 1],
 					command->name);
 		}
-		if (take(&options[found - 256], optarg))
+		if (take_option(&options[found - 256], optarg))
 			return -ENOMEM;
 	}
 	return 0;

@@ -141,7 +141,8 @@ static void print_services(const struct policy *policy)
 	table_free(table);
 }
 
-static void print_policy(const struct headcount_bpf *object, const struct policy *policy)
+static void print_policy_numbers(const struct headcount_bpf *object,
+				 const struct policy *policy)
 {
 	const struct hc_control *control = &policy->control;
 
@@ -163,7 +164,7 @@ static int write_policy(bool with_users)
 	(void)with_users;
 	error = error ?: policy_read_new(object, &policy);
 	if (!error)
-		print_policy(object, policy);
+		print_policy_numbers(object, policy);
 	free(policy);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : EXIT_DONE;

@@ -35,14 +35,14 @@ struct output {
 
 static volatile sig_atomic_t stop_asked;
 
-static void on_signal(int signal)
+static void on_stop_signal(int signal)
 {
 	(void)signal;
 	stop_asked = 1;
 	alarm(1); /* it may have come just before we wait */
 }
 
-static void write_out(struct output *output)
+static void flush_out(struct output *output)
 {
 	const char *at = output->out.data, *end = at + output->out.length;
 	struct pollfd ready = {STDOUT_FILENO, POLLOUT, 0};
@@ -95,7 +95,8 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 	       (*output->whole && !strcmp(line->user, output->whole));
 }
 
-static void print_text(struct output *output, const struct event_line *line, const char *user)
+static void print_as_text(struct output *output, const struct event_line *line,
+			  const char *user)
 {
 	if (event_line_is(line, ACTION_LOST))
 		print_text_lost(&output->out, &output->context, line->event.time_ns,
@@ -106,7 +107,7 @@ static void print_text(struct output *output, const struct event_line *line, con
 }
 
 /* conn.log has no line for a gap. */
-static void print_zeek(struct output *output, const struct event_line *line)
+static void print_as_zeek(struct output *output, const struct event_line *line)
 {
 	if (event_line_is(line, ACTION_LOST))
 		hc_notice("%llu events are lost: %s", line->lost, line->reason);
@@ -132,13 +133,13 @@ static void on_line(void *context, const char *text, size_t length)
 		else if (output->format == AS_JSON)
 			put_line(output, text, length);
 		else if (output->format == AS_TEXT)
-			print_text(output, &line, user);
+			print_as_text(output, &line, user);
 		else
-			print_zeek(output, &line);
+			print_as_zeek(output, &line);
 		event_line_free(&line);
 	}
 	if (output->out.length >= WRITE_AT)
-		write_out(output);
+		flush_out(output);
 }
 
 /* Waits for the socket (-1: for `ms`), but not for ever for a stdout that nobody reads. */
@@ -167,7 +168,7 @@ static int follow(struct subscription *from, struct output *output)
 			subscription_read(from, on_line, output);
 		else
 			subscription_open(from);
-		write_out(output);
+		flush_out(output);
 	}
 	if (from->full && !stop_asked)
 		return hc_error("%s has no room: events_max subscribers are connected",
@@ -177,8 +178,8 @@ static int follow(struct subscription *from, struct output *output)
 		       : hc_error_errno(output->error, "cannot write");
 }
 
-static int parse(const struct command *command, struct output *output, const char *format,
-		 const char *action)
+static int parse_options(const struct command *command, struct output *output,
+			 const char *format, const char *action)
 {
 	static const char *const formats[] = {"json", "text", "zeek"};
 	size_t i;
@@ -224,7 +225,7 @@ int cmd_events(const struct command *command, int argc, char **argv)
 {
 	struct output output = {};
 	struct subscription from = {.path = SINK_SOCKET, .fd = -1};
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = {.sa_handler = on_stop_signal};
 	const char *format = "json", *action_word = NULL;
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only of this service", &output.service),
@@ -239,7 +240,7 @@ int cmd_events(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	if (parse(command, &output, format, action_word))
+	if (parse_options(command, &output, format, action_word))
 		return EXIT_USAGE;
 	if (check(&output))
 		return EXIT_FAILED;
@@ -257,7 +258,7 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	error = follow(&from, &output);
 	if (output.format == AS_ZEEK && !error && !output.error) {
 		print_zeek_close(&output.out, time(NULL));
-		write_out(&output);
+		flush_out(&output);
 	}
 	subscription_free(&from);
 	print_buffer_free(&output.out);

@@ -40,7 +40,7 @@ static void add_cap(struct table *table, __u32 cap)
 		table_add(table, "%u", cap);
 }
 
-static void add_listen(struct table *table, const struct config_service *service)
+static void add_listen_cell(struct table *table, const struct config_service *service)
 {
 	char text[512] = "", end[LISTEN_TEXT];
 	size_t used = 0;
@@ -131,7 +131,7 @@ void explain(const struct config *config, const char *path)
 		char emit[SERVICE_EMIT_TEXT];
 
 		table_add_text(table, service->service.name);
-		add_listen(table, service);
+		add_listen_cell(table, service);
 		explain_limits(table, &service->service);
 		table_add(table, "%zu", service->override_count);
 		table_add_text(table, service_emit_format(service->service.mute, " ", emit));

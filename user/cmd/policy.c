@@ -218,7 +218,7 @@ static int print_part(struct table *table, const char *title, bool json)
 	return error;
 }
 
-static int print_text(const struct policy_view *view, const struct service_total *totals)
+static int print_policy_text(const struct policy_view *view, const struct service_total *totals)
 {
 	int error = print_part(services_table(view, totals), "", false);
 
@@ -230,7 +230,7 @@ static int print_text(const struct policy_view *view, const struct service_total
 	return error ?: print_part(netns_table(view), "\ninbound services hold in:\n", false);
 }
 
-static int print_json(const struct policy_view *view, const struct service_total *totals)
+static int print_policy_json(const struct policy_view *view, const struct service_total *totals)
 {
 	int error = print_part(services_table(view, totals), "{\"services\":", true);
 
@@ -253,7 +253,8 @@ static int print_policy(const struct headcount_bpf *object, bool json)
 	else if (view)
 		error = hc_error_errno(ENOMEM, "cannot print the policy");
 	if (!error) {
-		error = json ? print_json(view, totals) : print_text(view, totals);
+		error = json ? print_policy_json(view, totals)
+			     : print_policy_text(view, totals);
 		if (error)
 			hc_error_errno(error, "cannot print the policy");
 	}

@@ -68,7 +68,7 @@ static int wait_answer(const struct headcount_bpf *object, int daemon, int pid, 
 }
 
 /* The result goes to stdout, if it is a good one; all else is for a person. */
-static void tell(struct hc_reload *answer)
+static void tell_answer(struct hc_reload *answer)
 {
 	char *line, *rest = answer->said;
 
@@ -80,7 +80,7 @@ static void tell(struct hc_reload *answer)
 	}
 }
 
-static int reload(const struct headcount_bpf *object, enum hc_reload_result *result)
+static int ask_to_reload(const struct headcount_bpf *object, enum hc_reload_result *result)
 {
 	struct hc_reload answer;
 	int pid, daemon = open_daemon(object, &pid), error;
@@ -96,7 +96,7 @@ static int reload(const struct headcount_bpf *object, enum hc_reload_result *res
 	close(daemon);
 	if (error)
 		return error;
-	tell(&answer);
+	tell_answer(&answer);
 	*result = answer.result;
 	return 0;
 }
@@ -111,7 +111,7 @@ int cmd_reload(const struct command *command, int argc, char **argv)
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	error = open_maps(&object, 0);
-	error = error ?: reload(object, &result);
+	error = error ?: ask_to_reload(object, &result);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : (int)result;
 }

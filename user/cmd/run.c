@@ -53,7 +53,7 @@ static int rebuild(struct daemon *daemon)
 	return error;
 }
 
-static int start(struct daemon *daemon)
+static int start_or_adopt(struct daemon *daemon)
 {
 	struct load_request request = {.pins = pins_folder(), .quiet = true};
 	int links = pins_look(), error;
@@ -138,7 +138,7 @@ static int run_daemon(struct run *run)
 	error = daemon_open_sinks(daemon);
 	error = error ?: metrics_listen(&daemon->metrics, &daemon->config.metrics);
 	error = error ?: probe_mount_bpffs(&run->mounted);
-	error = error ?: start(daemon);
+	error = error ?: start_or_adopt(daemon);
 	run->published = !error;
 	error = error ?: daemon_open_drain(daemon, true);
 	error = error ?: closer_new(&daemon->closer, daemon->object, &daemon->netns);

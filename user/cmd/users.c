@@ -22,8 +22,8 @@ static const struct table_column columns[] = {
 	{.heading = "REFUSED", .key = "refused", .kind = TABLE_NUMBER},
 };
 
-static void add_row(struct table *table, const struct policy *policy,
-		    const struct hc_user *user, bool json)
+static void add_user_row(struct table *table, const struct policy *policy,
+			 const struct hc_user *user, bool json)
 {
 	char name[HC_USER_TEXT];
 
@@ -75,7 +75,7 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 	if (count)
 		qsort(users, count, sizeof(*users), users_by_activity);
 	for (size_t i = 0; i < count; i++)
-		add_row(table, policy, &users[i].user, json);
+		add_user_row(table, policy, &users[i].user, json);
 	if (!error && table_print(table, stdout, json))
 		error = hc_error_errno(ENOMEM, "cannot print the users");
 	if (!json)

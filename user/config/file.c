@@ -163,7 +163,7 @@ static int on_key(void *user, const char *section, const char *name, const char 
 	return !config_set(user, name, value);
 }
 
-static void parse(struct config_parser *parser)
+static void parse_file(struct config_parser *parser)
 {
 	int status = ini_parse_stream(read_line, parser, on_key, parser);
 
@@ -176,7 +176,7 @@ static void parse(struct config_parser *parser)
 		close_section(parser);
 }
 
-static int open_file(struct config_parser *parser)
+static int open_source(struct config_parser *parser)
 {
 	parser->file = fopen(parser->path, "re");
 	if (!parser->file)
@@ -196,9 +196,9 @@ int config_read(struct config *config, const char *path, char *why, size_t why_s
 	int error;
 
 	error = config_defaults(config) ? config_fail_errno(&parser, ENOMEM) : 0;
-	error = error ?: open_file(&parser);
+	error = error ?: open_source(&parser);
 	if (!error)
-		parse(&parser);
+		parse_file(&parser);
 	if (parser.file)
 		fclose(parser.file);
 	for (size_t i = 0; i < parser.pending_count; i++)

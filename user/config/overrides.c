@@ -91,7 +91,7 @@ static int resolve_override(struct config_parser *parser, const struct config_pe
 }
 
 /* By what they say of whom; of two that say the same, the earlier first. */
-static int by_key(const void *left, const void *right)
+static int by_override(const void *left, const void *right)
 {
 	const struct config_override *a = *(const struct config_override *const *)left;
 	const struct config_override *b = *(const struct config_override *const *)right;
@@ -114,7 +114,7 @@ static int find_twins(struct config_parser *parser)
 		return config_fail_errno(parser, ENOMEM);
 	for (size_t i = 0; i < count; i++)
 		order[i] = &items[i];
-	qsort(order, count, sizeof(*order), by_key);
+	qsort(order, count, sizeof(*order), by_override);
 	for (size_t i = 1; i < count; i++) {
 		if (order[i]->bits != order[i - 1]->bits ||
 		    memcmp(&order[i]->key, &order[i - 1]->key, sizeof(order[i]->key)) ||

@@ -87,7 +87,7 @@ static const char *parse_word(const char *word, struct sink_spec *spec, const ch
 	return *path ? check_path(spec->kind, *path) : NULL;
 }
 
-static int fail(char *why, size_t why_size, const char *word, const char *reason)
+static int fail_word(char *why, size_t why_size, const char *word, const char *reason)
 {
 	snprintf(why, why_size, "bad events \"%s\": %s", word, reason);
 	return -EINVAL;
@@ -100,23 +100,23 @@ int sink_list_add(struct sink_list *list, const char *word, char *why, size_t wh
 
 	if (!strcmp(word, "none") || (list->given && !list->count)) {
 		if (list->given)
-			return fail(why, why_size, word, "none stands alone");
+			return fail_word(why, why_size, word, "none stands alone");
 		sink_list_free(list);
 		list->given = true;
 		return 0;
 	}
 	wrong = parse_word(word, &spec, &path);
 	if (wrong)
-		return fail(why, why_size, word, wrong);
+		return fail_word(why, why_size, word, wrong);
 	if (!list->given)
 		sink_list_free(list);
 	list->given = true;
 	spec.path = (char *)path;
 	for (size_t i = 0; i < list->count; i++)
 		if (sink_spec_equal(&list->items[i], &spec))
-			return fail(why, why_size, word, "twice");
+			return fail_word(why, why_size, word, "twice");
 	if (list->count == SINKS_MAX)
-		return fail(why, why_size, word, "there may be 16 at most");
+		return fail_word(why, why_size, word, "there may be 16 at most");
 	spec.path = path ? strdup(path) : NULL;
 	if (path && !spec.path)
 		return -ENOMEM;
@@ -132,7 +132,7 @@ int sink_list_parse(struct sink_list *list, const char *text, char *why, size_t 
 	snprintf(why, why_size, "%s", strerror(ENOMEM));
 	word = copy ? strtok_r(copy, SINK_BLANKS, &rest) : NULL;
 	if (copy && !word)
-		error = fail(why, why_size, text, "an empty list");
+		error = fail_word(why, why_size, text, "an empty list");
 	for (; word && !error; word = strtok_r(NULL, SINK_BLANKS, &rest))
 		error = sink_list_add(list, word, why, why_size);
 	free(copy);

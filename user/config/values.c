@@ -132,7 +132,7 @@ static int set_listen(struct config_parser *parser, const char *value)
 }
 
 /* client, client/24 or client/24/56 */
-static int parse_client(const char *value, struct hc_service *service)
+static int parse_client_user(const char *value, struct hc_service *service)
 {
 	char copy[sizeof("client/32/128")], *rest = copy;
 	const char *word, *bits4, *bits6;
@@ -166,7 +166,7 @@ static int set_user(struct config_parser *parser, const char *value)
 		service->identify = HC_BY_CGROUP;
 	else if (!strcmp(value, "label"))
 		return config_fail(parser, parser->line, "user = label is not supported yet");
-	else if (parse_client(value, service))
+	else if (parse_client_user(value, service))
 		return config_fail(parser, parser->line,
 				   "bad user \"%s\": client, client/0..32, "
 				   "client/0..32/0..128, uid or cgroup",

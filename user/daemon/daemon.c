@@ -61,7 +61,7 @@ static int load_walker(struct daemon *daemon, unsigned int walks)
 	return load_object(&daemon->walker, &request);
 }
 
-static int start(struct daemon *daemon)
+static int start_fresh(struct daemon *daemon)
 {
 	struct load_request request = {
 		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT),
@@ -84,7 +84,7 @@ static int start(struct daemon *daemon)
 
 int daemon_start(struct daemon *daemon)
 {
-	int error = start(daemon);
+	int error = start_fresh(daemon);
 
 	/* Half-made pins would enforce without anybody's knowing. */
 	if (error && daemon->gates)

@@ -39,7 +39,7 @@ static void tell_status(struct daemon *daemon, const char *state)
 	daemon->status_told_ns = clock_monotonic_ns();
 }
 
-static void reload(struct daemon *daemon)
+static void reload_and_tell(struct daemon *daemon)
 {
 	notify_reloading();
 	daemon->not_reloaded = daemon_reload(daemon);
@@ -57,7 +57,7 @@ int daemon_loop(struct daemon *daemon)
 		notify_alive();
 		error = drain_poll(daemon->drain, NAP_MS);
 		if (signals_reload_asked())
-			reload(daemon);
+			reload_and_tell(daemon);
 		if (clock_monotonic_ns() >= daemon->status_told_ns + STATUS_NS)
 			tell_status(daemon, "");
 		if (drain_saw_refusals(daemon->drain))

@@ -138,7 +138,7 @@ static void give_up_next(struct daemon *daemon, struct next *next)
 	netns_free(&next->netns);
 }
 
-static int reload(struct daemon *daemon, enum hc_reload_result *result)
+static int reload_config(struct daemon *daemon, enum hc_reload_result *result)
 {
 	struct next next = {.metrics = daemon->metrics};
 	const char *path = daemon->config_path;
@@ -164,7 +164,7 @@ int daemon_reload(struct daemon *daemon)
 	int error;
 
 	reload_record_begin(daemon->object);
-	error = reload(daemon, &result);
+	error = reload_config(daemon, &result);
 	reload_record_end(daemon->object, error ? result : HC_RELOAD_DONE);
 	return error;
 }

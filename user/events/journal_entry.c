@@ -47,7 +47,7 @@ static char *put_text(char *p, const char *name, const char *text, size_t length
 	return p + escape_text(p, 4 * length + 1, text, length) + 1;
 }
 
-static char *put_side(char *p, const char *side, const __u8 address[16], __u16 port)
+static char *put_entry_side(char *p, const char *side, const __u8 address[16], __u16 port)
 {
 	char text[ADDRESS_TEXT];
 
@@ -57,8 +57,8 @@ static char *put_side(char *p, const char *side, const __u8 address[16], __u16 p
 }
 
 /* What every entry begins with. */
-static char *put_head(char *p, const struct print_context *context, int type, int priority,
-		      __u64 time_ns)
+static char *put_entry_head(char *p, const struct print_context *context, int type,
+			    int priority, __u64 time_ns)
 {
 	p = put_field(p, "MESSAGE_ID=%s", message_ids[type]);
 	p = put_field(p, "PRIORITY=%d", priority);
@@ -122,14 +122,16 @@ static char *put_closed(char *p, const struct hc_event *event)
 	return put_field(p, "HEADCOUNT_UNANSWERED=%u", event->unanswered);
 }
 
-static char *put_session(char *p, const struct hc_event *event)
+static char *put_entry_session(char *p, const struct hc_event *event)
 {
 	const struct hc_ends *ends = &event->ends;
 	bool inbound = event->direction == HC_INBOUND;
 
 	p = put_field(p, "HEADCOUNT_DIRECTION=%s", inbound ? "ingress" : "egress");
-	p = put_side(p, inbound ? "DESTINATION" : "SOURCE", ends->local, ends->local_port);
-	p = put_side(p, inbound ? "SOURCE" : "DESTINATION", ends->remote, ends->remote_port);
+	p = put_entry_side(p, inbound ? "DESTINATION" : "SOURCE", ends->local,
+			   ends->local_port);
+	p = put_entry_side(p, inbound ? "SOURCE" : "DESTINATION", ends->remote,
+			   ends->remote_port);
 	if (event->type == HC_KILLED)
 		p = put_field(p, "HEADCOUNT_KILLED_BY_ID=%u", event->asker);
 	else
@@ -164,12 +166,12 @@ bool journal_entry_event(struct print_buffer *out, const struct print_context *c
 		return false;
 	user_key_format(&event->user, false, user, sizeof(user));
 	p = put_message(p, service, user, event);
-	p = put_head(p, context, event->type,
-		     event->type == HC_REFUSED ? LOG_WARNING : LOG_INFO,
-		     print_realtime(context, event->time_ns));
+	p = put_entry_head(p, context, event->type,
+			   event->type == HC_REFUSED ? LOG_WARNING : LOG_INFO,
+			   print_realtime(context, event->time_ns));
 	p = put_text(p, "HEADCOUNT_SERVICE", service, strnlen(service, HC_NAME_MAX));
 	p = put_text(p, "HEADCOUNT_USER", user, strlen(user));
-	p = put_session(p, event);
+	p = put_entry_session(p, event);
 	*p++ = '\0';
 	print_commit(out, p);
 	return true;
@@ -183,7 +185,7 @@ bool journal_entry_lost(struct print_buffer *out, const struct print_context *co
 	if (!p)
 		return false;
 	p = put_field(p, "MESSAGE=%llu events are lost: %s", lost, word);
-	p = put_head(p, context, ACTION_LOST, LOG_WARNING, clock_realtime_ns());
+	p = put_entry_head(p, context, ACTION_LOST, LOG_WARNING, clock_realtime_ns());
 	p = put_field(p, "HEADCOUNT_REASON=%s", word);
 	p = put_field(p, "HEADCOUNT_EVENTS_LOST=%llu", lost);
 	*p++ = '\0';

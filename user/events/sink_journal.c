@@ -199,8 +199,8 @@ static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *sp
 }
 
 /* Adds an entry by `add`, if there is room; what there is no room for is counted. */
-static void gather(struct sink *sink, const struct print_context *context,
-		   const struct hc_event *event, const char *word, __u64 lost)
+static void gather_entry(struct sink *sink, const struct print_context *context,
+			 const struct hc_event *event, const char *word, __u64 lost)
 {
 	struct journal *journal = ((struct journal_sink *)sink)->journal;
 	bool added = false;
@@ -224,13 +224,13 @@ static void gather(struct sink *sink, const struct print_context *context,
 static void on_event(struct sink *sink, const struct print_context *context,
 		     const struct hc_event *event)
 {
-	gather(sink, context, event, NULL, 0);
+	gather_entry(sink, context, event, NULL, 0);
 }
 
 static void on_lost(struct sink *sink, const struct print_context *context, const char *word,
 		    __u64 lost)
 {
-	gather(sink, context, NULL, word, lost);
+	gather_entry(sink, context, NULL, word, lost);
 }
 
 static void finish(struct sink *sink, __u64 deadline_ns)

@@ -35,14 +35,14 @@ struct subscriber {
 	struct unix_sink *owner;
 };
 
-static ssize_t write_some(struct line_reader *reader, const char *text, size_t length)
+static ssize_t write_subscriber(struct line_reader *reader, const char *text, size_t length)
 {
 	ssize_t got = send(reader->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	return got > 0 ? got : got < 0 && errno != EINTR ? -errno : -EAGAIN;
 }
 
-static void drop(struct line_reader *reader, int error)
+static void drop_subscriber(struct line_reader *reader, int error)
 {
 	(void)error;
 	((struct subscriber *)reader)->owner->sink.sinks->subscribers--;
@@ -107,8 +107,8 @@ static bool arrived(struct sink *sink)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	subscriber->owner = server;
 	sink->sinks->subscribers++;
-	subscriber->reader.write = write_some;
-	subscriber->reader.fail = drop;
+	subscriber->reader.write = write_subscriber;
+	subscriber->reader.fail = drop_subscriber;
 	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;
 	subscriber->reader.fd = fd;
 	line_log_join(&sink->sinks->log, &subscriber->reader);
@@ -156,7 +156,7 @@ static int make_folder(struct unix_sink *server, const char *path)
 				   : 0;
 }
 
-static void remove_folder(const char *path)
+static void remove_socket_folder(const char *path)
 {
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	const char *end = strrchr(path, '/');
@@ -215,7 +215,7 @@ static void close_server(struct unix_sink *server, const char *path)
 	    file.st_ino == server->inode)
 		unlink(path);
 	if (server->made_folder)
-		remove_folder(path);
+		remove_socket_folder(path);
 	free(server);
 }
 
@@ -244,7 +244,7 @@ static struct sink *open_unix(struct sinks *sinks, const struct sink_spec *spec,
 }
 
 /* Who may connect, of a reload that may still fail. */
-static int prepare(struct sink *sink, const struct sink_list *list)
+static int prepare_unix(struct sink *sink, const struct sink_list *list)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 	int error = set_access(sink->spec.path, list->mode, list->group);
@@ -259,7 +259,7 @@ static int prepare(struct sink *sink, const struct sink_list *list)
 	return 0;
 }
 
-static void abandon(struct sink *sink)
+static void abandon_unix(struct sink *sink)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 
@@ -267,7 +267,7 @@ static void abandon(struct sink *sink)
 	server->changed = false;
 }
 
-static void commit(struct sink *sink, bool alone)
+static void commit_unix(struct sink *sink, bool alone)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 
@@ -286,19 +286,20 @@ static void free_unix(struct sink *sink)
 
 	for (reader = sink->sinks->log.readers; reader; reader = next) {
 		next = reader->next;
-		if (reader->fail != drop || ((struct subscriber *)reader)->owner != server)
+		if (reader->fail != drop_subscriber ||
+		    ((struct subscriber *)reader)->owner != server)
 			continue;
 		line_flush(reader);
-		drop(reader, 0);
+		drop_subscriber(reader, 0);
 	}
 	close_server(server, sink->spec.path);
 }
 
 const struct sink_kind_row sink_unix = {
 	.open = open_unix,
-	.prepare = prepare,
-	.commit = commit,
-	.abandon = abandon,
+	.prepare = prepare_unix,
+	.commit = commit_unix,
+	.abandon = abandon_unix,
 	.listens = listens,
 	.arrived = arrived,
 	.free = free_unix,

@@ -152,7 +152,7 @@ bool sinks_want_events(const struct sinks *sinks)
 }
 
 /* Writes to one reader; one that fails leaves. */
-static void serve(struct line_reader *reader)
+static void serve_reader(struct line_reader *reader)
 {
 	int error = line_flush(reader);
 
@@ -205,7 +205,7 @@ int sinks_write(struct sinks *sinks, struct print_buffer *lines, __u64 last)
 	line_log_append(&sinks->log, lines, last);
 	for (reader = sinks->log.readers; reader; reader = next) {
 		next = reader->next;
-		serve(reader);
+		serve_reader(reader);
 	}
 	line_log_trim(&sinks->log);
 	return check_out(sinks);
@@ -269,7 +269,7 @@ static void serve_polls(struct sinks *sinks, size_t count)
 		if (!line_lags(reader))
 			reader->fail(reader, -EPIPE); /* it hung up */
 		else
-			serve(reader);
+			serve_reader(reader);
 	}
 	at = 0;
 	for (; sink < sinks->count && at < count; sink++) {
@@ -307,7 +307,7 @@ static void wait_for_readers(struct sinks *sinks)
 		lags = false;
 		for (reader = sinks->log.readers; reader; reader = next) {
 			next = reader->next;
-			serve(reader);
+			serve_reader(reader);
 		}
 		for (reader = sinks->log.readers; reader; reader = reader->next)
 			lags |= line_lags(reader);

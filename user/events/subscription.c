@@ -57,8 +57,8 @@ static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
 
 /* The first line since we were connected again has this number. A daemon counts its lines, but
  * of another one it is not known how many came after the last that we have. */
-static void compare(struct subscription *subscription, __u64 sequence, subscription_line *line,
-		    void *context)
+static void tell_missed(struct subscription *subscription, __u64 sequence,
+			subscription_line *line, void *context)
 {
 	__u64 lost = sequence - subscription->sequence - 1;
 
@@ -96,7 +96,7 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 			continue;
 		}
 		if (subscription->resumed && sequence)
-			compare(subscription, sequence, line, context);
+			tell_missed(subscription, sequence, line, context);
 		subscription->sequence = sequence ?: subscription->sequence;
 		line(context, at, newline + 1 - at);
 	}
@@ -104,7 +104,7 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 	memmove(in->data, at, in->length);
 }
 
-static void disconnect(struct subscription *subscription)
+static void lose_daemon(struct subscription *subscription)
 {
 	if (!subscription->full)
 		hc_notice("the daemon has gone: waiting for another at %s", subscription->path);
@@ -126,7 +126,7 @@ void subscription_read(struct subscription *subscription, subscription_line *lin
 		print_commit(&subscription->in, p + got);
 		give_lines(subscription, line, context);
 	} else if (p && (!got || (errno != EAGAIN && errno != EINTR))) {
-		disconnect(subscription);
+		lose_daemon(subscription);
 	}
 }
 

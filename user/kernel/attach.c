@@ -44,7 +44,7 @@ static bool is_taken(const struct bpf_program *program)
 	return taken;
 }
 
-static int explain(const struct bpf_program *program, unsigned int netns, int error)
+static int explain_attach(const struct bpf_program *program, unsigned int netns, int error)
 {
 	const char *section = load_section(program);
 
@@ -64,7 +64,7 @@ static int keep(struct attachments *links, struct bpf_link *link,
 	int error;
 
 	if (!link)
-		return explain(program, netns, errno);
+		return explain_attach(program, netns, errno);
 	error = links->pinned ? pins_link(link, name, links->live) : 0;
 	item = error ? NULL : list(links, name);
 	if (!item) {

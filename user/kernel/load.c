@@ -258,7 +258,7 @@ static void set_constants(struct headcount_bpf *object, const struct load_reques
 	object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);
 }
 
-static int load(struct headcount_bpf *object, const struct load_request *request)
+static int load_into_kernel(struct headcount_bpf *object, const struct load_request *request)
 {
 	sigset_t all, before;
 	int error;
@@ -286,7 +286,7 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 		return hc_error_errno(errno, "cannot open the BPF object");
 	choose_programs(object, request->programs);
 	error = set_up_maps(object, request);
-	error = error ?: load(object, request);
+	error = error ?: load_into_kernel(object, request);
 	if (error) {
 		headcount_bpf__destroy(object);
 		return error;

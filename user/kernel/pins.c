@@ -111,7 +111,7 @@ static int remove_files(const char *folder, bool only_links)
 	return count;
 }
 
-static int remove_folder(const char *folder)
+static int remove_pins(const char *folder)
 {
 	int links, maps;
 
@@ -132,8 +132,8 @@ int pins_remove(void)
 
 	if (!pins_folder())
 		return 0;
-	spare = remove_folder(pins_new_folder());
-	links = spare < 0 ? spare : remove_folder(pins_folder());
+	spare = remove_pins(pins_new_folder());
+	links = spare < 0 ? spare : remove_pins(pins_folder());
 	return links < 0 ? links : links + spare;
 }
 
@@ -143,7 +143,7 @@ int pins_begin(const struct headcount_bpf *object)
 	struct bpf_map *map;
 	char path[PIN_PATH];
 
-	remove_folder(folder);
+	remove_pins(folder);
 	if (mkdir(folder, 0700))
 		return hc_error_errno(errno, "cannot make %s", folder);
 	bpf_object__for_each_map(map, object->obj) {
@@ -153,7 +153,7 @@ int pins_begin(const struct headcount_bpf *object)
 		if (bpf_obj_pin(bpf_map__fd(map), path)) {
 			int error = hc_error_errno(errno, "cannot pin %s", path);
 
-			remove_folder(folder);
+			remove_pins(folder);
 			return error;
 		}
 		hc_step("pinned the map %s", path);
@@ -175,7 +175,7 @@ int pins_link(struct bpf_link *link, const char *name, bool live)
 int pins_finish(void)
 {
 	const char *folder = pins_folder();
-	int links = remove_folder(folder);
+	int links = remove_pins(folder);
 
 	if (links < 0)
 		return links;
@@ -197,7 +197,7 @@ int pins_recover(bool finish)
 	}
 	if (links < 0)
 		return hc_error_errno(links, "cannot look at %s", folder);
-	links = remove_folder(folder);
+	links = remove_pins(folder);
 	if (links > 0)
 		hc_notice("removed %s: %d programs that a killed start had attached", folder,
 			  links);
@@ -206,7 +206,7 @@ int pins_recover(bool finish)
 
 void pins_abandon(void)
 {
-	remove_folder(pins_new_folder());
+	remove_pins(pins_new_folder());
 }
 
 void pins_drop_link(const char *name)

@@ -49,7 +49,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 }
 
 /* The library sees the end of one that is to go when it runs, and closes it. */
-static bool make_room(struct metrics_loop *loop)
+static bool make_room_for_newcomer(struct metrics_loop *loop)
 {
 	bool more = true;
 
@@ -77,7 +77,7 @@ static void take_newcomer(struct metrics_loop *loop)
 	}
 	loop->mute_ns = 0;
 	loop->newcomer = metrics_peer_of(fd, (struct sockaddr *)&address);
-	if (!make_room(loop)) {
+	if (!make_room_for_newcomer(loop)) {
 		close(fd);
 		return;
 	}
@@ -94,7 +94,7 @@ static int next_tick(struct metrics_loop *loop)
 	return loop->peers.count || loop->mute_ns ? TICK_MS : -1;
 }
 
-static void *serve(void *context)
+static void *serve_clients(void *context)
 {
 	struct metrics_loop *loop = context;
 	int epoll = MHD_get_daemon_info(loop->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -138,7 +138,7 @@ int metrics_loop_start(struct metrics_loop **result, int listener,
 			context, MHD_OPTION_CONNECTION_LIMIT, CONFIG_METRICS_MAX_MAX,
 			MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 			MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
-	if (loop->http && !thread_start(&loop->thread, serve, loop))
+	if (loop->http && !thread_start(&loop->thread, serve_clients, loop))
 		return 0;
 	if (loop->http)
 		MHD_stop_daemon(loop->http);

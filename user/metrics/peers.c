@@ -51,7 +51,7 @@ static size_t count_of(const struct metrics_peers *peers, const struct metrics_p
 }
 
 /* The library finds its end, and closes it. */
-static void end(struct metrics_connection *connection)
+static void end_connection(struct metrics_connection *connection)
 {
 	connection->ended = true;
 	shutdown(connection->fd, SHUT_RDWR);
@@ -77,7 +77,7 @@ bool metrics_peers_make_room(struct metrics_peers *peers, const struct metrics_p
 		oldest = item;
 	}
 	if (oldest)
-		end(oldest);
+		end_connection(oldest);
 	return oldest;
 }
 
@@ -85,5 +85,5 @@ void metrics_peers_end_before(struct metrics_peers *peers, __u64 since_ns)
 {
 	for (size_t i = 0; i < peers->count; i++)
 		if (!peers->items[i].ended && peers->items[i].since_ns < since_ns)
-			end(&peers->items[i]);
+			end_connection(&peers->items[i]);
 }

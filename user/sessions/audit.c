@@ -36,7 +36,7 @@ static int add_difference(struct differences *found, const struct audit_differen
 	return array_append(&found->items, &found->count, difference, sizeof(*difference));
 }
 
-static int by_id(const void *left, const void *right)
+static int by_socket_id(const void *left, const void *right)
 {
 	const struct hc_socket *a = left, *b = right;
 
@@ -53,11 +53,12 @@ static int by_slot(const void *left, const void *right)
 }
 
 /* Sockets without a record, records without a socket. */
-static int compare_sessions(struct look *look, struct differences *found)
+static int check_sessions(struct look *look, struct differences *found)
 {
 	int error = 0;
 
-	qsort(look->sockets.rows, look->sockets.count, sizeof(*look->sockets.rows), by_id);
+	qsort(look->sockets.rows, look->sockets.count, sizeof(*look->sockets.rows),
+	      by_socket_id);
 	for (size_t i = 0; i < look->sockets.count && !error; i++) {
 		const struct hc_socket *row = &look->sockets.rows[i];
 
@@ -72,7 +73,8 @@ static int compare_sessions(struct look *look, struct differences *found)
 		struct hc_socket key = {.id = session->id};
 
 		if (session->session.flags & HC_S_CONNECTING ||
-		    bsearch(&key, look->sockets.rows, look->sockets.count, sizeof(key), by_id))
+		    bsearch(&key, look->sockets.rows, look->sockets.count, sizeof(key),
+			    by_socket_id))
 			continue;
 		if (!netns_listed(&look->sockets.netns, session->session.ends.netns))
 			found->unreachable++;
@@ -100,7 +102,7 @@ static bool quiet(const struct state_user *user, const struct look *look, size_t
 }
 
 /* Each user's count against the records that are charged to it. */
-static int compare_users(struct look *look, struct differences *found)
+static int check_users(struct look *look, struct differences *found)
 {
 	size_t at = 0, later = 0;
 	int error = 0;
@@ -143,7 +145,7 @@ static int look_once(const struct headcount_bpf *object, struct differences *fou
 			?: state_read_sessions(object, NULL, NULL, &look.sessions,
 					       &look.session_count);
 	error = error ?: state_read_users(object, &look.later, &look.later_count);
-	if (!error && (compare_sessions(&look, found) || compare_users(&look, found)))
+	if (!error && (check_sessions(&look, found) || check_users(&look, found)))
 		error = hc_error_errno(ENOMEM, "cannot audit");
 	walk_free(&look.sockets);
 	free(look.sessions);
@@ -213,13 +215,13 @@ static int repair_missing(const struct headcount_bpf *walker, const struct diffe
 	int error = walk_all_sockets(walker, &walked);
 
 	if (walked.count)
-		qsort(walked.rows, walked.count, sizeof(*walked.rows), by_id);
+		qsort(walked.rows, walked.count, sizeof(*walked.rows), by_socket_id);
 	for (size_t i = 0; i < found->count && !error; i++) {
 		struct hc_socket key = {.id = found->items[i].id}, *row;
 
 		if (found->items[i].kind != AUDIT_MISSING)
 			continue;
-		row = bsearch(&key, walked.rows, walked.count, sizeof(key), by_id);
+		row = bsearch(&key, walked.rows, walked.count, sizeof(key), by_socket_id);
 		*repaired += row && row->repaired;
 	}
 	walk_free(&walked);

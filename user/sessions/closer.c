@@ -57,7 +57,7 @@ static void close_one(struct closer *closer, __u64 id, const struct hc_ends *end
 		       privileges_hint(error));
 }
 
-static int take(void *closer, void *data, size_t size)
+static int take_late(void *closer, void *data, size_t size)
 {
 	const struct hc_late *late = data;
 
@@ -77,7 +77,8 @@ int closer_new(struct closer **result, const struct headcount_bpf *object,
 	if (!closer)
 		return hc_error_errno(ENOMEM, "cannot close sessions");
 	closer->object = object;
-	closer->ring = ring_buffer__new(bpf_map__fd(object->maps.late), take, closer, NULL);
+	closer->ring =
+		ring_buffer__new(bpf_map__fd(object->maps.late), take_late, closer, NULL);
 	if (!closer->ring)
 		return hc_error_errno(errno, "cannot map the ring late");
 	for (size_t i = 0; i < list->count && !error; i++) {

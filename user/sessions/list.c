@@ -105,7 +105,7 @@ bool session_filter_chooses(const struct session_filter *filter)
 	       filter->id_count;
 }
 
-static int by_id(const void *left, const void *right)
+static int by_session_id(const void *left, const void *right)
 {
 	return compare_ids(&((const struct session_row *)left)->id,
 			   &((const struct session_row *)right)->id);
@@ -186,8 +186,8 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	return !filter->user || user_matches(filter, &session->user);
 }
 
-static void add(struct session_list *list, const struct session_filter *filter,
-		const struct session_row *row, __u64 now_ns)
+static void add_matching(struct session_list *list, const struct session_filter *filter,
+			 const struct session_row *row, __u64 now_ns)
 {
 	if (session_matches(filter, row, now_ns))
 		list->rows[list->count++] = *row;
@@ -206,13 +206,13 @@ static void choose(struct session_list *list, const struct session_filter *filte
 
 		row = (struct session_row){socket->id, &socket->session, socket};
 		if (socket->tracked)
-			add(list, filter, &row, now_ns);
+			add_matching(list, filter, &row, now_ns);
 	}
-	qsort(list->rows, list->count, sizeof(*list->rows), by_id);
+	qsort(list->rows, list->count, sizeof(*list->rows), by_session_id);
 	for (size_t i = 0; i < count; i++) {
 		row = (struct session_row){list->records[i].id, &list->records[i].session,
 					   NULL};
-		add(list, filter, &row, now_ns);
+		add_matching(list, filter, &row, now_ns);
 	}
 }
 

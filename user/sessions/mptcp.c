@@ -34,7 +34,7 @@ static int by_inode(const void *left, const void *right)
 }
 
 /* The sockets of one process; that it has gone by now does not matter. */
-static int add_process(struct mptcp *holders, int pid)
+static int add_holders_of(struct mptcp *holders, int pid)
 {
 	struct holder holder = {.pid = pid};
 	struct dirent *entry;
@@ -67,7 +67,7 @@ static int find_holders(struct mptcp **result)
 
 	while (folder && !error && (entry = readdir(folder)))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			error = add_process(holders, atoi(entry->d_name));
+			error = add_holders_of(holders, atoi(entry->d_name));
 	if (folder)
 		closedir(folder);
 	if (error) {
@@ -121,7 +121,7 @@ static int borrow(const struct mptcp *holders, __u32 inode)
 	return fd;
 }
 
-static int disconnect(int fd)
+static int disconnect_socket(int fd)
 {
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
@@ -156,7 +156,7 @@ int mptcp_end(struct mptcp **holders, struct diag *diag, const struct hc_socket 
 	    (again != inode || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) ||
 	     protocol != IPPROTO_MPTCP))
 		error = -ESRCH;
-	error = error ?: disconnect(fd);
+	error = error ?: disconnect_socket(fd);
 	close(fd);
 	return error;
 }

@@ -258,7 +258,7 @@ static void add_holder(const struct listing *listing, const struct session_row *
 	}
 }
 
-static void add_row(struct listing *listing, const struct session_row *row)
+static void add_session(struct listing *listing, const struct session_row *row)
 {
 	const struct hc_socket *socket = row->socket;
 	struct table *table = listing->table;
@@ -359,7 +359,7 @@ int session_table_print(const struct session_list *list, const struct policy *po
 		if (json)
 			add_object(&listing, &list->rows[i]);
 		else
-			add_row(&listing, &list->rows[i]);
+			add_session(&listing, &list->rows[i]);
 	}
 	if (table_print(listing.table, stdout, json))
 		error = hc_error_errno(ENOMEM, "cannot print the sessions");

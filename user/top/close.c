@@ -73,7 +73,8 @@ static int close_chosen(struct top *top, struct session_filter *filter,
 	return error;
 }
 
-static void __attribute__((format(printf, 2, 3))) tell(struct top *top, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+add_message(struct top *top, const char *format, ...)
 {
 	size_t length = strlen(top->message);
 	va_list args;
@@ -89,14 +90,16 @@ static void tell_result(struct top *top, const struct kill_result *result)
 	size_t gone = count - result->closed - result->failed;
 
 	if (count == 1 && top->asked.ids && !result->failed)
-		return tell(top, "session %llu %s", *top->asked.ids,
-			    result->closed ? "is closed" : "had ended by itself");
-	tell(top, "closed %zu of %zu session%s", result->closed, count, count == 1 ? "" : "s");
+		return add_message(top, "session %llu %s", *top->asked.ids,
+				   result->closed ? "is closed" : "had ended by itself");
+	add_message(top, "closed %zu of %zu session%s", result->closed, count,
+		    count == 1 ? "" : "s");
 	if (gone)
-		tell(top, "; %zu had ended by then", gone);
+		add_message(top, "; %zu had ended by then", gone);
 	for (int i = 0; i < KILL_FAILURES; i++)
 		if (result->failures[i])
-			tell(top, "; %zu not: %s", result->failures[i], kill_failure_text(i));
+			add_message(top, "; %zu not: %s", result->failures[i],
+				    kill_failure_text(i));
 }
 
 void top_close_asked(struct top *top)
@@ -113,7 +116,7 @@ void top_close_asked(struct top *top)
 		filter.users[filter.service] = top->asked.user;
 	}
 	if (close_chosen(top, &filter, &result))
-		tell(top, "not closed: %s", top->object ? top_heard() : top->trouble);
+		add_message(top, "not closed: %s", top->object ? top_heard() : top->trouble);
 	else
 		tell_result(top, &result);
 	top->stale = true;

@@ -22,7 +22,8 @@ struct column {
 };
 
 /* Decides which columns are shown. `grows` gets what room is left. */
-static void lay_out(struct column *columns, size_t count, struct column *grows, int width)
+static void choose_columns(struct column *columns, size_t count, struct column *grows,
+			   int width)
 {
 	int used = 0;
 
@@ -47,8 +48,8 @@ static void lay_out(struct column *columns, size_t count, struct column *grows, 
 }
 
 /* One cell of line `y`; where the next one begins. */
-static int put_cell(const struct column *column, int y, int x, const char *text,
-		    enum top_look look)
+static int draw_cell(const struct column *column, int y, int x, const char *text,
+		     enum top_look look)
 {
 	if (!column->shown)
 		return x;
@@ -58,7 +59,7 @@ static int put_cell(const struct column *column, int y, int x, const char *text,
 
 /* The line's first column tells the cursor also where nothing can be inverse; a line of
  * blanks gives the whole line one look. */
-static void put_line(int y, int width, bool selected, enum top_look look)
+static void draw_line(int y, int width, bool selected, enum top_look look)
 {
 	top_put(y, 0, width, selected ? ">" : "", TOP_LEFT, look);
 }
@@ -67,15 +68,15 @@ static void put_heading(const struct column *columns, size_t count, int y, int f
 {
 	int x = from;
 
-	put_line(y, width, false, TOP_INVERSE);
+	draw_line(y, width, false, TOP_INVERSE);
 	for (size_t i = 0; i < count; i++)
-		x = put_cell(&columns[i], y, x, columns[i].heading, TOP_INVERSE);
+		x = draw_cell(&columns[i], y, x, columns[i].heading, TOP_INVERSE);
 }
 
 enum user_column { SERVICE, USER, ACTIVE, CAP, LOAD, PEAK, OPENED, REFUSED, USER_COLUMNS };
 
-static void put_user(const struct top *top, const struct column *columns,
-		     const struct hc_user *user, int y, int width, bool selected)
+static void draw_user_row(const struct top *top, const struct column *columns,
+			  const struct hc_user *user, int y, int width, bool selected)
 {
 	enum top_look look = selected ? TOP_INVERSE : TOP_PLAIN, load = look;
 	bool capped = user->cap != HC_UNLIMITED;
@@ -86,11 +87,11 @@ static void put_user(const struct top *top, const struct column *columns,
 	};
 	int x = 1;
 
-	put_line(y, width, selected, look);
-	x = put_cell(&columns[SERVICE], y, x, top->policy.services[user->key.service].name,
-		     look);
-	x = put_cell(&columns[USER], y, x,
-		     user_key_format(&user->key, true, name, sizeof(name)), look);
+	draw_line(y, width, selected, look);
+	x = draw_cell(&columns[SERVICE], y, x, top->policy.services[user->key.service].name,
+		      look);
+	x = draw_cell(&columns[USER], y, x,
+		      user_key_format(&user->key, true, name, sizeof(name)), look);
 	if (capped && user->slots.active >= user->cap)
 		load = TOP_ALARM;
 	else if (capped && user->slots.active >= user->cap * 0.8)
@@ -104,7 +105,7 @@ static void put_user(const struct top *top, const struct column *columns,
 			shown = "-";
 		else
 			top_count(numbers[i], columns[i].width, text, sizeof(text));
-		x = put_cell(&columns[i], y, x, shown, i == LOAD ? load : look);
+		x = draw_cell(&columns[i], y, x, shown, i == LOAD ? load : look);
 	}
 }
 
@@ -133,10 +134,11 @@ void top_draw_users(struct top *top, int y, int height, int width)
 		if (length > columns[USER].width)
 			columns[USER].width = length;
 	}
-	lay_out(columns, USER_COLUMNS, &columns[USER], width - 1);
+	choose_columns(columns, USER_COLUMNS, &columns[USER], width - 1);
 	put_heading(columns, USER_COLUMNS, y++, 1, width);
 	for (int i = 0; i < height && (user = top_users_at(&top->users, list->first + i)); i++)
-		put_user(top, columns, user, y + i, width, list->first + i == list->cursor);
+		draw_user_row(top, columns, user, y + i, width,
+			      list->first + i == list->cursor);
 }
 
 #define CELL 64 /* bytes of a session's cell: an end's or a process's, or fewer */
@@ -157,8 +159,8 @@ enum session_column {
 	SESSION_COLUMNS
 };
 
-static void put_session(const struct column *columns, const struct top_session *item,
-			__u64 now_ns, int y, int width, bool selected)
+static void draw_session_row(const struct column *columns, const struct top_session *item,
+			     __u64 now_ns, int y, int width, bool selected)
 {
 	const struct hc_session *session = &item->session;
 	char cells[SESSION_COLUMNS][CELL];
@@ -187,11 +189,11 @@ static void put_session(const struct column *columns, const struct top_session *
 		human_rtt(item->srtt_us, cells[RTT]);
 		snprintf(cells[STATE], CELL, "%s", word_of_state(item->state));
 	}
-	put_line(y, width, selected, look);
+	draw_line(y, width, selected, look);
 	if (item->marked)
 		top_put(y, 1, 1, "*", TOP_LEFT, look);
 	for (int i = 0; i < SESSION_COLUMNS; i++)
-		x = put_cell(&columns[i], y, x, cells[i], look);
+		x = draw_cell(&columns[i], y, x, cells[i], look);
 }
 
 void top_draw_sessions(struct top *top, int y, int height, int width)
@@ -225,10 +227,10 @@ void top_draw_sessions(struct top *top, int y, int height, int width)
 		if (length > columns[REMOTE].width)
 			columns[REMOTE].width = length;
 	}
-	lay_out(columns, SESSION_COLUMNS, &columns[PROCESS], width - 2);
+	choose_columns(columns, SESSION_COLUMNS, &columns[PROCESS], width - 2);
 	put_heading(columns, SESSION_COLUMNS, y++, 2, width);
 	for (int i = 0; i < height && (item = top_sessions_at(&top->sessions, list->first + i));
 	     i++)
-		put_session(columns, item, now_ns, y + i, width,
-			    list->first + i == list->cursor);
+		draw_session_row(columns, item, now_ns, y + i, width,
+				 list->first + i == list->cursor);
 }
