@@ -8,7 +8,6 @@
 
 #include <bpf/libbpf.h>
 
-#include "user/base/log.h"
 #include "user/base/redact.h"
 #include "user/cmd/command.h"
 #include "user/cmd/debug_parts.h"

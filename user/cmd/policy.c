@@ -10,6 +10,7 @@
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/cmd/command.h"
+#include "user/cmd/explain.h"
 #include "user/kernel/open.h"
 #include "user/kernel/policy_view.h"
 #include "user/kernel/service_text.h"
@@ -63,14 +64,6 @@ static const struct table_column netns_columns[] = {
 	{.heading = "NAME", .key = "name"},
 };
 
-static void add_limit(struct table *table, __u32 limit)
-{
-	if (limit == HC_UNLIMITED)
-		table_add_text(table, NULL);
-	else
-		table_add_number(table, limit);
-}
-
 static void add_listens(struct table *table, const struct policy_view *view, int id)
 {
 	char text[512] = "", one[LISTEN_TEXT];
@@ -100,8 +93,8 @@ static void add_service(struct table *table, const struct policy_view *view,
 	table_add_text(table, service->name);
 	add_listens(table, view, id);
 	table_add_text(table, service_user_format(service, user));
-	add_limit(table, service->cap);
-	add_limit(table, service->total);
+	explain_limit(table, service->cap);
+	explain_limit(table, service->total);
 	if (service->total == HC_UNLIMITED) {
 		table_add_text(table, NULL);
 		table_add_text(table, NULL);
@@ -161,7 +154,7 @@ static struct table *overrides_table(const struct policy_view *view, bool json)
 
 	for (size_t i = 0; table && i < view->override_count; i++) {
 		add_user(table, view, &view->overrides[i].key, json);
-		add_limit(table, view->overrides[i].value.cap);
+		explain_limit(table, view->overrides[i].value.cap);
 		table_add_text(table, view->overrides[i].value.exempt ? "exempt" : NULL);
 		table_add_text(table, view->overrides[i].value.exempt ? "yes" : "no");
 	}
@@ -178,7 +171,7 @@ static struct table *caps_table(const struct policy_view *view, bool json)
 		struct hc_user_key by = {.kind = HC_BY_UID, .uid = moment->cap.asker};
 
 		add_user(table, view, &moment->key, json);
-		add_limit(table, moment->cap.cap);
+		explain_limit(table, moment->cap.cap);
 		table_add_text(table, time_format(moment->cap.set_ns, json, since));
 		table_add_text(table, user_key_format(&by, true, name, sizeof(name)));
 		table_add_number(table, moment->cap.asker);

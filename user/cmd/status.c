@@ -7,15 +7,14 @@
 #include <bpf/bpf.h>
 
 #include "user/base/escape.h"
-#include "user/base/log.h"
+#include "user/base/put.h"
 #include "user/cmd/command.h"
+#include "user/daemon/reload_record.h"
+#include "user/kernel/feature.h"
 #include "user/kernel/fill.h"
 #include "user/kernel/links.h"
 #include "user/kernel/losses.h"
 #include "user/kernel/open.h"
-#include "user/base/put.h"
-#include "user/daemon/reload_record.h"
-#include "user/kernel/feature.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_maps.h"
 #include "user/kernel/probe.h"

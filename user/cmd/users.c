@@ -8,6 +8,7 @@
 #include "user/base/table.h"
 #include "user/base/user_name.h"
 #include "user/cmd/command.h"
+#include "user/cmd/explain.h"
 #include "user/kernel/open.h"
 #include "user/kernel/totals_maps.h"
 #include "user/sessions/view.h"
@@ -30,10 +31,7 @@ static void add_user_row(struct table *table, const struct policy *policy,
 	table_add_text(table, policy->services[user->key.service].name);
 	table_add_text(table, user_key_format(&user->key, !json, name, sizeof(name)));
 	table_add_number(table, user->slots.active);
-	if (user->cap == HC_UNLIMITED)
-		table_add_text(table, NULL);
-	else
-		table_add_number(table, user->cap);
+	explain_limit(table, user->cap);
 	table_add_number(table, user->peak);
 	table_add_number(table, user->opened);
 	table_add_number(table, user->refused);

@@ -2,7 +2,6 @@
 /* What all parts of the parser do. */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "user/base/array.h"

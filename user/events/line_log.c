@@ -18,7 +18,7 @@ struct line_chunk {
 	__u64 last;           /* sequence of its last line */
 };
 
-__u64 line_count(const char *text, size_t length)
+static __u64 line_count(const char *text, size_t length)
 {
 	const char *end = text + length;
 	__u64 lines = 0;

@@ -198,7 +198,7 @@ static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *sp
 	return NULL;
 }
 
-/* Adds an entry by `add`, if there is room; what there is no room for is counted. */
+/* Adds an entry, if there is room; what there is no room for is counted. */
 static void gather_entry(struct sink *sink, const struct print_context *context,
 			 const struct hc_event *event, const char *word, __u64 lost)
 {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
 
 #include "user/base/escape.h"
 #include "user/base/terminal.h"

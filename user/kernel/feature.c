@@ -8,7 +8,6 @@
 #include "user/kernel/diag.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/feature_tries.h"
-#include "user/kernel/probe.h"
 #include "user/kernel/programs.h"
 
 #define EVERY   (~0u)

@@ -27,7 +27,7 @@ typedef bool state_wanted(void *context, const struct hc_session *session);
 int state_read_sessions(const struct headcount_bpf *object, state_wanted *wanted, void *context,
 			struct state_session **sessions, size_t *count);
 
-/* The slot of a charge (bpf/admit.h packs it). */
+/* The slot of a charge (bpf/claim.h packs it). */
 static inline __u32 state_charge_slot(__u64 charge)
 {
 	return (__u32)(charge >> 32) & 0x7fffffffu;

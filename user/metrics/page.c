@@ -94,7 +94,7 @@ sample_seconds(struct page *page, const char *suffix, __u64 ns, ...)
 	fprintf(page->out, "%llu.%09llu\n", ns / NS_PER_SECOND, ns % NS_PER_SECOND);
 }
 
-/* The services in force: for (int id = -1; (id = next_service(page, id)) >= 0;) */
+/* The services in force. */
 static int next_service(const struct page *page, int id)
 {
 	while (++id < HC_SERVICES_MAX)

@@ -23,7 +23,7 @@ static void ask_about(struct top *top, const struct hc_user_key *user, size_t co
 	top->mode = TOP_ASKING;
 }
 
-bool top_ask_sessions(struct top *top)
+void top_ask_sessions(struct top *top)
 {
 	struct top_sessions *sessions = &top->sessions;
 	const struct top_session *item = top_sessions_at(sessions, sessions->list.cursor);
@@ -32,7 +32,7 @@ bool top_ask_sessions(struct top *top)
 	top_forget_asked(top);
 	top->asked.ids = count ? calloc(count, sizeof(*top->asked.ids)) : NULL;
 	if (!top->asked.ids)
-		return false;
+		return;
 	if (sessions->marked_count)
 		memcpy(top->asked.ids, sessions->marked, count * sizeof(*top->asked.ids));
 	else
@@ -41,10 +41,9 @@ bool top_ask_sessions(struct top *top)
 		if (sessions->items[i].id == *top->asked.ids)
 			top->asked.first = sessions->items[i];
 	ask_about(top, &sessions->user, count);
-	return true;
 }
 
-bool top_ask_user(struct top *top)
+void top_ask_user(struct top *top)
 {
 	const struct hc_user *user = top_users_at(&top->users, top->users.list.cursor);
 
@@ -53,7 +52,6 @@ bool top_ask_user(struct top *top)
 		ask_about(top, &top->sessions.user, top->sessions.count);
 	else if (user)
 		ask_about(top, &user->key, user->slots.active);
-	return top->mode == TOP_ASKING;
 }
 
 /* Through the maps of now: headcount may have been started anew since. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <curses.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -73,7 +72,7 @@ static void show_sessions(struct top *top)
 	top->stale = true;
 }
 
-static bool go_back(struct top *top)
+static void go_back(struct top *top)
 {
 	struct top_list *list = top_list(top);
 
@@ -83,7 +82,6 @@ static bool go_back(struct top *top)
 	} else if (top->view == TOP_SESSIONS) {
 		top->view = TOP_USERS;
 	}
-	return true;
 }
 
 static void next_order(struct top *top)

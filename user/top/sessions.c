@@ -6,7 +6,6 @@
 
 #include "user/base/log.h"
 #include "user/base/put.h"
-#include "user/base/user_name.h"
 #include "user/top/model.h"
 
 char *top_process(const struct top_session *item, char *text)
