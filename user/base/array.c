@@ -7,14 +7,15 @@
 
 int array_append(void *items, size_t *count, const void *item, size_t size)
 {
-	char *array;
+	char *array, *grown;
 
 	memcpy(&array, items, sizeof(array));
 	if (!(*count & (*count - 1))) { /* it is full */
-		array = reallocarray(array, *count ? 2 * *count : 1, size);
-		if (!array)
+		grown = reallocarray(array, *count ? 2 * *count : 1, size);
+		if (!grown)
 			return -ENOMEM;
-		memcpy(items, &array, sizeof(array));
+		memcpy(items, &grown, sizeof(grown));
+		array = grown;
 	}
 	memcpy(array + *count * size, item, size);
 	++*count;

@@ -142,7 +142,7 @@ static int close_listed(const struct headcount_bpf *object, struct request *requ
 			struct session_list *list, const struct policy *policy)
 {
 	struct kill_result result = {};
-	int error = 0;
+	int error = 0, printed = 0;
 
 	if (needs_confirmation(request, list)) {
 		if (!confirm(list, policy))
@@ -153,9 +153,9 @@ static int close_listed(const struct headcount_bpf *object, struct request *requ
 		error = error ?: session_list_hold(list, object);
 	error = error ?: kill_sessions(object, list, &result);
 	if (!error || result.closed)
-		error = (request->json ? print_result_json(&result, list, policy)
-				       : print_result_text(&result, list, request, policy))
-				?: error;
+		printed = request->json ? print_result_json(&result, list, policy)
+					: print_result_text(&result, list, request, policy);
+	error = error ?: printed;
 	free(result.rows);
 	return error ?: result.failed ? -EBUSY : 0;
 }

@@ -87,13 +87,16 @@ static void choose_widths(struct line *line)
 			line->widths[i] = columns[i].width;
 			spare -= columns[i].width + 1;
 		}
-	for (size_t i = COLUMNS; line->terminal && i-- > 0;)
-		if (line->widths[i] && columns[i].most) {
-			more = columns[i].most - columns[i].width;
-			more = more < spare ? more : spare;
-			line->widths[i] += more;
-			spare -= more;
-		}
+	for (size_t left = COLUMNS; line->terminal && left; left--) {
+		size_t i = left - 1;
+
+		if (!line->widths[i] || !columns[i].most)
+			continue;
+		more = columns[i].most - columns[i].width;
+		more = more < spare ? more : spare;
+		line->widths[i] += more;
+		spare -= more;
+	}
 }
 
 void put_cell_with(struct line *line, const char *text, const char *tail)
