@@ -15,6 +15,7 @@
 #define HEADCOUNT_SESSION_H
 
 #include "arrival.h"
+#include "half_closed.h"
 #include "origin.h"
 #include "refusal.h"
 #include "request.h"
@@ -368,6 +369,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		event->cap = held.cap;
 		event->end = end;
 		event->error = sk->sk_err;
+		event->half_closed = half_closed_for(session);
 		emit_traffic(event, tp, old_state);
 		emit_submit(event);
 	}

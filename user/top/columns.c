@@ -147,6 +147,7 @@ enum session_column {
 	HEARD,
 	QUEUE,
 	UNANSWERED,
+	HALF_CLOSED,
 	IN,
 	OUT,
 	RTT,
@@ -181,6 +182,8 @@ static void put_session(const struct column *columns, const struct top_session *
 			human_duration(item->heard_ms / 1000, cells[HEARD]);
 		human_bytes(item->send_queue, cells[QUEUE]);
 		snprintf(cells[UNANSWERED], CELL, "%u", item->unanswered);
+		if (item->half_closed)
+			human_duration(item->half_closed_ms / 1000, cells[HALF_CLOSED]);
 		human_bytes(item->rx_bytes, cells[IN]);
 		human_bytes(item->tx_bytes, cells[OUT]);
 		human_rtt(item->srtt_us, cells[RTT]);
@@ -202,12 +205,13 @@ void top_draw_sessions(struct top *top, int y, int height, int width)
 		[HEARD] = {"HEARD", 6, 3, TOP_RIGHT, true},
 		[QUEUE] = {"QUEUE", 5, 8, TOP_RIGHT, true},
 		[UNANSWERED] = {"UNANS", 5, 9, TOP_RIGHT, true},
+		[HALF_CLOSED] = {"HALF", 6, 10, TOP_RIGHT, true},
 		[IN] = {"IN", 5, 5, TOP_RIGHT, true},
 		[OUT] = {"OUT", 5, 6, TOP_RIGHT, true},
-		[RTT] = {"RTT", 7, 10, TOP_RIGHT, true},
+		[RTT] = {"RTT", 7, 11, TOP_RIGHT, true},
 		[STATE] = {"STATE", 10, 7, TOP_LEFT, true},
 		[PROCESS] = {"PROCESS", 10, 4, TOP_MIDDLE, true},
-		[LOCAL] = {"LOCAL", 21, 11, TOP_MIDDLE, true},
+		[LOCAL] = {"LOCAL", 21, 12, TOP_MIDDLE, true},
 	};
 	const struct top_list *list = &top->sessions.list;
 	const struct top_session *item;
