@@ -20,6 +20,7 @@ struct sinks {
 	size_t count, next_count;
 	/* Of all sockets together. Those who are there when a reload lowers it stay. */
 	unsigned int subscribers, subscribers_max, next_subscribers_max;
+	struct subscriber_user *users; /* who has them */
 	__u64 full_told_ns; /* when it was last said that there is no room, or 0 */
 	__u64 turned_away;  /* since then */
 	int out;
