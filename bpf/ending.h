@@ -7,6 +7,7 @@
 #ifndef HEADCOUNT_ENDING_H
 #define HEADCOUNT_ENDING_H
 
+#include "half_closed.h"
 #include "session.h"
 
 /* Why it ended: enum hc_end. */
@@ -114,6 +115,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		event->cap = held.cap;
 		event->end = end;
 		event->error = sk->sk_err;
+		event->half_closed = half_closed_for(session);
 		emit_traffic(event, tp, old_state);
 		emit_submit(event);
 	}

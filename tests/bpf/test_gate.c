@@ -52,7 +52,6 @@ static void test_no_listener(void **state)
 	/* Whose it would have been is not known; root's it is not. */
 	assert_int_equal(last.uid, HC_UID_UNKNOWN);
 	assert_int_equal(last.pid, 0);
-	assert_int_equal(last.cgroup, 0);
 	assert_string_equal(last.comm, "");
 }
 
@@ -105,7 +104,6 @@ static void assert_record(const char *from, const char *to, const struct hc_user
 	assert_int_equal(last.ends.netns, enforced.items[0].inode);
 	assert_int_equal(last.uid, 77);
 	assert_int_equal(last.pid, 99);
-	assert_int_equal(last.cgroup, 4242);
 	assert_string_equal(last.comm, "imapd");
 }
 

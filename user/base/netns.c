@@ -33,17 +33,23 @@ bool netns_listed(const struct netns_list *list, unsigned int inode)
 	return false;
 }
 
+unsigned int netns_cookie(int socket)
+{
+	__u64 cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) ? 0 : cookie;
+}
+
 /* Inode numbers are reused, cookies are not. */
 static unsigned int cookie_of(int netns)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;
-	__u64 cookie = 0;
-	socklen_t size = sizeof(cookie);
+	unsigned int cookie = 0;
 
 	if (home >= 0 && !setns(netns, CLONE_NEWNET)) {
 		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size))
-			cookie = 0;
+		cookie = netns_cookie(fd);
 		if (setns(home, CLONE_NEWNET))
 			abort(); /* going on in a foreign namespace would do harm */
 	}

@@ -10,6 +10,7 @@
 #include "user/cmd/explain.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
 #include "user/daemon/signals.h"
 #include "user/kernel/pins.h"
@@ -125,6 +126,9 @@ static int run_daemon(struct run *run)
 	error = error
 			?: netns_resolve(&daemon->netns, daemon->config.netns,
 					 daemon->config.netns_count);
+	/* Before there is anything that it could inherit. */
+	if (!error && daemon->config.netns_count)
+		error = netns_helper_start(&daemon->helper);
 	if (error)
 		return error;
 	run->lock = pins_lock(&holder);

@@ -7,6 +7,7 @@
 #include "user/base/log.h"
 #include "user/base/privileges.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/netns_helper.h"
 #include "user/daemon/reload_record.h"
 #include "user/daemon/signals.h"
 #include "user/kernel/feature.h"
@@ -198,6 +199,7 @@ void daemon_free(struct daemon *daemon)
 	metrics_close(daemon->metrics);
 	drain_free(daemon->drain);
 	closer_free(daemon->closer);
+	netns_helper_end(daemon->helper);
 	sinks_free(daemon->sinks);
 	attach_close(&daemon->links);
 	headcount_bpf__destroy(daemon->walker);

@@ -23,6 +23,7 @@ struct daemon {
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
 	struct closer *closer;          /* of `run` */
+	struct netns_helper *helper;    /* NULL: the start named no namespaces */
 	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;

@@ -9,8 +9,9 @@
  * a reload put 16 sinks in the place of 16 others and loaded a gate. The rest is for what we
  * were started with. */
 #define OWN 240
-/* A namespace: itself, its link, its program, and that once more for the metrics. */
-#define NETNS 4
+/* A namespace: itself, its link, its program, that once more for the metrics, and the socket to
+ * close sessions by. */
+#define NETNS 5
 
 void open_files_raise(void)
 {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* SIGHUP: another configuration, all of it or nothing. */
+#include <errno.h>
 #include <string.h>
 
 #include "user/base/log.h"
+#include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/reload_record.h"
+#include "user/sessions/closer.h"
 
 /* The server of another configuration: the same, or one at another address. */
 static int next_metrics(struct daemon *daemon, const struct config *config,
@@ -28,24 +31,50 @@ static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
 	metrics_show(next, &daemon->links, &daemon->config);
 }
 
+/* What takes entering the namespace: its cookie, and closing who comes late. It can do without,
+ * as far as headcount(8) says. */
+static void reach(struct daemon *daemon, struct netns *netns)
+{
+	int fd = -EPERM, error = 0;
+	struct diag *diag;
+
+	if (daemon->helper)
+		fd = netns_helper_ask(daemon->helper, netns->fd, &netns->cookie);
+	if (fd >= 0) {
+		diag = diag_open_by(fd);
+		error = diag ? closer_add(daemon->closer, netns->inode, diag) : -errno;
+	}
+	if (fd < 0 || error)
+		hc_error_errno(
+			fd < 0 ? fd : error,
+			"sessions of %s that come late and are over their cap stay, until "
+			"run is started again",
+			*netns->name ? netns->name : "our network namespace");
+}
+
 /* Gates for namespaces that are new in `next`, before the policy names them. */
 static int gate_new(struct daemon *daemon, const struct netns_list *next)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < next->count && !error; i++)
-		if (!netns_listed(&daemon->netns, next->items[i].inode))
-			error = attach_arrival(&daemon->links, daemon->object, &next->items[i]);
+	for (size_t i = 0; i < next->count && !error; i++) {
+		if (netns_listed(&daemon->netns, next->items[i].inode))
+			continue;
+		reach(daemon, &next->items[i]);
+		error = attach_arrival(&daemon->links, daemon->object, &next->items[i]);
+	}
 	return error;
 }
 
-/* Gates of namespaces in `from` that are not in `keep`. */
+/* Gates of namespaces in `from` that are not in `keep`, and what closes sessions there. */
 static void drop_gates(struct daemon *daemon, const struct netns_list *from,
 		       const struct netns_list *keep)
 {
 	for (size_t i = 0; i < from->count; i++)
-		if (!netns_listed(keep, from->items[i].inode))
+		if (!netns_listed(keep, from->items[i].inode)) {
 			attach_drop_arrival(&daemon->links, from->items[i].inode);
+			closer_drop(daemon->closer, from->items[i].inode);
+		}
 }
 
 static int same_sizes(const struct config *old, const struct config *fresh)

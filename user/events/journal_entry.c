@@ -106,6 +106,7 @@ static char *put_message(char *p, const char *service, const char *user,
 static char *put_closed(char *p, const struct hc_event *event)
 {
 	bool inbound = event->direction == HC_INBOUND;
+	__u64 ms;
 
 	p = put_field(p, "HEADCOUNT_REASON=%s", word_of_end(event->end));
 	if (event->start_ns && !(event->flags & HC_F_FOUND))
@@ -116,10 +117,15 @@ static char *put_closed(char *p, const struct hc_event *event)
 		      inbound ? event->tx_bytes : event->rx_bytes);
 	if (event->end == HC_END_UNKNOWN) /* its socket was gone already */
 		return p;
+	p = put_field(p, "HEADCOUNT_IDLE_MS=%llu", ticks_idle_ms(&event->idle));
 	if (event->heard_ticks != HC_NEVER)
 		p = put_field(p, "HEADCOUNT_HEARD_MS=%llu", ticks_to_ms(event->heard_ticks));
 	p = put_field(p, "HEADCOUNT_SEND_QUEUE=%u", event->send_queue);
-	return put_field(p, "HEADCOUNT_UNANSWERED=%u", event->unanswered);
+	p = put_field(p, "HEADCOUNT_UNANSWERED=%u", event->unanswered);
+	p = put_field(p, "HEADCOUNT_ORPHAN=%s", event->flags & HC_F_ORPHAN ? "true" : "false");
+	if (ticks_half_closed_ms(event->half_closed, &ms))
+		p = put_field(p, "HEADCOUNT_HALF_CLOSED_MS=%llu", ms);
+	return p;
 }
 
 static char *put_entry_session(char *p, const struct hc_event *event)

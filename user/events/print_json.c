@@ -16,7 +16,7 @@
 #include "user/events/print.h"
 
 /*
- * The longest line: the keys take less than 1300 bytes, the numbers, times and
+ * The longest line: the keys take less than 1400 bytes, the numbers, times and
  * addresses less than 500, the service, the process and two accounts less than
  * 900. A user is its text, every byte of which may become six.
  */
@@ -271,12 +271,16 @@ static char *put_refusal(char *p, const struct hc_event *event)
 
 static char *put_transfer(char *p, const struct hc_event *event)
 {
+	__u64 ms;
+
 	p = PUT(p, ",\"headcount.srtt_us\":");
 	p = put_number(p, event->srtt_us);
 	p = PUT(p, ",\"headcount.retransmits\":");
 	p = put_number(p, event->retransmits);
 	if (event->end == HC_END_UNKNOWN) /* its socket was gone already */
 		return p;
+	p = PUT(p, ",\"headcount.idle_ms\":");
+	p = put_number(p, ticks_idle_ms(&event->idle));
 	p = PUT(p, ",\"headcount.heard_ms\":");
 	if (event->heard_ticks == HC_NEVER)
 		p = PUT(p, "null");
@@ -285,7 +289,13 @@ static char *put_transfer(char *p, const struct hc_event *event)
 	p = PUT(p, ",\"headcount.send_queue\":");
 	p = put_number(p, event->send_queue);
 	p = PUT(p, ",\"headcount.unanswered\":");
-	return put_number(p, event->unanswered);
+	p = put_number(p, event->unanswered);
+	if (event->flags & HC_F_ORPHAN)
+		p = PUT(p, ",\"headcount.orphan\":true,\"headcount.half_closed_ms\":");
+	else
+		p = PUT(p, ",\"headcount.orphan\":false,\"headcount.half_closed_ms\":");
+	return ticks_half_closed_ms(event->half_closed, &ms) ? put_number(p, ms)
+							     : PUT(p, "null");
 }
 
 /* A line that finds no memory has its number all the same: the gap shows. */

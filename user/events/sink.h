@@ -24,8 +24,9 @@ struct sinks {
 	size_t count, next_count;
 	/* Of all sockets together. Those who are there when a reload lowers it stay. */
 	unsigned int subscribers, subscribers_max, next_subscribers_max;
-	__u64 full_told_ns; /* when it was last said that there is no room, or 0 */
-	__u64 turned_away;  /* since then */
+	struct subscriber_user *users; /* who has them */
+	__u64 full_told_ns;            /* when it was last said that there is no room, or 0 */
+	__u64 turned_away;             /* since then */
 	int out;
 	int out_error; /* stdout has gone */
 	__u64 unread;  /* lines that it did not take when we were to end */

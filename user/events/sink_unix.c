@@ -13,6 +13,7 @@
 #include "user/base/privileges.h"
 #include "user/base/unix_socket.h"
 #include "user/events/sink.h"
+#include "user/events/subscribers.h"
 
 #define SEND_ROOM (1 << 20)     /* bytes in the kernel: more than comes in a nap */
 #define MUTE_NS   NS_PER_SECOND /* after a failed accept(), which would fail again at once */
@@ -33,6 +34,7 @@ struct unix_sink {
 struct subscriber {
 	struct line_reader reader;
 	struct unix_sink *owner;
+	struct subscriber_user *user;
 };
 
 static ssize_t write_subscriber(struct line_reader *reader, const char *text, size_t length)
@@ -44,8 +46,12 @@ static ssize_t write_subscriber(struct line_reader *reader, const char *text, si
 
 static void drop_subscriber(struct line_reader *reader, int error)
 {
+	struct subscriber *subscriber = (struct subscriber *)reader;
+	struct sinks *sinks = subscriber->owner->sink.sinks;
+
 	(void)error;
-	((struct subscriber *)reader)->owner->sink.sinks->subscribers--;
+	sinks->subscribers--;
+	subscribers_leave(&sinks->users, subscriber->user);
 	line_log_leave(reader);
 	close(reader->fd);
 	free(reader);
@@ -59,16 +65,15 @@ static int listens(const struct sink *sink)
 }
 
 /* There is no room: it gets one line, and is closed. */
-static void turn_away(struct sink *sink, int fd)
+static void turn_away(struct sinks *sinks, int fd, bool within_line)
 {
 	static const char line[] =
 		"{\"event.kind\":\"event\",\"event.dataset\":"
 		"\"headcount.session\",\"event.action\":\"" SUBSCRIBERS_FULL "\"}\n";
-	struct sinks *sinks = sink->sinks;
 	__u64 now = clock_monotonic_ns();
 
-	(void)!send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
+	if (!within_line)
+		(void)!send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 	sinks->log.losses[HC_LOSS_SUBSCRIBERS_FULL]++;
 	sinks->turned_away++;
 	if (sinks->full_told_ns && now < sinks->full_told_ns + TELL_NS)
@@ -79,19 +84,67 @@ static void turn_away(struct sink *sink, int fd)
 	sinks->turned_away = 0;
 }
 
+/* Takes a place from whoever has to give one; the newest of his. */
+static bool make_room(struct sinks *sinks, uid_t newcomer)
+{
+	struct subscriber_user *user = subscribers_yielding(sinks->users, newcomer);
+	struct line_reader *reader = user ? sinks->log.readers : NULL;
+
+	while (reader &&
+	       (reader->fail != drop_subscriber || ((struct subscriber *)reader)->user != user))
+		reader = reader->next;
+	if (!reader)
+		return false;
+	turn_away(sinks, reader->fd, line_lags(reader));
+	drop_subscriber(reader, 0);
+	return true;
+}
+
+static uid_t peer_of(int fd)
+{
+	struct ucred peer = {.uid = -1};
+	socklen_t size = sizeof(peer);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	return peer.uid;
+}
+
+static bool subscribe(struct unix_sink *server, int fd, uid_t uid)
+{
+	struct subscriber *subscriber = calloc(1, sizeof(*subscriber));
+	struct sinks *sinks = server->sink.sinks;
+
+	if (!subscriber)
+		return false;
+	subscriber->user = subscribers_take(&sinks->users, uid);
+	if (!subscriber->user) {
+		free(subscriber);
+		return false;
+	}
+	sinks->subscribers++;
+	subscriber->owner = server;
+	subscriber->reader.write = write_subscriber;
+	subscriber->reader.fail = drop_subscriber;
+	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;
+	subscriber->reader.fd = fd;
+	line_log_join(&sinks->log, &subscriber->reader);
+	return true;
+}
+
 static bool arrived(struct sink *sink)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 	int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct subscriber *subscriber;
+	struct sinks *sinks = sink->sinks;
 	int room = SEND_ROOM;
+	uid_t uid = fd >= 0 ? peer_of(fd) : 0;
 
-	if (fd >= 0 && sink->sinks->subscribers >= sink->sinks->subscribers_max) {
-		turn_away(sink, fd);
+	if (fd >= 0 && sinks->subscribers >= sinks->subscribers_max && !make_room(sinks, uid)) {
+		turn_away(sinks, fd, false);
+		close(fd);
 		return true;
 	}
-	subscriber = fd >= 0 ? calloc(1, sizeof(*subscriber)) : NULL;
-	if (!subscriber) {
+	if (fd < 0 || !subscribe(server, fd, uid)) {
 		if (fd >= 0)
 			close(fd);
 		else if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
@@ -105,13 +158,6 @@ static bool arrived(struct sink *sink)
 	server->mute_ns = 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	subscriber->owner = server;
-	sink->sinks->subscribers++;
-	subscriber->reader.write = write_subscriber;
-	subscriber->reader.fail = drop_subscriber;
-	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;
-	subscriber->reader.fd = fd;
-	line_log_join(&sink->sinks->log, &subscriber->reader);
 	return true;
 }
 

@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <libmnl/libmnl.h>
 
@@ -20,12 +22,20 @@ struct diag {
 
 struct diag *diag_open(void)
 {
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	return fd < 0 ? NULL : diag_open_by(fd);
+}
+
+struct diag *diag_open_by(int netlink)
+{
 	struct diag *diag = calloc(1, sizeof(*diag));
 
-	if (!diag)
-		return NULL;
-	diag->netlink = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	if (diag->netlink && !mnl_socket_bind(diag->netlink, 0, MNL_SOCKET_AUTOPID))
+	if (diag)
+		diag->netlink = mnl_socket_fdopen(netlink);
+	if (!diag || !diag->netlink)
+		close(netlink);
+	else if (!mnl_socket_bind(diag->netlink, 0, MNL_SOCKET_AUTOPID))
 		return diag;
 	diag_close(diag);
 	return NULL;

@@ -137,9 +137,7 @@ static bool remote_matches(const struct session_filter *filter, const __u8 remot
 
 __u64 session_idle_ms(const struct hc_socket *socket)
 {
-	__u64 ms = ticks_to_ms(socket->idle_ticks);
-
-	return socket->idle_ms < ms ? socket->idle_ms : ms;
+	return ticks_idle_ms(&socket->idle);
 }
 
 bool session_heard_ms(const struct hc_socket *socket, __u64 *ms)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <netinet/tcp.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 #include "user/base/put.h"
 #include "user/base/table.h"
 #include "user/base/terminal.h"
+#include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/sessions/table.h"
@@ -32,6 +32,7 @@ enum column {
 	SEND_QUEUE,
 	UNANSWERED,
 	ORPHAN,
+	HALF_CLOSED,
 	OPENED,
 	RX,
 	TX,
@@ -54,6 +55,7 @@ static const struct table_column columns[] = {
 	[SEND_QUEUE] = {.heading = "SENDQ", .kind = TABLE_NUMBER},
 	[UNANSWERED] = {.heading = "UNANS", .kind = TABLE_NUMBER},
 	[ORPHAN] = {.heading = "ORPHAN"},
+	[HALF_CLOSED] = {.heading = "HALF", .kind = TABLE_NUMBER},
 	[OPENED] = {.heading = "OPENED"},
 	[RX] = {.heading = "RX", .kind = TABLE_NUMBER},
 	[TX] = {.heading = "TX", .kind = TABLE_NUMBER},
@@ -64,7 +66,7 @@ static const struct table_column columns[] = {
 
 /* The columns that a narrow terminal does without, in this order. */
 static const unsigned char spare[] = {
-	OPENED,     LOCAL, DIRECTION, RTT,   TX,      RX,  ORPHAN, UNANSWERED,
+	OPENED,     LOCAL, DIRECTION, RTT,   TX,      RX,  ORPHAN, HALF_CLOSED, UNANSWERED,
 	SEND_QUEUE, PID,   USER,      HEARD, SERVICE, AGE, STATE,  PROCESS,
 };
 
@@ -157,12 +159,12 @@ static void add_heard(const struct listing *listing, const struct hc_socket *soc
 		table_add_text(listing->table, NULL);
 }
 
-/* One side has ended it, the other has not. The kernel keeps no time of a FIN: it was at least
- * as long ago as the peer was heard, and then if nothing was sent since. */
 static void add_half_closed(const struct listing *listing, const struct hc_socket *socket)
 {
-	if (socket->state == TCP_CLOSE_WAIT || socket->state == TCP_FIN_WAIT2)
-		add_heard(listing, socket);
+	__u64 ms;
+
+	if (ticks_half_closed_ms(socket->half_closed, &ms))
+		add_ms(listing, ms);
 	else
 		table_add_text(listing->table, NULL);
 }
@@ -272,8 +274,9 @@ static void add_session(struct listing *listing, const struct session_row *row)
 		add_bytes(listing, socket->peer.send_queue);
 		table_add_number(table, socket->peer.unanswered);
 		table_add_text(table, socket->orphan ? "yes" : NULL);
+		add_half_closed(listing, socket);
 	} else {
-		add_unknown(table, ORPHAN - AGE);
+		add_unknown(table, HALF_CLOSED - AGE);
 	}
 	add_opened(listing, row->session);
 	if (socket) {

@@ -150,6 +150,7 @@ enum session_column {
 	HEARD,
 	QUEUE,
 	UNANSWERED,
+	HALF_CLOSED,
 	IN,
 	OUT,
 	RTT,
@@ -184,6 +185,8 @@ static void draw_session_row(const struct column *columns, const struct top_sess
 			human_duration(item->heard_ms / 1000, cells[HEARD]);
 		human_bytes(item->send_queue, cells[QUEUE]);
 		snprintf(cells[UNANSWERED], CELL, "%u", item->unanswered);
+		if (item->half_closed)
+			human_duration(item->half_closed_ms / 1000, cells[HALF_CLOSED]);
 		human_bytes(item->rx_bytes, cells[IN]);
 		human_bytes(item->tx_bytes, cells[OUT]);
 		human_rtt(item->srtt_us, cells[RTT]);
@@ -205,12 +208,13 @@ void top_draw_sessions(struct top *top, int y, int height, int width)
 		[HEARD] = {.heading = "HEARD", .width = 6, .spare = 3, .how = TOP_RIGHT},
 		[QUEUE] = {.heading = "QUEUE", .width = 5, .spare = 8, .how = TOP_RIGHT},
 		[UNANSWERED] = {.heading = "UNANS", .width = 5, .spare = 9, .how = TOP_RIGHT},
+		[HALF_CLOSED] = {.heading = "HALF", .width = 6, .spare = 10, .how = TOP_RIGHT},
 		[IN] = {.heading = "IN", .width = 5, .spare = 5, .how = TOP_RIGHT},
 		[OUT] = {.heading = "OUT", .width = 5, .spare = 6, .how = TOP_RIGHT},
-		[RTT] = {.heading = "RTT", .width = 7, .spare = 10, .how = TOP_RIGHT},
+		[RTT] = {.heading = "RTT", .width = 7, .spare = 11, .how = TOP_RIGHT},
 		[STATE] = {.heading = "STATE", .width = 10, .spare = 7, .how = TOP_LEFT},
 		[PROCESS] = {.heading = "PROCESS", .width = 10, .spare = 4, .how = TOP_MIDDLE},
-		[LOCAL] = {.heading = "LOCAL", .width = 21, .spare = 11, .how = TOP_MIDDLE},
+		[LOCAL] = {.heading = "LOCAL", .width = 21, .spare = 12, .how = TOP_MIDDLE},
 	};
 	const struct top_list *list = &top->sessions.list;
 	const struct top_session *item;

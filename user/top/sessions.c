@@ -6,6 +6,8 @@
 
 #include "user/base/log.h"
 #include "user/base/put.h"
+#include "user/base/ticks.h"
+#include "user/base/user_name.h"
 #include "user/top/model.h"
 
 char *top_process(const struct top_session *item, char *text)
@@ -19,7 +21,7 @@ char *top_process(const struct top_session *item, char *text)
 		snprintf(text, TOP_PROCESS, "%.*s/%u", HC_COMM_MAX, item->holder.comm,
 			 item->holder.pid);
 	else if (item->orphan)
-		snprintf(text, TOP_PROCESS, "-");
+		snprintf(text, TOP_PROCESS, "(orphan)");
 	else if (session->pid)
 		snprintf(text, TOP_PROCESS, "%.*s/%u", HC_COMM_MAX, session->comm,
 			 session->pid);
@@ -77,6 +79,7 @@ static void fill_socket(struct top_session *item, const struct hc_socket *socket
 	item->srtt_us = socket->srtt_us;
 	item->idle_ms = session_idle_ms(socket);
 	item->heard = session_heard_ms(socket, &item->heard_ms);
+	item->half_closed = ticks_half_closed_ms(socket->half_closed, &item->half_closed_ms);
 	item->send_queue = socket->peer.send_queue;
 	item->unanswered = socket->peer.unanswered;
 	item->rx_bytes = socket->rx_bytes;
