@@ -10,6 +10,7 @@
 #ifndef HEADCOUNT_WALK_H
 #define HEADCOUNT_WALK_H
 
+#include "half_closed.h"
 #include "peer.h"
 #include "session.h"
 
@@ -26,15 +27,14 @@ static __always_inline bool walk_is_session(__u8 state)
 	       state != TCP_SYN_RECV;
 }
 
-/* Who opened it, if nobody has seen that: who holds the port of a listener was accepted, unless
- * it was bound to that port itself. connect() chooses no port that somebody is bound to. */
-static __always_inline enum hc_direction walk_direction(const struct hc_ends *ends,
-							const struct tcp_sock *tp)
+/* Who opened a session that nobody has seen begin: a socket with the port of a listener was
+ * accepted, unless it was bound to that port itself. connect() chooses no port that somebody is
+ * bound to. */
+static __always_inline enum hc_direction walk_direction(bool listens, const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 
-	return listener_of(ends->netns, ends->local, ends->local_port) &&
-			       !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+	return listens && !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
 		       ? HC_INBOUND
 		       : HC_OUTBOUND;
 }
@@ -47,23 +47,21 @@ static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
 	if (directions == HC_BOTH_DIRECTIONS)
 		return true;
 	ends_of(&ends, tp);
-	return session_is_wanted(walk_direction(&ends, tp));
+	return session_is_wanted(
+		walk_direction(!!listener_of(ends.netns, ends.local, ends.local_port), tp));
 }
 
 /* A session that headcount has not seen begin, under its socket's lock. */
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct hc_session *session = session_make(id, claim.now);
+	struct hc_session *session = session_begin(id, tp, HC_OUTBOUND, claim.now);
 	const struct hc_service *service;
 
 	if (!session)
 		return NULL;
-	session->flags = HC_F_FOUND;
-	session->opened_ns = claim.now;
-	session_set_ends(session, tp);
-	session_set_listener(session, tp);
-	session->direction = walk_direction(&session->ends, tp);
+	session->flags |= HC_F_FOUND;
+	session->direction = walk_direction(session_set_listener(session, tp), tp);
 	service = session_identify(session, &session->user);
 	if (service && service->orphans == HC_ORPHANS_IGNORE && peer_orphan(tp))
 		session_set_up(session, service);
@@ -95,29 +93,22 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 	row.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
 	row.srtt_us = tp->srtt_us >> 3;
 	row.orphan = peer_orphan(tp);
-	peer_idle(&row, tp);
+	peer_idle(&row.idle, tp);
+	row.half_closed = half_closed_for(&row.session);
 	peer_read(&row.peer, tp, row.state);
 	bpf_seq_write(seq, &row, sizeof(row));
 }
 
-SEC("?iter/tcp")
-int walk_sockets(struct bpf_iter__tcp *ctx)
+static __always_inline void walk_socket(struct seq_file *seq, struct sock_common *common,
+					struct tcp_sock *tp)
 {
-	struct sock_common *common = ctx->sk_common;
-	struct hc_session *session;
+	__u64 id = bpf_get_socket_cookie(common);
+	__u8 state = common->skc_state;
+	struct hc_session *session = session_of(id);
 	bool repaired = false;
-	struct tcp_sock *tp;
-	__u8 state;
-	__u64 id;
 
-	tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
-	if (!tp)
-		return 0;
-	state = common->skc_state;
-	id = bpf_get_socket_cookie(common);
-	session = session_of(id);
 	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
-		return 0;
+		return;
 	if (walk_adopt)
 		compat_set_callbacks(tp, tp);
 	if (state == TCP_LISTEN && walk_adopt) {
@@ -126,31 +117,28 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	}
 	/* A Fast Open child has a record while it is still in SYN_RECV. */
 	if (!walk_is_session(state) && !(session && state == TCP_SYN_RECV))
-		return 0;
+		return;
 	if (!session && walk_adopt) {
 		session = walk_charge(id, tp);
 		repaired = !!session;
 		if (session && walk_correct)
 			count_loss(HC_LOSS_CORRECTED);
 	}
-	walk_row(ctx->meta->seq, tp, id, session, repaired);
-	return 0;
+	walk_row(seq, tp, id, session, repaired);
 }
 
-SEC("?iter/bpf_prog")
-int walk_programs(struct bpf_iter__bpf_prog *ctx)
+/* Counts it as a stranger, if it is another's and may take callbacks away. */
+static __always_inline void walk_program(const struct bpf_prog *prog)
 {
-	const struct bpf_prog *prog = ctx->prog;
 	const char ours[] = "on_milestone"; /* of any build: none takes a callback away */
 	bool same = true;
 
-	if (!prog || prog->type != BPF_PROG_TYPE_SOCK_OPS)
-		return 0;
+	if (prog->type != BPF_PROG_TYPE_SOCK_OPS)
+		return;
 #pragma unroll
 	for (unsigned int i = 0; i < sizeof(ours); i++)
 		same &= prog->aux->name[i] == ours[i];
 	errand.strangers += !same;
-	return 0;
 }
 
 static __always_inline void walk_holder(struct seq_file *seq, const struct task_struct *task,
@@ -162,42 +150,28 @@ static __always_inline void walk_holder(struct seq_file *seq, const struct task_
 	bpf_seq_write(seq, &row, sizeof(row));
 }
 
-SEC("?iter/task_file")
-int walk_files(struct bpf_iter__task_file *ctx)
+/* A process has this socket open. */
+static __always_inline void walk_file(struct seq_file *seq, const struct task_struct *task,
+				      __u64 id)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
 	struct hc_listening *entry;
 	struct hc_listener *listener;
 	struct hc_session *session;
-	struct socket *socket;
-	struct sock *sk;
-	__u64 id;
 
-	if (!task || !file)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	id = bpf_get_socket_cookie(sk);
 	/* Of what is no session, too: to look is dearer than to tell. */
 	if (walk_holders) {
-		walk_holder(ctx->meta->seq, task, id);
-		return 0;
+		walk_holder(seq, task, id);
+		return;
 	}
 	session = session_of(id);
 	if (session && !session->pid && session->direction == HC_OUTBOUND)
 		process_of(task, &session->pid, session->comm);
 	entry = bpf_map_lookup_elem(&listening, &id);
 	if (!entry)
-		return 0;
-	listener = bpf_map_lookup_elem(&listeners, &entry->place);
+		return;
+	listener = bpf_map_lookup_elem(&listeners, &entry->key);
 	if (listener && !listener->pid)
 		process_of(task, &listener->pid, listener->comm);
-	return 0;
 }
 
 #endif

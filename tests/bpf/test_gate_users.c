@@ -21,7 +21,7 @@ static void start_crowd(const char *text)
 	one_set = 5;
 	for (int i = 0; found < CLIENTS; i++) {
 		snprintf(address, sizeof(address), "10.0.%d.%d", i / 256, i % 256);
-		key = user_at(address);
+		key = client_at(address);
 		if (set_of(&key) != one_set)
 			continue;
 		memcpy(client[found], address, sizeof(address));
@@ -43,7 +43,7 @@ static void arrive_first(int count)
 		assert_int_equal(arrive(client[i]), SK_PASS);
 }
 
-static void test_place(void **state)
+static void test_ways(void **state)
 {
 	(void)state;
 	start_crowd(SMALL EXACT "cap = 5\n");
@@ -76,7 +76,7 @@ static void test_reclaim(void **state)
 	assert_int_equal(lost(HC_LOSS_USERS_FULL), 0);
 }
 
-/* One place among users with sessions: all newcomers share it. */
+/* One way among users with sessions: all newcomers share it. */
 static void test_active_stay(void **state)
 {
 	(void)state;
@@ -144,11 +144,8 @@ static void had_session(int i, __u64 last_ns)
  * a flood of forged sources does not forget who was here. */
 static void test_order_of_reclaim(void **state)
 {
-	struct timespec now;
-
 	(void)state;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec <= HC_KEEP_SECONDS)
+	if (clock_monotonic_ns() <= HC_KEEP_SECONDS * NS_PER_SECOND)
 		skip(); /* nobody can be long gone on a machine just started */
 	start_crowd(SMALL EXACT "cap = 5\n");
 	arrive_first(HC_WAYS);
@@ -195,8 +192,7 @@ static void test_arrival_outlives_user(void **state)
 /* Where session_make() of bpf/sessions.h puts the first session of an empty table. */
 static __u32 session_set(__u64 id)
 {
-	return id >> 2 & (HC_SESSION_HOT - 1) &
-	       (bpf_map__max_entries(object->maps.sessions) - 1);
+	return session_set_of(id, 0, bpf_map__max_entries(object->maps.sessions));
 }
 
 static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
@@ -205,12 +201,11 @@ static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
 	struct hc_session *session = &sessions.way[0];
 	__u32 index = session_set(id), home = set_of(key);
 	struct hc_user_set users;
-	__u64 slot;
 
 	read_set(home, &users);
-	slot = home * HC_WAYS + (user_in(&users, key) - users.way) + 1;
-	session->charge = slot << 32 | (__u64)key->service << 24 | (id & 0xffffff);
-	session->slot = index * HC_SESSION_WAYS + 1;
+	session->charge = charge_pack(home * HC_WAYS + (user_in(&users, key) - users.way) + 1,
+				      key->service, id);
+	session->position = index * HC_SESSION_WAYS + 1;
 	session->opened_ns = 1;
 	session->uid = 77;
 	session->ends.local_port = 143;
@@ -247,7 +242,7 @@ static void test_elsewhere(void **state)
 	(void)state;
 	start(text);
 	listen_at(NULL, 143);
-	here = user_at("10.0.0.1");
+	here = client_at("10.0.0.1");
 	here.service = HC_INBOUND_SERVICE;
 	away = here;
 	away.elsewhere = 1;
@@ -289,14 +284,11 @@ static void test_elsewhere(void **state)
 /* Its last session ended by a clock that is ahead of the gate's. */
 static void test_just_gone(void **state)
 {
-	struct timespec now;
-
 	(void)state;
 	start_crowd(SMALL EXACT "cap = 5\n");
 	arrive_first(HC_WAYS);
 	arrive_packet(packet_of(client[0], LOCAL4, 80), 1);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	had_session(7, now.tv_sec * 1000000000ull + now.tv_nsec + 2000000);
+	had_session(7, clock_monotonic_ns() + 2 * NS_PER_MS);
 	assert_int_equal(arrive(client[HC_WAYS]), SK_PASS);
 	assert_true(is_known(7));
 }
@@ -339,7 +331,7 @@ static void test_handshakes_stay(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_place, begin, end),
+		cmocka_unit_test_setup_teardown(test_ways, begin, end),
 		cmocka_unit_test_setup_teardown(test_reclaim, begin, end),
 		cmocka_unit_test_setup_teardown(test_active_stay, begin, end),
 		cmocka_unit_test_setup_teardown(test_all_active, begin, end),

@@ -8,7 +8,7 @@ from harness import *
 NUMBER = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM = 1, 2
 PROG_LOAD, OBJ_GET, PROG_ATTACH, PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 5, 7, 8, 13, 14, 15
-PROG_QUERY, LINK_CREATE, ENABLE_STATS = 16, 28, 32
+LINK_CREATE, ENABLE_STATS = 28, 32
 CB_FLAGS_SET = 59  # the helper
 CONNECT4, SK_LOOKUP, SOCK_OPS = (18, 10), (30, 36), (13, 3)  # the type of the program, and of its attachment
 

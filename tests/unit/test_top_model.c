@@ -46,7 +46,7 @@ static struct state_user row(unsigned int service, unsigned int last, __u32 acti
 			     __u64 refused, __u64 opened, __u32 cap)
 {
 	return (struct state_user){
-		.slot = last + 1,
+		.position = last + 1,
 		.user = {.key = client(service, last),
 			 .slots.active = active,
 			 .refused = refused,
@@ -124,7 +124,7 @@ static void filters(void **state)
 	shows("7 71 8");
 }
 
-/* A slot's name is its user's of now, not of the one whom it had before. */
+/* A position's name is its user's of now, not of the one whom it had before. */
 static void filter_of_another(void **state)
 {
 	struct state_user rows[] = {row(IMAP, 7, 1, 0, 1, 3)};
@@ -233,7 +233,8 @@ static void offer(struct top_sessions *sessions, __u64 id, struct hc_user_key us
 		  __u64 opened_ns, __u64 bytes, __u32 idle)
 {
 	struct hc_session session = {.user = user, .opened_ns = opened_ns, .comm = "imapd"};
-	struct hc_socket socket = {.rx_bytes = bytes, .idle_ticks = idle, .idle_ms = HC_NEVER};
+	struct hc_socket socket = {
+		.rx_bytes = bytes, .idle = {idle, HC_NEVER}, .half_closed = HC_NEVER};
 	const struct session_row row = {.id = id, .session = &session, .socket = &socket};
 
 	session.ends.remote_port = 1000 + id;
@@ -317,7 +318,7 @@ static void process(void **state)
 	(void)state;
 	assert_string_equal(top_process(&item, text), "listener/7");
 	item.orphan = true;
-	assert_string_equal(top_process(&item, text), "-");
+	assert_string_equal(top_process(&item, text), "(orphan)");
 	item.orphan = false;
 	item.holders = 1;
 	item.holder = (struct hc_holder){.pid = 8, .comm = "worker"};
