@@ -80,7 +80,8 @@ void daemon_signals(bool reloads)
 	sigaction(SIGHUP, NULL, &before);
 	if (reloads || before.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
-	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload. */
+	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload.
+	 */
 	if (reloads)
 		block_hangup();
 }
