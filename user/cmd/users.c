@@ -29,7 +29,7 @@ static void add_row(struct table *table, const struct policy *policy,
 
 	table_add_text(table, policy->services[user->key.service].name);
 	table_add_text(table, user_key_format(&user->key, !json, name, sizeof(name)));
-	table_add_number(table, user->slots.active);
+	table_add_number(table, hc_user_active(user));
 	if (user->cap == HC_UNLIMITED)
 		table_add_text(table, NULL);
 	else

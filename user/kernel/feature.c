@@ -66,6 +66,8 @@ static struct feature rows[] = {
 	PROGRAM(STATE, REFUSES_BOTH, LOAD_TRACE, "seeing sessions end", NULL),
 	HELPER(get_socket_cookie, STATE, REFUSES_BOTH, EVERY,
 	       "telling sessions apart (Linux 5.12)", NULL),
+	HELPER(get_smp_processor_id, STATE, REFUSES_BOTH, EVERY,
+	       "what a CPU remembers of a packet", NULL),
 	HELPER(spin_lock, STATE, REFUSES_BOTH, EVERY,
 	       "counts that are exact (Linux 5.12)", NULL),
 	HELPER(spin_unlock, STATE, REFUSES_BOTH, EVERY,

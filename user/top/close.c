@@ -52,7 +52,7 @@ bool top_ask_user(struct top *top)
 	if (top->view == TOP_SESSIONS)
 		ask_about(top, &top->sessions.user, top->sessions.count);
 	else if (user)
-		ask_about(top, &user->key, user->slots.active);
+		ask_about(top, &user->key, hc_user_active(user));
 	return top->mode == TOP_ASKING;
 }
 
