@@ -44,9 +44,8 @@ static __always_inline bool user_look_due(struct hc_user *user, __u64 word, __u6
 }
 
 /* A slot, if the cap leaves one; the lock is not held. */
-static __always_inline bool user_try_reserve(struct hc_user *user,
-					     const struct hc_user_key *key, __u64 word,
-					     __u32 tick)
+static __always_inline bool
+user_try_reserve(struct hc_user *user, const struct hc_user_key *key, __u64 word, __u32 tick)
 {
 	if (user->tick != tick || HC_USER_TAKEN(word) >= user->cap || !user_pin(user, word))
 		return false;
@@ -188,23 +187,24 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 		return verdict;
 
 	limits = users_limits(key, generation);
+	claim->cap = LIMITS_CAP(limits);
+	claim->exempt = LIMITS_EXEMPT(limits);
 	bpf_spin_lock(&set->lock);
 	user = users_find(set, key, hash.tag);
 	if (!user)
 		user = users_make(set, key, hash.tag, claim->now, &forgotten);
 	if (user) {
-		user->cap = LIMITS_CAP(limits);
-		user->exempt = LIMITS_EXEMPT(limits);
+		user->cap = claim->cap;
+		user->exempt = claim->exempt;
 		*(volatile __u32 *)&user->generation = generation;
 		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
 	}
 	bpf_spin_unlock(&set->lock);
 	if (forgotten)
 		count_losses(HC_LOSS_REFUSALS_FORGOTTEN, forgotten);
-	if (verdict != UNTRACKED)
-		return verdict;
-	count_loss(HC_LOSS_USERS_FULL);
-	return UNTRACKED;
+	if (verdict == UNTRACKED)
+		count_loss(HC_LOSS_USERS_FULL);
+	return verdict;
 }
 
 /* Gives a reservation back, if it has not been forgotten. Returns 0. */

@@ -25,7 +25,6 @@ static __always_inline void emit_fill(struct hc_event *event, __u64 id,
 	event->time_ns = now;
 	event->start_ns = session->flags & HC_F_FOUND ? 0 : session->opened_ns;
 	event->id = id;
-	event->cgroup = session->cgroup;
 	event->user = session->user;
 	event->uid = session->uid;
 	event->pid = session->pid;
@@ -68,10 +67,13 @@ static __always_inline void emit_traffic(struct hc_event *event, const struct tc
 	event->tx_bytes = tp->bytes_sent - tp->bytes_retrans;
 	event->srtt_us = tp->srtt_us >> 3;
 	event->retransmits = tp->total_retrans;
+	peer_idle(&event->idle, tp);
 	peer_read(&peer, tp, state);
 	event->heard_ticks = peer.heard_ticks;
 	event->send_queue = peer.send_queue;
 	event->unanswered = peer.unanswered < 255 ? peer.unanswered : 255;
+	if (peer_orphan(tp))
+		event->flags |= HC_F_ORPHAN;
 }
 
 #endif

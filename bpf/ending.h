@@ -7,6 +7,7 @@
 #ifndef HEADCOUNT_ENDING_H
 #define HEADCOUNT_ENDING_H
 
+#include "half_closed.h"
 #include "session.h"
 
 /* Why it ended: enum hc_end. */
@@ -107,13 +108,14 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	else if (session->flags & HC_S_IGNORING) /* released before, as an orphan's */
 		user_look(&held, &session->user);
 	end = session_end_of(session, sk, old_state);
-	totals_closed(session, end, now);
+	count_closed(session, end, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event) {
 		event->active = held.active;
 		event->cap = held.cap;
 		event->end = end;
 		event->error = sk->sk_err;
+		event->half_closed = half_closed_for(session);
 		emit_traffic(event, tp, old_state);
 		emit_submit(event);
 	}

@@ -103,7 +103,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] != TCP_CLOSE)
+		if (ctx->args[1] != TCP_CLOSE && !half_closes(ctx->args[1]))
 			return 1;
 		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
@@ -122,7 +122,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	/* To ask makes the cookie, where nobody has asked before. */
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
-	if (ctx->op == BPF_SOCK_OPS_STATE_CB)
+	if (ctx->op == BPF_SOCK_OPS_STATE_CB && half_closes(ctx->args[1]))
+		half_closed_note(id);
+	else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		session_accepted(id, tp, cookie);
@@ -164,7 +166,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	struct tcp_sock *tp;
 	__u64 id;
 
-	if (new_state != TCP_CLOSE && new_state != TCP_SYN_SENT)
+	if (new_state != TCP_CLOSE && new_state != TCP_SYN_SENT && !half_closes(new_state))
 		return 0;
 	id = sk->__sk_common.skc_cookie.counter;
 	if (!id || session_was_closed(id))
@@ -174,6 +176,11 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 		return 0;
 	if (new_state == TCP_CLOSE)
 		session_closed(id, tp, old_state);
+	else if (half_closes(new_state) &&
+		 tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG)
+		return 0; /* on_milestone has noted it */
+	else if (half_closes(new_state))
+		half_closed_note(id);
 	else if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
 		session_connecting(id, tp, id, NULL);
 	return 0;

@@ -32,7 +32,7 @@ static __always_inline bool session_set_first(struct hc_session *session,
 	session->cgroup = first->cgroup;
 	session->pid = first->pid;
 	__builtin_memcpy(session->comm, first->comm, sizeof(session->comm));
-	/* We do not hold its lock: it may have ended just now, its place be another's. */
+	/* We do not hold its lock: it may have ended just now, its record be another's. */
 	if (session_of(id) == first && first->charge)
 		return true;
 	session->pid = 0;

@@ -32,21 +32,21 @@ static __always_inline __u32 peer_least(__u32 a, __u32 b)
 	return a < b ? a : b;
 }
 
-static __always_inline void peer_idle(struct hc_socket *row, const struct tcp_sock *tp)
+static __always_inline void peer_idle(struct hc_idle *idle, const struct tcp_sock *tp)
 {
 	__u32 sent = tp->lsndtime, received = tp->inet_conn.icsk_ack.lrcvtime;
 	__u64 first = tp->first_tx_mstamp, us;
 	__u32 now = bpf_jiffies64();
 
-	row->idle_ms = HC_NEVER;
+	idle->ms = HC_NEVER;
 	if (!sent && !received) /* a handshake under way */
 		return;
-	row->idle_ticks = peer_since(now, received);
+	idle->ticks = peer_since(now, received);
 	if ((tp->retrans_out || tp->inet_conn.icsk_retransmits) && first) {
 		us = bpf_ktime_get_ns() / 1000;
-		row->idle_ms = us > first ? (us - first) / 1000 : 0;
+		idle->ms = us > first ? (us - first) / 1000 : 0;
 	} else {
-		row->idle_ticks = peer_least(row->idle_ticks, peer_since(now, sent));
+		idle->ticks = peer_least(idle->ticks, peer_since(now, sent));
 	}
 }
 

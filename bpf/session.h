@@ -29,19 +29,19 @@ session_identify(const struct hc_session *session, struct hc_user_key *user)
 	const struct hc_service *service;
 	__u16 id = HC_OUTBOUND_SERVICE;
 	bool elsewhere = false;
-	__u32 half;
+	__u32 generation;
 
 	if (!policy)
 		return NULL;
-	half = policy_generation(policy);
+	generation = policy_generation(policy);
 	if (session->direction == HC_INBOUND) {
-		elsewhere = !netns_enforced(policy, half, session->ends.netns,
+		elsewhere = !netns_enforced(policy, generation, session->ends.netns,
 					    session->netns_cookie);
-		id = elsewhere
-			     ? HC_INBOUND_SERVICE
-			     : service_of(half, session->ends.local, session->ends.local_port);
+		id = elsewhere ? HC_INBOUND_SERVICE
+			       : service_listening(generation, session->ends.local,
+						   session->ends.local_port);
 	}
-	service = policy_service(half, id);
+	service = policy_service(generation, id);
 	if (!service)
 		return NULL;
 	user_of(user, service, id, session->ends.remote, &person);
@@ -69,7 +69,7 @@ static __always_inline void session_set_up(struct hc_session *session,
 /* Charges the session, and only then lets others see the record. The charge can
  * be 0 (the user table is full): the session is told of all the same.
  *
- * There is none in the record before, unless another session has taken its place from a
+ * There is none in the record before, unless another session has taken its way from a
  * reservation that had been forgotten, and whose connect() goes on all the same: then two write
  * one record, and whichever charge is taken out of it is released by who takes it. */
 static __always_inline void session_charge(__u64 id, struct hc_session *session,
@@ -117,7 +117,7 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 
 	if (__sync_fetch_and_or(&session->flags, HC_S_ANNOUNCED) & HC_S_ANNOUNCED)
 		return;
-	totals_opened(session);
+	count_opened(session);
 	session_count(session, &active, &cap);
 	session_emit_opened(id, session, active, cap, now);
 }
@@ -193,7 +193,7 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 	/* The record can be seen by now, and a reload may be about its flags. */
 	__sync_fetch_and_or(&session->flags, HC_S_REFUSED | HC_F_LATE);
 	user_refuse_late(claim, service);
-	totals_refused(session->user.service, claim->excess == OVER_TOTAL);
+	count_refused(session->user.service, claim->excess == OVER_TOTAL);
 	refusal_emit(claim, id, session, claim->excess);
 	order = bpf_ringbuf_reserve(&late, sizeof(*order), 0);
 	if (!order) {
@@ -253,7 +253,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 		session_refuse(id, session, service, &claim);
 		return;
 	}
-	totals_opened(session);
+	count_opened(session);
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
 }
 

@@ -15,8 +15,7 @@
  * up: four in a row share a set, and its cache lines. The last tries scatter over
  * all other sets: those of the levels may all be full.
  */
-static inline __attribute__((always_inline)) __u32 session_set_of(__u64 id, __u32 try,
-								  __u32 sets)
+static __always_inline __u32 session_set_of(__u64 id, __u32 try, __u32 sets)
 {
 	__u32 most = HC_SESSION_HOT << 4 * (HC_SESSION_LEVELS - 1);
 	__u32 levels = sets / 2 < most ? sets / 2 : most;
@@ -41,8 +40,8 @@ struct user_hash {
  * Of a table of `sets`, a power of two. The finalizer of MurmurHash3 over each word of the key,
  * seeded: clients choose their addresses, but not the seed.
  */
-static inline __attribute__((always_inline)) struct user_hash
-user_hash_of(const struct hc_user_key *key, __u64 seed, __u32 sets)
+static __always_inline struct user_hash user_hash_of(const struct hc_user_key *key, __u64 seed,
+						     __u32 sets)
 {
 	const __u64 *word = (const __u64 *)key;
 	__u64 hash = seed;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Arithmetic of struct hc_slots, those of a service as a whole: taking, keeping and giving back.
- * The caller holds its lock, and has called total_forget() with the same `now` in the same
- * locked section. No kernel call is made here, so that the unit tests can run it as it is.
+ * Arithmetic of struct hc_slots, those of a service as a whole: taking, keeping and giving
+ * back. The caller holds its lock, and has called total_forget() with the same `now` in the
+ * same locked section. No kernel call is made here, so that the unit tests can run it as it is.
  */
 #ifndef HEADCOUNT_SLOTS_H
 #define HEADCOUNT_SLOTS_H

@@ -174,7 +174,7 @@ static __always_inline bool walk_end(__u64 id)
 		return true;
 	}
 	session_announce(id, session, now);
-	totals_closed(session, HC_END_UNKNOWN, now);
+	count_closed(session, HC_END_UNKNOWN, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event)
 		emit_submit(event);

@@ -148,8 +148,7 @@ static __always_inline bool user_reclaim(struct hc_user *user)
 	__u64 word;
 
 	for (__u32 i = 0; i < HC_TICKS; i++) {
-		__u32 number =
-			user->held[i] ? __sync_lock_test_and_set(&user->held[i], 0) : 0;
+		__u32 number = user->held[i] ? __sync_lock_test_and_set(&user->held[i], 0) : 0;
 
 		if (number)
 			__sync_fetch_and_add(&user->word, -(__u64)number);

@@ -93,7 +93,7 @@ static __always_inline struct hc_user *users_find(struct hc_user_set *set,
 	return users_found(set);
 }
 
-/* How dear a way is; the least is reclaimed first, and ~0 never. The class is in
+/* Eviction rank of a way; the lowest goes first, and ~0 never. The class is in
  * the two highest bits, within it the longest untouched goes first. */
 enum worth {
 	WORTH_GONE,      /* its last session is minutes ago; also a free way */
@@ -124,7 +124,7 @@ static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, 
 	return class << 62 | (user->last_ns & ~0ull >> 2);
 }
 
-/* Makes a user in the cheapest way of the set; NULL if all have sessions.
+/* Makes a user in the lowest-ranked way of the set; NULL if all have sessions.
  * `*forgotten` is how many refusals of the way's last user were never told. */
 static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 						  const struct hc_user_key *key, __u32 tag,
@@ -194,7 +194,7 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	ask.user = *key;
 	moment = bpf_map_lookup_elem(&caps, &ask.user);
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
-	ask.override.half = generation & 1;
+	ask.override.half = policy_half(generation);
 	ask.override.service = key->service;
 	override = bpf_map_lookup_elem(&overrides, &ask.override);
 	exempt = override ? override->exempt : 0;

@@ -9,6 +9,7 @@
 #ifndef HEADCOUNT_WALK_H
 #define HEADCOUNT_WALK_H
 
+#include "half_closed.h"
 #include "peer.h"
 #include "session.h"
 
@@ -68,7 +69,8 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 	row.tx_bytes = tp->bytes_sent - tp->bytes_retrans;
 	row.srtt_us = tp->srtt_us >> 3;
 	row.orphan = peer_orphan(tp);
-	peer_idle(&row, tp);
+	peer_idle(&row.idle, tp);
+	row.half_closed = half_closed_for(&row.session);
 	peer_read(&row.peer, tp, row.state);
 	bpf_seq_write(seq, &row, sizeof(row));
 }
@@ -128,7 +130,7 @@ static __always_inline void walk_file(struct seq_file *seq, const struct task_st
 	entry = bpf_map_lookup_elem(&listening, &id);
 	if (!entry)
 		return;
-	listener = bpf_map_lookup_elem(&listeners, &entry->place);
+	listener = bpf_map_lookup_elem(&listeners, &entry->key);
 	if (listener && !listener->pid)
 		process_of(task, &listener->pid, listener->comm);
 }

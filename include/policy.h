@@ -35,7 +35,7 @@ enum hc_direction {
 	HC_INBOUND = 1,
 };
 
-/* What identifies a user of a service. HC_BY_LABEL has its place but no
+/* What identifies a user of a service. HC_BY_LABEL is reserved: no
  * program sets it yet. */
 enum hc_identify {
 	HC_BY_CLIENT = 0, /* id: remote address, masked to the prefix */
@@ -116,7 +116,7 @@ struct hc_control {
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
- * given to another one once it has gone, so the lower half of its cookie (SO_NETNS_COOKIE),
+ * given to another one once it has gone, so the lower 32 bits of its cookie (SO_NETNS_COOKIE),
  * which is not, has to agree, where both are known (not 0). */
 struct hc_namespace {
 	__u32 halves; /* bit `half`: that half enforces there */
@@ -198,10 +198,10 @@ struct hc_override {
 #define HC_SYN_RETRIES 2 /* after 1 and 3 s; the request goes after 7 */
 #define HC_TICKS       8
 #define HC_HELD_SHIFT                                                                          \
-	30                /* tick of 2^30 ns = 1.07 s; a handshake has HC_HELD_TICKS of them:  \
-			   */
-#define HC_HELD_TICKS   4 /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
-#define HC_HELD_MORE    2 /* ticks that it may have more then */
+	30                 /* tick of 2^30 ns = 1.07 s; a handshake has HC_HELD_TICKS of them: \
+			    */
+#define HC_HELD_TICKS   4  /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
+#define HC_HELD_MORE    2  /* ticks that it may have more then */
 #define HC_TOTAL_SHIFT  27 /* 2^27 ns = 134 ms: 0.94 to 1.07 s for one, of a service's total */
 #define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet, which has */
 #define HC_UNSURE_TICKS 8  /* so many of them */
@@ -249,7 +249,7 @@ struct hc_user {
 	__u64 opened;         /* sessions since the record was made */
 	__u64 last_ns;        /* CLOCK_MONOTONIC of the last change */
 	__u32 held[HC_TICKS]; /* reservations of tick t: held[t % HC_TICKS] */
-	__u64 refused; /* attempts refused, or in observe mode attempts over the cap */
+	__u64 refused;        /* attempts refused, or in observe mode attempts over the cap */
 	struct hc_refusals refusals;
 	__u16 looked; /* ns >> HC_UNSURE_SHIFT, when packets in hand were last looked through */
 	__u8 exempt;  /* see struct hc_override */
@@ -257,8 +257,8 @@ struct hc_user {
 };
 
 #define HC_USER_TAKEN(word) ((__u32)(word)) /* slots: sessions and reservations */
-#define HC_USER_MAKING	    (1ull << 32)    /* the record is becoming another user's */
-#define HC_USER_EPOCH	    (1ull << 33)    /* counts to whom it has belonged, from here up */
+#define HC_USER_MAKING      (1ull << 32)    /* the record is becoming another user's */
+#define HC_USER_EPOCH       (1ull << 33)    /* counts to whom it has belonged, from here up */
 
 /* Reservations of a user, those included whose time is over and that nobody has emptied yet. */
 static inline __u32 hc_user_held(const struct hc_user *user)
@@ -289,7 +289,7 @@ struct hc_user_set {
 	struct bpf_spin_lock lock;
 	__u32 found;        /* the way that the holder of the lock works on */
 	__u64 worth, least; /* the holder's, while it looks for a way to reclaim */
-	__u32 tag[HC_WAYS]; /* 0: free; else the upper half of the key's hash, never 0 */
+	__u32 tag[HC_WAYS]; /* 0: free; else the upper 32 bits of the key's hash, never 0 */
 	struct hc_user way[HC_WAYS];
 };
 
@@ -312,13 +312,13 @@ struct hc_listener_key {
 /* A listening socket: where it listens, and that nobody enforces there, or did not when it
  * began. Of those there may only be so many, lest they crowd out the others. */
 struct hc_listening {
-	struct hc_listener_key place;
+	struct hc_listener_key key;
 	__u32 elsewhere;
 };
 
-/* Which of a port's three places anybody has listened on since the start: its
+/* At what kinds of address anybody has listened on a port since the start: the
  * bits spare the look-ups that would find nothing. */
-enum hc_listen_places {
+enum hc_listen_kinds {
 	HC_LISTEN_ADDRESS = 1, /* one address */
 	HC_LISTEN_IPV4 = 2,    /* 0.0.0.0 */
 	HC_LISTEN_ANY = 4,     /* [::] */

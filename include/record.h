@@ -10,7 +10,7 @@
 
 #include "policy.h"
 
-#define HC_RECORD_VERSION 1
+#define HC_RECORD_VERSION 2
 
 enum hc_event_type {
 	HC_OPENED = 1,
@@ -24,6 +24,7 @@ enum hc_flags {
 	HC_F_FOUND = 2,    /* older than headcount: its start is not known */
 	HC_F_OBSERVED = 4, /* over the cap but admitted: excess = observe */
 	HC_F_TOTAL = 8,    /* refused by the service's total, not by the user's cap */
+	HC_F_ORPHAN = 16,  /* HC_CLOSED: no process had it any more. Of an event alone */
 	HC_F_IPV4 = 32,    /* IPv4 on the wire (an IPv4-mapped socket included) */
 	HC_F_LATE = 64,    /* charged after its reservation had expired */
 	HC_F_ALL = HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
@@ -77,6 +78,16 @@ struct hc_peer {
 };
 #define HC_NEVER 0xffffffffu
 
+/* Since payload was received, or sent for the first time. */
+struct hc_idle {
+	__u32 ticks;
+	__u32 ms; /* by another clock, or HC_NEVER: the lesser counts */
+};
+
+/* When one side ended a session, in 1 << HC_HALF_CLOSED_SHIFT ticks: bpf/half_closed.h. */
+#define HC_HALF_CLOSED_SHIFT 2
+#define HC_HALF_CLOSED_BITS  31
+
 /* One session event. `local` and `remote` are this host's and the peer's
  * side; who opened the connection is `direction`. */
 struct hc_event {
@@ -88,11 +99,11 @@ struct hc_event {
 	__u8 error;      /* HC_CLOSED: the socket's errno, 0 if none */
 	__u8 unanswered; /* HC_CLOSED: struct hc_peer */
 	__u64 time_ns;
-	__u64 start_ns; /* 0 with HC_F_FOUND */
-	__u64 id;       /* socket cookie; 0 for an inbound refusal */
-	__u64 rx_bytes; /* payload from the peer */
-	__u64 tx_bytes; /* payload the peer acknowledged */
-	__u64 cgroup;
+	__u64 start_ns;      /* 0 with HC_F_FOUND */
+	__u64 id;            /* socket cookie; 0 for an inbound refusal */
+	__u64 rx_bytes;      /* payload from the peer */
+	__u64 tx_bytes;      /* payload the peer acknowledged */
+	struct hc_idle idle; /* HC_CLOSED */
 	struct hc_user_key user;
 	__u32 active; /* the user's sessions after this event */
 	__u32 cap;
@@ -111,6 +122,8 @@ struct hc_event {
 	};
 	struct hc_ends ends;    /* all zero where a refusal does not know */
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
+	__u32 half_closed;      /* HC_CLOSED: see struct hc_socket */
+	__u32 spare;
 };
 
 /*
@@ -133,8 +146,8 @@ struct hc_session {
 		      */
 	__u32 position;     /* where the record is: bpf/sessions.h */
 	__u32 netns_cookie; /* of ends.netns: see struct hc_namespace */
-	__u8 direction;
-	__u8 spare[3];
+	__u32 direction : 1;
+	__u32 half_closed : HC_HALF_CLOSED_BITS; /* 0: it is not, or was before headcount */
 	char comm[HC_COMM_MAX];
 };
 
@@ -157,15 +170,15 @@ struct hc_socket {
 	__u64 rx_bytes;
 	__u64 tx_bytes;
 	__u32 srtt_us;
-	__u32 idle_ticks; /* since payload was received, or sent for the first time, and */
-	__u32 idle_ms;    /* the same by another clock, or HC_NEVER: the lesser counts */
-	__u8 state;       /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
-	__u8 tracked;     /* `session` holds what headcount keeps */
-	__u8 repaired;    /* the walk made the session now */
-	__u8 mptcp;       /* a subflow of an MPTCP connection */
-	__u32 device;     /* the one that it is bound to, or 0 */
+	struct hc_idle idle;
+	__u8 state;    /* enum tcp_state of <netinet/tcp.h>: 1 ESTABLISHED .. 11 CLOSING */
+	__u8 tracked;  /* `session` holds what headcount keeps */
+	__u8 repaired; /* the walk made the session now */
+	__u8 mptcp;    /* a subflow of an MPTCP connection */
+	__u32 device;  /* the one that it is bound to, or 0 */
 	struct hc_peer peer;
-	__u8 orphan; /* no process has it any more */
+	__u32 half_closed; /* since then, or HC_NEVER: it is not, or nobody saw when */
+	__u8 orphan;       /* no process has it any more */
 	__u8 spare[3];
 	struct hc_session session; /* addresses are filled in untracked too */
 };
@@ -216,7 +229,7 @@ struct hc_errand {
 	struct hc_repair repairs[HC_REPAIRS_AT_ONCE];
 };
 
-HC_STATIC_ASSERT(sizeof(struct hc_event) == 168);
+HC_STATIC_ASSERT(sizeof(struct hc_event) == 176);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, time_ns) == 8);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, user) == 56);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, ends) == 112);

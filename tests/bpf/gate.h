@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -24,10 +23,11 @@
 
 #include "bpf/sets.h"
 #include "charge.h"
+#include "user/base/clock.h"
 #include "user/events/decode.h"
-#include "user/events/drain.h"
 #include "user/kernel/load.h"
-#include "loss.h"
+#include "user/kernel/losses.h"
+#include "user/kernel/policy_apply.h"
 #include "user/kernel/policy_caps.h"
 #include "user/kernel/walk.h"
 
@@ -153,16 +153,16 @@ static inline void listen_at(const char *address, __u16 port)
 	struct hc_listener_key key = {.netns = enforced.items[0].inode, .port = port};
 	struct hc_listener listener = {
 		.uid = 77, .cgroup = 4242, .pid = 99, .sockets = 1, .comm = "imapd"};
-	__u32 places = HC_LISTEN_ANY, index = port, before;
+	__u32 kinds = HC_LISTEN_ANY, index = port, before;
 
 	if (address) {
 		address_of(key.address, address);
-		places = strcmp(address, "0.0.0.0") ? HC_LISTEN_ADDRESS : HC_LISTEN_IPV4;
+		kinds = strcmp(address, "0.0.0.0") ? HC_LISTEN_ADDRESS : HC_LISTEN_IPV4;
 	}
 	map_put(object->maps.listeners, &key, &listener, BPF_ANY);
 	map_get(object->maps.listened, &index, &before, 0);
-	places |= before;
-	map_put(object->maps.listened, &index, &places, BPF_ANY);
+	kinds |= before;
+	map_put(object->maps.listened, &index, &kinds, BPF_ANY);
 }
 
 /* A packet without a socket, as the kernel describes it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two sessions in one record: a reservation that was forgotten, and whose connect() goes on
- * just as another session takes its place. It cannot be brought about by waiting, so a program
+ * just as another session takes its way. It cannot be brought about by waiting, so a program
  * that runs after ours in connect() writes into the record what the other session would have.
  */
 #include "gate.h"
@@ -100,7 +100,7 @@ static int way_of(int fd, __u64 id, __u32 *index, struct hc_session_set *set)
 /* Connects the second socket: our gate makes its record, in which it then finds `charge`. */
 static void connect_into(__u32 index, int way, __u64 charge)
 {
-	__s16 place = offsetof(struct hc_session_set, way) + way * sizeof(struct hc_session) +
+	__s16 where = offsetof(struct hc_session_set, way) + way * sizeof(struct hc_session) +
 		      offsetof(struct hc_session, charge);
 	const struct bpf_insn code[] = {
 		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4, .imm = index},
@@ -115,7 +115,7 @@ static void connect_into(__u32 index, int way, __u64 charge)
 		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 3},
 		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .imm = (__s32)charge},
 		{.imm = charge >> 32},
-		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 0, .src_reg = 1, .off = place},
+		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 0, .src_reg = 1, .off = where},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
 		{.code = BPF_JMP | BPF_EXIT},
 	};

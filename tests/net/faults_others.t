@@ -77,6 +77,10 @@ def sockops_flags():
             server.close_dead(5)
             until_equal(lambda: (active("outbound", UID), our_sessions()), (0, []), "active and sessions")
         inbound(CAPPED, "outcomes of those who come in")
+        with listen("127.0.0.1", PORT + 1) as listener, plain_connect("127.0.0.1", PORT + 1) as s, listener.accept()[0]:
+            s.shutdown(socket.SHUT_WR)
+            until_equal(lambda: {r["state"]: r["half_closed_ms"] is not None for r in ask("sessions") if r["remote"].endswith(f":{PORT + 1}") or r["local"].endswith(f":{PORT + 1}")},
+                        {"FIN-WAIT-2": True, "CLOSE-WAIT": True}, "half-closed")
         equal((other.runs() > 0, headcount("audit")[0]), (True, 0), "runs of the other, audit")
         equal(ask("status")["losses"]["late"], 0, "late")
 
@@ -102,7 +106,7 @@ def connect_alone():
                 code, out, err, left = child.hear()
             lines = [line for line in err.splitlines() if "is not the root of the cgroup v2" not in line]
             equal((code, out, left, len(lines)), (1, "", False, 1), f"headcount run, which said {err!r}")
-            equal("cgroup/connect4: another program is there that allows none beside it" in lines[0], True, lines[0])
+            equal("cgroup/connect4: another program on this hook allows no others" in lines[0], True, lines[0])
 
 
 main()

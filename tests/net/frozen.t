@@ -46,6 +46,7 @@ def idle():
     with listening(PORT) as imap:
         quiet, busy = Pair(imap), frozen_pair(imap)
         with frozen():
+            busy.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the second waits for a probe
             busy.server.send(bytes(1000))
             sent = time.monotonic()
             busy.server.send(bytes(500))
@@ -99,10 +100,9 @@ def orphans():
             a.server.close()
             row = until(lambda: (r := row_of(a.inbound))["orphan"] and r, "an orphan")
             equal((row["state"], row["send_queue"], row["holder_pid"], row["holders"]), ("FIN-WAIT-1", 1, None, 0), "the orphan")
-            equal(row_of(alive.inbound)["half_closed_ms"], None, "half-closed for")
+            equal(row["half_closed_ms"] is not None, True, f"half-closed by ourselves: {row}")
             alive.client.shutdown(socket.SHUT_WR)
             until_equal(lambda: row_of(alive.inbound)["state"], "CLOSE-WAIT", "state")
-            until(lambda: row_of(alive.inbound)["half_closed_ms"] >= 300, "half-closed for a while")
             for want, *given in [([a], "--orphan"), ([a], "--state", "fin-wait-1"), ([a, b], "--state", "FIN-WAIT-1,established"),
                                  ([b], "--state", "ESTAB"), ([alive], "--state", "close-wait"), ([], "--orphan", "--state", "estab")]:
                 ids = sorted(p.inbound for p in want)
@@ -112,6 +112,48 @@ def orphans():
         for p in alive, a, b:
             p.close()
     nothing_left("orphans")
+
+
+HALF_CLOSED_ROUND = 100  # what it is too short by at most, in ms: 8 ticks, on a kernel with 100 of them a second
+
+
+def about(ms, low, high, what):
+    equal(low - HALF_CLOSED_ROUND <= ms <= high, True, f"half-closed, {what}: {ms} of {low} to {high} ms")
+
+
+@test
+def half_closed():
+    """half-closed since the first FIN, whichever side's: whatever is sent and acknowledged after it, and to the end"""
+    with listening(PORT) as imap:
+        p, q = Pair(imap), Pair(imap)
+        ids = [p.inbound, q.inbound]
+        equal([row_of(id)["half_closed_ms"] for id in ids], [None, None], "half-closed")
+        before = time.monotonic()
+        p.client.shutdown(socket.SHUT_WR)
+        q.server.shutdown(socket.SHUT_WR)
+        until_equal(lambda: [row_of(id)["state"] for id in ids], ["CLOSE-WAIT", "FIN-WAIT-2"], "states")
+        after = time.monotonic()
+        time.sleep(1.5)
+        # It is no longer than that since the peer was heard.
+        p.server.send(b"x")
+        q.client.send(b"x")
+        equal((p.client.recv(1), q.server.recv(1)), (b"x", b"x"), "after the FIN")
+        for id in ids:
+            low = (time.monotonic() - after) * 1000
+            row = row_of(id)
+            about(row["half_closed_ms"], low, (time.monotonic() - before) * 1000, id)
+            equal(row["heard_ms"] < row["half_closed_ms"], True, f"heard since then: {row}")
+        # Nor does the second FIN begin it anew.
+        low = (time.monotonic() - after) * 1000
+        q.client.close()
+        p.server.close()
+        p.client.close()
+        for pair, orphan in (p, True), (q, False):
+            event = hc.wait_event(event__action="session-closed", headcount__session__id=pair.inbound)
+            about(event["headcount.half_closed_ms"], low, (time.monotonic() - before) * 1000, "at the end")
+            equal(event["headcount.orphan"], orphan, f"was it an orphan? {event}")
+        q.server.close()
+    nothing_left("half-closed")
 
 
 @test
@@ -125,9 +167,11 @@ def end():
             event = hc.wait_event(event__action="session-closed", headcount__session__id=p.inbound)
             equal((event["event.reason"], event["headcount.send_queue"], event["headcount.unanswered"] >= 2, event["headcount.heard_ms"] >= 1400),
                   ("timed-out", 300, True, True), f"the end of a frozen one: {event}")
+            equal((event["headcount.idle_ms"] >= 1400, event["headcount.orphan"], event["headcount.half_closed_ms"]), (True, False, None), f"{event}")
         fine.client.send(b"y")
         equal(fine.server.recv(1), b"y", "a byte")
         fine.client.close()
+        until_equal(lambda: row_of(fine.inbound)["state"], "CLOSE-WAIT", "state")
         fine.server.close()
         event = hc.wait_event(event__action="session-closed", headcount__session__id=fine.inbound)
         equal((event["headcount.send_queue"], event["headcount.unanswered"], event["headcount.heard_ms"] >= 0), (0, 0, True), f"{event}")

@@ -113,6 +113,24 @@ def defer_accept():
 
 
 @test
+def added_namespace():
+    """so is who comes late in a network namespace that a reload has added, though run may not enter it any more; one that it drops is let go"""
+    hc, listener, holder = Headcount(section("headcount", netns="c1") + imap()), listen("0.0.0.0", PORT, options=[(socket.IPPROTO_TCP, DEFER_ACCEPT, 30)]), Holder(1, 66, PORT)
+    with hc, listener, holder:
+        run("ip", "netns", "add", "brief")
+        files = os.listdir(f"/proc/{hc.process.pid}/fd")
+        for netns in "c1, brief", "c1":
+            hc.reload(section("headcount", netns=netns) + imap())
+        run("ip", "netns", "del", "brief")
+        equal(len(os.listdir(f"/proc/{hc.process.pid}/fd")), len(files), "open files afterwards")
+        hc.reload(section("headcount", netns="c1, /proc/self/ns/net") + imap())
+        come_late(holder)
+        until_equal(established, 3, "established")
+        equal(active("imap", EVIL), 3, "active")
+        audit_is_clean()
+
+
+@test
 def quiet():
     """a service that emits no refusals has the late ones closed all the same; one that observes has none"""
     hc, listener, holder = deferred(emit="opened, closed")

@@ -88,9 +88,19 @@ def inode(name):
 @test
 def inode_used_again():
     """a namespace that is gone gives its inode number to another one, whose sessions are not taken for its own"""
+    used_again("gone")
+
+
+@test
+def inode_of_added_one():
+    """so does one that a reload added"""
+    used_again("c1")
+
+
+def used_again(first):
     run("ip", "netns", "add", "gone")
     old = inode("gone")
-    with Headcount(section("headcount", netns="gone") + service("imap", listen=PORT, cap=1), "--pin") as hc:
+    with Headcount(section("headcount", netns=first) + service("imap", listen=PORT, cap=1), "--pin") as hc:
         hc.reload(section("headcount", netns="gone") + service("imap", listen=PORT, cap=2))
     run("ip", "netns", "del", "gone")
     names = []

@@ -58,6 +58,56 @@ def reloads():
     equal((os.path.exists("/run/headcount.lock"), os.path.exists(PINS)), (False, False), "lock and pins")
 
 
+def helper_of(hc):
+    """The process that enters namespaces."""
+    return int(re.search(r"\d+", hc.wait_said("started the process"))[0])
+
+
+STAY = "sessions of c2 that come late and are over their cap stay"
+
+
+def told(hc, settings):
+    """What a reload that works says."""
+    since = len(hc.said)
+    hc.reload(settings)
+    return "\n".join(hc.said[since:])
+
+
+def is_there(pid):
+    with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@test
+def helper():
+    """the process that enters namespaces has nothing else, outlives no run, and cannot hold it up; without netns there is none"""
+    with Headcount(imap(3, "c1"), "-v") as hc:
+        pid = helper_of(hc)
+        equal_kept(pid, {"net_admin", "sys_admin"})
+        with open(f"/proc/{pid}/comm") as file:
+            equal(file.read(), "headcount-netns\n", "name")
+        files = sorted(os.readlink(f"/proc/{pid}/fd/{fd}").partition(":")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
+        equal(files, ["/dev/null"] * 3 + ["net", "socket"], "open files")
+        home = os.readlink(f"/proc/{pid}/ns/net")
+        hc.reload(imap(2, "c1", "c2"))
+        equal(os.readlink(f"/proc/{pid}/ns/net"), home, "namespace that it is in after it was asked")
+        hc.reload(imap(2, "c1"))
+        for stop, why in (signal.SIGSTOP, os.strerror(errno.EAGAIN)), (signal.SIGKILL, f"({os.strerror(errno.ECONNRESET)}|{os.strerror(errno.EPIPE)})"):
+            os.kill(pid, stop)
+            equal(bool(re.search(f"{STAY}.*{why}", told(hc, imap(2, "c1", "c2")))), True, f"what is told after signal {stop}")
+            hc.reload(imap(2, "c1"))
+    with Headcount(imap(3, "c1"), "-v") as hc:
+        pid = helper_of(hc)
+        os.kill(pid, signal.SIGTERM)
+        equal(STAY in told(hc, imap(2, "c1", "c2")), False, "what is told after SIGTERM to it")
+        hc.end(signal.SIGKILL)
+        until(lambda: not is_there(pid), "it to end")
+    with Headcount(imap(3), "-v") as hc:
+        equal("sessions of c1 that come late" in told(hc, imap(3, "c1")), True, "what is told without one")
+        equal([line for line in hc.said if "started the process" in line], [], "a process")
+
+
 @test
 def threads():
     """the threads of the journal and of the metrics keep no more than the first one"""

@@ -51,11 +51,11 @@ def subscribers():
             for path in SOCKET, OTHER, SOCKET:
                 equal(turned_away(path), True, f"that there is no room at {path}")
             code, out, err = headcount("events")
-            equal((code, out, err), (1, "", f"headcount: {SOCKET} has no room: events_max subscribers are connected\n"), "events")
+            equal((code, out, err), (1, "", f"headcount: {SOCKET} is full: events_max subscribers are connected\n"), "events")
             until_equal(lambda: lost("subscribers-full"), 4, "losses")
             equal(page(HTTP)["headcount_notes_total", "subscribers-full"], 4, "the same in the metrics")
             equal([line for line in hc.said if "turned away" in line],
-                  ["headcount: subscribers turned away: 1, as events_max = 4 are connected"], "what it says, once a while")
+                  ["headcount: subscribers turned away: 1 (events_max = 4 are connected)"], "what it says, once a while")
             sessions(3)
             for reader in kept:
                 reader.read(0.3)
@@ -91,6 +91,64 @@ def stuck(channel, path, count):
         held.append(s)
     answer(channel, len(held))
     channel.recv(1)
+
+
+def hung_up(sockets):
+    """How many of them the daemon has closed. None is read."""
+    poll = select.poll()
+    for s in sockets:
+        poll.register(s, 0)
+    return sum(bool(event & select.POLLHUP) for _, event in poll.poll(0))
+
+
+def several(channel, count):
+    """Subscribes so often, never reads, and says whenever it is asked how many have been closed again; or comes once more."""
+    held = [connect(SOCKET) for _ in range(count)]
+    answer(channel, "connected")
+    while word := channel.recv(1):
+        if word == b"+":
+            held.append(connect(SOCKET))
+        answer(channel, hung_up(held))
+
+
+def ask_child(child, word):
+    child.channel.send(word)
+    return child.hear()
+
+
+@test
+def one_user():
+    """who holds most places gives one to another user who comes, until both have as many; root, who never gives one, gets in before all"""
+    with Headcount(settings(events_max=6)) as hc, contextlib.ExitStack() as stack:
+        greedy = stack.enter_context(Child(several, 10, uid=UID))
+        equal(greedy.hear(), "connected", "the first user")
+        until_equal(lambda: ask_child(greedy, b"?"), 4, "of 10 of his for 6 places")
+        other = stack.enter_context(Child(several, 3, uid=UID + 1))
+        equal(other.hear(), "connected", "another user")
+        until_equal(lambda: (ask_child(greedy, b"?"), ask_child(other, b"?")), (7, 0), "closed when the other has three of six")
+        # Each has half: neither takes a place of the other.
+        for child in greedy, other:
+            ask_child(child, b"+")
+        until_equal(lambda: (ask_child(greedy, b"?"), ask_child(other, b"?")), (8, 1), "closed when both come again")
+        third = stack.enter_context(Child(several, 1, uid=UID + 2))
+        equal(third.hear(), "connected", "a third user")
+        until_equal(lambda: ask_child(greedy, b"?") + ask_child(other, b"?"), 10, "closed when a third came")
+        equal(ask_child(third, b"?"), 0, "the third one's")
+        # Three, two and one: to change places would help nobody.
+        two, closed = (greedy, 9) if ask_child(greedy, b"?") == 9 else (other, 2)
+        ask_child(two, b"+")
+        until_equal(lambda: ask_child(two, b"?"), closed + 1, "closed when who has two comes again")
+        readers = [stack.enter_context(Subscriber()) for _ in range(6)]
+        until_equal(lambda: (ask_child(greedy, b"?") + ask_child(other, b"?"), ask_child(third, b"?")), (16, 1), "closed when root has all")
+        equal(turned_away(), True, "that there is no room for root either")
+        ask_child(third, b"+")
+        until_equal(lambda: ask_child(third, b"?"), 2, "closed when the third one comes again")
+        sessions(1)
+        for reader in readers:
+            reader.read(0.3)
+            without_gap(reader.events()[-2:], hc.events[-1]["event.sequence"] - 1, 2, "numbers of root's")
+        equal(lost("subscribers-full"), 19, "losses")
+        equal(len([line for line in hc.said if "turned away" in line]), 1, "what it says, once a while")
 
 
 def refused_events(hc):
@@ -145,7 +203,7 @@ def hard_limit():
         file.write(text)
     code, out, err = headcount("run", "-c", "/run/limited.conf", **with_limit(number - 1))
     equal((code, out), (1, ""), "run")
-    equal(err, f"headcount: {number} open files may be needed (events_max, metrics_max, netns), and {number - 1} are allowed: "
+    equal(err, f"headcount: {number} open files may be needed (events_max, metrics_max, netns), but only {number - 1} are allowed: "
                "raise the hard limit (ulimit -Hn, LimitNOFILE=)\n", "what it says")
     equal((os.path.exists(PINS), os.path.exists("/run/headcount.lock"), os.path.exists(SOCKET)), (False,) * 3, "what is left")
     with Limited(text, number) as hc:
@@ -185,7 +243,7 @@ def enough():
         run("ip", "netns", "add", f"n{n}")
     old = settings(netns="n0, n1, n2, n3", events=["stdout, unix", *(f"file:/run/a{n}" for n in range(14))])
     new = settings(netns="c1, /proc/self/ns/net", metrics=UNIX, events=["stdout, unix", "unix:" + OTHER, *(f"file:/run/b{n}" for n in range(13))])
-    with Limited(old, needed(old)) as hc, Child(stuck, SOCKET, 64, uid=UID) as child:
+    with Limited(old, needed(old)) as hc, Child(stuck, SOCKET, 64) as child:
         equal(child.hear(), 64, "subscribers")
         idle = silent(16)
         until(lambda: turned_away(), "all of them to be taken")
@@ -204,8 +262,8 @@ def no_more_files():
         limit(hc.process.pid, free_file(hc.process.pid))
         with connect() as waiting, socket.create_connection(("127.0.0.1", 9435)) as asking:
             asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            hc.wait_said("headcount: cannot take subscribers of /run/headcount/events.sock now: Too many open files")
-            hc.wait_said("headcount: cannot take connections for metrics now: Too many open files")
+            hc.wait_said(r"headcount: cannot accept subscribers on /run/headcount/events.sock \(retrying\): Too many open files")
+            hc.wait_said(r"headcount: cannot accept connections for metrics \(retrying\): Too many open files")
             capped()
             os.kill(hc.process.pid, signal.SIGHUP)
             hc.wait_said("headcount: not reloaded")
@@ -214,7 +272,7 @@ def no_more_files():
             limit(hc.process.pid, 1024)
             equal(asking.recv(15), b"HTTP/1.1 200 OK", "the answer to who waited")
             until(lambda: sessions(1) or readable(waiting, 0.1), "a line for who waited")
-            equal(len([line for line in hc.said if "now: Too many open files" in line]), 2, f"said once: {hc.said}")
+            equal(len([line for line in hc.said if "(retrying): Too many open files" in line]), 2, f"said once: {hc.said}")
 
 
 @test
@@ -233,8 +291,8 @@ def pins_not_seen():
                     if name.startswith("link_"):
                         os.unlink(f"{PINS}/{name}")
             hc.end()
-            equal("headcount: the pins have gone: enforcement ends with us" in hc.said, how == "gone", f"{how}: {hc.said}")
-            equal(any("cannot be looked at" in line for line in hc.said), how != "gone", f"{how}: {hc.said}")
+            equal("headcount: the pins are gone: enforcement ends now" in hc.said, how == "gone", f"{how}: {hc.said}")
+            equal(any("cannot tell whether enforcement is still pinned" in line for line in hc.said), how != "gone", f"{how}: {hc.said}")
             capped(how != "gone")
 
 

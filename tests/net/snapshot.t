@@ -37,6 +37,20 @@ def sessions_before():
 
 
 @test
+def half_closed_before():
+    """a session from before that is half-closed has no time of that, one that is half-closed later has"""
+    with listen("0.0.0.0", PORT) as listener, \
+            plain_connect(address(1), PORT) as before, listener.accept()[0], plain_connect(address(1), PORT) as later, listener.accept()[0]:
+        before.shutdown(socket.SHUT_WR)
+        until_equal(lambda: sorted(s.state for s in ss(None) if s.state != "LISTEN"), ["CLOSE-WAIT", "ESTAB", "ESTAB", "FIN-WAIT-2"], "states")
+        with Headcount(CONFIG):
+            equal({r["state"]: r["half_closed_ms"] for r in our_sessions()}, {"ESTAB": None, "CLOSE-WAIT": None, "FIN-WAIT-2": None}, "half-closed before")
+            later.shutdown(socket.SHUT_WR)
+            until_equal(lambda: sorted((r["state"], r["half_closed_ms"] is not None) for r in our_sessions()),
+                        [(state, known) for state in ("CLOSE-WAIT", "FIN-WAIT-2") for known in (False, True)], "later")
+
+
+@test
 def listener_before():
     """a listener from before gives sessions its process; a later one too"""
     with Server("0.0.0.0", PORT, uid=None):

@@ -92,6 +92,29 @@ def hostile_names():
         screen.ended(0)
 
 
+with open("/proc/self/comm") as file:
+    OUR_COMM = re.escape(file.read().strip())
+
+
+@test
+def half_closed():
+    """how long a session has been half-closed, and that no process has it any more"""
+    with Headcount(CONFIG), Server(port=PORT) as server, sessions(ALICE) as held, Screen("--service", "imap", size=(150, 24)) as screen:
+        screen.wait(rf"^>imap +{ALICE} +1 ")
+        screen.keys("Enter")
+        screen.wait("^  CLIENT .* UNANS +HALF +IN ")
+        screen.wait(rf"^> {ALICE}:.* 0 +- +0 .* ESTAB +{OUR_COMM}/\d+ ")
+        held[0].shutdown(socket.SHUT_WR)
+        screen.wait(rf"^> {ALICE}:.* 0 +[1-9]\d*s +0 .* CLOSE-WAIT +{OUR_COMM}/\d+ ")
+        connection = until(lambda: server.connections, "the session")[0]
+        connection.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:  # until the client, which does not read, takes no more
+                connection.send(bytes(65536))
+        server.hang_up()
+        screen.wait(rf"^> {ALICE}:.* LAST-ACK +\(orphan\) ")
+
+
 @test
 def plain_locale():
     """where the locale has no UTF-8, a name in it is shown as bytes"""

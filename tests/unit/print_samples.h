@@ -104,7 +104,9 @@ static void closed_with_traffic(struct hc_event *event)
 	event->tx_bytes = 56789;
 	event->srtt_us = 1234;
 	event->retransmits = 2;
+	event->idle = (struct hc_idle){.ticks = HC_NEVER, .ms = 1500};
 	event->heard_ticks = HC_NEVER;
+	event->half_closed = HC_NEVER;
 	event->send_queue = 4096;
 	event->unanswered = 9;
 }

@@ -65,6 +65,8 @@ static void json_closed_inbound(void **state)
 
 	(void)state;
 	closed_with_traffic(&event);
+	event.flags |= HC_F_ORPHAN;
+	event.half_closed = 0;
 	print_json_event(&buffer, &context, &event);
 	printed(HEAD("14:25.001234567", "\"connection\",\"end\"", "session-closed",
 		     "7") ",\"event.start\":\"2023-11-14T22:13:25.000000000Z\""
@@ -77,8 +79,10 @@ static void json_closed_inbound(void **state)
 				  IMAP_ID IMAP_OWNER IMAP_CHARGE
 		",\"headcount.session.id\":77,\"headcount.srtt_us\":1234"
 		",\"headcount.retransmits\":2"
+		",\"headcount.idle_ms\":1500"
 		",\"headcount.heard_ms\":null,\"headcount.send_queue\":4096"
-		",\"headcount.unanswered\":9}\n");
+		",\"headcount.unanswered\":9"
+		",\"headcount.orphan\":true,\"headcount.half_closed_ms\":0}\n");
 }
 
 static void json_closed_outbound(void **state)
@@ -107,9 +111,12 @@ static void json_closed_outbound(void **state)
 					    ",\"headcount.session.id\":18446744073709551615"
 					    ",\"headcount.srtt_us\":1234,\"headcount."
 					    "retransmits\":2"
+					    ",\"headcount.idle_ms\":1500"
 					    ",\"headcount.heard_ms\":null,\"headcount.send_"
 					    "queue\":4096"
-					    ",\"headcount.unanswered\":9}\n");
+					    ",\"headcount.unanswered\":9"
+					    ",\"headcount.orphan\":false"
+					    ",\"headcount.half_closed_ms\":null}\n");
 }
 
 static void json_refused(void **state)

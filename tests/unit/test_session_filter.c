@@ -26,8 +26,8 @@ static int set_up(void **state)
 	session->user = (struct hc_user_key){.service = 2, .kind = HC_BY_CLIENT, .prefix = 128};
 	inet_pton(AF_INET6, "::ffff:10.1.2.3", session->ends.remote);
 	memcpy(session->user.id, session->ends.remote, 16);
-	socket_row.idle_ticks = 0;
-	socket_row.idle_ms = HC_NEVER;
+	socket_row.idle.ticks = 0;
+	socket_row.idle.ms = HC_NEVER;
 	socket_row.peer = (struct hc_peer){};
 	socket_row.orphan = false;
 	row.socket = &socket_row;
@@ -174,11 +174,11 @@ static void idle(void **state)
 	filter.idle_ms = 1000;
 	assert_true(session_filter_chooses(&filter));
 	assert_false(meets());
-	socket_row.idle_ticks = 1000; /* at HZ = 1000 a second, else more */
+	socket_row.idle.ticks = 1000; /* at HZ = 1000 a second, else more */
 	assert_true(meets());
-	socket_row.idle_ms = 999; /* something was sent, and sent again */
+	socket_row.idle.ms = 999; /* something was sent, and sent again */
 	assert_false(meets());
-	socket_row.idle_ms = 1000;
+	socket_row.idle.ms = 1000;
 	assert_true(meets());
 	row.socket = NULL; /* nobody knows */
 	assert_false(meets());

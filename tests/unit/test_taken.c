@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* bpf/taken.h as it is: its steps need no kernel. One after the other, and by threads at once. */
+/* bpf/taken.h as it is: its steps need no kernel. One after the other, and by threads at once.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -227,8 +228,8 @@ static bool charge(__u64 key, __u32 when, __u32 now)
 {
 	struct hc_user *user = &shared.user;
 
-	if (*(volatile __u64 *)user->key.word == key &&
-	    !(user_word(user) & HC_USER_MAKING) && held_drop(user, when, now)) {
+	if (*(volatile __u64 *)user->key.word == key && !(user_word(user) & HC_USER_MAKING) &&
+	    held_drop(user, when, now)) {
 		if (*(volatile __u64 *)user->key.word == key)
 			return true;
 		held_add(user, when);
@@ -296,7 +297,8 @@ static void test_at_once(void **state)
 	printf("# %u ticks, %u times another's, %u reserved without the lock, %u late\n",
 	       shared.now - 100, shared.reclaimed, shared.fast, shared.late);
 	assert_false(over);
-	assert_true(shared.fast > ROUNDS / 100 && shared.late > 10 && shared.reclaimed > 100 && shared.now > 200);
+	assert_true(shared.fast > ROUNDS / 100 && shared.late > 10 && shared.reclaimed > 100 &&
+		    shared.now > 200);
 	user_expire(&shared.user, shared.now + HC_TICKS);
 	assert_counts(&shared.user, 0, 0);
 }
@@ -304,9 +306,9 @@ static void test_at_once(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_expiry),      cmocka_unit_test(test_expiry_of_each),
-		cmocka_unit_test(test_take_over),   cmocka_unit_test(test_older),
-		cmocka_unit_test(test_renewed),     cmocka_unit_test(test_reclaim),
+		cmocka_unit_test(test_expiry),    cmocka_unit_test(test_expiry_of_each),
+		cmocka_unit_test(test_take_over), cmocka_unit_test(test_older),
+		cmocka_unit_test(test_renewed),   cmocka_unit_test(test_reclaim),
 		cmocka_unit_test(test_at_once),
 	};
 

@@ -233,7 +233,8 @@ static void offer(struct top_sessions *sessions, __u64 id, struct hc_user_key us
 		  __u64 opened_ns, __u64 bytes, __u32 idle)
 {
 	struct hc_session session = {.user = user, .opened_ns = opened_ns, .comm = "imapd"};
-	struct hc_socket socket = {.rx_bytes = bytes, .idle_ticks = idle, .idle_ms = HC_NEVER};
+	struct hc_socket socket = {
+		.rx_bytes = bytes, .idle = {idle, HC_NEVER}, .half_closed = HC_NEVER};
 	const struct session_row row = {.id = id, .session = &session, .socket = &socket};
 
 	session.ends.remote_port = 1000 + id;
@@ -317,7 +318,7 @@ static void process(void **state)
 	(void)state;
 	assert_string_equal(top_process(&item, text), "listener/7");
 	item.orphan = true;
-	assert_string_equal(top_process(&item, text), "-");
+	assert_string_equal(top_process(&item, text), "(orphan)");
 	item.orphan = false;
 	item.holders = 1;
 	item.holder = (struct hc_holder){.pid = 8, .comm = "worker"};

@@ -68,7 +68,6 @@ static struct hc_event sample_of(int number)
 		.time_ns = 1234567890123ull + number * 1234567ull,
 		.start_ns = 1234567890123ull,
 		.id = 4000000 + number,
-		.cgroup = 4711,
 		.active = number % 40,
 		.cap = 32,
 		.uid = owners[number % 4],

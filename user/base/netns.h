@@ -33,6 +33,9 @@ int netns_find_all(struct netns_list *list);
 /* Runs `work` inside of the namespace and comes back. Returns what it returned. */
 int netns_inside(const struct netns *netns, int (*work)(void *context), void *context);
 
+/* The lower half of the cookie of the namespace that a socket is of; 0 if there is none. */
+unsigned int netns_cookie(int socket);
+
 /* Takes cookies that we cannot find out any more from a list that has the same namespaces: that
  * it holds them open means that they are the same. */
 void netns_take_cookies(struct netns_list *list, const struct netns_list *from);

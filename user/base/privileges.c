@@ -21,8 +21,9 @@ static const struct {
 	{CAP_BPF, PRIVILEGES_ALWAYS}, /* maps; running the walks */
 	{CAP_PERFMON,
 	 PRIVILEGES_GATES}, /* beside CAP_BPF, to load a gate as it was at the start */
-	{CAP_NET_ADMIN, PRIVILEGES_GATES}, /* to close sessions that came late: closer.h */
-	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT},
+	/* To close sessions that came late: closer.h; also whoever opens the socket for it. */
+	{CAP_NET_ADMIN, PRIVILEGES_GATES | PRIVILEGES_ENTER},
+	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT | PRIVILEGES_ENTER},
 	{CAP_SYS_PTRACE, PRIVILEGES_PROC},      /* to open /proc/PID/ns/net */
 	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */
 };
@@ -40,7 +41,7 @@ static void tell_kept(void)
 	free(names);
 }
 
-static int drop(unsigned int purposes)
+static int drop_capabilities(unsigned int purposes)
 {
 	const size_t count = sizeof(kept) / sizeof(kept[0]);
 	bool keep[sizeof(kept) / sizeof(kept[0])], bounds;
@@ -75,10 +76,16 @@ const char *privileges_hint(int error)
 int privileges_drop(unsigned int purposes)
 {
 	dropped = !geteuid();
-	return drop(purposes | PRIVILEGES_ALWAYS | (geteuid() ? PRIVILEGES_FOREIGN : 0));
+	return drop_capabilities(purposes | PRIVILEGES_ALWAYS |
+				 (geteuid() ? PRIVILEGES_FOREIGN : 0));
 }
 
 int privileges_drop_all(void)
 {
-	return drop(0);
+	return drop_capabilities(0);
+}
+
+int privileges_drop_to_enter(void)
+{
+	return drop_capabilities(PRIVILEGES_ENTER);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What `run` and `trace` may still do once everything is attached: the table in
- * privileges.c, and nothing else of what root may.
+ * The capabilities that `run` and `trace` keep once everything is attached: the table in
+ * privileges.c, and no others.
  */
 #ifndef HEADCOUNT_PRIVILEGES_H
 #define HEADCOUNT_PRIVILEGES_H
@@ -12,6 +12,7 @@ enum privileges_for {
 	PRIVILEGES_PROC = 4,    /* a namespace of `netns` is named by its process */
 	PRIVILEGES_FOREIGN = 8, /* not uid 0: root's folders are not ours */
 	PRIVILEGES_GATES = 16,  /* of `run`: what caps take after the start */
+	PRIVILEGES_ENTER = 32,  /* of the process that enters namespaces for `run` */
 };
 
 /* Gives up for good all capabilities but those for `purposes` (bits of privileges_for;
@@ -24,5 +25,8 @@ const char *privileges_hint(int error);
 
 /* The same, of a thread that needs none. */
 int privileges_drop_all(void);
+
+/* The same, of a process that is there to enter namespaces. */
+int privileges_drop_to_enter(void);
 
 #endif

@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <time.h>
 
+#include "user/base/clock.h"
 #include "user/base/ticks.h"
 
-/* The kernel tells its HZ nowhere; but its coarse clocks move once a tick. */
-__u64 ticks_to_ms(__u32 ticks)
+/* The kernel does not export its HZ, but its coarse clocks move once a tick. */
+__u64 ticks_to_ms(__u64 ticks)
 {
 	static struct timespec tick;
 
 	if (!tick.tv_nsec)
 		clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
-	return (__u64)ticks * tick.tv_nsec / 1000000;
+	return ticks * tick.tv_nsec / NS_PER_MS;
+}
+
+__u64 ticks_idle_ms(const struct hc_idle *idle)
+{
+	__u64 ms = ticks_to_ms(idle->ticks);
+
+	return idle->ms < ms ? idle->ms : ms;
+}
+
+bool ticks_half_closed_ms(__u32 half_closed, __u64 *ms)
+{
+	*ms = ticks_to_ms((__u64)half_closed << HC_HALF_CLOSED_SHIFT);
+	return half_closed != HC_NEVER;
 }

@@ -3,14 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/cmd/events_text.h"
 #include "user/cmd/explain.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
+#include "user/daemon/signals.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/probe.h"
 #include "user/sessions/closer.h"
@@ -25,8 +27,8 @@ struct run {
 /* Does the pinned state fit this program and these sizes? */
 static bool fits(const struct headcount_bpf *pinned, const struct config *config)
 {
-	struct policy *policy = malloc(sizeof(*policy));
-	bool fit = policy && !policy_read(pinned, policy) &&
+	struct policy *policy;
+	bool fit = !policy_read_new(pinned, &policy) &&
 		   policy->control.version == HC_STATE_VERSION &&
 		   policy->control.build == load_build() &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
@@ -46,18 +48,18 @@ static int rebuild(struct daemon *daemon)
 	hc_notice("the pinned state is of another version or size, or damaged: counting anew");
 	error = daemon_start(daemon);
 	if (!error)
-		hc_notice("rebuilt from the socket table; caps were enforced throughout, but "
-			  "peak, opened, refused and caps set with `headcount cap` start anew");
+		hc_notice("rebuilt from the socket table; caps held throughout, but peak, "
+			  "opened, refused and caps set with headcount cap are reset");
 	return error;
 }
 
-static int start(struct daemon *daemon)
+static int start_or_adopt(struct daemon *daemon)
 {
 	struct load_request request = {.pins = pins_folder(), .quiet = true};
 	int links = pins_look(), error;
 
 	if (links < 0)
-		return hc_error_errno(links, "cannot look at the pins");
+		return hc_error_errno(links, "cannot read the pins");
 	if (links && !daemon->pin)
 		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
 				"headcount detach",
@@ -83,17 +85,15 @@ static int start(struct daemon *daemon)
 	return error;
 }
 
-/* Does what we enforced go on? */
+/* Says if enforcement does not go on, or if that is not known. */
 static void tell_of_pins(void)
 {
 	int links = pins_look();
 
 	if (!links)
-		hc_notice("the pins have gone: enforcement ends with us");
+		hc_notice("the pins are gone: enforcement ends now");
 	else if (links < 0)
-		hc_error_errno(links,
-			       "enforcement goes on if it is still pinned, which cannot be "
-			       "looked at");
+		hc_error_errno(links, "cannot tell whether enforcement is still pinned");
 }
 
 /* What run leaves behind: nothing, or with --pin what is pinned. Pins that were
@@ -120,23 +120,26 @@ static int run_daemon(struct run *run)
 	char what[900];
 	int holder, error;
 
-	daemon_signals(true);
+	signals_catch(true);
 	error = daemon_probe(daemon);
 	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
 	error = error
 			?: netns_resolve(&daemon->netns, daemon->config.netns,
 					 daemon->config.netns_count);
+	/* Before there is anything that it could inherit. */
+	if (!error && daemon->config.netns_count)
+		error = netns_helper_start(&daemon->helper);
 	if (error)
 		return error;
 	run->lock = pins_lock(&holder);
 	if (run->lock == -EBUSY)
 		return hc_error("headcount run is already active (pid %d)", holder);
 	if (run->lock < 0)
-		return hc_error_errno(run->lock, "cannot lock /run/headcount.lock");
+		return hc_error_errno(run->lock, "cannot lock " PINS_LOCK_FILE);
 	error = daemon_open_sinks(daemon);
 	error = error ?: metrics_listen(&daemon->metrics, &daemon->config.metrics);
 	error = error ?: probe_mount_bpffs(&run->mounted);
-	error = error ?: start(daemon);
+	error = error ?: start_or_adopt(daemon);
 	run->published = !error;
 	error = error ?: daemon_open_drain(daemon, true);
 	error = error ?: closer_new(&daemon->closer, daemon->object, &daemon->netns);
@@ -159,10 +162,12 @@ int cmd_run(const struct command *command, int argc, char **argv)
 			    "configuration (" CONFIG_PATH_DEFAULT " if it exists)",
 			    &daemon->config_path),
 		OPTION_TEXT("events", 'e', "LIST",
-			    "where they go, instead of what the configuration says",
+			    "where events go; replaces the configuration's list",
 			    &daemon->events),
-		OPTION_FLAG("pin", 'p', "enforcement outlives this process", &daemon->pin),
-		OPTION_FLAG("check", 0, "explain the configuration, change nothing", &check),
+		OPTION_FLAG("pin", 'p', "keep enforcing after this process ends", &daemon->pin),
+		OPTION_FLAG("check", 0,
+			    "print how the configuration is understood; change nothing",
+			    &check),
 		{},
 	};
 	int first, status, error;

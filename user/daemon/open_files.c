@@ -9,8 +9,9 @@
  * a reload put 16 sinks in the place of 16 others and loaded a gate. The rest is for what we
  * were started with. */
 #define OWN 240
-/* A namespace: itself, its link, its program, and that once more for the metrics. */
-#define NETNS 4
+/* A namespace: itself, its link, its program, that once more for the metrics, and the socket to
+ * close sessions by. */
+#define NETNS 5
 
 void open_files_raise(void)
 {
@@ -64,7 +65,8 @@ int open_files_check(const struct config *now, const struct config *next,
 		return hc_error_errno(errno, "cannot read the limit of open files");
 	if (limit.rlim_cur >= needed)
 		return 0;
-	return hc_error("%llu open files may be needed (events_max, metrics_max, netns), and "
-			"%llu are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
-			needed, (unsigned long long)limit.rlim_cur);
+	return hc_error(
+		"%llu open files may be needed (events_max, metrics_max, netns), but only %llu "
+		"are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
+		needed, (unsigned long long)limit.rlim_cur);
 }

@@ -4,8 +4,12 @@
 #define HEADCOUNT_SINK_H
 
 #include <poll.h>
+#include <signal.h>
+#include "user/base/clock.h"
+#include "user/config/sink_list.h"
 #include "user/events/line_log.h"
-#include "user/events/sinks.h"
+
+struct sinks;
 
 struct sink {
 	const struct sink_kind_row *row;
@@ -20,8 +24,9 @@ struct sinks {
 	size_t count, next_count;
 	/* Of all sockets together. Those who are there when a reload lowers it stay. */
 	unsigned int subscribers, subscribers_max, next_subscribers_max;
-	__u64 full_told_ns; /* when it was last said that there is no room, or 0 */
-	__u64 turned_away;  /* since then */
+	struct subscriber_user *users; /* who has them */
+	__u64 full_told_ns;            /* when it was last said that there is no room, or 0 */
+	__u64 turned_away;             /* since then */
 	int out;
 	int out_error; /* stdout has gone */
 	__u64 unread;  /* lines that it did not take when we were to end */
@@ -36,11 +41,12 @@ struct sink_kind_row {
 	/* Opens it, and has it join the log. NULL on an error, which is printed. */
 	struct sink *(*open)(struct sinks *sinks, const struct sink_spec *spec,
 			     const struct sink_list *list);
-	/* It is kept by a reload, which may still fail; and then. */
+	/* Of a sink that a reload keeps: prepares the new settings, then takes or drops
+	 * them. */
 	int (*prepare)(struct sink *sink, const struct sink_list *list);
 	void (*commit)(struct sink *sink, bool alone);
 	void (*abandon)(struct sink *sink);
-	/* Somebody comes: to be polled for, and then taken; was there one? */
+	/* The file to poll for new readers, and taking one: was there one? */
 	int (*listens)(const struct sink *sink);
 	bool (*arrived)(struct sink *sink);
 	void (*event)(struct sink *sink, const struct print_context *context,
@@ -55,9 +61,14 @@ struct sink_kind_row {
 
 extern const struct sink_kind_row sink_stdout, sink_file, sink_unix, sink_journal;
 
-__u64 sink_now_ns(void);
+#define SINKS_PATIENCE_MS 3000 /* for slow readers, when we are to end */
 
-/* When all writing ends, now that we are to. */
-__u64 sinks_deadline(struct sinks *sinks);
+/* The deadline for all writing, once we are to end. */
+static inline __u64 sinks_deadline(struct sinks *sinks)
+{
+	if (!sinks->deadline_ns)
+		sinks->deadline_ns = clock_monotonic_ns() + SINKS_PATIENCE_MS * NS_PER_MS;
+	return sinks->deadline_ns;
+}
 
 #endif

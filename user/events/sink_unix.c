@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A socket that anybody whom its mode lets may connect to, and then reads. */
+/* A socket: who may connect, by its mode, gets the lines. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +8,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/privileges.h"
 #include "user/base/unix_socket.h"
 #include "user/events/sink.h"
+#include "user/events/subscribers.h"
 
-#define SEND_ROOM (1 << 20)      /* bytes in the kernel: more than comes in a nap */
-#define MUTE_NS   1000000000ull  /* after a failed accept(), which would fail again at once */
-#define TELL_NS   60000000000ull /* between two notices that there is no room */
+#define SEND_ROOM (1 << 20)     /* bytes in the kernel: more than comes in a nap */
+#define MUTE_NS   NS_PER_SECOND /* after a failed accept(), which would fail again at once */
+#define TELL_NS   (60 * NS_PER_SECOND) /* between two notices that there is no room */
 
 struct unix_sink {
 	struct sink sink;
@@ -32,19 +34,24 @@ struct unix_sink {
 struct subscriber {
 	struct line_reader reader;
 	struct unix_sink *owner;
+	struct subscriber_user *user;
 };
 
-static ssize_t write_some(struct line_reader *reader, const char *text, size_t length)
+static ssize_t write_subscriber(struct line_reader *reader, const char *text, size_t length)
 {
 	ssize_t got = send(reader->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	return got > 0 ? got : got < 0 && errno != EINTR ? -errno : -EAGAIN;
 }
 
-static void drop(struct line_reader *reader, int error)
+static void drop_subscriber(struct line_reader *reader, int error)
 {
+	struct subscriber *subscriber = (struct subscriber *)reader;
+	struct sinks *sinks = subscriber->owner->sink.sinks;
+
 	(void)error;
-	((struct subscriber *)reader)->owner->sink.sinks->subscribers--;
+	sinks->subscribers--;
+	subscribers_leave(&sinks->users, subscriber->user);
 	line_log_leave(reader);
 	close(reader->fd);
 	free(reader);
@@ -54,63 +61,103 @@ static int listens(const struct sink *sink)
 {
 	const struct unix_sink *server = (const struct unix_sink *)sink;
 
-	return server->mute_ns && sink_now_ns() < server->mute_ns ? -1 : server->fd;
+	return server->mute_ns && clock_monotonic_ns() < server->mute_ns ? -1 : server->fd;
 }
 
-/* There is no room: it finds one line, and the end. */
-static void turn_away(struct sink *sink, int fd)
+/* There is no room: it gets one line, and is closed. */
+static void turn_away(struct sinks *sinks, int fd, bool within_line)
 {
 	static const char line[] =
 		"{\"event.kind\":\"event\",\"event.dataset\":"
 		"\"headcount.session\",\"event.action\":\"" SUBSCRIBERS_FULL "\"}\n";
-	struct sinks *sinks = sink->sinks;
-	__u64 now = sink_now_ns();
+	__u64 now = clock_monotonic_ns();
 
-	(void)!send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
+	if (!within_line)
+		(void)!send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 	sinks->log.losses[HC_LOSS_SUBSCRIBERS_FULL]++;
 	sinks->turned_away++;
 	if (sinks->full_told_ns && now < sinks->full_told_ns + TELL_NS)
 		return;
-	hc_notice("subscribers turned away: %llu, as events_max = %u are connected",
+	hc_notice("subscribers turned away: %llu (events_max = %u are connected)",
 		  sinks->turned_away, sinks->subscribers_max);
 	sinks->full_told_ns = now;
 	sinks->turned_away = 0;
+}
+
+/* Takes a place from whoever has to give one; the newest of his. */
+static bool make_room(struct sinks *sinks, uid_t newcomer)
+{
+	struct subscriber_user *user = subscribers_yielding(sinks->users, newcomer);
+	struct line_reader *reader = user ? sinks->log.readers : NULL;
+
+	while (reader &&
+	       (reader->fail != drop_subscriber || ((struct subscriber *)reader)->user != user))
+		reader = reader->next;
+	if (!reader)
+		return false;
+	turn_away(sinks, reader->fd, line_lags(reader));
+	drop_subscriber(reader, 0);
+	return true;
+}
+
+static uid_t peer_of(int fd)
+{
+	struct ucred peer = {.uid = -1};
+	socklen_t size = sizeof(peer);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	return peer.uid;
+}
+
+static bool subscribe(struct unix_sink *server, int fd, uid_t uid)
+{
+	struct subscriber *subscriber = calloc(1, sizeof(*subscriber));
+	struct sinks *sinks = server->sink.sinks;
+
+	if (!subscriber)
+		return false;
+	subscriber->user = subscribers_take(&sinks->users, uid);
+	if (!subscriber->user) {
+		free(subscriber);
+		return false;
+	}
+	sinks->subscribers++;
+	subscriber->owner = server;
+	subscriber->reader.write = write_subscriber;
+	subscriber->reader.fail = drop_subscriber;
+	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;
+	subscriber->reader.fd = fd;
+	line_log_join(&sinks->log, &subscriber->reader);
+	return true;
 }
 
 static bool arrived(struct sink *sink)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 	int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct subscriber *subscriber;
+	struct sinks *sinks = sink->sinks;
 	int room = SEND_ROOM;
+	uid_t uid = fd >= 0 ? peer_of(fd) : 0;
 
-	if (fd >= 0 && sink->sinks->subscribers >= sink->sinks->subscribers_max) {
-		turn_away(sink, fd);
+	if (fd >= 0 && sinks->subscribers >= sinks->subscribers_max && !make_room(sinks, uid)) {
+		turn_away(sinks, fd, false);
+		close(fd);
 		return true;
 	}
-	subscriber = fd >= 0 ? calloc(1, sizeof(*subscriber)) : NULL;
-	if (!subscriber) {
+	if (fd < 0 || !subscribe(server, fd, uid)) {
 		if (fd >= 0)
 			close(fd);
 		else if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return false;
 		if (!server->mute_ns)
-			hc_error_errno(errno, "cannot take subscribers of %s now",
+			hc_error_errno(errno, "cannot accept subscribers on %s (retrying)",
 				       sink->spec.path);
-		server->mute_ns = sink_now_ns() + MUTE_NS;
+		server->mute_ns = clock_monotonic_ns() + MUTE_NS;
 		return false;
 	}
 	server->mute_ns = 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	subscriber->owner = server;
-	sink->sinks->subscribers++;
-	subscriber->reader.write = write_some;
-	subscriber->reader.fail = drop;
-	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;
-	subscriber->reader.fd = fd;
-	line_log_join(&sink->sinks->log, &subscriber->reader);
 	return true;
 }
 
@@ -129,9 +176,9 @@ static int clear_path(const char *path, const struct sockaddr_un *address)
 	if (lstat(path, &file))
 		return errno == ENOENT ? 0 : hc_error_errno(errno, "cannot look at %s", path);
 	if (!S_ISSOCK(file.st_mode))
-		return hc_error("%s exists and is no socket", path);
+		return hc_error("%s exists and is not a socket", path);
 	if (!unix_socket_is_left_over(address))
-		return hc_error("somebody listens on %s already", path);
+		return hc_error("another process already listens on %s", path);
 	return unlink(path) ? hc_error_errno(errno, "cannot remove the old %s", path) : 0;
 }
 
@@ -155,7 +202,7 @@ static int make_folder(struct unix_sink *server, const char *path)
 				   : 0;
 }
 
-static void remove_folder(const char *path)
+static void remove_socket_folder(const char *path)
 {
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	const char *end = strrchr(path, '/');
@@ -214,7 +261,7 @@ static void close_server(struct unix_sink *server, const char *path)
 	    file.st_ino == server->inode)
 		unlink(path);
 	if (server->made_folder)
-		remove_folder(path);
+		remove_socket_folder(path);
 	free(server);
 }
 
@@ -243,7 +290,7 @@ static struct sink *open_unix(struct sinks *sinks, const struct sink_spec *spec,
 }
 
 /* Who may connect, of a reload that may still fail. */
-static int prepare(struct sink *sink, const struct sink_list *list)
+static int prepare_unix(struct sink *sink, const struct sink_list *list)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 	int error = set_access(sink->spec.path, list->mode, list->group);
@@ -258,7 +305,7 @@ static int prepare(struct sink *sink, const struct sink_list *list)
 	return 0;
 }
 
-static void abandon(struct sink *sink)
+static void abandon_unix(struct sink *sink)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 
@@ -266,7 +313,7 @@ static void abandon(struct sink *sink)
 	server->changed = false;
 }
 
-static void commit(struct sink *sink, bool alone)
+static void commit_unix(struct sink *sink, bool alone)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 
@@ -285,19 +332,20 @@ static void free_unix(struct sink *sink)
 
 	for (reader = sink->sinks->log.readers; reader; reader = next) {
 		next = reader->next;
-		if (reader->fail != drop || ((struct subscriber *)reader)->owner != server)
+		if (reader->fail != drop_subscriber ||
+		    ((struct subscriber *)reader)->owner != server)
 			continue;
 		line_flush(reader);
-		drop(reader, 0);
+		drop_subscriber(reader, 0);
 	}
 	close_server(server, sink->spec.path);
 }
 
 const struct sink_kind_row sink_unix = {
 	.open = open_unix,
-	.prepare = prepare,
-	.commit = commit,
-	.abandon = abandon,
+	.prepare = prepare_unix,
+	.commit = commit_unix,
+	.abandon = abandon_unix,
 	.listens = listens,
 	.arrived = arrived,
 	.free = free_unix,

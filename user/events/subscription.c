@@ -3,9 +3,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/config/sink_list.h"
 #include "user/events/event_line.h"
@@ -33,7 +33,7 @@ int subscription_open(struct subscription *subscription)
 		return error;
 	}
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-	hc_step("connected to %s, of the process %d", subscription->path, peer.pid);
+	hc_step("connected to %s, process %d", subscription->path, peer.pid);
 	subscription->fd = fd;
 	subscription->daemon = peer.pid;
 	if (subscription->resumed)
@@ -46,12 +46,10 @@ static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
 {
 	struct print_context print = {.sequence = last - 1};
 	struct print_buffer text = {};
-	struct timespec now;
 
 	if (!subscription->gap_as_line)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	print_json_lost(&text, &print, now.tv_sec * NS_PER_SECOND + now.tv_nsec, reason, lost);
+	print_json_lost(&text, &print, clock_realtime_ns(), reason, lost);
 	if (text.length)
 		line(context, text.data, text.length);
 	print_buffer_free(&text);
@@ -59,21 +57,21 @@ static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
 
 /* The first line since we were connected again has this number. A daemon counts its lines, but
  * of another one it is not known how many came after the last that we have. */
-static void compare(struct subscription *subscription, __u64 sequence, subscription_line *line,
-		    void *context)
+static void tell_missed(struct subscription *subscription, __u64 sequence,
+			subscription_line *line, void *context)
 {
 	__u64 lost = sequence - subscription->sequence - 1;
 
 	subscription->resumed = false;
 	if (!subscription->daemon || subscription->daemon != subscription->previous ||
 	    sequence <= subscription->sequence) {
-		hc_notice("the daemon is another one: %llu of its events are missed, and an "
-			  "unknown number of the last one's",
+		hc_notice("the daemon was restarted: missed %llu of its events, and an unknown "
+			  "number of the last one's",
 			  sequence - 1);
 		tell_gap(subscription, PRINT_LOST_UNKNOWN, sequence - 1, "daemon-restarted",
 			 line, context);
 	} else if (lost) {
-		hc_notice("%llu events are missed", lost);
+		hc_notice("missed %llu events", lost);
 		tell_gap(subscription, lost, sequence - 1, "not-connected", line, context);
 	}
 }
@@ -98,7 +96,7 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 			continue;
 		}
 		if (subscription->resumed && sequence)
-			compare(subscription, sequence, line, context);
+			tell_missed(subscription, sequence, line, context);
 		subscription->sequence = sequence ?: subscription->sequence;
 		line(context, at, newline + 1 - at);
 	}
@@ -106,10 +104,10 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 	memmove(in->data, at, in->length);
 }
 
-static void disconnect(struct subscription *subscription)
+static void lose_daemon(struct subscription *subscription)
 {
 	if (!subscription->full)
-		hc_notice("the daemon has gone: waiting for another at %s", subscription->path);
+		hc_notice("the daemon ended; waiting for the next at %s", subscription->path);
 	close(subscription->fd);
 	subscription->fd = -1;
 	if (!subscription->resumed)
@@ -128,7 +126,7 @@ void subscription_read(struct subscription *subscription, subscription_line *lin
 		print_commit(&subscription->in, p + got);
 		give_lines(subscription, line, context);
 	} else if (p && (!got || (errno != EAGAIN && errno != EINTR))) {
-		disconnect(subscription);
+		lose_daemon(subscription);
 	}
 }
 

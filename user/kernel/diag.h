@@ -13,6 +13,8 @@ struct diag;
 
 /* For the network namespace that we are in now, wherever we are later. NULL and errno. */
 struct diag *diag_open(void);
+/* The same by a netlink socket that was opened there; takes it over, or closes it. */
+struct diag *diag_open_by(int netlink);
 void diag_close(struct diag *diag);
 
 /* Resets the session. 0 or a negative errno; -ENOENT: there is no such socket. */

@@ -8,8 +8,7 @@
 #include "user/kernel/diag.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/feature_tries.h"
-#include "user/kernel/load.h"
-#include "user/kernel/probe.h"
+#include "user/kernel/programs.h"
 
 #define EVERY   (~0u)
 #define CONNECT LOAD_CONNECT
@@ -51,16 +50,16 @@ static struct feature rows[] = {
 	      "attaching to the whole host (a cgroup v2 mount)", NULL),
 	OTHER("bpffs", try_bpffs, REFUSES_RUN, CONNECT,
 	      "the other commands to find what run counts", NULL),
-	PROGRAM("socket", REFUSES_BOTH, EVERY, "libbpf to find out what the kernel can", NULL),
+	PROGRAM("socket", REFUSES_BOTH, EVERY, "libbpf to probe the kernel", NULL),
 	{ROW(OTHER, "atomic exchange", REFUSES_BOTH, EVERY,
-	     "counts that are exact (Linux 5.12)", NULL),
+	     "exact counts (Linux 5.12)", NULL),
 	 .try = try_atomics, .section = "socket"},
 
 	MAP(ARRAY, "sessions, users and the policy"),
-	MAP(PERCPU_ARRAY, "totals and losses"),
+	MAP(PERCPU_ARRAY, "counters and losses"),
 	MAP(HASH, "listeners and caps"),
 	MAP(LPM_TRIE, "overrides of prefixes"),
-	MAP(LRU_HASH, "handshakes that take their time"),
+	MAP(LRU_HASH, "slow handshakes"),
 	MAP(RINGBUF, "events (Linux 5.8)"),
 
 	PROGRAM(STATE, REFUSES_BOTH, LOAD_TRACE, "seeing sessions end", NULL),
@@ -69,13 +68,13 @@ static struct feature rows[] = {
 	HELPER(get_smp_processor_id, STATE, REFUSES_BOTH, EVERY,
 	       "what a CPU remembers of a packet", NULL),
 	HELPER(spin_lock, STATE, REFUSES_BOTH, EVERY,
-	       "counts that are exact (Linux 5.12)", NULL),
+	       "exact counts (Linux 5.12)", NULL),
 	HELPER(spin_unlock, STATE, REFUSES_BOTH, EVERY,
-	       "counts that are exact (Linux 5.12)", NULL),
+	       "exact counts (Linux 5.12)", NULL),
 	HELPER(skc_to_tcp_sock, STATE, REFUSES_BOTH, LOAD_TRACE,
 	       "reading sockets (Linux 5.9)", NULL),
 	HELPER(get_current_task_btf, STATE, REFUSES_BOTH, LOAD_TRACE,
-	       "whose a session is (Linux 5.11)", NULL),
+	       "the owner of a session (Linux 5.11)", NULL),
 	HELPER(ktime_get_ns, STATE, REFUSES_BOTH, EVERY, "durations", NULL),
 	HELPER(jiffies64, STATE, REFUSES_BOTH, LOAD_TRACE | SOCKETS,
 	       "how long ago a peer was heard", NULL),
@@ -88,8 +87,8 @@ static struct feature rows[] = {
 	HELPER(sock_ops_cb_flags_set, "sockops", REFUSES_BOTH, LOAD_TRACE,
 	       "seeing sessions end", NULL),
 	WEAK(skc_to_mptcp_sock, "sockops", 0, LOAD_TRACE | CONNECT,
-	     "whose an MPTCP subflow is (Linux 5.19)",
-	     "a subflow that joins an MPTCP connection is whoever's who added it"),
+	     "the owner of an MPTCP subflow (Linux 5.19)",
+	     "a subflow that joins an MPTCP connection is charged to whoever added it"),
 
 	PROGRAM("cgroup/connect4", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/connect6", REFUSES_RUN, CONNECT, "outbound caps", NULL),
@@ -102,9 +101,9 @@ static struct feature rows[] = {
 	     "refusals of other programs (Linux 5.18)",
 	     "a connect() that another program refuses holds a slot until its socket is closed"),
 	PROGRAM("tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
-		"inbound caps: handshakes that take their time", NULL),
+		"inbound caps: slow handshakes", NULL),
 	HELPER(skc_to_tcp_request_sock, "tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
-	       "inbound caps: handshakes that take their time (Linux 5.9)", NULL),
+	       "inbound caps: slow handshakes (Linux 5.9)", NULL),
 	PROGRAM("sk_lookup", REFUSES_RUN, LOAD_ARRIVAL, "inbound caps", NULL),
 
 	PROGRAM("iter/tcp", REFUSES_RUN, SOCKETS,
@@ -117,15 +116,15 @@ static struct feature rows[] = {
 	       "sessions older than headcount are not seen"),
 	OTHER("TCP_BPF_SOCK_OPS_CB_FLAGS", try_callbacks, 0, SOCKETS,
 	      "ends of sessions older than headcount (Linux 6.12)",
-	      "ends of sessions older than headcount are seen by " STATE " alone"),
+	      "ends of sessions older than headcount are seen only by " STATE),
 	PROGRAM("iter/task_file", 0, LOAD_WALK_FILES,
-		"who has a session; processes of what is older than headcount",
-		"who has a session is not known, nor the processes of what is older than headcount"),
+		"which process holds a session; processes of older sessions",
+		"holders of sessions, and processes of older ones, are not known"),
 	HELPER(sock_from_file, "iter/task_file", 0, LOAD_WALK_FILES,
-	       "who has a session; processes of what is older than headcount (Linux 5.11)",
-	       "who has a session is not known, nor the processes of what is older than headcount"),
+	       "which process holds a session; processes of older sessions (Linux 5.11)",
+	       "holders of sessions, and processes of older ones, are not known"),
 	PROGRAM("cgroup_skb/ingress", REFUSES_RUN, TABLES,
-		"reloads, refusals that were held back, audit --repair, kill and top",
+		"reloads, held-back refusals, audit --repair, kill and top",
 		"sessions older than headcount are shown when they end"),
 	OTHER("SOCK_DESTROY", diag_try_destroy, 0, 0, "kill and top to close sessions",
 	      "kill and top close no sessions (CONFIG_INET_DIAG_DESTROY)"),

@@ -3,10 +3,11 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "user/base/clock.h"
 #include "user/base/escape.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/metrics/page.h"
 
 enum type {
@@ -90,10 +91,10 @@ sample_seconds(struct page *page, const char *suffix, __u64 ns, ...)
 	va_start(labels, ns);
 	begin(page, suffix, labels);
 	va_end(labels);
-	fprintf(page->out, "%llu.%09llu\n", ns / 1000000000, ns % 1000000000);
+	fprintf(page->out, "%llu.%09llu\n", ns / NS_PER_SECOND, ns % NS_PER_SECOND);
 }
 
-/* The services in force: for (int id = -1; (id = next_service(page, id)) >= 0;) */
+/* The services in force. */
 static int next_service(const struct page *page, int id)
 {
 	while (++id < HC_SERVICES_MAX)
@@ -143,14 +144,14 @@ static void users(struct page *page)
 
 static void opened(struct page *page)
 {
-	for_each_service(page, id) sample(page, "_total", page->metrics->totals[id].opened,
+	for_each_service(page, id) sample(page, "_total", page->metrics->counters[id].opened,
 					  "service", service_name(page, id), NULL);
 }
 
 static void closed(struct page *page)
 {
 	for_each_service(page, id) for (int end = 0; end < HC_END_COUNT; end++)
-		sample(page, "_total", page->metrics->totals[id].closed[end], "service",
+		sample(page, "_total", page->metrics->counters[id].closed[end], "service",
 		       service_name(page, id), "reason", word_of_end(end), NULL);
 }
 
@@ -159,7 +160,7 @@ static void refused(struct page *page)
 	static const char *const scopes[HC_SCOPE_COUNT] = {"user", "total"};
 
 	for_each_service(page, id) for (int scope = 0; scope < HC_SCOPE_COUNT; scope++)
-		sample(page, "_total", page->metrics->totals[id].refused[scope], "service",
+		sample(page, "_total", page->metrics->counters[id].refused[scope], "service",
 		       service_name(page, id), "scope", scopes[scope], NULL);
 }
 
@@ -181,18 +182,18 @@ static void duration(struct page *page)
 
 	for_each_service(page, id)
 	{
-		const struct hc_totals *totals = &page->metrics->totals[id];
+		const struct hc_counters *counters = &page->metrics->counters[id];
 		const char *name = service_name(page, id);
 		__u64 sum = 0;
 
 		for (int i = 0; i < HC_LASTED_LONGER; i++) {
-			sum += totals->lasted[i];
+			sum += counters->lasted[i];
 			sample(page, "_bucket", sum, "service", name, "le",
 			       bound(text, bounds[i]), NULL);
 		}
-		sum += totals->lasted[HC_LASTED_LONGER];
+		sum += counters->lasted[HC_LASTED_LONGER];
 		sample(page, "_bucket", sum, "service", name, "le", "+Inf", NULL);
-		sample_seconds(page, "_sum", totals->lasted_ns, "service", name, NULL);
+		sample_seconds(page, "_sum", counters->lasted_ns, "service", name, NULL);
 		sample(page, "_count", sum, "service", name, NULL);
 	}
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "user/base/log.h"
 #include "user/base/privileges.h"
+#include "user/base/thread.h"
 #include "user/kernel/diag.h"
 #include "user/kernel/state.h"
 #include "user/sessions/closer.h"
@@ -28,9 +28,10 @@ struct closer {
 	pthread_t thread;
 	bool started;
 	atomic_bool stop;
-	bool complained; /* once: there may be many */
+	bool complained;      /* once: there may be many */
+	pthread_mutex_t lock; /* of the entries, which the thread reads and a reload changes */
+	struct entry *entries;
 	size_t count;
-	struct entry entries[];
 };
 
 static int open_diag(void *context)
@@ -44,20 +45,21 @@ static int open_diag(void *context)
 static void close_one(struct closer *closer, __u64 id, const struct hc_ends *ends)
 {
 	struct hc_socket socket = {.id = id, .session.ends = *ends};
-	int error =
-		-EACCES; /* a namespace that a reload has added: we may not enter it any more */
+	int error = -EACCES; /* one in which nobody could open a socket for us */
 
+	pthread_mutex_lock(&closer->lock);
 	for (size_t i = 0; i < closer->count; i++)
 		if (closer->entries[i].netns == ends->netns)
 			error = diag_destroy(closer->entries[i].diag, &socket);
+	pthread_mutex_unlock(&closer->lock);
 	if (!error || error == -ENOENT || closer->complained) /* or it has ended by itself */
 		return;
 	closer->complained = true;
-	hc_error_errno(error, "cannot close sessions that came late and are over their cap%s",
+	hc_error_errno(error, "cannot close late sessions over their cap%s",
 		       privileges_hint(error));
 }
 
-static int take(void *closer, void *data, size_t size)
+static int take_late(void *closer, void *data, size_t size)
 {
 	const struct hc_late *late = data;
 
@@ -66,24 +68,58 @@ static int take(void *closer, void *data, size_t size)
 	return 0;
 }
 
+int closer_add(struct closer *closer, unsigned int netns, struct diag *diag)
+{
+	struct entry *grown;
+
+	pthread_mutex_lock(&closer->lock);
+	grown = reallocarray(closer->entries, closer->count + 1, sizeof(*grown));
+	if (grown) {
+		grown[closer->count++] = (struct entry){netns, diag};
+		closer->entries = grown;
+	}
+	pthread_mutex_unlock(&closer->lock);
+	if (grown)
+		return 0;
+	diag_close(diag);
+	return -ENOMEM;
+}
+
+void closer_drop(struct closer *closer, unsigned int netns)
+{
+	struct diag *diag = NULL;
+
+	pthread_mutex_lock(&closer->lock);
+	for (size_t i = 0; i < closer->count && !diag; i++) {
+		if (closer->entries[i].netns != netns)
+			continue;
+		diag = closer->entries[i].diag;
+		closer->entries[i] = closer->entries[--closer->count];
+	}
+	pthread_mutex_unlock(&closer->lock);
+	diag_close(diag);
+}
+
 int closer_new(struct closer **result, const struct headcount_bpf *object,
 	       const struct netns_list *list)
 {
-	struct closer *closer =
-		calloc(1, sizeof(*closer) + list->count * sizeof(closer->entries[0]));
+	struct closer *closer = calloc(1, sizeof(*closer));
+	struct diag *diag;
 	int error = 0;
 
 	*result = closer;
 	if (!closer)
 		return hc_error_errno(ENOMEM, "cannot close sessions");
+	pthread_mutex_init(&closer->lock, NULL);
 	closer->object = object;
-	closer->ring = ring_buffer__new(bpf_map__fd(object->maps.late), take, closer, NULL);
+	closer->ring =
+		ring_buffer__new(bpf_map__fd(object->maps.late), take_late, closer, NULL);
 	if (!closer->ring)
 		return hc_error_errno(errno, "cannot map the ring late");
 	for (size_t i = 0; i < list->count && !error; i++) {
-		error = netns_inside(&list->items[i], open_diag, &closer->entries[i].diag);
-		closer->entries[i].netns = list->items[i].inode;
-		closer->count = i + 1;
+		error = netns_inside(&list->items[i], open_diag, &diag);
+		if (!error && closer_add(closer, list->items[i].inode, diag))
+			error = hc_error_errno(ENOMEM, "cannot close sessions");
 	}
 	return error;
 }
@@ -117,15 +153,11 @@ static int sweep(struct closer *closer)
 
 int closer_start(struct closer *closer)
 {
-	sigset_t all, before;
 	int error = sweep(closer);
 
 	if (error)
 		return error;
-	sigfillset(&all); /* signals are the first thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&closer->thread, NULL, work, closer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = thread_start(&closer->thread, work, closer);
 	closer->started = !error;
 	return error ? hc_error_errno(error, "cannot start a thread") : 0;
 }
@@ -140,5 +172,7 @@ void closer_free(struct closer *closer)
 	ring_buffer__free(closer->ring);
 	for (size_t i = 0; i < closer->count; i++)
 		diag_close(closer->entries[i].diag);
+	free(closer->entries);
+	pthread_mutex_destroy(&closer->lock);
 	free(closer);
 }

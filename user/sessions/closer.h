@@ -3,12 +3,13 @@
  * Closes the sessions that the kernel part refused too late: they had passed the gate, and came
  * over the cap when their reservation had been forgotten (HC_S_REFUSED). A thread of its own
  * reads of them, so that no reader of the events can keep them open, and asks the kernel's
- * sock_diag, by a socket for each namespace that is opened while we may enter it.
+ * sock_diag, by a socket for each namespace that was opened inside of it.
  */
 #ifndef HEADCOUNT_CLOSER_H
 #define HEADCOUNT_CLOSER_H
 
 #include "user/base/netns.h"
+#include "user/kernel/diag.h"
 #include "user/kernel/load.h"
 
 struct closer;
@@ -17,6 +18,11 @@ struct closer;
  * namespaces. Returns 0, or a negative errno after the printed error. */
 int closer_new(struct closer **closer, const struct headcount_bpf *object,
 	       const struct netns_list *list);
+
+/* Another namespace, by its inode, which a reload adds; `diag` is its own from now on, whatever
+ * happens. Returns 0 or -ENOMEM. And one that it takes away, if it is there. */
+int closer_add(struct closer *closer, unsigned int netns, struct diag *diag);
+void closer_drop(struct closer *closer, unsigned int netns);
 
 /* Closes those that nobody was there to close, and starts the thread, which has the
  * capabilities that we have now. */

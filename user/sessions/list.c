@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "user/base/address.h"
 #include "user/base/cgroup.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
@@ -37,7 +37,7 @@ static enum knowledge know_user(struct session_filter *filter, const struct poli
 	}
 	if (means == SESSION_USER_HAS || !user_is_more(key, filter->user))
 		return KNOWN;
-	snprintf(why, size, "%s is only a part of the user %s", filter->user,
+	snprintf(why, size, "%s is only part of the user %s", filter->user,
 		 user_key_format(key, true, text, sizeof(text)));
 	return PART;
 }
@@ -70,17 +70,16 @@ int session_filter_user(struct session_filter *filter, const struct policy *poli
 			add_name(parts, sizeof(parts), policy->services[id].name);
 	}
 	if (means == SESSION_USER_AGREED && *whole && *parts)
-		return hc_error("%s is a user of %s, but only a part of one of %s: name the "
-				"service, or give --remote",
+		return hc_error("%s is a user of %s, but only part of one of %s: name the "
+				"service, or use --remote",
 				filter->user, whole, parts);
 	if (*whole || !strncmp(filter->user, CGROUP_GONE, strlen(CGROUP_GONE)))
 		return 0;
 	if (end == first + 1)
 		return hc_error("%s: %s", policy->services[first].name, why);
-	return hc_error("%s is a user of no service%s%s%s", filter->user,
-			*parts ? ", only a part of one of " : "", parts,
-			means == SESSION_USER_AGREED ? "; an address is given by --remote"
-						     : "");
+	return hc_error("%s is not a user of any service%s%s%s", filter->user,
+			*parts ? ", only part of one of " : "", parts,
+			means == SESSION_USER_AGREED ? "; use --remote for an address" : "");
 }
 
 static int compare_ids(const void *left, const void *right)
@@ -105,7 +104,7 @@ bool session_filter_chooses(const struct session_filter *filter)
 	       filter->id_count;
 }
 
-static int by_id(const void *left, const void *right)
+static int by_session_id(const void *left, const void *right)
 {
 	return compare_ids(&((const struct session_row *)left)->id,
 			   &((const struct session_row *)right)->id);
@@ -138,9 +137,7 @@ static bool remote_matches(const struct session_filter *filter, const __u8 remot
 
 __u64 session_idle_ms(const struct hc_socket *socket)
 {
-	__u64 ms = ticks_to_ms(socket->idle_ticks);
-
-	return socket->idle_ms < ms ? socket->idle_ms : ms;
+	return ticks_idle_ms(&socket->idle);
 }
 
 bool session_heard_ms(const struct hc_socket *socket, __u64 *ms)
@@ -178,7 +175,7 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	if (filter->by_remote && !remote_matches(filter, session->ends.remote))
 		return false;
 	if (filter->age_ms && (now_ns < session->opened_ns ||
-			       (now_ns - session->opened_ns) / 1000000 < filter->age_ms))
+			       (now_ns - session->opened_ns) / NS_PER_MS < filter->age_ms))
 		return false;
 	if (socket ? !socket_matches(filter, socket)
 		   : filter->idle_ms || filter->unheard_ms || filter->states || filter->orphan)
@@ -186,8 +183,8 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	return !filter->user || user_matches(filter, &session->user);
 }
 
-static void add(struct session_list *list, const struct session_filter *filter,
-		const struct session_row *row, __u64 now_ns)
+static void add_matching(struct session_list *list, const struct session_filter *filter,
+			 const struct session_row *row, __u64 now_ns)
 {
 	if (session_matches(filter, row, now_ns))
 		list->rows[list->count++] = *row;
@@ -199,23 +196,20 @@ static void choose(struct session_list *list, const struct session_filter *filte
 {
 	const struct walk_sockets *found = &list->found;
 	struct session_row row;
-	struct timespec now;
-	__u64 now_ns;
+	__u64 now_ns = clock_monotonic_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
 	for (size_t i = 0; i < found->count; i++) {
 		const struct hc_socket *socket = &found->rows[i];
 
 		row = (struct session_row){socket->id, &socket->session, socket};
 		if (socket->tracked)
-			add(list, filter, &row, now_ns);
+			add_matching(list, filter, &row, now_ns);
 	}
-	qsort(list->rows, list->count, sizeof(*list->rows), by_id);
+	qsort(list->rows, list->count, sizeof(*list->rows), by_session_id);
 	for (size_t i = 0; i < count; i++) {
 		row = (struct session_row){list->records[i].id, &list->records[i].session,
 					   NULL};
-		add(list, filter, &row, now_ns);
+		add_matching(list, filter, &row, now_ns);
 	}
 }
 

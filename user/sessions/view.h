@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The users as people are shown them. */
+/* The users, as shown to people. */
 #ifndef HEADCOUNT_USERS_VIEW_H
 #define HEADCOUNT_USERS_VIEW_H
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What `top` shows, apart from how: two lists, each sorted, filtered, and with a
- * cursor that stays with its item whatever happens around it; and rates. Reads
- * nothing and draws nothing.
+ * What `top` shows, apart from how: two lists, each sorted, filtered, and with a cursor
+ * that follows the selected item; and rates. Reads nothing and draws nothing.
  */
 #ifndef HEADCOUNT_TOP_MODEL_H
 #define HEADCOUNT_TOP_MODEL_H
@@ -88,10 +87,11 @@ struct top_session {
 	bool marked;
 	bool has_socket; /* else the next are not known */
 	bool orphan;
-	bool heard; /* ever, and how long ago */
+	bool heard;       /* ever, and how long ago */
+	bool half_closed; /* and for how long */
 	__u8 state;
 	__u32 srtt_us, send_queue, unanswered;
-	__u64 idle_ms, heard_ms, rx_bytes, tx_bytes;
+	__u64 idle_ms, heard_ms, half_closed_ms, rx_bytes, tx_bytes;
 };
 
 struct top_sessions {
@@ -118,8 +118,8 @@ void top_sessions_select(struct top_sessions *sessions);
 void top_sessions_mark(struct top_sessions *sessions);
 void top_sessions_free(struct top_sessions *sessions);
 
-/* Who has it: "imapd/123", "imapd/123+2"; the listener where that is not known. `text` holds
- * at least TOP_PROCESS bytes. */
+/* Who has it: "imapd/123", "imapd/123+2"; the listener where that is not known; "(orphan)".
+ * `text` holds at least TOP_PROCESS bytes. */
 #define TOP_PROCESS 64
 char *top_process(const struct top_session *item, char *text);
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* `headcount top`: what its parts share. The model is in top_model.h. */
+/* `headcount top`: what its parts share. The model is in model.h. */
 #ifndef HEADCOUNT_TOP_H
 #define HEADCOUNT_TOP_H
-
-#include <time.h>
 
 #include "loss.h"
 #include "user/base/user_name.h"
@@ -16,7 +14,7 @@ struct top {
 	const char *service;  /* only this one's; NULL: all */
 	unsigned int seconds; /* between two readings */
 
-	/* As read last: top_read.c. */
+	/* As read last: read.c. */
 	struct headcount_bpf *object; /* NULL: nothing runs */
 	struct policy policy;
 	int pid; /* of the run that is active, or 0 */
@@ -31,7 +29,7 @@ struct top {
 	__u64 took_ns;          /* of the CPU, and what it took */
 	char trouble[TOP_LINE]; /* why there is nothing newer, or "" */
 
-	/* What the person at the keyboard is about: top_keys.c. */
+	/* What the person at the keyboard is about: keys.c. */
 	enum top_view {
 		TOP_USERS,
 		TOP_SESSIONS,
@@ -76,14 +74,12 @@ void top_screen_draw(struct top *top);
 /* A key as get_wch() gives it (`special`: a KEY_). False: the person wants to leave. */
 bool top_key(struct top *top, unsigned int key, bool special);
 
-/* Asks whether to close the marked sessions, or the one at the cursor; or all of the user.
- * False: there are none. And what the answer does: top_close.c. */
-bool top_ask_sessions(struct top *top);
-bool top_ask_user(struct top *top);
+/* Asks whether to close the marked sessions, or the one at the cursor; or all of the user; if
+ * there are any. And what the answer does: close.c. */
+void top_ask_sessions(struct top *top);
+void top_ask_user(struct top *top);
 void top_close_asked(struct top *top);
 void top_forget_asked(struct top *top);
-
-__u64 top_now(void); /* CLOCK_MONOTONIC in ns */
 
 /* The words of the orders, and how `?` explains the keys. */
 extern const char *const top_users_orders[];

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A process that may still enter network namespaces when `run` may not any more. A namespace
+ * that a reload adds needs a socket from within: sock_diag closes no sessions of others, and
+ * nothing else tells the cookie. The helper takes a namespace's descriptor and answers with
+ * that; it has nothing open but the way to `run`, keeps what this takes alone, and ends as soon
+ * as `run` does, however that ends.
+ */
+#ifndef HEADCOUNT_NETNS_HELPER_H
+#define HEADCOUNT_NETNS_HELPER_H
+
+#define NETNS_HELPER_NAME "headcount-netns" /* in ps(1) */
+
+struct netns_helper;
+
+/* While there is one thread, and before privileges are given up. Returns 0, or a negative errno
+ * after the printed error. */
+int netns_helper_start(struct netns_helper **helper);
+
+/* A netlink socket for sock_diag in the namespace that `netns` is open for, and its cookie.
+ * Returns the socket or a negative errno; one that does not answer within seconds is asked no
+ * more. */
+int netns_helper_ask(const struct netns_helper *helper, int netns, unsigned int *cookie);
+
+/* Takes NULL. */
+void netns_helper_end(struct netns_helper *helper);
+
+#endif
