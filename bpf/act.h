@@ -47,7 +47,9 @@ static __always_inline bool user_look_due(struct hc_user *user, __u64 word, __u6
 static __always_inline bool
 user_try_reserve(struct hc_user *user, const struct hc_user_key *key, __u64 word, __u32 tick)
 {
-	if (user->tick != tick || HC_USER_TAKEN(word) >= user->cap || !user_pin(user, word))
+	__u32 cap = *(volatile __u32 *)&user->cap;
+
+	if (user->tick != tick || HC_USER_TAKEN(word) >= cap || !user_pin(user, word))
 		return false;
 	if (!user_same(&user->key, key)) {
 		user_give(user);
@@ -98,7 +100,9 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 	word = user_word(user);
 	if (act == RESERVE)
 		claim->look = user_look_due(user, word, claim->now);
-	if (word & HC_USER_MAKING || user->generation != policy_generation(policy))
+	/* The cap is read after its generation, and written before it. */
+	if (word & HC_USER_MAKING ||
+	    *(volatile __u32 *)&user->generation != policy_generation(policy))
 		return UNDECIDED;
 	if (act == RESERVE ? !user_try_reserve(user, key, word, held_tick(claim->now))
 			   : !user_try_charge(user, key, claim, word, kind))
@@ -196,6 +200,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 	if (user) {
 		user->cap = claim->cap;
 		user->exempt = claim->exempt;
+		barrier();
 		*(volatile __u32 *)&user->generation = generation;
 		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
 	}

@@ -85,8 +85,8 @@ static __always_inline bool held_drop(struct hc_user *user, __u32 tick, __u32 no
 	for (__u32 age = 0; age < HC_TICKS; age++) {
 		__u32 *bucket = &user->held[(tick - age) % HC_TICKS];
 
-		/* Beyond are buckets of ticks to come. */
-		if ((__s32)(tick - age - (now + HC_HELD_MORE - (HC_TICKS - 1))) < 0)
+		/* Beyond is what has been forgotten, or what is of ticks to come. */
+		if ((__s32)(tick - age - (now - (HC_HELD_TICKS - 1))) < 0)
 			break;
 		for (int try = 0; try < TRIES; try++) {
 			__u32 number = *(volatile __u32 *)bucket;
