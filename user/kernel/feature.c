@@ -66,7 +66,7 @@ static struct feature rows[] = {
 	HELPER(get_socket_cookie, STATE, REFUSES_BOTH, EVERY,
 	       "telling sessions apart (Linux 5.12)", NULL),
 	HELPER(get_smp_processor_id, STATE, REFUSES_BOTH, EVERY,
-	       "what a CPU remembers of a packet", NULL),
+	       "keeping a slot for the packet in hand", NULL),
 	HELPER(spin_lock, STATE, REFUSES_BOTH, EVERY,
 	       "exact counts (Linux 5.12)", NULL),
 	HELPER(spin_unlock, STATE, REFUSES_BOTH, EVERY,
