@@ -12,4 +12,5 @@
 	run cpu(2, OPEN + B, NOTHING)
 #include "state.pml"
 #include "users.pml"
+#include "locked.pml"
 #include "cpu.pml"

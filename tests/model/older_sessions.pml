@@ -13,4 +13,5 @@
 	run cpu(2, FORGED + B, NOTHING)
 #include "state.pml"
 #include "users.pml"
+#include "locked.pml"
 #include "cpu.pml"

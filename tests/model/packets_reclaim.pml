@@ -11,4 +11,5 @@
 	run cpu(2, SYN + B, NOTHING)
 #include "state.pml"
 #include "users.pml"
+#include "locked.pml"
 #include "cpu.pml"

@@ -3,7 +3,7 @@
 #define RECORDS 1
 #define CPUS    3
 #define CAP     1
-#define TIME    6
+#define TIME    5
 #define CONNECTS
 #define START \
 	run cpu(0, OPEN + A, OPEN + A); \
@@ -11,4 +11,5 @@
 	run cpu(2, NOTHING, NOTHING)
 #include "state.pml"
 #include "users.pml"
+#include "locked.pml"
 #include "cpu.pml"
