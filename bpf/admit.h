@@ -56,93 +56,99 @@ static __always_inline enum verdict charge_locked(struct hc_user *user, struct c
 
 /* What user_act() does once it has the user. */
 enum act {
-	ACT_RESERVE = 0, /* + enum reservation: take a slot of that kind */
-	ACT_CHARGE = 4,  /* + enum reservation: take that over */
-	ACT_OPENED = 8,  /* with ACT_CHARGE: a new session, not one that moves */
+	RESERVE,    /* takes a slot of a kind of reservation */
+	CHARGE,     /* takes such a reservation over, for a session that moves, */
+	CHARGE_NEW, /* or for a new one */
 };
+
+/* With the set locked (that of number `home`), in which the user was found: does it, and
+ * answers. */
+static __always_inline enum verdict act_locked(const struct hc_user_set *set, __u32 home,
+					       struct hc_user *user, struct claim *claim,
+					       const struct hc_service *service, enum act act,
+					       enum reservation kind)
+{
+	enum verdict verdict = act == RESERVE ? reserve_locked(user, claim, service, kind)
+					      : charge_locked(user, claim, kind);
+
+	user->opened += act == CHARGE_NEW;
+	user->last_ns = claim->now;
+	claim->active = user->slots.active;
+	claim->cap = user->cap;
+	claim->exempt = user->exempt;
+	claim->position = users_found_at(set, home);
+	return verdict;
+}
 
 /*
  * Finds or makes the user and reserves or charges under the lock; returns enum
- * verdict. The cap is resolved outside the lock, for a new user or after a
- * change of policy, in a second round.
+ * verdict. The cap of a new user, or after a change of policy, is looked up
+ * without the lock, and so the user found again.
  */
-__noinline int user_act(struct claim *claim, const struct hc_user_key *key, __u32 act)
+__noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum act act,
+			enum reservation kind)
 {
 	const struct hc_control *policy = policy_control();
-	enum reservation kind = act & 3;
 	const struct hc_service *service;
 	enum verdict verdict = UNTRACKED;
-	struct hc_user_set *set;
-	struct place place;
 	__u32 generation, forgotten = 0;
+	struct user_hash hash;
+	struct hc_user_set *set;
+	struct hc_user *user;
+	__u64 limits;
 
 	if (!policy || !claim || !key)
 		return UNTRACKED;
 	generation = policy_generation(policy);
 	service = policy_service(generation, key->service);
-	place_of(&place, key, policy);
-	set = users_set(place.set);
+	set = users_set_of(key, &hash);
 	if (!set || !service)
 		return UNTRACKED;
-	claim->slot = 0;
-	for (int round = 0; round < 2; round++) {
-		struct hc_user *user;
+	claim->position = 0;
+	bpf_spin_lock(&set->lock);
+	user = users_find(set, key, hash.tag);
+	if (user && user->generation == generation)
+		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
+	bpf_spin_unlock(&set->lock);
+	if (verdict != UNTRACKED)
+		return verdict;
 
-		if (round) {
-			__u64 limits = users_limits(key, generation);
-
-			claim->cap = LIMITS_CAP(limits);
-			claim->exempt = LIMITS_EXEMPT(limits);
-		}
-		bpf_spin_lock(&set->lock);
-		user = users_find(set, key, place.tag);
-		if (round && !user)
-			user = users_make(set, key, place.tag, claim->now, &forgotten);
-		if (round && user) {
-			user->cap = claim->cap;
-			user->exempt = claim->exempt;
-			user->generation = generation;
-		}
-		if (user && user->generation == generation) {
-			verdict = act & ACT_CHARGE ? charge_locked(user, claim, kind)
-						   : reserve_locked(user, claim, service, kind);
-			user->opened += !!(act & ACT_OPENED);
-			user->last_ns = claim->now;
-			claim->active = user->slots.active;
-			claim->cap = user->cap;
-			claim->exempt = user->exempt;
-			claim->slot = place.set * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
-		}
-		bpf_spin_unlock(&set->lock);
-		if (forgotten)
-			count_losses(HC_LOSS_REFUSALS_FORGOTTEN, forgotten);
-		if (verdict != UNTRACKED)
-			return verdict;
+	limits = users_limits(key, generation);
+	claim->cap = LIMITS_CAP(limits);
+	claim->exempt = LIMITS_EXEMPT(limits);
+	bpf_spin_lock(&set->lock);
+	user = users_find(set, key, hash.tag);
+	if (!user)
+		user = users_make(set, key, hash.tag, claim->now, &forgotten);
+	if (user) {
+		user->cap = claim->cap;
+		user->exempt = claim->exempt;
+		user->generation = generation;
+		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
 	}
-	count_loss(HC_LOSS_USERS_FULL);
-	return UNTRACKED;
+	bpf_spin_unlock(&set->lock);
+	if (forgotten)
+		count_losses(HC_LOSS_REFUSALS_FORGOTTEN, forgotten);
+	if (verdict == UNTRACKED)
+		count_loss(HC_LOSS_USERS_FULL);
+	return verdict;
 }
 
 /*
  * Gives a reservation back; with `keep`, which is a time, it is kept as that of a
  * handshake under way, made then. Returns 0.
  */
-__noinline int user_settle(struct claim *claim, const struct hc_user_key *key, __u32 kind,
-			   __u64 keep)
+__noinline int user_settle(struct claim *claim, const struct hc_user_key *key,
+			   enum reservation kind, __u64 keep)
 {
-	const struct hc_control *policy = policy_control();
-	struct hc_user_set *set;
+	struct user_hash hash;
+	struct hc_user_set *set = key ? users_set_of(key, &hash) : NULL;
 	struct hc_user *user;
-	struct place place;
 
-	if (!policy || !claim || !key)
-		return 0;
-	place_of(&place, key, policy);
-	set = users_set(place.set);
-	if (!set)
+	if (!set || !claim)
 		return 0;
 	bpf_spin_lock(&set->lock);
-	user = users_find(set, key, place.tag);
+	user = users_find(set, key, hash.tag);
 	if (user) {
 		slots_forget(&user->slots, claim->now);
 		claim->late = !slots_unreserve(&user->slots, kind, claim->when);
@@ -156,21 +162,15 @@ __noinline int user_settle(struct claim *claim, const struct hc_user_key *key, _
 /* What the user holds, and its cap, if there still is a record of it. Returns 0. */
 __noinline int user_look(struct claim *claim, const struct hc_user_key *key)
 {
-	const struct hc_control *policy = policy_control();
-	struct hc_user_set *set;
+	struct user_hash hash;
+	struct hc_user_set *set = key ? users_set_of(key, &hash) : NULL;
 	struct hc_user *user;
-	struct place place;
 
-	if (!policy || !claim || !key)
-		return 0;
-	place_of(&place, key, policy);
-	set = users_set(place.set);
-	if (!set)
+	if (!set || !claim)
 		return 0;
 	bpf_spin_lock(&set->lock);
-	if (users_find(set, key, place.tag)) {
-		/* clang would add to the pointer first, and then look at the number */
-		user = &set->way[set->found & (HC_WAYS - 1)];
+	user = users_find(set, key, hash.tag);
+	if (user) {
 		claim->active = user->slots.active;
 		claim->cap = user->cap;
 	}
@@ -185,12 +185,11 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 					     const struct hc_service *service,
 					     enum reservation kind)
 {
-	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
-	struct hc_user *user;
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(claim->position, &set);
 
-	if (!claim->slot || !set)
+	if (!user)
 		return;
-	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	if (user_same(&user->key, key)) {
 		refusal_count(user, claim, service, true);
@@ -210,7 +209,7 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 						 const struct hc_service *service,
 						 enum reservation kind)
 {
-	enum verdict verdict = user_act(claim, key, ACT_RESERVE | kind);
+	enum verdict verdict = user_act(claim, key, RESERVE, kind);
 
 	claim->total = false;
 	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
@@ -248,12 +247,11 @@ static __noinline void user_unreserve(struct claim *claim, const struct hc_user_
  * has its slot until it is closed. */
 static __noinline void user_refuse_late(struct claim *claim, const struct hc_service *service)
 {
-	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
-	struct hc_user *user;
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(claim->position, &set);
 
-	if (!claim->slot || !set)
+	if (!user)
 		return;
-	user = &set->way[(claim->slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	user->opened--;
 	refusal_count(user, claim, service, claim->excess == OVER_TOTAL);
@@ -263,7 +261,7 @@ static __noinline void user_refuse_late(struct claim *claim, const struct hc_ser
 /*
  * Charges a session, whatever the cap says: admission was before. Returns the
  * charge, or 0 if the user cannot be tracked. `kind` and claim->total say which
- * reservation it takes over; `act` is ACT_OPENED, or 0 when a reload moves it.
+ * reservation it takes over; `act` is CHARGE_NEW, or CHARGE when a reload moves it.
  */
 static __always_inline __u64 user_charge(struct claim *claim, const struct hc_user_key *key,
 					 const struct hc_service *service,
@@ -271,7 +269,7 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 {
 	enum reservation total_kind = claim->total ? kind : NOTHING;
 
-	if (user_act(claim, key, ACT_CHARGE | act | kind) != ADMITTED)
+	if (user_act(claim, key, act, kind) != ADMITTED)
 		return 0;
 	claim->excess = claim->late && claim->active > claim->cap ? OVER_CAP : ADMITTED;
 	claim->total = total_holds(service, key, claim->exempt);
@@ -281,7 +279,8 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 		claim->excess = OVER_TOTAL;
 	if (claim->late)
 		count_loss(HC_LOSS_LATE);
-	return charge_pack(claim, key->service, id);
+	return charge_pack(claim->position, key->service, id) |
+	       (claim->total ? HC_CHARGE_TOTAL : 0);
 }
 
 /*
@@ -289,22 +288,20 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
  * sessions that the user still holds, and its cap in `*cap`.
  *
  * Without the lock, which is dear: it only makes room. A user with a session is
- * not reclaimed, so that the place is its own until `active` has been lowered;
+ * not reclaimed, so that the record is its own until `active` has been lowered;
  * after that nothing of it is touched.
  */
 static __always_inline __u32 user_release(__u64 charge, __u64 now, __u32 *cap)
 {
-	__u32 slot = CHARGE_SLOT(charge);
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(charge_position(charge), &set);
 	struct hc_service_state *state;
-	struct hc_user *user;
 
-	if (!slot || !set)
+	if (!user)
 		return 0;
-	user = &set->way[(slot - 1) % HC_WAYS];
 	user->last_ns = now;
 	*cap = user->cap;
-	state = charge & CHARGE_TOTAL ? total_state(CHARGE_SERVICE(charge)) : NULL;
+	state = charge & HC_CHARGE_TOTAL ? total_state(charge_service(charge)) : NULL;
 	if (state)
 		active_take(&state->slots);
 	return active_take(&user->slots);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is asked of the user table and what it answers; how a charge is packed; counting a
- * refusal. */
+/* What is asked of the user table and what it answers; counting a refusal. */
 #ifndef HEADCOUNT_CLAIM_H
 #define HEADCOUNT_CLAIM_H
 
+#include "charge.h"
 #include "emit.h"
 #include "users.h"
 
@@ -22,7 +22,7 @@ struct claim {
 	__u64 when; /* when the reservation was made; as `now`: the newest handshake's until now
 		     */
 	/* answers */
-	__u32 slot; /* place in the user table + 1 */
+	__u32 position; /* the user's */
 	__u32 active;
 	__u32 cap;
 	__u32 suppressed;
@@ -33,29 +33,6 @@ struct claim {
 	__u8 excess; /* enum verdict: late, and what it was charged to is over now */
 	__u8 exempt; /* the user takes none */
 };
-
-HC_STATIC_ASSERT(HC_SERVICES_MAX <= 1 << 8); /* the bits of a service in a charge */
-
-/* Packs a charge: the slot, the service, whether its total is charged too, and
- * the low bits of the cookie so that a recycled record is never mistaken for
- * its past. */
-#define CHARGE_TOTAL           (1ull << 63)
-#define CHARGE_SLOT(charge)    ((__u32)((charge) >> 32) & 0x7fffffffu)
-#define CHARGE_SERVICE(charge) ((__u32)(charge) >> 24)
-#define CHARGE_COOKIE          0xffffffull
-
-static __always_inline __u64 charge_pack(const struct claim *claim, __u32 service, __u64 id)
-{
-	__u64 charge =
-		(__u64)claim->slot << 32 | (__u64)(service & 0xff) << 24 | (id & CHARGE_COOKIE);
-
-	return claim->total ? charge | CHARGE_TOTAL : charge;
-}
-
-static __always_inline bool charge_is_of(__u64 charge, __u64 id)
-{
-	return !((charge ^ id) & CHARGE_COOKIE);
-}
 
 static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,
 					  const struct hc_service *service, bool total)
@@ -89,12 +66,13 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
  * for; if others were since then, they are later ones. */
 static __always_inline void refusal_uncount(const struct claim *claim)
 {
-	struct hc_user_set *set = users_set((claim->slot - 1) / HC_WAYS);
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(claim->position, &set);
 	struct hc_refusals *refusals;
 
-	if (!claim->slot || !set)
+	if (!user)
 		return;
-	refusals = &set->way[(claim->slot - 1) % HC_WAYS].refusals;
+	refusals = &user->refusals;
 	bpf_spin_lock(&set->lock);
 	if (!refusals->suppressed) {
 		refusals->active = claim->active;

@@ -35,7 +35,7 @@ static __always_inline void compat_set_callbacks(struct tcp_sock *tp)
 	bpf_setsockopt(tp, SOL_TCP, COMPAT_CALLBACKS, &flags, sizeof(flags));
 }
 
-/* The lower half of a namespace's cookie (5.12), or 0. */
+/* The lower 32 bits of a namespace's cookie (5.12), or 0. */
 static __always_inline __u32 compat_netns_cookie(const struct net *net)
 {
 	return bpf_core_field_exists(net->net_cookie) ? net->net_cookie : 0;

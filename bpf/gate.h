@@ -12,7 +12,7 @@
 
 #include "arrival.h"
 #include "compat.h"
-#include "session.h"
+#include "ending.h"
 
 /* Network namespace that this copy of the sk_lookup program is attached in. */
 const volatile __u32 gate_netns = 0;
@@ -23,7 +23,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	const struct hc_control *policy = policy_control();
 	struct claim claim = {};
 	const struct hc_service *service;
-	struct hc_session *before, *record;
+	struct hc_session *before;
 	struct person person;
 	const struct tcp_sock *tp;
 	enum verdict verdict;
@@ -54,7 +54,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (verdict == UNTRACKED)
 		return 1;
 	if (verdict != ADMITTED) {
-		totals_refused(HC_OUTBOUND_SERVICE, verdict == OVER_TOTAL);
+		count_refused(HC_OUTBOUND_SERVICE, verdict == OVER_TOTAL);
 		refusal_emit(&claim, id, session, verdict);
 		if (!claim.over) {
 			compat_set_errno(service->error);
@@ -64,13 +64,8 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	}
 	if (claim.total)
 		session->flags |= HC_F_TOTAL;
-	record = session_make(id, claim.now);
-	if (record) {
-		session->slot = record->slot;
-		*record = *session;
-	} else {
+	if (!session_make(id, session, claim.now))
 		user_unreserve(&claim, &session->user, HELD);
-	}
 	return 1;
 }
 
@@ -86,19 +81,19 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;
-	__u32 half;
+	__u32 generation;
 	__u16 id;
 
 	if (arrival->pending)
 		arrival_clear(arrival, claim.now);
 	if (!policy)
 		return SK_PASS;
-	half = policy_generation(policy);
+	generation = policy_generation(policy);
 	/* A reload attaches gates before it switches, and detaches them after. */
-	if (!netns_enforced(policy, half, gate_netns, 0))
+	if (!netns_enforced(policy, generation, gate_netns, 0))
 		return SK_PASS;
-	id = service_of(half, ends->local, ends->local_port);
-	service = policy_service(half, id);
+	id = service_listening(generation, ends->local, ends->local_port);
+	service = policy_service(generation, id);
 	if (!service || !service->limited)
 		return SK_PASS;
 	/* Nobody listens: the kernel refuses by itself, and it is no refusal of ours.
@@ -123,7 +118,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		return SK_PASS;
 	if (verdict != ADMITTED) {
 		packet->direction = HC_INBOUND;
-		totals_refused(id, verdict == OVER_TOTAL);
+		count_refused(id, verdict == OVER_TOTAL);
 		refusal_emit(&claim, 0, packet, verdict);
 		if (!claim.over)
 			return SK_DROP;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every program of headcount, in the order in which a connection meets them.
- * Each is a few lines that call the stages; read their headers in this order:
- * identify.h, admit.h (on slots.h and users.h), gate.h, session.h, emit.h.
+ * Every program of headcount: first those that are attached, in the order in which a connection
+ * meets them, then those that user space runs. Each is a few lines that call the stages;
+ * README.md says in which order to read their headers.
  */
 #pragma clang diagnostic ignored "-Wunused-parameter" /* BPF_PROG() leaves its ctx unused */
+#include "ending.h"
 #include "gate.h"
-#include "walk.h"
+#include "kill.h"
 #include "tables.h"
-
-#include "kill.h" /* last: before the others, clang gives session_connecting() a larger frame */
+#include "walk.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -184,4 +184,80 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	else if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
 		session_connecting(id, tp, id, NULL);
 	return 0;
+}
+
+/* Walks over what the kernel has: iterators, which user space reads (walk.h). */
+
+/* Every TCP socket of a namespace. */
+SEC("?iter/tcp")
+int walk_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	struct tcp_sock *tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
+
+	if (tp)
+		walk_socket(ctx->meta->seq, common, tp);
+	return 0;
+}
+
+/* Every open file of every process. */
+SEC("?iter/task_file")
+int walk_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	sk = socket ? socket->sk : NULL;
+	if (sk && sk->sk_protocol == IPPROTO_TCP)
+		walk_file(ctx->meta->seq, task, bpf_get_socket_cookie(sk));
+	return 0;
+}
+
+/*
+ * Attached to nothing: user space runs these by BPF_PROG_RUN. Their type is one whose programs
+ * may take spin locks, are in every kernel that can attach to a cgroup, and need CAP_BPF alone;
+ * what it has of a packet is not looked at. Iterators over the elements of a map would do for
+ * the walks, too, but there are kernels that refuse those.
+ */
+
+/* A set of the session table, after a reload (tables.h). */
+SEC("?cgroup_skb/ingress")
+int walk_sessions(struct __sk_buff *ctx)
+{
+	walk_session_set();
+	return 0;
+}
+
+/* A set of the user table: refusals that were not reported yet. */
+SEC("?cgroup_skb/ingress")
+int walk_users(struct __sk_buff *ctx)
+{
+	walk_user_set();
+	return 0;
+}
+
+/* What `audit --repair` found. */
+SEC("?cgroup_skb/ingress")
+int walk_repairs(struct __sk_buff *ctx)
+{
+	walk_repair();
+	return 0;
+}
+
+/* Before and after `kill` closes a socket (kill.h); the answer is what they return. */
+SEC("?cgroup_skb/ingress")
+int kill_mark(struct __sk_buff *ctx)
+{
+	return kill_begins(errand.kill.id);
+}
+
+SEC("?cgroup_skb/ingress")
+int kill_tell(struct __sk_buff *ctx)
+{
+	return kill_ended(&errand.kill);
 }

@@ -94,17 +94,17 @@ static __always_inline void process_of(const struct task_struct *task, __u32 *pi
 }
 
 /* Does headcount enforce inbound services in this namespace? `cookie`: 0 if it is not known. */
-static __always_inline bool netns_enforced(const struct hc_control *policy, __u32 half,
+static __always_inline bool netns_enforced(const struct hc_control *policy, __u32 generation,
 					   __u32 netns, __u32 cookie)
 {
+	__u32 half = policy_half(generation), known;
 	const struct hc_namespace *other;
-	__u32 known;
 
-	if (policy->netns[half & 1] == netns) {
-		known = policy->netns_cookie[half & 1];
+	if (policy->netns[half] == netns) {
+		known = policy->netns_cookie[half];
 	} else {
 		other = bpf_map_lookup_elem(&namespaces, &netns);
-		if (!other || !(other->halves & (1u << (half & 1))))
+		if (!other || !(other->halves & (1u << half)))
 			return false;
 		known = other->cookie;
 	}
@@ -112,14 +112,15 @@ static __always_inline bool netns_enforced(const struct hc_control *policy, __u3
 }
 
 /* The inbound service of a local port in an enforced namespace. */
-static __always_inline __u16 service_of(__u32 half, const __u8 local[16], __u16 port)
+static __always_inline __u16 service_listening(__u32 generation, const __u8 local[16],
+					       __u16 port)
 {
-	__u32 index = (half & 1) * HC_PORTS + port;
+	__u32 half = policy_half(generation), index = half * HC_PORTS + port;
 	const __u16 *entry = bpf_map_lookup_elem(&ports, &index);
 	__u16 service = entry ? *entry : 0;
 
 	if (service & HC_PORT_BY_ADDRESS) {
-		struct hc_address_key key = {.port = port, .half = half & 1};
+		struct hc_address_key key = {.port = port, .half = half};
 		const __u16 *special;
 
 		__builtin_memcpy(key.address, local, sizeof(key.address));
@@ -140,27 +141,27 @@ static __noinline struct hc_listener *listener_of(__u32 netns, const __u8 local[
 	struct hc_listener_key key = {.netns = netns, .port = port};
 	struct hc_listener *listener = NULL;
 	__u32 index = port;
-	const __u32 *places = bpf_map_lookup_elem(&listened, &index);
+	const __u32 *kinds = bpf_map_lookup_elem(&listened, &index);
 
-	if (!places || !*places)
+	if (!kinds || !*kinds)
 		return NULL;
-	if (*places & HC_LISTEN_ADDRESS) {
+	if (*kinds & HC_LISTEN_ADDRESS) {
 		__builtin_memcpy(key.address, local, sizeof(key.address));
 		listener = bpf_map_lookup_elem(&listeners, &key);
 	}
-	if (!listener && *places & HC_LISTEN_IPV4 && address_is_ipv4(local)) {
+	if (!listener && *kinds & HC_LISTEN_IPV4 && address_is_ipv4(local)) {
 		address_from_ipv4(key.address, 0);
 		listener = bpf_map_lookup_elem(&listeners, &key);
 	}
-	if (!listener && *places & HC_LISTEN_ANY) {
+	if (!listener && *kinds & HC_LISTEN_ANY) {
 		__builtin_memset(key.address, 0, sizeof(key.address));
 		listener = bpf_map_lookup_elem(&listeners, &key);
 	}
 	return listener;
 }
 
-/* Where a listener's key is looked for: see listener_of(). */
-static __always_inline __u32 listener_place(const struct hc_listener_key *key)
+/* By which of its look-ups listener_of() finds such a listener. */
+static __always_inline __u32 listener_kind(const struct hc_listener_key *key)
 {
 	const __u64 *word = (const __u64 *)key->address;
 

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * `headcount kill` closes sockets from user space. It runs these two, before and after:
+ * `headcount kill` closes sockets from user space. It runs two programs, before and after:
  *
  *   kill_mark   the session's end, should it come now, is an administrator's doing
  *   kill_tell   has it ended? Then that is told, with who asked
  *
  * A session's record goes the moment its socket reaches CLOSE, so that a record which is
  * still there is a session that was not closed. What its user holds after that is in the
- * event of its end. User space runs them as it does those of tables.h.
+ * event of its end.
  */
 #ifndef HEADCOUNT_KILL_BPF_H
 #define HEADCOUNT_KILL_BPF_H
 
 #include "session.h"
 
-SEC("?cgroup_skb/ingress")
-int kill_mark(struct __sk_buff *ctx)
+/* False: there is no such session, or no more. */
+static __always_inline bool kill_begins(__u64 id)
 {
-	__u64 id = errand.kill.id;
 	struct hc_session *session = session_of(id);
 
 	if (!session)
@@ -25,7 +24,7 @@ int kill_mark(struct __sk_buff *ctx)
 	__sync_fetch_and_or(&session->flags, HC_S_KILLED);
 	if (session_of(id) == session)
 		return true;
-	/* It ended just now, and its place may be another one's. */
+	/* It ended just now, and its record may be another one's. */
 	__sync_fetch_and_and(&session->flags, ~HC_S_KILLED);
 	return false;
 }
@@ -44,10 +43,9 @@ static __always_inline void kill_emit(__u64 id, const struct hc_session *session
 	emit_submit(event);
 }
 
-SEC("?cgroup_skb/ingress")
-int kill_tell(struct __sk_buff *ctx)
+/* False: it has not ended. */
+static __always_inline bool kill_ended(const struct hc_kill *kill)
 {
-	const struct hc_kill *kill = &errand.kill;
 	struct hc_session *still = session_of(kill->id);
 
 	if (still) {

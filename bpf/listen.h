@@ -48,7 +48,7 @@ static __always_inline void elsewhere_drop(void)
 		__sync_fetch_and_add(count, -1);
 }
 
-/* A place for a socket that listens where nobody enforces; false: there are too many. */
+/* Room for a socket that listens where nobody enforces; false: there are too many. */
 static __always_inline bool elsewhere_take(void)
 {
 	__u32 zero = 0, *count = bpf_map_lookup_elem(&elsewhere, &zero);
@@ -80,7 +80,7 @@ static __always_inline bool listening_insert(__u64 id, const struct hc_listening
 	return false;
 }
 
-/* Whoever deletes it gives its place back. */
+/* Whoever deletes it gives its room back. */
 static __always_inline bool listening_delete(__u64 id, bool is_elsewhere)
 {
 	if (bpf_map_delete_elem(&listening, &id))
@@ -106,18 +106,18 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 	struct hc_listener fresh = {.sockets = 1};
 	struct hc_listening entry = {};
 	struct person person;
-	__u32 index, *places;
+	__u32 index, *kinds;
 
-	listener_key_of(&entry.place, tp);
+	listener_key_of(&entry.key, tp);
 	entry.elsewhere =
 		netns_is_elsewhere(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
 	if (!listening_insert(id, &entry))
 		return;
-	index = entry.place.port;
-	places = bpf_map_lookup_elem(&listened, &index);
-	if (places)
-		__sync_fetch_and_or(places, listener_place(&entry.place));
-	if (listener_join(&entry.place))
+	index = entry.key.port;
+	kinds = bpf_map_lookup_elem(&listened, &index);
+	if (kinds)
+		__sync_fetch_and_or(kinds, listener_kind(&entry.key));
+	if (listener_join(&entry.key))
 		return;
 	person_of(&person, &tp->inet_conn.icsk_inet.sk);
 	fresh.uid = person.uid;
@@ -125,8 +125,8 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 	if (task)
 		process_of(task->group_leader, &fresh.pid, fresh.comm);
 	for (int i = 0; i < LISTENER_TRIES; i++)
-		if (!bpf_map_update_elem(&listeners, &entry.place, &fresh, BPF_NOEXIST) ||
-		    listener_join(&entry.place))
+		if (!bpf_map_update_elem(&listeners, &entry.key, &fresh, BPF_NOEXIST) ||
+		    listener_join(&entry.key))
 			return;
 	count_loss(HC_LOSS_LISTENERS_FULL);
 	listening_delete(id, entry.elsewhere);
@@ -144,7 +144,7 @@ static __noinline void listener_closed(__u64 id)
 	entry = *found;
 	if (!listening_delete(id, entry.elsewhere))
 		return;
-	listener = bpf_map_lookup_elem(&listeners, &entry.place);
+	listener = bpf_map_lookup_elem(&listeners, &entry.key);
 	if (!listener)
 		return;
 	bpf_spin_lock(&listener->lock);
@@ -152,7 +152,7 @@ static __noinline void listener_closed(__u64 id)
 		last = listener->dead = true;
 	bpf_spin_unlock(&listener->lock);
 	if (last)
-		bpf_map_delete_elem(&listeners, &entry.place);
+		bpf_map_delete_elem(&listeners, &entry.key);
 }
 
 #endif

@@ -6,10 +6,10 @@
 #ifndef HEADCOUNT_MAPS_H
 #define HEADCOUNT_MAPS_H
 
+#include "counters.h"
 #include "kernel.h"
 #include "loss.h"
 #include "record.h"
-#include "totals.h"
 
 #define MAP(name, map_type, map_key, map_value, entries, flags)                                \
 	struct {                                                                               \
@@ -46,9 +46,10 @@ MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, 0);
 /* Slots of each service as a whole, kept only while it has a `total`. */
 MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVICES_MAX, 0);
 
-/* What happened in each service, by its id. User space reads it, and zeroes what a
- * service that is gone leaves to the next of its id. */
-MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hc_totals, HC_SERVICES_MAX, 0);
+/* Counters of each service, by its id. User space reads them, and zeroes what a
+ * service that is gone leaves to the next of its id. (No `total` is in it: what is
+ * pinned keeps its name.) */
+MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hc_counters, HC_SERVICES_MAX, 0);
 
 /* Sessions by socket cookie, set-associative (sized); bpf/sessions.h. Made when a
  * session starts (or by the socket walk), freed when its socket reaches CLOSE,
@@ -62,7 +63,7 @@ const volatile __u32 session_sets = 1; /* its entries, a power of two */
  * caps by uid or cgroup do not hold there (HC_LOSS_LISTENERS_FULL). */
 MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 1,
     BPF_F_NO_PREALLOC);
-/* enum hc_listen_places of each port, in whatever namespace; bits are only set. */
+/* enum hc_listen_kinds of each port, in whatever namespace; bits are only set. */
 MAP(listened, BPF_MAP_TYPE_ARRAY, __u32, __u32, HC_PORTS, 0);
 /* Listening sockets that `listeners` counts, by cookie, so that each is counted
  * once: the walk at the start and listen() may both meet it. (sized) */
@@ -163,23 +164,29 @@ static __always_inline bool policy_gated(void)
 	return policy && policy->gated;
 }
 
+/* Which of the two copies of the policy holds. */
+static __always_inline __u32 policy_half(__u32 generation)
+{
+	return generation & 1;
+}
+
 /* Has any service HC_ORPHANS_IGNORE? */
 static __always_inline bool policy_ignoring(void)
 {
 	const struct hc_control *policy = policy_control();
 
-	return policy && policy->ignoring & 1u << (policy->generation & 1);
+	return policy && policy->ignoring & 1u << policy_half(policy->generation);
 }
 
-/* Read once for one decision: half and generation must be of the same policy. */
+/* Read once for one decision, which is to be of one policy. */
 static __always_inline __u32 policy_generation(const struct hc_control *policy)
 {
 	return *(const volatile __u32 *)&policy->generation;
 }
 
-static __always_inline struct hc_service *policy_service(__u32 half, __u32 id)
+static __always_inline struct hc_service *policy_service(__u32 generation, __u32 id)
 {
-	__u32 index = (half & 1) * HC_SERVICES_MAX + (id & (HC_SERVICES_MAX - 1));
+	__u32 index = policy_half(generation) * HC_SERVICES_MAX + (id & (HC_SERVICES_MAX - 1));
 
 	return bpf_map_lookup_elem(&services, &index);
 }

@@ -32,7 +32,7 @@ static __always_inline bool session_set_first(struct hc_session *session,
 	session->cgroup = first->cgroup;
 	session->pid = first->pid;
 	__builtin_memcpy(session->comm, first->comm, sizeof(session->comm));
-	/* We do not hold its lock: it may have ended just now, its place be another's. */
+	/* We do not hold its lock: it may have ended just now, its record be another's. */
 	if (session_of(id) == first && first->charge)
 		return true;
 	session->pid = 0;
@@ -66,7 +66,9 @@ static __always_inline void session_set_caller(struct hc_session *session,
 	}
 }
 
-static __always_inline void session_set_listener(struct hc_session *session,
+/* The process that listens where the session came in, and whom it acts for. False: nobody is
+ * known to listen there; it acts for the socket's owner. */
+static __always_inline bool session_set_listener(struct hc_session *session,
 						 const struct tcp_sock *tp)
 {
 	struct hc_listener *listener =
@@ -78,11 +80,12 @@ static __always_inline void session_set_listener(struct hc_session *session,
 		session->cgroup = listener->cgroup;
 		session->pid = listener->pid;
 		__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
-	} else {
-		person_of(&owner, &tp->inet_conn.icsk_inet.sk);
-		session->uid = owner.uid;
-		session->cgroup = owner.cgroup;
+		return true;
 	}
+	person_of(&owner, &tp->inet_conn.icsk_inet.sk);
+	session->uid = owner.uid;
+	session->cgroup = owner.cgroup;
+	return false;
 }
 
 #endif

@@ -21,15 +21,15 @@ static __always_inline const struct hc_service *request_service(const struct hc_
 {
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
-	__u32 half;
+	__u32 generation;
 
 	if (!policy)
 		return NULL;
-	half = policy_generation(policy);
-	if (!netns_enforced(policy, half, ends->netns, cookie))
+	generation = policy_generation(policy);
+	if (!netns_enforced(policy, generation, ends->netns, cookie))
 		return NULL;
-	*id = service_of(half, ends->local, ends->local_port);
-	service = policy_service(half, *id);
+	*id = service_listening(generation, ends->local, ends->local_port);
+	service = policy_service(generation, *id);
 	return service && service->limited ? service : NULL;
 }
 

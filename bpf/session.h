@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A session's life, keyed by its socket's cookie:
+ * A session's life up to its end, keyed by its socket's cookie:
  *
  *   outbound  gate.h reserves -> session_connected() charges it and announces it, as it
  *             sends its SYN; session_connecting() before, if that is put off
  *   inbound   gate.h reserves -> session_accepted() charges and announces
- *   both      session_ended() releases, announces the end, deletes
+ *   both      ending.h: session_ended() releases, announces the end, deletes
  *
  * All of these run under the socket's lock, so that a record has one writer;
  * only a reload's re-charge runs beside them, and it meets them in the atomic
@@ -15,7 +15,6 @@
 #define HEADCOUNT_SESSION_H
 
 #include "arrival.h"
-#include "half_closed.h"
 #include "origin.h"
 #include "refusal.h"
 #include "request.h"
@@ -30,19 +29,19 @@ session_identify(const struct hc_session *session, struct hc_user_key *user)
 	const struct hc_service *service;
 	__u16 id = HC_OUTBOUND_SERVICE;
 	bool elsewhere = false;
-	__u32 half;
+	__u32 generation;
 
 	if (!policy)
 		return NULL;
-	half = policy_generation(policy);
+	generation = policy_generation(policy);
 	if (session->direction == HC_INBOUND) {
-		elsewhere = !netns_enforced(policy, half, session->ends.netns,
+		elsewhere = !netns_enforced(policy, generation, session->ends.netns,
 					    session->netns_cookie);
-		id = elsewhere
-			     ? HC_INBOUND_SERVICE
-			     : service_of(half, session->ends.local, session->ends.local_port);
+		id = elsewhere ? HC_INBOUND_SERVICE
+			       : service_listening(generation, session->ends.local,
+						   session->ends.local_port);
 	}
-	service = policy_service(half, id);
+	service = policy_service(generation, id);
 	if (!service)
 		return NULL;
 	user_of(user, service, id, session->ends.remote, &person);
@@ -70,14 +69,14 @@ static __always_inline void session_set_up(struct hc_session *session,
 /* Charges the session, and only then lets others see the record. The charge can
  * be 0 (the user table is full): the session is told of all the same.
  *
- * There is none in the record before, unless another session has taken its place from a
+ * There is none in the record before, unless another session has taken its way from a
  * reservation that had been forgotten, and whose connect() goes on all the same: then two write
  * one record, and whichever charge is taken out of it is released by who takes it. */
 static __always_inline void session_charge(__u64 id, struct hc_session *session,
 					   const struct hc_service *service,
 					   struct claim *claim, enum reservation kind)
 {
-	__u64 charge = user_charge(claim, &session->user, service, kind, id, ACT_OPENED);
+	__u64 charge = user_charge(claim, &session->user, service, kind, id, CHARGE_NEW);
 
 	if (claim->late)
 		session->flags |= HC_F_LATE;
@@ -91,15 +90,11 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 static __always_inline void session_count(const struct hc_session *session, __u32 *active,
 					  __u32 *cap)
 {
-	__u32 slot = CHARGE_SLOT(session->charge);
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct hc_user_set *set;
+	const struct hc_user *user = user_at(charge_position(session->charge), &set);
 
-	*active = 0;
-	*cap = HC_UNLIMITED;
-	if (!slot || !set)
-		return;
-	*active = set->way[(slot - 1) % HC_WAYS].slots.active;
-	*cap = set->way[(slot - 1) % HC_WAYS].cap;
+	*active = user ? user->slots.active : 0;
+	*cap = user ? user->cap : HC_UNLIMITED;
 }
 
 static __always_inline void session_emit_opened(__u64 id, const struct hc_session *session,
@@ -122,15 +117,29 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 
 	if (__sync_fetch_and_or(&session->flags, HC_S_ANNOUNCED) & HC_S_ANNOUNCED)
 		return;
-	totals_opened(session);
+	count_opened(session);
 	session_count(session, &active, &cap);
 	session_emit_opened(id, session, active, cap, now);
+}
+
+/* The record of a socket that has none; NULL if there is no room. */
+static __always_inline struct hc_session *session_begin(__u64 id, const struct tcp_sock *tp,
+							__u8 direction, __u64 now)
+{
+	struct hc_session *session = session_make(id, NULL, now);
+
+	if (!session)
+		return NULL;
+	session->direction = direction;
+	session->opened_ns = now;
+	session_set_ends(session, tp);
+	return session;
 }
 
 /* The gate reserved for this session and knows whose it is: it begins with what the
  * gate said, also about the time (the clock is dear), should a reload have come
  * between. */
-static __always_inline void session_began(__u64 id, struct hc_session *session)
+static __always_inline void session_take_over(__u64 id, struct hc_session *session)
 {
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
@@ -160,16 +169,13 @@ static __noinline struct hc_session *session_connecting(__u64 id, const struct t
 	if (session) {
 		/* Else the walk at the start met it first, and charged it. */
 		if (session->flags & HC_S_CONNECTING)
-			session_began(id, session);
+			session_take_over(id, session);
 		return session;
 	}
 	claim.now = bpf_ktime_get_ns();
-	session = session_make(id, claim.now);
+	session = session_begin(id, tp, HC_OUTBOUND, claim.now);
 	if (!session)
 		return NULL;
-	session->direction = HC_OUTBOUND;
-	session->opened_ns = claim.now;
-	session_set_ends(session, tp);
 	session_set_caller(session, tp, sk);
 	service = session_identify(session, &session->user);
 	if (service)
@@ -187,7 +193,7 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 	/* The record can be seen by now, and a reload may be about its flags. */
 	__sync_fetch_and_or(&session->flags, HC_S_REFUSED | HC_F_LATE);
 	user_refuse_late(claim, service);
-	totals_refused(session->user.service, claim->excess == OVER_TOTAL);
+	count_refused(session->user.service, claim->excess == OVER_TOTAL);
 	refusal_emit(claim, id, session, claim->excess);
 	order = bpf_ringbuf_reserve(&late, sizeof(*order), 0);
 	if (!order) {
@@ -216,12 +222,9 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 
 	if (tp->inet_conn.icsk_inet.sk.sk_socket && (!compat_is_mptcp(tp) || session_of(id)))
 		return;
-	session = session_make(id, claim.now);
+	session = session_begin(id, tp, HC_INBOUND, claim.now);
 	if (!session)
 		return;
-	session->direction = HC_INBOUND;
-	session->opened_ns = claim.now;
-	session_set_ends(session, tp);
 	session_set_listener(session, tp);
 	service = session_identify(session, &session->user);
 	if (!service)
@@ -248,7 +251,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 		session_refuse(id, session, service, &claim);
 		return;
 	}
-	totals_opened(session);
+	count_opened(session);
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
 }
 
@@ -263,147 +266,6 @@ static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __
 		return;
 	session_set_ends(session, tp);
 	session_announce(id, session, session->opened_ns);
-}
-
-static __always_inline __u8 session_end(const struct hc_session *session, const struct sock *sk,
-					int old_state)
-{
-	int error = sk->sk_err;
-
-	if (session->flags & HC_S_KILLED)
-		return HC_END_KILLED;
-	if (error == ETIMEDOUT)
-		return HC_END_TIMEOUT;
-	if (error == EHOSTUNREACH || error == ENETUNREACH)
-		return HC_END_UNREACHABLE;
-	if (error == ECONNABORTED)
-		return HC_END_KILLED;
-	if (old_state == TCP_SYN_SENT)
-		return error == ECONNREFUSED ? HC_END_REFUSED
-		       : error               ? HC_END_RESET
-					     : HC_END_ABANDONED;
-	if (error)
-		return HC_END_RESET;
-	if (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
-	    old_state == TCP_FIN_WAIT1)
-		return HC_END_ABORTED;
-	return HC_END_FINISHED;
-}
-
-/* connect() got nowhere: no session was opened, its slot goes back. */
-static __always_inline void session_unreserve(__u64 id, struct hc_session *session, __u64 now)
-{
-	struct claim claim = {
-		.now = now,
-		.when = session->opened_ns,
-		.total = !!(session->flags & HC_F_TOTAL),
-	};
-
-	user_unreserve(&claim, &session->user, HELD);
-	session_free(id, session);
-}
-
-/*
- * Its owner closes the socket: where orphans are not counted, the slot is free from now on. The
- * record stays until the socket reaches CLOSE, without a charge.
- *
- * This runs without the socket's lock. The end may come at the same time, and the record be
- * another session's by now: then the charge is not of this cookie, or is gone already. Or a
- * reload moves the session: then there is another charge to take.
- */
-static __noinline void session_orphaned(__u64 id)
-{
-	struct hc_session *session = session_of(id);
-
-	if (!session || !(session->flags & HC_S_IGNORING))
-		return;
-	for (int i = 0; i < 2; i++) {
-		__u64 charge = session->charge;
-
-		if (!charge || !charge_is_of(charge, id))
-			return;
-		if (__sync_val_compare_and_swap(&session->charge, charge, 0) != charge)
-			continue;
-		user_discharge(charge, bpf_ktime_get_ns());
-		return;
-	}
-}
-
-/* The socket reached CLOSE. Safe to call twice: the second finds no record. */
-static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
-{
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	struct hc_session *session = session_of(id);
-	struct claim held = {.cap = HC_UNLIMITED};
-	struct hc_event *event;
-	__u64 now, charge;
-	__u8 end;
-
-	if (!session)
-		return;
-	held.now = now = bpf_ktime_get_ns();
-	if (session->flags & HC_S_CONNECTING) {
-		session_unreserve(id, session, now);
-		return;
-	}
-	if (session->flags & HC_S_REFUSED) { /* it was told as refused, and never opened */
-		user_discharge(__sync_lock_test_and_set(&session->charge, 0), now);
-		session_free(id, session);
-		return;
-	}
-	if (!(session->flags & HC_S_ANNOUNCED)) {
-		if (!session->ends.local_port)
-			session_set_ends(session, tp);
-		session_announce(id, session, now);
-	}
-	charge = __sync_lock_test_and_set(&session->charge, 0);
-	if (charge)
-		held.active = user_release(charge, now, &held.cap);
-	else if (session->flags & HC_S_IGNORING) /* released before, as an orphan's */
-		user_look(&held, &session->user);
-	end = session_end(session, sk, old_state);
-	totals_closed(session, end, now);
-	event = emit_begin(id, session, HC_CLOSED, now);
-	if (event) {
-		event->active = held.active;
-		event->cap = held.cap;
-		event->end = end;
-		event->error = sk->sk_err;
-		event->half_closed = half_closed_for(session);
-		emit_traffic(event, tp, old_state);
-		emit_submit(event);
-	}
-	session_free(id, session);
-}
-
-/* The same for whatever the socket was. */
-static __always_inline void session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
-{
-	if (old_state == TCP_LISTEN)
-		listener_closed(id);
-	else
-		session_ended(id, tp, old_state);
-}
-
-/* on_milestone notes that it has seen the end, */
-static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
-{
-	struct cpu_state *cpu = this_cpu();
-
-	session_closed(id, tp, old_state);
-	if (cpu)
-		cpu->closed = id;
-}
-
-/* and on_state, which comes right after it, need not look for the record again. */
-static __always_inline bool session_was_closed(__u64 id)
-{
-	struct cpu_state *cpu = this_cpu();
-
-	if (!cpu || cpu->closed != id)
-		return false;
-	cpu->closed = 0;
-	return true;
 }
 
 #endif

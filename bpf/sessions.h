@@ -14,26 +14,35 @@
 #define HEADCOUNT_SESSIONS_H
 
 #include "maps.h"
-#include "places.h"
+#include "sets.h"
 
-/* The record in a slot: its place in the table, from 1. NULL for 0. */
-static __always_inline struct hc_session *session_in(__u32 slot)
+/* The set of a record by its position: the ways of all sets, counted from 1. NULL for 0. */
+static __always_inline struct hc_session_set *session_set_at(__u32 position, __u32 *way)
 {
-	__u32 index = (slot - 1) / HC_SESSION_WAYS;
-	struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
+	__u32 index = (position - 1) / HC_SESSION_WAYS;
+
+	*way = (position - 1) % HC_SESSION_WAYS;
+	return bpf_map_lookup_elem(&sessions, &index);
+}
+
+/* The record at a position, or NULL. */
+static __always_inline struct hc_session *session_at(__u32 position)
+{
+	__u32 way;
+	struct hc_session_set *set = session_set_at(position, &way);
 
 	if (!set)
 		return NULL;
 	barrier_var(set); /* clang would add to the pointer first, and then look at it */
-	return &set->way[(slot - 1) % HC_SESSION_WAYS];
+	return &set->way[way];
 }
 
-/* The slot of a session's record, 0 if it has none. Global: the verifier would go on
+/* The position of a session's record, 0 if it has none. Global: the verifier would go on
  * from here once for every way of every set that the record may be in. */
-__noinline int session_slot(__u64 id)
+__noinline int session_position(__u64 id)
 {
 	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
-		__u32 index = session_place(id, try, session_sets);
+		__u32 index = session_set_of(id, try, session_sets);
 		struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!set)
@@ -47,7 +56,7 @@ __noinline int session_slot(__u64 id)
 
 static __always_inline struct hc_session *session_of(__u64 id)
 {
-	return session_in(session_slot(id));
+	return session_at(session_position(id));
 }
 
 /* The same, when the socket may be one that nobody has asked for its cookie yet:
@@ -69,14 +78,14 @@ static __always_inline bool session_forgotten(const struct hc_session *session, 
 }
 
 /*
- * Takes a slot for a session that has none; 0 if there is no room. Free ways of all
- * sets come first, in the second round those of forgotten reservations. Global as
- * session_slot() is.
+ * Takes a way for a session that has none: its position, or 0 if there is no room. Free ways
+ * of all sets come first, in the second round those of forgotten reservations. Global as
+ * session_position() is.
  */
-__noinline int session_take_slot(__u64 id, __u64 now)
+__noinline int session_take_way(__u64 id, __u64 now)
 {
 	for (__u32 try = 0; try < 2 * HC_SESSION_TRIES; try++) {
-		__u32 index = session_place(id, try % HC_SESSION_TRIES, session_sets);
+		__u32 index = session_set_of(id, try % HC_SESSION_TRIES, session_sets);
 		struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!set)
@@ -94,31 +103,35 @@ __noinline int session_take_slot(__u64 id, __u64 now)
 	return 0;
 }
 
-/* A fresh record, all zero but for its slot; NULL if there is no room, which is
- * counted. The id must not be in the table. */
-static __always_inline struct hc_session *session_make(__u64 id, __u64 now)
+/* A fresh record, as `like` (NULL: all zero) but for its position; NULL if there is no room,
+ * which is counted. The id must not be in the table. */
+static __always_inline struct hc_session *session_make(__u64 id, const struct hc_session *like,
+						       __u64 now)
 {
-	__u32 slot = session_take_slot(id, now);
-	struct hc_session *session = session_in(slot);
+	__u32 position = session_take_way(id, now);
+	struct hc_session *session = session_at(position);
 
 	if (!session) {
 		count_loss(HC_LOSS_SESSIONS_FULL);
 		return NULL;
 	}
-	__builtin_memset(session, 0, sizeof(*session));
-	session->slot = slot;
+	if (like)
+		*session = *like;
+	else
+		__builtin_memset(session, 0, sizeof(*session));
+	session->position = position;
 	return session;
 }
 
-/* Its charge has been taken out before. A forgotten reservation may have lost its place to
+/* Its charge has been taken out before. A forgotten reservation may have lost its way to
  * another session by now, which keeps it. */
 static __always_inline void session_free(__u64 id, const struct hc_session *session)
 {
-	__u32 slot = session->slot, index = (slot - 1) / HC_SESSION_WAYS;
-	struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
+	__u32 way;
+	struct hc_session_set *set = session_set_at(session->position, &way);
 
 	if (set)
-		__sync_val_compare_and_swap(&set->id[(slot - 1) % HC_SESSION_WAYS], id, 0);
+		__sync_val_compare_and_swap(&set->id[way], id, 0);
 }
 
 #endif

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walks over our own tables: programs that are attached to nothing, and that user space runs
- * (BPF_PROG_RUN) as often as a table has sets. Each run takes the next one, so that the kernel
- * can do something else between two of them.
+ * Walks over our own tables. User space runs their programs as often as a table has sets: each
+ * run takes the next one, so that the kernel can do something else between two of them.
  *
  *   walk_sessions  every session: to the service it belongs to after a reload; and
  *                  those that walk_sockets found are announced, now with a name
  *   walk_users     refusals that were counted but not reported yet
  *   walk_repairs   what `audit --repair` found
- *
- * Their type is one whose programs may take spin locks, are in every kernel that can attach to
- * a cgroup, and need CAP_BPF alone; what it has of a packet is not looked at. Iterators over
- * the elements of a map would do, too, but there are kernels that refuse those.
  */
 #ifndef HEADCOUNT_TABLES_H
 #define HEADCOUNT_TABLES_H
 
-#include "gate.h"
+#include "ending.h"
 
 /* Does a session of the user take a slot of the total, by the policy of now? In a frame of its
  * own, as the key that the limits are looked up by is large. */
@@ -38,9 +33,9 @@ static __noinline bool walk_total_holds(const struct hc_user_key *user)
 /* The session takes a slot of its service's total, or gives it back; all else stays. */
 static __always_inline void walk_total(struct hc_session *session, __u64 before)
 {
-	struct hc_service_state *state = total_state(CHARGE_SERVICE(before));
-	__u64 after = before ^ CHARGE_TOTAL;
-	bool takes = after & CHARGE_TOTAL, done;
+	struct hc_service_state *state = total_state(charge_service(before));
+	__u64 after = before ^ HC_CHARGE_TOTAL;
+	bool takes = after & HC_CHARGE_TOTAL, done;
 
 	if (!state)
 		return;
@@ -64,11 +59,11 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 		return;
 	session_set_up(session, service);
 	if (user_same(&user, &session->user)) {
-		if (walk_total_holds(&user) != !!(before & CHARGE_TOTAL))
+		if (walk_total_holds(&user) != !!(before & HC_CHARGE_TOTAL))
 			walk_total(session, before);
 		return;
 	}
-	after = user_charge(&claim, &user, service, NOTHING, id, 0);
+	after = user_charge(&claim, &user, service, NOTHING, id, CHARGE);
 	if (!after)
 		return;
 	/* Lost against the session's end: it released the old charge, and nobody
@@ -98,39 +93,35 @@ static __noinline void walk_session(__u64 id, struct hc_session *session)
 		session_announce(id, session, bpf_ktime_get_ns());
 }
 
-SEC("?cgroup_skb/ingress")
-int walk_sessions(struct __sk_buff *ctx)
+/* The next set of sessions. */
+static __always_inline void walk_session_set(void)
 {
 	__u32 index = errand.next++;
 	struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 	if (!set)
-		return 0;
+		return;
 	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
 		if (set->id[way] && set->way[way].charge)
 			walk_session(set->id[way], &set->way[way]);
-	return 0;
 }
 
 /*
- * One place of the user table (numbered from 1): a refusal that was not reported
- * yet. Global, so that the verifier checks it once: that of 6.1 walked it again for
- * every way of the set, and ran out of patience.
+ * A refusal of the user at this position that was not reported yet. Global, so that the
+ * verifier checks it once: that of 6.1 walked it again for every way of the set, and ran out
+ * of patience.
  */
-__noinline int walk_user(__u32 slot)
+__noinline int walk_user(__u32 position)
 {
 	struct hc_session last = {.uid = HC_UID_UNKNOWN};
-	struct claim claim = {.now = bpf_ktime_get_ns(), .slot = slot};
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
+	struct claim claim = {.now = bpf_ktime_get_ns(), .position = position};
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(position, &set);
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
-	struct hc_user *user;
 	__u32 flags = 0;
 
-	if (!slot || !set || !policy)
-		return 0;
-	user = &set->way[(slot - 1) % HC_WAYS];
-	if (!user->refusals.suppressed)
+	if (!user || !policy || !user->refusals.suppressed)
 		return 0;
 	bpf_spin_lock(&set->lock);
 	if (user->refusals.suppressed &&
@@ -157,14 +148,13 @@ __noinline int walk_user(__u32 slot)
 	return 0;
 }
 
-SEC("?cgroup_skb/ingress")
-int walk_users(struct __sk_buff *ctx)
+/* The next set of users. */
+static __always_inline void walk_user_set(void)
 {
 	__u32 set = errand.next++;
 
 	for (__u32 way = 0; way < HC_WAYS; way++)
 		walk_user(set * HC_WAYS + way + 1);
-	return 0;
 }
 
 /* A session whose socket is gone: its end, told without a socket. False: it has ended. */
@@ -184,7 +174,7 @@ static __always_inline bool walk_end(__u64 id)
 		return true;
 	}
 	session_announce(id, session, now);
-	totals_closed(session, HC_END_UNKNOWN, now);
+	count_closed(session, HC_END_UNKNOWN, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
 	if (event)
 		emit_submit(event);
@@ -195,14 +185,12 @@ static __always_inline bool walk_end(__u64 id)
 /* A user's count, unless something happened to it since it was read. */
 static __always_inline bool walk_recount(const struct hc_repair *repair)
 {
-	__u32 slot = repair->id;
-	struct hc_user_set *set = users_set((slot - 1) / HC_WAYS);
-	struct hc_user *user;
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(repair->id, &set);
 	bool done = false;
 
-	if (!slot || !set)
+	if (!user)
 		return false;
-	user = &set->way[(slot - 1) % HC_WAYS];
 	bpf_spin_lock(&set->lock);
 	if (user->last_ns == repair->last_ns &&
 	    (__s32)(user->slots.active + repair->change) >= 0) {
@@ -213,15 +201,14 @@ static __always_inline bool walk_recount(const struct hc_repair *repair)
 	return done;
 }
 
-SEC("?cgroup_skb/ingress")
-int walk_repairs(struct __sk_buff *ctx)
+/* The next repair. */
+static __always_inline void walk_repair(void)
 {
 	struct hc_repair *repair = &errand.repairs[errand.next++ % HC_REPAIRS_AT_ONCE];
 
 	repair->done = repair->of_user ? walk_recount(repair) : walk_end(repair->id);
 	if (repair->done)
 		count_loss(HC_LOSS_CORRECTED);
-	return 0;
 }
 
 #endif

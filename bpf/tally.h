@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counting what happened in a service: see include/totals.h. Atomic, because a
+ * Counting what happened in a service: see include/counters.h. Atomic, because a
  * packet may close a session on the CPU that is about to count another one.
  */
 #ifndef HEADCOUNT_TALLY_H
@@ -8,27 +8,27 @@
 
 #include "maps.h"
 
-static __always_inline void totals_add(__u64 *count, __u64 number)
+static __always_inline void counter_add(__u64 *counter, __u64 number)
 {
-	__sync_fetch_and_add(count, number);
+	__sync_fetch_and_add(counter, number);
 }
 
-static __always_inline struct hc_totals *totals_of(__u32 service)
+static __always_inline struct hc_counters *counters_of(__u32 service)
 {
 	service &= HC_SERVICES_MAX - 1;
 	return bpf_map_lookup_elem(&totals, &service);
 }
 
-static __always_inline void totals_opened(const struct hc_session *session)
+static __always_inline void count_opened(const struct hc_session *session)
 {
-	struct hc_totals *totals = totals_of(session->user.service);
+	struct hc_counters *counters = counters_of(session->user.service);
 
-	if (totals)
-		totals_add(&totals->opened, 1);
+	if (counters)
+		counter_add(&counters->opened, 1);
 }
 
 /* Most sessions are short: the first that fits. */
-static __always_inline enum hc_lasted totals_bucket(__u64 ns)
+static __always_inline enum hc_lasted lasted_bucket(__u64 ns)
 {
 #define X(name, bound)                                                                         \
 	if (ns <= bound)                                                                       \
@@ -38,27 +38,27 @@ static __always_inline enum hc_lasted totals_bucket(__u64 ns)
 	return HC_LASTED_LONGER;
 }
 
-static __noinline void totals_closed(const struct hc_session *session, __u8 end, __u64 now)
+static __noinline void count_closed(const struct hc_session *session, __u8 end, __u64 now)
 {
-	struct hc_totals *totals = totals_of(session->user.service);
+	struct hc_counters *counters = counters_of(session->user.service);
 	__u64 lasted = now - session->opened_ns;
 
-	if (!totals || end >= HC_END_COUNT)
+	if (!counters || end >= HC_END_COUNT)
 		return;
-	totals_add(&totals->closed[end], 1);
+	counter_add(&counters->closed[end], 1);
 	if (end == HC_END_UNKNOWN || session->flags & HC_F_FOUND)
 		return;
-	totals_add(&totals->lasted[totals_bucket(lasted)], 1);
-	totals_add(&totals->lasted_ns, lasted);
+	counter_add(&counters->lasted[lasted_bucket(lasted)], 1);
+	counter_add(&counters->lasted_ns, lasted);
 }
 
 /* Not inline: the gates' stack is full. */
-static __noinline void totals_refused(__u32 service, bool total)
+static __noinline void count_refused(__u32 service, bool total)
 {
-	struct hc_totals *totals = totals_of(service);
+	struct hc_counters *counters = counters_of(service);
 
-	if (totals)
-		totals_add(&totals->refused[total ? HC_SCOPE_TOTAL : HC_SCOPE_USER], 1);
+	if (counters)
+		counter_add(&counters->refused[total ? HC_SCOPE_TOTAL : HC_SCOPE_USER], 1);
 }
 
 #endif

@@ -8,38 +8,32 @@
 #define HEADCOUNT_USERS_H
 
 #include "maps.h"
+#include "sets.h"
 #include "slots.h"
-
-/* Where a key lives. `tag` is never 0. */
-struct place {
-	__u32 set;
-	__u32 tag;
-};
-
-static __always_inline void place_of(struct place *place, const struct hc_user_key *key,
-				     const struct hc_control *policy)
-{
-	const __u64 *word = (const __u64 *)key;
-	__u64 hash = policy->seed;
-
-	/* The finalizer of MurmurHash3 over each word, seeded: clients choose
-	 * their addresses, but not the seed. */
-#pragma unroll
-	for (int i = 0; i < 3; i++) {
-		hash ^= word[i];
-		hash ^= hash >> 33;
-		hash *= 0xff51afd7ed558ccdull;
-		hash ^= hash >> 33;
-		hash *= 0xc4ceb9fe1a85ec53ull;
-		hash ^= hash >> 33;
-	}
-	place->set = hash & (policy->user_sets - 1);
-	place->tag = (hash >> 32) | 1;
-}
 
 static __always_inline struct hc_user_set *users_set(__u32 set)
 {
 	return bpf_map_lookup_elem(&users, &set);
+}
+
+/* The set that a user's record is in, if there is one; NULL if headcount does not run. */
+static __always_inline struct hc_user_set *users_set_of(const struct hc_user_key *key,
+							struct user_hash *hash)
+{
+	const struct hc_control *policy = policy_control();
+
+	if (!policy)
+		return NULL;
+	*hash = user_hash_of(key, policy->seed, policy->user_sets);
+	return users_set(hash->set);
+}
+
+/* A record by its position: the ways of all sets, counted from 1; 0 is none. NULL if there is
+ * none. Whoever wants its lock locks that of `*set`. */
+static __always_inline struct hc_user *user_at(__u32 position, struct hc_user_set **set)
+{
+	*set = users_set((position - 1) / HC_WAYS);
+	return position && *set ? &(*set)->way[(position - 1) % HC_WAYS] : NULL;
 }
 
 static __always_inline bool user_same(const struct hc_user_key *a, const struct hc_user_key *b)
@@ -56,9 +50,19 @@ static __always_inline bool user_same(const struct hc_user_key *a, const struct 
  */
 static __always_inline struct hc_user *users_found(struct hc_user_set *set)
 {
-	__u32 way = *(volatile __u32 *)&set->found;
+	__u64 way = *(volatile __u32 *)&set->found;
 
-	return way < HC_WAYS ? &set->way[way] : NULL;
+	if (way >= HC_WAYS)
+		return NULL;
+	barrier_var(
+		way); /* clang would add to the pointer first, and then look at the number */
+	return &set->way[way];
+}
+
+/* Its position; `home` is the set's number. */
+static __always_inline __u32 users_found_at(const struct hc_user_set *set, __u32 home)
+{
+	return home * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
 }
 
 static __always_inline struct hc_user *users_find(struct hc_user_set *set,
@@ -74,7 +78,7 @@ static __always_inline struct hc_user *users_find(struct hc_user_set *set,
 	return users_found(set);
 }
 
-/* How dear a way is; the least is reclaimed first, and ~0 never. The class is in
+/* Eviction rank of a way; the lowest goes first, and ~0 never. The class is in
  * the two highest bits, within it the longest untouched goes first. */
 enum worth {
 	WORTH_GONE,      /* its last session is minutes ago; also a free way */
@@ -104,7 +108,7 @@ static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, 
 	return class << 62 | (user->last_ns & ~0ull >> 2);
 }
 
-/* Makes a user in the cheapest way of the set; NULL if all have sessions.
+/* Makes a user in the lowest-ranked way of the set; NULL if all have sessions.
  * `*forgotten` is how many refusals of the way's last user were never told. */
 static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 						  const struct hc_user_key *key, __u32 tag,
@@ -171,7 +175,7 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	ask.user = *key;
 	moment = bpf_map_lookup_elem(&caps, &ask.user);
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
-	ask.override.half = generation & 1;
+	ask.override.half = policy_half(generation);
 	ask.override.service = key->service;
 	override = bpf_map_lookup_elem(&overrides, &ask.override);
 	exempt = override ? override->exempt : 0;

@@ -30,19 +30,14 @@ static __always_inline bool walk_is_session(__u8 state)
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct hc_session *session = session_make(id, claim.now);
+	struct hc_session *session = session_begin(id, tp, HC_OUTBOUND, claim.now);
 	const struct hc_service *service;
 
 	if (!session)
 		return NULL;
-	session->flags = HC_F_FOUND;
-	session->opened_ns = claim.now;
-	session_set_ends(session, tp);
-	session_set_listener(session, tp);
-	session->direction =
-		listener_of(session->ends.netns, session->ends.local, session->ends.local_port)
-			? HC_INBOUND
-			: HC_OUTBOUND;
+	session->flags |= HC_F_FOUND;
+	if (session_set_listener(session, tp))
+		session->direction = HC_INBOUND;
 	service = session_identify(session, &session->user);
 	if (service && service->orphans == HC_ORPHANS_IGNORE && peer_orphan(tp))
 		session_set_up(session, service);
@@ -80,23 +75,16 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 	bpf_seq_write(seq, &row, sizeof(row));
 }
 
-SEC("?iter/tcp")
-int walk_sockets(struct bpf_iter__tcp *ctx)
+static __always_inline void walk_socket(struct seq_file *seq, struct sock_common *common,
+					struct tcp_sock *tp)
 {
-	struct sock_common *common = ctx->sk_common;
+	__u64 id = bpf_get_socket_cookie(common);
+	__u8 state = common->skc_state;
 	struct hc_session *session;
 	bool repaired = false;
-	struct tcp_sock *tp;
-	__u8 state;
-	__u64 id;
 
-	tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
-	if (!tp)
-		return 0;
-	state = common->skc_state;
 	if (walk_adopt)
 		compat_set_callbacks(tp);
-	id = bpf_get_socket_cookie(common);
 	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);
@@ -104,15 +92,14 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 	session = session_of(id);
 	/* A Fast Open child has a record while it is still in SYN_RECV. */
 	if (!walk_is_session(state) && !(session && state == TCP_SYN_RECV))
-		return 0;
+		return;
 	if (!session && walk_adopt) {
 		session = walk_charge(id, tp);
 		repaired = !!session;
 		if (session && walk_correct)
 			count_loss(HC_LOSS_CORRECTED);
 	}
-	walk_row(ctx->meta->seq, tp, id, session, repaired);
-	return 0;
+	walk_row(seq, tp, id, session, repaired);
 }
 
 static __always_inline void walk_holder(struct seq_file *seq, const struct task_struct *task,
@@ -124,42 +111,28 @@ static __always_inline void walk_holder(struct seq_file *seq, const struct task_
 	bpf_seq_write(seq, &row, sizeof(row));
 }
 
-SEC("?iter/task_file")
-int walk_files(struct bpf_iter__task_file *ctx)
+/* A process has this socket open. */
+static __always_inline void walk_file(struct seq_file *seq, const struct task_struct *task,
+				      __u64 id)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
 	struct hc_listening *entry;
 	struct hc_listener *listener;
 	struct hc_session *session;
-	struct socket *socket;
-	struct sock *sk;
-	__u64 id;
 
-	if (!task || !file)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	id = bpf_get_socket_cookie(sk);
 	/* Of what is no session, too: to look is dearer than to tell. */
 	if (walk_holders) {
-		walk_holder(ctx->meta->seq, task, id);
-		return 0;
+		walk_holder(seq, task, id);
+		return;
 	}
 	session = session_of(id);
 	if (session && !session->pid && session->direction == HC_OUTBOUND)
 		process_of(task, &session->pid, session->comm);
 	entry = bpf_map_lookup_elem(&listening, &id);
 	if (!entry)
-		return 0;
-	listener = bpf_map_lookup_elem(&listeners, &entry->place);
+		return;
+	listener = bpf_map_lookup_elem(&listeners, &entry->key);
 	if (listener && !listener->pid)
 		process_of(task, &listener->pid, listener->comm);
-	return 0;
 }
 
 #endif

@@ -22,11 +22,10 @@
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \
 	  "suppressed refusals of a user that made room for another")                          \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
-	X(LATE_FULL, NOTE, "late-full",                                                        \
-	  "late session over its cap that nobody was there to close")                          \
+	X(LATE_FULL, NOTE, "late-full", "late session over its cap, not closed")               \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
 	X(SUBSCRIBERS_FULL, NOTE, "subscribers-full",                                          \
-	  "subscribers turned away: events_max of them were there")                            \
+	  "subscribers turned away: events_max were connected")                                \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \
 	  "lines that stdout, beside other sinks, did not take")                               \
 	X(SUBSCRIBER_SLOW, SINK, "subscriber-slow", "lines that a subscriber did not take")    \

@@ -35,7 +35,7 @@ enum hc_direction {
 	HC_INBOUND = 1,
 };
 
-/* What identifies a user of a service. HC_BY_LABEL has its place but no
+/* What identifies a user of a service. HC_BY_LABEL is reserved: no
  * program sets it yet. */
 enum hc_identify {
 	HC_BY_CLIENT = 0, /* id: remote address, masked to the prefix */
@@ -116,7 +116,7 @@ struct hc_control {
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
- * given to another one once it has gone, so the lower half of its cookie (SO_NETNS_COOKIE),
+ * given to another one once it has gone, so the lower 32 bits of its cookie (SO_NETNS_COOKIE),
  * which is not, has to agree, where both are known (not 0). */
 struct hc_namespace {
 	__u32 halves; /* bit `half`: that half enforces there */
@@ -259,7 +259,7 @@ struct hc_user_set {
 	struct bpf_spin_lock lock;
 	__u32 found;        /* the way that the holder of the lock works on */
 	__u64 worth, least; /* the holder's, while it looks for a way to reclaim */
-	__u32 tag[HC_WAYS]; /* 0: free; else the upper half of the key's hash, never 0 */
+	__u32 tag[HC_WAYS]; /* 0: free; else the upper 32 bits of the key's hash, never 0 */
 	struct hc_user way[HC_WAYS];
 };
 
@@ -282,13 +282,13 @@ struct hc_listener_key {
 /* A listening socket: where it listens, and that nobody enforces there, or did not when it
  * began. Of those there may only be so many, lest they crowd out the others. */
 struct hc_listening {
-	struct hc_listener_key place;
+	struct hc_listener_key key;
 	__u32 elsewhere;
 };
 
-/* Which of a port's three places anybody has listened on since the start: its
+/* At what kinds of address anybody has listened on a port since the start: the
  * bits spare the look-ups that would find nothing. */
-enum hc_listen_places {
+enum hc_listen_kinds {
 	HC_LISTEN_ADDRESS = 1, /* one address */
 	HC_LISTEN_IPV4 = 2,    /* 0.0.0.0 */
 	HC_LISTEN_ANY = 4,     /* [::] */

@@ -129,7 +129,7 @@ struct hc_event {
 /*
  * One session in the kernel.
  *
- * `charge` says which slot the session holds (bpf/admit.h packs it) and is
+ * `charge` says which slot the session holds (charge.h packs it) and is
  * exchanged atomically: whoever takes it out releases it, once. It is 0 while
  * the record is not complete, if its user could not be tracked, and of an orphan
  * that is not counted.
@@ -144,7 +144,7 @@ struct hc_session {
 	struct hc_user_key user; /* its service is the session's */
 	__u32 flags; /* enum hc_flags, enum hc_session_flags; HC_S_ANNOUNCED is set atomically
 		      */
-	__u32 slot;  /* where the record is: bpf/sessions.h */
+	__u32 position;     /* where the record is: bpf/sessions.h */
 	__u32 netns_cookie; /* of ends.netns: see struct hc_namespace */
 	__u32 direction : 1;
 	__u32 half_closed : HC_HALF_CLOSED_BITS; /* 0: it is not, or was before headcount */
@@ -155,7 +155,7 @@ struct hc_session {
  * HC_SESSION_TRIES sets. id 0: the way is free. */
 #define HC_SESSION_WAYS   8
 #define HC_SESSION_TRIES  6
-#define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: bpf/places.h */
+#define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: bpf/sets.h */
 #define HC_SESSION_HOT    32 /* sets of the first; 16 times as many of each next */
 
 struct hc_session_set {
@@ -208,7 +208,8 @@ struct hc_kill {
 };
 
 /* What `audit --repair` asks of walk_repairs: a session's id, whose socket is gone; or a user's
- * slot, whose count of sessions is to change, unless something happened to it since `last_ns`.
+ * position, whose count of sessions is to change, unless something happened to it since
+ * `last_ns`.
  */
 struct hc_repair {
 	__u64 id;

@@ -22,6 +22,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/sets.h"
+#include "charge.h"
 #include "user/events/decode.h"
 #include "user/events/drain.h"
 #include "user/kernel/load.h"
@@ -151,16 +153,16 @@ static inline void listen_at(const char *address, __u16 port)
 	struct hc_listener_key key = {.netns = enforced.items[0].inode, .port = port};
 	struct hc_listener listener = {
 		.uid = 77, .cgroup = 4242, .pid = 99, .sockets = 1, .comm = "imapd"};
-	__u32 places = HC_LISTEN_ANY, index = port, before;
+	__u32 kinds = HC_LISTEN_ANY, index = port, before;
 
 	if (address) {
 		address_of(key.address, address);
-		places = strcmp(address, "0.0.0.0") ? HC_LISTEN_ADDRESS : HC_LISTEN_IPV4;
+		kinds = strcmp(address, "0.0.0.0") ? HC_LISTEN_ADDRESS : HC_LISTEN_IPV4;
 	}
 	map_put(object->maps.listeners, &key, &listener, BPF_ANY);
 	map_get(object->maps.listened, &index, &before, 0);
-	places |= before;
-	map_put(object->maps.listened, &index, &places, BPF_ANY);
+	kinds |= before;
+	map_put(object->maps.listened, &index, &kinds, BPF_ANY);
 }
 
 /* A packet without a socket, as the kernel describes it. */
@@ -203,7 +205,7 @@ static inline enum sk_action arrive(const char *from)
 }
 
 /* The client of `imap` at this address, under a prefix of 128 or /32 of IPv4. */
-static inline struct hc_user_key user_at(const char *address)
+static inline struct hc_user_key client_at(const char *address)
 {
 	struct hc_user_key key = {.service = IMAP_ID, .kind = HC_BY_CLIENT, .prefix = 128};
 
@@ -211,25 +213,14 @@ static inline struct hc_user_key user_at(const char *address)
 	return key;
 }
 
-/* Where the kernel's side keeps a user; a copy of place_of() of bpf/users.h. */
+/* The set of the user table that the user is in, or would be. */
 static __u32 set_of(const struct hc_user_key *key)
 {
 	__u32 zero = 0;
 	struct hc_control control;
-	__u64 word[3], hash;
 
 	map_get(object->maps.control, &zero, &control, 0);
-	memcpy(word, key, sizeof(word));
-	hash = control.seed;
-	for (int i = 0; i < 3; i++) {
-		hash ^= word[i];
-		hash ^= hash >> 33;
-		hash *= 0xff51afd7ed558ccdull;
-		hash ^= hash >> 33;
-		hash *= 0xc4ceb9fe1a85ec53ull;
-		hash ^= hash >> 33;
-	}
-	return hash & (control.user_sets - 1);
+	return user_hash_of(key, control.seed, control.user_sets).set;
 }
 
 static void read_set(__u32 index, struct hc_user_set *set)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two sessions in one record: a reservation that was forgotten, and whose connect() goes on
- * just as another session takes its place. It cannot be brought about by waiting, so a program
+ * just as another session takes its way. It cannot be brought about by waiting, so a program
  * that runs after ours in connect() writes into the record what the other session would have.
  */
 #include "gate.h"
@@ -12,7 +12,6 @@
 
 #include "user/base/cgroup.h"
 #include "user/kernel/attach.h"
-#include "../../bpf/places.h"
 #include "user/kernel/state.h"
 
 #define WHO 54321
@@ -67,11 +66,11 @@ static __u32 active(__s32 add)
 	for (size_t i = 0; i < count; i++) {
 		if (users[i].user.key.kind != HC_BY_UID || users[i].user.key.uid != WHO)
 			continue;
-		index = (users[i].slot - 1) / HC_WAYS;
+		index = (users[i].position - 1) / HC_WAYS;
 		map_get(object->maps.users, &index, &set, BPF_F_LOCK);
-		set.way[(users[i].slot - 1) % HC_WAYS].slots.active += add;
+		set.way[(users[i].position - 1) % HC_WAYS].slots.active += add;
 		map_put(object->maps.users, &index, &set, BPF_F_LOCK);
-		number = set.way[(users[i].slot - 1) % HC_WAYS].slots.active;
+		number = set.way[(users[i].position - 1) % HC_WAYS].slots.active;
 	}
 	free(users);
 	return number;
@@ -89,7 +88,7 @@ static __u64 cookie_of(int fd)
 /* The first way of the socket's first set that has this id. */
 static int way_of(int fd, __u64 id, __u32 *index, struct hc_session_set *set)
 {
-	*index = session_place(cookie_of(fd), 0, bpf_map__max_entries(object->maps.sessions));
+	*index = session_set_of(cookie_of(fd), 0, bpf_map__max_entries(object->maps.sessions));
 	map_get(object->maps.sessions, index, set, 0);
 	for (int way = 0; way < HC_SESSION_WAYS; way++)
 		if (set->id[way] == id)
@@ -101,7 +100,7 @@ static int way_of(int fd, __u64 id, __u32 *index, struct hc_session_set *set)
 /* Connects the second socket: our gate makes its record, in which it then finds `charge`. */
 static void connect_into(__u32 index, int way, __u64 charge)
 {
-	__s16 place = offsetof(struct hc_session_set, way) + way * sizeof(struct hc_session) +
+	__s16 where = offsetof(struct hc_session_set, way) + way * sizeof(struct hc_session) +
 		      offsetof(struct hc_session, charge);
 	const struct bpf_insn code[] = {
 		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4, .imm = index},
@@ -116,7 +115,7 @@ static void connect_into(__u32 index, int way, __u64 charge)
 		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 3},
 		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .imm = (__s32)charge},
 		{.imm = charge >> 32},
-		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 0, .src_reg = 1, .off = place},
+		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 0, .src_reg = 1, .off = where},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
 		{.code = BPF_JMP | BPF_EXIT},
 	};

@@ -6,7 +6,7 @@
 
 static void assert_cap(const char *from, __u32 cap)
 {
-	struct hc_user_key user = user_at(from);
+	struct hc_user_key user = client_at(from);
 	struct policy policy;
 
 	assert_int_equal(arrive(from), cap ? SK_PASS : SK_DROP);
@@ -33,11 +33,11 @@ static void test_overrides(void **state)
 	assert_cap("2001:db8:5::7", 7);
 	assert_cap("2001:db8:6::7", HC_UNLIMITED);
 	/* A cap of the moment is above them all, for its one user. */
-	user = user_at("10.1.2.3");
+	user = client_at("10.1.2.3");
 	assert_int_equal(policy_set_cap(object, &user, 0, false), 0);
 	assert_cap("10.1.2.3", 0);
 	assert_cap("10.1.2.1", 0);
-	user = user_at("10.1.2.1");
+	user = client_at("10.1.2.1");
 	assert_int_equal(policy_set_cap(object, &user, 9, false), 0);
 	assert_cap("10.1.2.1", 9);
 	assert_cap("10.1.2.3", 0);
@@ -62,7 +62,7 @@ static void test_reload(void **state)
 	assert_int_not_equal(after.control.generation, before.control.generation);
 	assert_cap("10.0.0.1", 3);
 	assert_cap("10.0.0.9", 2); /* the other half's override is gone */
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	assert_int_equal(policy_set_cap(object, &user, 0, false), 0);
 	assert_cap("10.0.0.1", 0);
 	/* Nothing else limits the service now. */
@@ -140,7 +140,7 @@ static int id_of(const char *name)
 /* 10.0.0.1 may have so many sessions in this service, and not one more. */
 static void assert_cap_in(int id, __u32 cap)
 {
-	struct hc_user_key user = user_at("10.0.0.1");
+	struct hc_user_key user = client_at("10.0.0.1");
 	struct policy policy;
 
 	user.service = id;
@@ -161,7 +161,7 @@ static void test_retired(void **state)
 {
 	static const char pop[] = SMALL "[service pop]\nlisten = 143\n"
 					"user = client/32/128\ncap = 5\n";
-	struct hc_user_key user = user_at("10.0.0.1"), any;
+	struct hc_user_key user = client_at("10.0.0.1"), any;
 	int id;
 
 	(void)state;

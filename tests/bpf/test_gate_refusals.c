@@ -50,8 +50,8 @@ static void test_rate(void **state)
 	(void)state;
 	start(CLOSED);
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
-	other = user_at("10.0.0.2");
+	user = client_at("10.0.0.1");
+	other = client_at("10.0.0.2");
 	await_window();
 	refuse("10.0.0.1", HC_REFUSALS_PER_WINDOW);
 	assert_int_equal(accounted(), HC_REFUSALS_PER_WINDOW);
@@ -80,7 +80,7 @@ static void test_flush(void **state)
 	(void)state;
 	start(CLOSED);
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	await_window();
 	refuse("10.0.0.1", 100);
 	refuse("10.0.0.2", 7);
@@ -113,7 +113,7 @@ static void test_moment(void **state)
 	(void)state;
 	start(SMALL IMAP "user = client/32/128\ncap = 3\n");
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
 	user_set_active(&user, 4);
 	await_window();
@@ -140,7 +140,7 @@ static void test_walk(void **state)
 	(void)state;
 	start(CLOSED);
 	listen_at(NULL, 143);
-	user = user_at("2001:db8::9");
+	user = client_at("2001:db8::9");
 	await_window();
 	refuse("2001:db8::9", 50);
 	assert_int_equal(walk_users(object, false), 0);
@@ -159,7 +159,7 @@ static void test_observed(void **state)
 	(void)state;
 	start(CLOSED "excess = observe\n");
 	listen_at(NULL, 143);
-	user = user_at("10.0.0.1");
+	user = client_at("10.0.0.1");
 	await_window();
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(arrive("10.0.0.1"), SK_PASS);

@@ -21,7 +21,7 @@ static void start_crowd(const char *text)
 	one_set = 5;
 	for (int i = 0; found < CLIENTS; i++) {
 		snprintf(address, sizeof(address), "10.0.%d.%d", i / 256, i % 256);
-		key = user_at(address);
+		key = client_at(address);
 		if (set_of(&key) != one_set)
 			continue;
 		memcpy(client[found], address, sizeof(address));
@@ -43,7 +43,7 @@ static void arrive_first(int count)
 		assert_int_equal(arrive(client[i]), SK_PASS);
 }
 
-static void test_place(void **state)
+static void test_ways(void **state)
 {
 	(void)state;
 	start_crowd(SMALL EXACT "cap = 5\n");
@@ -76,7 +76,7 @@ static void test_reclaim(void **state)
 	assert_int_equal(lost(HC_LOSS_USERS_FULL), 0);
 }
 
-/* One place among users with sessions: all newcomers share it. */
+/* One way among users with sessions: all newcomers share it. */
 static void test_active_stay(void **state)
 {
 	(void)state;
@@ -195,8 +195,7 @@ static void test_arrival_outlives_user(void **state)
 /* Where session_make() of bpf/sessions.h puts the first session of an empty table. */
 static __u32 session_set(__u64 id)
 {
-	return id >> 2 & (HC_SESSION_HOT - 1) &
-	       (bpf_map__max_entries(object->maps.sessions) - 1);
+	return session_set_of(id, 0, bpf_map__max_entries(object->maps.sessions));
 }
 
 static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
@@ -205,12 +204,11 @@ static void put_session(__u64 id, __u32 netns, const struct hc_user_key *key)
 	struct hc_session *session = &sessions.way[0];
 	__u32 index = session_set(id), home = set_of(key);
 	struct hc_user_set users;
-	__u64 slot;
 
 	read_set(home, &users);
-	slot = home * HC_WAYS + (user_in(&users, key) - users.way) + 1;
-	session->charge = slot << 32 | (__u64)key->service << 24 | (id & 0xffffff);
-	session->slot = index * HC_SESSION_WAYS + 1;
+	session->charge = charge_pack(home * HC_WAYS + (user_in(&users, key) - users.way) + 1,
+				      key->service, id);
+	session->position = index * HC_SESSION_WAYS + 1;
 	session->opened_ns = 1;
 	session->uid = 77;
 	session->ends.local_port = 143;
@@ -247,7 +245,7 @@ static void test_elsewhere(void **state)
 	(void)state;
 	start(text);
 	listen_at(NULL, 143);
-	here = user_at("10.0.0.1");
+	here = client_at("10.0.0.1");
 	here.service = HC_INBOUND_SERVICE;
 	away = here;
 	away.elsewhere = 1;
@@ -339,7 +337,7 @@ static void test_handshakes_stay(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_place, begin, end),
+		cmocka_unit_test_setup_teardown(test_ways, begin, end),
 		cmocka_unit_test_setup_teardown(test_reclaim, begin, end),
 		cmocka_unit_test_setup_teardown(test_active_stay, begin, end),
 		cmocka_unit_test_setup_teardown(test_all_active, begin, end),

@@ -32,7 +32,7 @@ static void test_switch_race(void **state)
 	start(SMALL IMAP "cap = 10\n");
 	reload(SMALL IMAP "cap = 20\n");
 	listen_at(NULL, 143);
-	key = user_at("10.0.0.1");
+	key = client_at("10.0.0.1");
 	hammering = true;
 	assert_int_equal(pthread_create(&thread, NULL, hammer, NULL), 0);
 	while (time(NULL) < end_at) {

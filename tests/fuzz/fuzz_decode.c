@@ -4,7 +4,7 @@
  * through, both printers must print as one clean line.
  *
  * The input is a sequence of records, the last of which may be short. The services' names are
- * the first record's bytes, where policy_user.c would have found them. The seeds are an opened,
+ * the first record's bytes, where policy_read() would have found them. The seeds are an opened,
  * a closed, a refused and a killed session, one of each way to identify a user.
  */
 #include <stdint.h>

@@ -7,7 +7,7 @@ from clients import *
 client_host(1)
 PORT, PINS = 7143, "/sys/fs/bpf/headcount"
 ALICE, BOB, CAROL = address(1, 2), address(1, 3), address(1, 4)
-WAYS, SESSION, SLOT_AT = 8, 128, 100  # struct hc_session_set in include/record.h
+WAYS, SESSION, POSITION_AT = 8, 128, 100  # struct hc_session_set in include/record.h
 USERS, USER, USER_AT, ACTIVE_AT = 32, 192, 152, 120  # struct hc_user_set in include/policy.h
 
 
@@ -52,7 +52,7 @@ def forget(id):
     table.put(key, value)
 
 
-def user_slot(id):
+def user_position(id):
     """Where the user is whom the session is charged to."""
     table = Table("sessions")
     key, way = session_at(table, id)
@@ -60,23 +60,23 @@ def user_slot(id):
 
 
 def invent(id):
-    """A record like that of the session, of a socket that there is not: its id, which has the same place."""
+    """A record like that of the session, of a socket that there is not: its id, which leads to the same sets."""
     table = Table("sessions")
     key, way = session_at(table, id)
     value = table.get(key)
     free = struct.unpack_from(f"={WAYS}Q", value).index(0)
     at, to = 8 * WAYS + SESSION * way, 8 * WAYS + SESSION * free
     value[to:to + SESSION] = value[at:at + SESSION]
-    struct.pack_into("=I", value, to + SLOT_AT, key * WAYS + free + 1)
+    struct.pack_into("=I", value, to + POSITION_AT, key * WAYS + free + 1)
     struct.pack_into("=Q", value, 8 * free, 1 << 50 | id)
     table.put(key, value)
     return 1 << 50 | id
 
 
-def charge(slot, was, number):
-    """The user in this slot is charged for so many sessions."""
+def charge(position, was, number):
+    """The user at this position is charged for so many sessions."""
     table = Table("users")
-    key, way = divmod(slot - 1, USERS)
+    key, way = divmod(position - 1, USERS)
     value = table.get(key)
     at = USER_AT + USER * way + ACTIVE_AT
     equal(struct.unpack_from("=I", value, at)[0], was, "active as the map has it")
@@ -106,8 +106,8 @@ def repairs():
         forget(ids[ALICE][1])
         forget(ids[ALICE][3])
         stale = invent(ids[BOB][0])
-        charge(user_slot(ids[BOB][0]), 3, 6)
-        charge(user_slot(ids[CAROL][0]), 2, 7)
+        charge(user_position(ids[BOB][0]), 3, 6)
+        charge(user_position(ids[CAROL][0]), 2, 7)
         rows = [("missing", None, 0), ("missing", None, 0), ("stale", BOB, 0), ("wrong", ALICE, -2), ("wrong", BOB, -2), ("wrong", CAROL, -5)]
         equal(audit(), (1, "", dict(missing=2, stale=1, wrong=3, repaired=0), rows), "found")
         code, text, _ = headcount("audit")

@@ -34,8 +34,8 @@ def warnings():
             (service("imap", listen=143, user="client/24", override="10.1.2.3 5"), ["line 4:", "10.1.2.0/24"]),
             (service("imap", listen=143, override="2001:db8::7 5"), ["line 3:", "2001:db8::/64"]),
             (service("imap", listen=143, override="10.1.2.3 5 total=exempt"), ["[service imap]", "no total"]),
-            (section("headcount", netns="cellar"), ["netns /run/netns/cellar is not there"]),
-            (section("headcount", netns="/run/\x1b[2J"), [r"netns /run/\x1b[2J is not there"]),
+            (section("headcount", netns="cellar"), ["netns /run/netns/cellar does not exist"]),
+            (section("headcount", netns="/run/\x1b[2J"), [r"netns /run/\x1b[2J does not exist"]),
             (service("Inbound", listen=143), ["[service Inbound]", "built-in one is [service inbound]"]),
             (service("OUT-BOUND", listen=143), ["[service OUT-BOUND]", "built-in one is [service outbound]"])):
         advice = check(config)[1]
@@ -50,7 +50,7 @@ def proxies():
                                  ("127.0.0.1:8080, 8081", "client", False), ("10.0.0.1:8080", "client", False),
                                  ("8080", "client", False), ("127.0.0.1:8080", "uid", False)):
         advice = check(service("web", listen=listen, user=user))[1]
-        equal([line.startswith("hint: [service web] listens on loopback alone") for line in advice], [True] * hinted, (listen, user, advice))
+        equal([line.startswith("hint: [service web] listens on loopback only") for line in advice], [True] * hinted, (listen, user, advice))
 
 
 @test

@@ -182,10 +182,10 @@ def part_of_a_user():
               (0, "", "headcount: 2001:db8::7 belongs to the user 2001:db8::/64, whose cap this is\n"), "cap")
         equal(headcount("cap", "imap", "2001:db8::/64", "3"), (0, "", ""), "cap of the prefix")
         equal(headcount("kill", "-s", "imap", "-u", "2001:db8::7"),
-              (1, "", "headcount: imap: 2001:db8::7 is only a part of the user 2001:db8::/64\n"), "kill")
+              (1, "", "headcount: imap: 2001:db8::7 is only part of the user 2001:db8::/64\n"), "kill")
         equal(headcount("kill", "-s", "imap", "-u", "2001:db8::/64")[:2], (0, "closed 0 sessions\n"), "kill of the prefix")
         equal(headcount("sessions", "-u", "2001:db8::7", "--json")[0], 0, "exit code of sessions")
-        equal(headcount("sessions", "-u", "nosuch"), (1, "", "headcount: nosuch is a user of no service\n"), "sessions of nobody")
+        equal(headcount("sessions", "-u", "nosuch"), (1, "", "headcount: nosuch is not a user of any service\n"), "sessions of nobody")
 
 
 @test

@@ -124,7 +124,7 @@ def nothing_to_wait_for():
             equal(clients.go(), {"ok": 1}, "outcomes")
             until(lambda: len(six.lines()) == 1, "the event of the prefix")
         for options, word in [(["-s", "nosuch"], "nosuch"), (["-u", "nobody-at-all"], "nobody-at-all"), (["-u", ALICE, "-s", "outbound"], "outbound"),
-                              (["-u", ALICE, "-s", "pop"], f"a part of the user {NET}1.0/24")]:
+                              (["-u", ALICE, "-s", "pop"], f"part of the user {NET}1.0/24")]:
             code, out, err = headcount("events", *options)
             equal((code, out, err.count("\n"), word in err), (1, "", 1, True), f"events {options}: {err!r}")
 
@@ -154,7 +154,7 @@ def restart():
         until(lambda: len(plain.lines()) == 3, "three lines")
         hc.end(signal.SIGKILL)
         for watcher in plain, text:
-            watcher.wait_said("the daemon has gone")
+            watcher.wait_said("the daemon ended")
         with Headcount(TWO) as hc:
             for watcher in plain, text:
                 watcher.wait_said("again")
@@ -177,7 +177,7 @@ def left_alone():
         talk(ALICE)
         until(lambda: len(plain.lines()) == 3, "three lines")
         hc.reload(TWO.replace("events = unix", "events = stdout"))
-        plain.wait_said("the daemon has gone")
+        plain.wait_said("the daemon ended")
         talk(ALICE)
         until(lambda: len(hc.events) == 6, "six events")
         hc.reload(TWO.replace("events = unix", "events = unix, stdout"))

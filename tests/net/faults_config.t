@@ -75,8 +75,8 @@ def just_large_enough():
 def services_replaced():
     """all services replaced at once by others: no ids are left, the old policy stays; in two steps it works"""
     with Headcount(imap() + many_services(SERVICES - 1)) as hc:
-        hc.reload(imap(cap=1) + many_services(SERVICES - 1, "t"), "headcount: too many services: 256 at most")
-        hc.wait_said("headcount: not reloaded, the old configuration goes on")
+        hc.reload(imap(cap=1) + many_services(SERVICES - 1, "t"), "headcount: too many services: at most 256")
+        hc.wait_said("headcount: not reloaded; the old configuration stays in force")
         outcomes(CAPPED, "outcomes under the old policy")
         hc.reload(imap(cap=1))
         hc.reload(imap(cap=2) + many_services(SERVICES - 1, "t"))

@@ -106,7 +106,7 @@ def connect_alone():
                 code, out, err, left = child.hear()
             lines = [line for line in err.splitlines() if "is not the root of the cgroup v2" not in line]
             equal((code, out, left, len(lines)), (1, "", False, 1), f"headcount run, which said {err!r}")
-            equal("cgroup/connect4: another program is there that allows none beside it" in lines[0], True, lines[0])
+            equal("cgroup/connect4: another program on this hook allows no others" in lines[0], True, lines[0])
 
 
 main()

@@ -246,7 +246,7 @@ def unmounted():
             hc.reload(CONFIG.replace("cap = 5", "cap = 4"))
             outcomes({"ok": 4, "ECONNREFUSED": 4}, "outcomes after a reload")
             equal(hc.end(), 0, "exit code")
-            equal("headcount: the pins have gone: enforcement ends with us" in hc.said, bool(options),
+            equal("headcount: the pins are gone: enforcement ends now" in hc.said, bool(options),
                   f"that its pins have gone, in {hc.said}")
             outcomes({"ok": 8}, "outcomes when it has ended")
 

@@ -161,7 +161,7 @@ def no_reader():
         hc.process.terminate()
         equal(hc.process.wait(15), 0, "exit code")
         out, said = hc.process.stdout.read().splitlines(), hc.process.stderr.read().decode()
-        lost = re.fullmatch(r"headcount: nobody read our output: (\d+) events are lost\n", said)
+        lost = re.fullmatch(r"headcount: standard output was not read: (\d+) events lost\n", said)
         equal(bool(lost), True, f"the one line, of {said!r}")
         whole = sum(b'"session-' in line and line.endswith(b"}") for line in out)
         total = int(lost[1]) + whole
@@ -178,7 +178,7 @@ def no_reader_of_pins():
         equal(hc.process.wait(15), 0, "exit code")
         out = hc.process.stdout.read()
         before = len(re.findall(rb'"source\.ip":"' + HERE.encode(), out))
-        lost = int(re.search(r"(\d+) events are lost", hc.process.stderr.read().decode())[1])
+        lost = int(re.search(r"(\d+) events lost", hc.process.stderr.read().decode())[1])
     with Headcount(CONFIG, "--pin") as hc:
         def ours():
             return sum(e.get("source.ip") == HERE for e in list(hc.events))

@@ -87,6 +87,8 @@ def out_of_time(*_):
 
 def main():
     signal.signal(signal.SIGALRM, out_of_time)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # they may be ignored: in a shell's
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)              # background, under nohup
     wanted = sys.argv[1:]  # words of names, to run some of them by hand
     chosen = [t for t in tests if not wanted or any(word in t.__doc__ for word in wanted)]
     failed = 0

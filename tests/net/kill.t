@@ -333,7 +333,7 @@ def asks():
         question = "Close 2 sessions of imap, pop? [y/N]"
         for answer in "n\n", "\n", "\x04":
             code, screen = on_terminal(answer, *ids)
-            equal((code, question in screen, "nothing is closed" in screen), (1, True, True), f"answer {answer!r}: {screen}")
+            equal((code, question in screen, "closed nothing" in screen), (1, True, True), f"answer {answer!r}: {screen}")
         equal(len(rows(service="imap") + rows(service="pop")), 2, "sessions after no")
         code, screen = on_terminal("y\n", *ids)
         equal((code, question in screen, "closed 2 sessions of imap, pop" in screen), (0, True, True), f"yes: {screen}")
@@ -362,7 +362,7 @@ def ambiguous():
 def usage():
     """no condition or a bad one: exit 2 and one line"""
     for word, *given in [
-            ("which sessions", ), ("which sessions", "--dry-run"), ("which sessions", "--json"),
+            ("give a condition", ), ("give a condition", "--dry-run"), ("give a condition", "--json"),
             ("5x", "--idle", "5x"), ("0", "--idle", "0"), ("-1", "--age", "-1"), ("1.5h", "--age", "1.5h"),
             ("moon", "--remote", "moon"), ("0 to 32", "--remote", ALICE + "/33"), ("write", "--remote", ALICE + "/8"),
             ("x", "--id", "x"), ("5x", "--unheard", "5x"), ("time-wait", "--state", "estab,time-wait"), ("\"\"", "--state", ""), ("99999999999999999999", "--id", "99999999999999999999"),

@@ -51,11 +51,11 @@ def subscribers():
             for path in SOCKET, OTHER, SOCKET:
                 equal(turned_away(path), True, f"that there is no room at {path}")
             code, out, err = headcount("events")
-            equal((code, out, err), (1, "", f"headcount: {SOCKET} has no room: events_max subscribers are connected\n"), "events")
+            equal((code, out, err), (1, "", f"headcount: {SOCKET} is full: events_max subscribers are connected\n"), "events")
             until_equal(lambda: lost("subscribers-full"), 4, "losses")
             equal(page(HTTP)["headcount_notes_total", "subscribers-full"], 4, "the same in the metrics")
             equal([line for line in hc.said if "turned away" in line],
-                  ["headcount: subscribers turned away: 1, as events_max = 4 are connected"], "what it says, once a while")
+                  ["headcount: subscribers turned away: 1 (events_max = 4 are connected)"], "what it says, once a while")
             sessions(3)
             for reader in kept:
                 reader.read(0.3)
@@ -203,7 +203,7 @@ def hard_limit():
         file.write(text)
     code, out, err = headcount("run", "-c", "/run/limited.conf", **with_limit(number - 1))
     equal((code, out), (1, ""), "run")
-    equal(err, f"headcount: {number} open files may be needed (events_max, metrics_max, netns), and {number - 1} are allowed: "
+    equal(err, f"headcount: {number} open files may be needed (events_max, metrics_max, netns), but only {number - 1} are allowed: "
                "raise the hard limit (ulimit -Hn, LimitNOFILE=)\n", "what it says")
     equal((os.path.exists(PINS), os.path.exists("/run/headcount.lock"), os.path.exists(SOCKET)), (False,) * 3, "what is left")
     with Limited(text, number) as hc:
@@ -243,7 +243,7 @@ def enough():
         run("ip", "netns", "add", f"n{n}")
     old = settings(netns="n0, n1, n2, n3", events=["stdout, unix", *(f"file:/run/a{n}" for n in range(14))])
     new = settings(netns="c1, /proc/self/ns/net", metrics=UNIX, events=["stdout, unix", "unix:" + OTHER, *(f"file:/run/b{n}" for n in range(13))])
-    with Limited(old, needed(old)) as hc, Child(stuck, SOCKET, 64, uid=UID) as child:
+    with Limited(old, needed(old)) as hc, Child(stuck, SOCKET, 64) as child:
         equal(child.hear(), 64, "subscribers")
         idle = silent(16)
         until(lambda: turned_away(), "all of them to be taken")
@@ -262,8 +262,8 @@ def no_more_files():
         limit(hc.process.pid, free_file(hc.process.pid))
         with connect() as waiting, socket.create_connection(("127.0.0.1", 9435)) as asking:
             asking.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            hc.wait_said("headcount: cannot take subscribers of /run/headcount/events.sock now: Too many open files")
-            hc.wait_said("headcount: cannot take connections for metrics now: Too many open files")
+            hc.wait_said(r"headcount: cannot accept subscribers on /run/headcount/events.sock \(retrying\): Too many open files")
+            hc.wait_said(r"headcount: cannot accept connections for metrics \(retrying\): Too many open files")
             capped()
             os.kill(hc.process.pid, signal.SIGHUP)
             hc.wait_said("headcount: not reloaded")
@@ -272,7 +272,7 @@ def no_more_files():
             limit(hc.process.pid, 1024)
             equal(asking.recv(15), b"HTTP/1.1 200 OK", "the answer to who waited")
             until(lambda: sessions(1) or readable(waiting, 0.1), "a line for who waited")
-            equal(len([line for line in hc.said if "now: Too many open files" in line]), 2, f"said once: {hc.said}")
+            equal(len([line for line in hc.said if "(retrying): Too many open files" in line]), 2, f"said once: {hc.said}")
 
 
 @test
@@ -291,8 +291,8 @@ def pins_not_seen():
                     if name.startswith("link_"):
                         os.unlink(f"{PINS}/{name}")
             hc.end()
-            equal("headcount: the pins have gone: enforcement ends with us" in hc.said, how == "gone", f"{how}: {hc.said}")
-            equal(any("cannot be looked at" in line for line in hc.said), how != "gone", f"{how}: {hc.said}")
+            equal("headcount: the pins are gone: enforcement ends now" in hc.said, how == "gone", f"{how}: {hc.said}")
+            equal(any("cannot tell whether enforcement is still pinned" in line for line in hc.said), how != "gone", f"{how}: {hc.said}")
             capped(how != "gone")
 
 

@@ -91,7 +91,7 @@ def fails(name, command, **options):
     equal((code, out), (1, ""), f"{what}, which said {err!r}")
     # Where it is not what is lacking by itself, the program that the kernel refuses is named.
     equal(bool(re.fullmatch(r"headcount: (this machine lacks|the kernel refuses) [^\n]*needed for [^\n]*\n", err)), True, f"{what}: {err!r}")
-    equal("libbpf" in err.replace("libbpf to find out", ""), False, f"{what}: libbpf in {err!r}")
+    equal("libbpf" in err.replace("libbpf to probe", ""), False, f"{what}: libbpf in {err!r}")
     return err
 
 

@@ -21,12 +21,12 @@ def answers():
         hc.configure(BAD)
         code, out, err = headcount("reload")
         equal((code, out, err.splitlines()[0].startswith(f"headcount: {hc.path}:3: "), err.splitlines()[1:]),
-              (2, "", True, ["headcount: not reloaded, the old configuration goes on"]), err)
+              (2, "", True, ["headcount: not reloaded; the old configuration stays in force"]), err)
         equal((last_reload()["done"], last_reload()["said"].startswith(f"{hc.path}:3: ")), (False, True), "last reload")
         equal(f"failed: {hc.path}:3: " in headcount("status")[1], True, "status")
         hc.configure(GOOD + section("headcount", users_max=128))
         equal(headcount("reload"), (1, "", "headcount: sessions_max, users_max and listeners_max cannot change while running\n"
-                                           "headcount: not reloaded, the old configuration goes on\n"), "other sizes")
+                                           "headcount: not reloaded; the old configuration stays in force\n"), "other sizes")
         os.unlink(hc.path)
         equal(headcount("reload")[0], 2, "no such file any more")
         equal([row["cap"] for row in ask("policy")["services"] if row["service"] == "imap"], [3], "the cap in force")
@@ -40,13 +40,13 @@ def caps_that_stay():
         run(PROGRAM, "cap", "imap", "10.9.0.1", "7")
         run(PROGRAM, "cap", "imap", "10.9.0.2", "unlimited")
         hc.configure(service("imap", **client, cap=5, override=["10.9.0.1 9", "10.9.0.2 unlimited"]))
-        equal(headcount("reload"), (0, f"reloaded {hc.path}\n", "headcount: imap: 10.9.0.1 keeps the cap that headcount cap "
-                                    "has set, 7; the file says 9\n"), "answer")
+        equal(headcount("reload"), (0, f"reloaded {hc.path}\n", "headcount: imap: 10.9.0.1 keeps the cap 7, set with "
+                                    "headcount cap; the file says 9\n"), "answer")
         for n in range(3, 15):
             run(PROGRAM, "cap", "imap", f"10.9.0.{n}", "1")
         code, out, err = headcount("reload")
         equal((code, out, len(err.splitlines()), err.splitlines()[-1]),
-              (0, f"reloaded {hc.path}\n", 11, "headcount: and so do 3 more: headcount policy shows them"), err)
+              (0, f"reloaded {hc.path}\n", 11, "headcount: 3 more keep such caps: see headcount policy"), err)
         hc.configure(service("pop", **client))
         equal(headcount("reload")[2], "", "what is said of a service that has gone")
 

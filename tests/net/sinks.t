@@ -45,7 +45,7 @@ def nobody():
 def bad_lists():
     """a bad list is one error with file and line, or of --events, exit code 2, and nothing is touched"""
     for line, what in (("events = file", "file"), ("events = file:a", "file:a"), ("events = stdout, stdout", "twice"),
-                       ("events = none, stdout", "stands alone"), ("events = stdout none", "stands alone"),
+                       ("events = none, stdout", "cannot be combined"), ("events = stdout none", "cannot be combined"),
                        ("events = unix:/" + "x" * 120, "too long"), ("events = syslog", "syslog"),
                        ("events = file:/run/", "folder"), ("events_mode = 0999", "octal"),
                        ("events_mode = 1777", "octal"),
@@ -103,7 +103,7 @@ def old_sockets():
         other.bind("/run/other.sock")
         other.listen()
         file.write("x")
-        for path, why in (("/run/other.sock", "listens on"), ("/run/plain", "no socket")):
+        for path, why in (("/run/other.sock", "listens on"), ("/run/plain", "not a socket")):
             code, _, err = headcount("run", "-c", "/dev/null", "--events", "unix:" + path)
             equal((code, err.count("\n"), why in err), (1, 1, True), err)
             equal(os.path.exists(path), True, "it stays")

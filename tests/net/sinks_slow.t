@@ -87,7 +87,7 @@ def slow_stdout():
         without_gap(reader.wait(2000), reader.first, 2000, "numbers on the socket")
     process.terminate()
     equal(process.wait(15), 0, "exit code")
-    equal(b"lines were left" in process.stderr.read(), True, "it is told what stdout left")
+    equal(b"slow readers of events lost" in process.stderr.read(), True, "it is told what stdout left")
 
 
 @test

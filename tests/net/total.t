@@ -40,9 +40,9 @@ def exempt():
         equal(total(), 4, "slots of the total")
         hc.wait_event(**{"event__action": "session-refused", "headcount__user": BOB})
         for words in [], ["--service", "imap"]:
-            equal(headcount("users", *words)[1].partition("\n\n")[2], "imap: 4 of 4 in total, 1 refused by that\n", "under the table")
+            equal(headcount("users", *words)[1].partition("\n\n")[2], "imap: 4 of 4 in total, 1 refused by it\n", "under the table")
         equal(headcount("users", "--service", "pop")[1].count(" in total"), 0, "of a service without")
-        equal("  imap      4 of 4, 1 refused by that\n" in headcount("status")[1], True, "status")
+        equal("  imap      4 of 4, 1 refused\n" in headcount("status")[1], True, "status")
         equal([(r["user"], r["cap"], r["total_exempt"]) for r in ask("policy")["overrides"]],
               [(ALICE, None, True), (CAROL, 2, True)], "overrides")
         equal(headcount("audit")[0], 0, "exit code of audit")

@@ -12,8 +12,8 @@ PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 CONFIG = section("headcount", sessions_max=4096, users_max=4096) + service("imap", listen=PORT, user="client/32/64", cap=5)
 CAPPED = {"ok": 5, "ECONNREFUSED": 3}
 COMMANDS = ["users"], ["sessions"], ["cap", "imap", ALICE, "5"], ["audit"], ["kill", "--id", "1"], ["metrics"]
-SAYS = f"headcount: not running, but a start that was killed is pinned in {NEW}, and what it attached goes on: " \
-    "headcount detach ends it, or the next headcount run\n"
+SAYS = f"headcount: not running, but a killed start is pinned in {NEW}, still enforcing: " \
+    "headcount detach removes it, as does the next headcount run\n"
 
 
 def config(text=CONFIG):
@@ -62,7 +62,7 @@ def is_shown():
         code, out, err = headcount(*words)
         equal((code, out), (1, ""), f"{words}: {err}")
         equal(err == SAYS, bool(attached()), f"{words}: {err}")
-    told = f"is not running\na start that was killed is pinned in {NEW}, and what it attached goes on:\n"
+    told = f"is not running\na killed start is pinned in {NEW}, still enforcing:\n"
     equal(told in text, bool(attached()), f"what status says: {text[:300]}")
 
 
@@ -116,7 +116,7 @@ def at_every_pin():
             equal(killed(f"command=6 die={step}", "--pin"), True, "it is killed again")
             equal(attached(), before, "what it attached")
             said = starts_anew(*options)
-            equal([line for line in said if "ready" not in line and "nobody read our output" not in line],
+            equal([line for line in said if "ready" not in line and "standard output was not read" not in line],
                   [f"headcount: removed {NEW}: {len(before)} programs that a killed start had attached"], "what the next said")
         step += 1
     headcount("detach")
@@ -136,7 +136,7 @@ def nothing_attached():
 @test
 def without_its_name():
     """killed when only the rename was left: the next run --pin takes it over, run removes it"""
-    for options, says in (("--pin",), "a start was killed when all was attached"), ((), "removed " + NEW):
+    for options, says in (("--pin",), "finishing a killed start that had attached everything"), ((), "removed " + NEW):
         equal(killed("rename=1 die=1", "--pin"), True, "it is killed")
         equal(len(attached()), PROGRAMS, f"attached: {attached()}")
         is_shown()

@@ -82,8 +82,8 @@ static void durations(void **state)
 	(void)state;
 	service(7, "imap");
 	for (int i = 0; i < HC_LASTED_COUNT; i++)
-		metrics.totals[7].lasted[i] = i + 1;
-	metrics.totals[7].lasted_ns = 12000000034;
+		metrics.counters[7].lasted[i] = i + 1;
+	metrics.counters[7].lasted_ns = 12000000034;
 	print(METRICS_PROMETHEUS);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		snprintf(line, sizeof(line), "headcount_session_duration_seconds_bucket%s",
@@ -104,10 +104,10 @@ static void services(void **state)
 	metrics.sessions[HC_OUTBOUND_SERVICE] = 3;
 	metrics.sessions[9] = 5;
 	metrics.sessions[10] = 99; /* no service */
-	metrics.totals[9].refused[HC_SCOPE_USER] = 1;
-	metrics.totals[9].refused[HC_SCOPE_TOTAL] = 2;
+	metrics.counters[9].refused[HC_SCOPE_USER] = 1;
+	metrics.counters[9].refused[HC_SCOPE_TOTAL] = 2;
 	for (int end = 0; end < HC_END_COUNT; end++)
-		metrics.totals[9].closed[end] = 100 + end;
+		metrics.counters[9].closed[end] = 100 + end;
 	print(METRICS_PROMETHEUS);
 	assert_has("headcount_sessions{service=\"outbound\",direction=\"outbound\"} 3");
 	assert_has("headcount_sessions{service=\"imap\",direction=\"inbound\"} 5");

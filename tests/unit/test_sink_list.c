@@ -45,8 +45,8 @@ static void good(void **state)
 static void bad(void **state)
 {
 	static const char *const lists[][2] = {
-		{"", "an empty list"},
-		{" , ", "an empty list"},
+		{"", "empty list"},
+		{" , ", "empty list"},
 		{"syslog", "stdout, file:PATH"},
 		{"STDOUT", "stdout, file:PATH"},
 		{"stdout:", "stdout, file:PATH"},
@@ -56,14 +56,14 @@ static void bad(void **state)
 		{"file:x", "begins with /"},
 		{"file:/", "folder"},
 		{"unix:", "begins with /"},
-		{"none,none", "stands alone"},
-		{"none stdout", "stands alone"},
-		{"stdout none", "stands alone"},
+		{"none,none", "cannot be combined"},
+		{"none stdout", "cannot be combined"},
+		{"stdout none", "cannot be combined"},
 		{"stdout stdout", "twice"},
 		{"unix unix:/run/headcount/events.sock", "twice"},
 		{"file:/1 file:/2 file:/3 file:/4 file:/5 file:/6 file:/7 file:/8 file:/9 "
 		 "file:/10 file:/11 file:/12 file:/13 file:/14 file:/15 file:/16 file:/17",
-		 "16 at most"},
+		 "at most 16"},
 	};
 
 	(void)state;

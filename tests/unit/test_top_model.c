@@ -46,7 +46,7 @@ static struct state_user row(unsigned int service, unsigned int last, __u32 acti
 			     __u64 refused, __u64 opened, __u32 cap)
 {
 	return (struct state_user){
-		.slot = last + 1,
+		.position = last + 1,
 		.user = {.key = client(service, last),
 			 .slots.active = active,
 			 .refused = refused,
@@ -124,7 +124,7 @@ static void filters(void **state)
 	shows("7 71 8");
 }
 
-/* A slot's name is its user's of now, not of the one whom it had before. */
+/* A position's name is its user's of now, not of the one whom it had before. */
 static void filter_of_another(void **state)
 {
 	struct state_user rows[] = {row(IMAP, 7, 1, 0, 1, 3)};

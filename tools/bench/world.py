@@ -22,7 +22,7 @@ class Skip(Exception):
 
 
 def built(name):
-    return os.path.join(os.path.dirname(harness.PROGRAM), "bench", name)
+    return os.path.join(harness.BUILD, "bench", name)
 
 
 def cgroup_root():
@@ -84,12 +84,12 @@ def end(child):
 
 
 def says(word, stream="stderr"):
-    """Waits for a line that ends with `word`."""
+    """Waits for a line that has `word`."""
     def wait(child):
         heard = []
         for line in getattr(child, stream):
             heard.append(line.decode("utf-8", "replace").strip())
-            if heard[-1].endswith(word):
+            if word in heard[-1]:
                 return
         raise Skip("; ".join(heard or child.stderr.read().decode().split("\n")[:1]) or "it ended at once")
     return wait

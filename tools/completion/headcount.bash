@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# bash completion of headcount(8). A line for each command: its options, those with a value as
+# bash completion for headcount(8). A line per command: its options, those with a value as
 # -l,--long=VALUE, and then its arguments. tests/net/completion.t compares it with the program.
 _headcount_table='
 trace     -j,--json
@@ -19,8 +19,8 @@ debug     -o,--output=FILE --with-users
 detach
 '
 
-# Words of a kind, one a line. Whoever names a cgroup could write what a shell would run, so only
-# names that it leaves alone are offered.
+# Words of a kind, one a line. A cgroup's name could contain what a shell would run, so only
+# safe names are offered.
 _headcount_words() {
 	local safe='[A-Za-z0-9_.:/@%+,-]+'
 	case $1 in
@@ -51,7 +51,7 @@ _headcount() {
 			word=${entry%%=*}
 			candidates+=("${word#-?,}")
 		done
-		# Which value or argument is it that the last word is to be?
+		# Which value or argument is the last word?
 		for ((i = 2; i <= last; i++)); do
 			what= cur=${words[i]}
 			for entry in "${options[@]:1}"; do

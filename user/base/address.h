@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What can be told from 16 bytes of address without printing them.
+ * Questions about the 16 bytes of an address, without printing them.
  */
 #ifndef HEADCOUNT_ADDRESS_H
 #define HEADCOUNT_ADDRESS_H

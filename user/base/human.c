@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Mostly by hand: of a long list of sessions, printf() was a dear part. */
+/* Mostly by hand: in a long list of sessions printf() was expensive. */
 #include <stdio.h>
 
 #include "user/base/human.h"

@@ -40,7 +40,7 @@ unsigned int netns_cookie(int socket)
 	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) ? 0 : cookie;
 }
 
-/* Its inode number is given to another one when it has gone, its cookie is not. */
+/* Inode numbers are reused, cookies are not. */
 static unsigned int cookie_of(int netns)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What systemd is told of us (sd_notify): each does nothing where nobody asked to be
- * told. To be called by the main thread only.
+ * Notifications to systemd (sd_notify): each does nothing if no NOTIFY_SOCKET is set. To be
+ * called by the main thread only.
  */
 #ifndef HEADCOUNT_NOTIFY_H
 #define HEADCOUNT_NOTIFY_H
@@ -20,9 +20,8 @@ void notify_reloading(void);
 
 /*
  * The watchdog. From notify_watch() on a SIGALRM comes at every beat, so that no system
- * call outlasts one. notify_alive() tells that we are alive if it is time to. It is for
- * two places: the turn of the main loop, and the wait for a slow reader of our output,
- * who is to blame for it himself.
+ * call outlasts one. notify_alive() tells that we are alive if it is time to. Two places
+ * call it: the main loop, and the wait for a slow reader of our output, which is no hang.
  */
 void notify_watch(void);
 void notify_alive(void);

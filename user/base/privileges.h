@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What `run` and `trace` may still do once everything is attached: the table in
- * privileges.c, and nothing else of what root may.
+ * The capabilities that `run` and `trace` keep once everything is attached: the table in
+ * privileges.c, and no others.
  */
 #ifndef HEADCOUNT_PRIVILEGES_H
 #define HEADCOUNT_PRIVILEGES_H

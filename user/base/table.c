@@ -204,7 +204,7 @@ static void measure(const struct table *table, char *room, size_t *widths)
 /* NOTHING in `widths`: the column is not shown. */
 #define NOTHING ((size_t)-1)
 
-/* Leaves out what is not for a table, and what it has no room for. */
+/* Leaves out columns that are not for a table, or that do not fit. */
 static void lay_out(const struct table *table, size_t *widths)
 {
 	size_t used = 0, column, i;
@@ -306,7 +306,7 @@ static int print_rows(const struct table *table, struct output *out, const size_
 	return 0;
 }
 
-/* JSON's grammar of a number, without the exponent that nobody here writes. */
+/* JSON's grammar of a number, without the exponent, which we never write. */
 static bool is_number(const char *text)
 {
 	size_t digits;

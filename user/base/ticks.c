@@ -3,7 +3,7 @@
 
 #include "user/base/ticks.h"
 
-/* The kernel tells its HZ nowhere; but its coarse clocks move once a tick. */
+/* The kernel does not export its HZ, but its coarse clocks move once a tick. */
 __u64 ticks_to_ms(__u64 ticks)
 {
 	static struct timespec tick;

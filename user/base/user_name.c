@@ -110,7 +110,7 @@ static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, si
 	int mount_fd = -1, fd = -1, mount_id, err = 0;
 
 	if (*text != '/')
-		return because(why, why_size, "\"%s\" is no cgroup's path: it starts with /",
+		return because(why, why_size, "\"%s\" is not a cgroup path: it starts with /",
 			       text);
 	if (!mount)
 		return because(why, why_size, "cgroup v2 is not mounted");
@@ -201,7 +201,7 @@ static int check_masked(const char *text, const __u8 id[16], unsigned int bits, 
 int prefix_parse(const char *text, __u8 id[16], unsigned int *bits, char *why, size_t why_size)
 {
 	if (parse_address(text, strcspn(text, "/"), id))
-		return because(why, why_size, "\"%s\" is no IPv4 or IPv6 address", text);
+		return because(why, why_size, "\"%s\" is not an IPv4 or IPv6 address", text);
 	if (parse_length(text, 128, bits, why, why_size))
 		return -EINVAL;
 	return check_masked(text, id, *bits, why, why_size);
@@ -216,7 +216,7 @@ static int check_prefix(const char *text, const __u8 id[16], unsigned int given,
 
 	if (given > own)
 		return because(why, why_size,
-			       "\"%s\" cannot be told apart: the service's users are /%u", text,
+			       "\"%s\" is part of a user: the service's users are /%u", text,
 			       own - family);
 	if (check_masked(text, id, given, why, why_size))
 		return -EINVAL;
@@ -225,8 +225,7 @@ static int check_prefix(const char *text, const __u8 id[16], unsigned int given,
 	memcpy(mapped, ipv4_mapped, sizeof(mapped));
 	prefix_mask(mapped, given);
 	if (given < own && given < IPV4_BITS && !memcmp(mapped, id, sizeof(mapped)))
-		return because(why, why_size, "\"%s\" would hold for every IPv4 client too",
-			       text);
+		return because(why, why_size, "\"%s\" includes every IPv4 client", text);
 	return 0;
 }
 
@@ -237,7 +236,7 @@ static int parse_client(const char *text, const struct hc_service *service,
 	unsigned int own, given;
 
 	if (parse_address(text, strcspn(text, "/"), key->id))
-		return because(why, why_size, "\"%s\" is no IPv4 or IPv6 address", text);
+		return because(why, why_size, "\"%s\" is not an IPv4 or IPv6 address", text);
 	own = address_is_ipv4(key->id) ? IPV4_BITS + service->prefix4 : service->prefix6;
 	if (parse_length(text, own, &given, why, why_size))
 		return -EINVAL;

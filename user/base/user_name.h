@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A user as people and scripts write it, and as the kernel's side keys it.
+ * A user as people and scripts write it, and as the maps key it.
  */
 #ifndef HEADCOUNT_USER_NAME_H
 #define HEADCOUNT_USER_NAME_H

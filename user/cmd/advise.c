@@ -69,9 +69,8 @@ static void advise_proxy(const struct config_service *service)
 	for (size_t i = 0; i < service->listens; i++)
 		all &= is_loopback(service->listen[i].address);
 	if (all && service->service.identify == HC_BY_CLIENT)
-		printf("hint: [service %s] listens on loopback alone: behind a proxy all "
-		       "clients "
-		       "are one user; count them at the proxy's own port\n",
+		printf("hint: [service %s] listens on loopback only: behind a proxy all "
+		       "clients are one user; count them at the proxy's own port\n",
 		       service->service.name);
 }
 
@@ -80,8 +79,8 @@ static void advise_service(const struct config_service *service)
 	const struct hc_service *limits = &service->service;
 
 	if (limits->total < limits->cap && limits->cap != HC_UNLIMITED)
-		printf("warning: [service %s] has a total of %u, so that no user ever reaches "
-		       "its cap, %u\n",
+		printf("warning: [service %s] has a total of %u: no user can reach its cap, "
+		       "%u\n",
 		       limits->name, limits->total, limits->cap);
 	advise_overrides(service);
 	advise_proxy(service);
@@ -94,9 +93,8 @@ static void advise_netns(const char *name)
 	netns_path(name, path);
 	if (access(path, F_OK)) {
 		escape_text(text, sizeof(text), path, strlen(path));
-		printf("warning: netns %s is not there: run would refuse to start, and a "
-		       "reload "
-		       "to change anything\n",
+		printf("warning: netns %s does not exist: run would not start, and a reload "
+		       "would fail\n",
 		       text);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is correct in a configuration and still may not be what was meant. */
+/* Finds what is valid in a configuration but may not be meant. */
 #ifndef HEADCOUNT_ADVISE_H
 #define HEADCOUNT_ADVISE_H
 

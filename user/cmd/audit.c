@@ -62,8 +62,8 @@ static void print_sums(const struct audit *audit, bool json)
 		return;
 	}
 	printf("%zu sessions checked against the kernel's sockets\n", audit->checked);
-	printf("%8zu missing: a socket that is not counted\n", audit->missing);
-	printf("%8zu stale: counted, but its socket is gone\n", audit->stale);
+	printf("%8zu missing: sockets that are not counted\n", audit->missing);
+	printf("%8zu stale: counted, but the socket is gone\n", audit->stale);
 	printf("%8zu wrong: users whose count differs from their sessions\n", audit->wrong);
 	printf("%8zu unreachable: in a network namespace that cannot be entered\n",
 	       audit->unreachable);
@@ -95,7 +95,7 @@ int cmd_audit(const struct command *command, int argc, char **argv)
 {
 	bool json = false, repair = false;
 	const struct command_option options[] = {
-		OPTION_FLAG("repair", 'r', "correct what differs", &repair),
+		OPTION_FLAG("repair", 'r', "correct differences", &repair),
 		OPTION_FLAG("json", 'j', "print a JSON object", &json),
 		{},
 	};

@@ -21,7 +21,7 @@ static void print_help(const struct command *command, const struct command_optio
 		printf("  %-26s %s\n", left, options->help);
 	}
 	printf("  %-26s %s\n", "-v, --verbose",
-	       "tell each step; -vv: also what libbpf says, -vvv: and the verifier");
+	       "report each step; -vv: also libbpf's messages, -vvv: the verifier's");
 	printf("  %-26s %s\n", "-h, --help", "show this help");
 }
 

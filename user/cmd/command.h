@@ -35,14 +35,14 @@ int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_debug(const struct command *command, int argc, char **argv);
 int cmd_detach(const struct command *command, int argc, char **argv);
 
-/* What an option that may come often was given; `items` is to be freed. */
+/* The values of an option that may be repeated; `items` is to be freed. */
 struct command_values {
 	const char **items;
 	size_t count;
 };
 
-/* A row of a command's table: made by one of the macros below, which see to it that what the
- * option sets is of its type. */
+/* A row of a command's table, made by one of the macros below, which check the type of what
+ * the option sets. */
 struct command_option {
 	const char *name;
 	char letter;          /* 0: none */

@@ -17,21 +17,25 @@ struct session_conditions {
 };
 
 #define SESSION_CONDITIONS(conditions)                                                         \
-	OPTION_TEXT("service", 's', "SERVICE", "of this service", &(conditions)->service),     \
-		OPTION_TEXT("user", 'u', "USER", "of this user", &(conditions)->filter.user),  \
+	OPTION_TEXT("service", 's', "SERVICE", "only this service's sessions",                 \
+		    &(conditions)->service),                                                   \
+		OPTION_TEXT("user", 'u', "USER", "only this user's sessions",                  \
+			    &(conditions)->filter.user),                                       \
 		OPTION_TEXT("idle", 'i', "DURATION",                                           \
-			    "with no data for so long: 90, 90s, 15m, 2h, 3d",                  \
+			    "no data for this long: 90, 90s, 15m, 2h, 3d",                     \
 			    &(conditions)->idle),                                              \
-		OPTION_TEXT("unheard", 0, "DURATION", "nor anything else from the peer",       \
+		OPTION_TEXT("unheard", 0, "DURATION",                                          \
+			    "nothing at all from the peer for this long",                      \
 			    &(conditions)->unheard),                                           \
-		OPTION_TEXT("age", 'a', "DURATION", "at least so old", &(conditions)->age),    \
-		OPTION_TEXT("remote", 'r', "ADDR[/LEN]", "with this peer",                     \
+		OPTION_TEXT("age", 'a', "DURATION", "at least this old", &(conditions)->age),  \
+		OPTION_TEXT("remote", 'r', "ADDR[/LEN]", "peer's address or prefix",           \
 			    &(conditions)->remote),                                            \
 		OPTION_TEXT("state", 0, "STATE,...",                                           \
-			    "in one of these: ESTAB, CLOSE-WAIT, ...", &(conditions)->states), \
-		OPTION_FLAG("orphan", 0, "that no process has any more",                       \
+			    "in one of these states: ESTAB, CLOSE-WAIT, ...",                  \
+			    &(conditions)->states),                                            \
+		OPTION_FLAG("orphan", 0, "no process holds it any more",                       \
 			    &(conditions)->orphan),                                            \
-		OPTION_LIST("id", 0, "N...", "of this number; may be repeated",                \
+		OPTION_LIST("id", 0, "N...", "session id; may be repeated",                    \
 			    &(conditions)->ids)
 
 /* Understands what needs no policy. Prints the error: bad usage. */

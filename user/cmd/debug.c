@@ -156,7 +156,7 @@ int cmd_debug(const struct command *command, int argc, char **argv)
 	const struct command_option options[] = {
 		OPTION_TEXT("output", 'o', "FILE",
 			    "the archive (headcount-debug-HOST-TIME.tar.gz)", &debug.path),
-		OPTION_FLAG("with-users", 0, "with addresses and names of users, too",
+		OPTION_FLAG("with-users", 0, "include addresses and user names",
 			    &debug.with_users),
 		{},
 	};

@@ -83,7 +83,7 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 {
 	if (output->action && strcmp(line->action, output->action))
 		return false;
-	/* A gap is one in whatever is looked for. */
+	/* A gap may hide whatever is looked for. */
 	if (event_line_is(line, "events-lost"))
 		return true;
 	if (output->service && strcmp(line->service, output->service))
@@ -107,7 +107,7 @@ static void print_text(struct output *output, const struct event_line *line, con
 static void print_zeek(struct output *output, const struct event_line *line)
 {
 	if (event_line_is(line, "events-lost"))
-		hc_notice("%llu events are lost: %s", line->lost, line->reason);
+		hc_notice("lost %llu events: %s", line->lost, line->reason);
 	else
 		print_zeek_event(&output->out, line);
 }
@@ -122,7 +122,7 @@ static void on_line(void *context, const char *text, size_t length)
 	if (output->format == AS_JSON && !output->service && !output->user && !output->action) {
 		put_line(output, text, length);
 	} else if (event_line_parse(&line, text, length)) {
-		hc_error("a line that is no event came from the socket");
+		hc_error("the socket sent a line that is not an event");
 	} else {
 		user = shown_user(&line, space);
 		if (!is_wanted(output, &line, user))
@@ -154,8 +154,7 @@ static int follow(struct subscription *from, struct output *output)
 
 	if (error)
 		return hc_error_errno(
-			error,
-			"cannot connect to %s (is there a headcount run with events = unix?)",
+			error, "cannot connect to %s (does headcount run with events = unix?)",
 			from->path);
 	while (!stop_asked && !output->error && !from->full) {
 		wait_for(output, from->fd, from->fd < 0 ? RETRY_MS : -1);
@@ -168,8 +167,7 @@ static int follow(struct subscription *from, struct output *output)
 		write_out(output);
 	}
 	if (from->full && !stop_asked)
-		return hc_error("%s has no room: events_max subscribers are connected",
-				from->path);
+		return hc_error("%s is full: events_max subscribers are connected", from->path);
 	return stop_asked || output->error == -EPIPE
 		       ? 0
 		       : hc_error_errno(output->error, "cannot write");
@@ -200,7 +198,7 @@ static int parse(const struct command *command, struct output *output, const cha
 	return 0;
 }
 
-/* A service that is none, or somebody who can be no user of any, is nothing to wait for. */
+/* An unknown service, or a name that cannot be a user of any, is an error. */
 static int check(struct output *output)
 {
 	struct session_filter filter = {.service = -1, .user = output->user};
@@ -231,12 +229,14 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	struct sigaction action = {.sa_handler = on_signal};
 	const char *format = "json";
 	const struct command_option options[] = {
-		OPTION_TEXT("service", 's', "SERVICE", "only of this service", &output.service),
-		OPTION_TEXT("user", 'u', "USER", "only of this user", &output.user),
+		OPTION_TEXT("service", 's', "SERVICE", "only this service's events",
+			    &output.service),
+		OPTION_TEXT("user", 'u', "USER", "only this user's events", &output.user),
 		OPTION_TEXT("action", 'a', "ACTION",
 			    "only opened, closed, refused, killed or lost", &output.action),
 		OPTION_TEXT("format", 'f', "FORMAT", "json (default), text or zeek", &format),
-		OPTION_TEXT("socket", 0, "PATH", "instead of " SINK_SOCKET, &from.path),
+		OPTION_TEXT("socket", 0, "PATH", "socket to read (" SINK_SOCKET ")",
+			    &from.path),
 		{},
 	};
 	int first, status, error;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What `run` is going to tell of, and where: for whoever has not asked for so much. */
+/* Which events `run` sends, and where, in one line. */
 #ifndef HEADCOUNT_EVENTS_TEXT_H
 #define HEADCOUNT_EVENTS_TEXT_H
 

@@ -121,7 +121,7 @@ void explain(const struct config *config, const char *path)
 	double sessions =
 		load_session_sets(config->sessions_max) * (double)sizeof(struct hc_session_set);
 
-	printf("%s: correct\n\n", path ?: "no file, the defaults");
+	printf("%s: correct\n\n", path ?: "no file, defaults");
 	for (size_t i = 0; table && i < config->service_count; i++) {
 		const struct config_service *service = &config->services[i];
 		char emit[SERVICE_EMIT_TEXT];

@@ -8,7 +8,7 @@
 /* Prints what a configuration means, for `run --check`. `path` may be NULL. */
 void explain(const struct config *config, const char *path);
 
-/* Four cells: what users of the service are, its cap, its total, and what happens above. */
+/* Four cells: what a user of the service is, its cap, its total, its excess. */
 void explain_limits(struct table *table, const struct hc_service *service);
 
 #endif

@@ -24,8 +24,7 @@ static int parse(struct request *request, const char *command)
 		return error;
 	if (!request->conditions.service &&
 	    !session_filter_chooses(&request->conditions.filter))
-		return hc_error("kill: which sessions? give a condition "
-				"(see headcount kill --help)");
+		return hc_error("kill: give a condition (see headcount kill --help)");
 	return 0;
 }
 
@@ -94,7 +93,7 @@ static int print_text(const struct kill_result *result, const struct session_lis
 	}
 	printf("\n");
 	if (result->gone)
-		printf("%zu had ended by then\n", result->gone);
+		printf("%zu had already ended\n", result->gone);
 	for (int failure = 0; failure < KILL_FAILURES; failure++)
 		if (result->failures[failure])
 			hc_error("could not close %zu: %s", result->failures[failure],
@@ -102,7 +101,7 @@ static int print_text(const struct kill_result *result, const struct session_lis
 	return error;
 }
 
-/* Without a service, who types cannot be sure of what is meant. */
+/* Without a service the conditions may match more than was meant. */
 static bool asks(const struct request *request, const struct session_list *list)
 {
 	return list->count && !request->conditions.service && !request->yes &&
@@ -119,7 +118,7 @@ static bool ask(const struct session_list *list, const struct policy *policy)
 	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
 }
 
-/* Of what was asked about, what still meets the conditions after the answer. */
+/* Of the sessions asked about, those that still meet the conditions after the answer. */
 static int read_again(const struct headcount_bpf *object, struct session_filter *filter,
 		      struct session_list *list)
 {
@@ -146,7 +145,7 @@ static int close_listed(const struct headcount_bpf *object, struct request *requ
 
 	if (asks(request, list)) {
 		if (!ask(list, policy))
-			return hc_error("nothing is closed");
+			return hc_error("closed nothing");
 		error = read_again(object, &request->conditions.filter, list);
 	}
 	if (!request->quiet)
@@ -190,9 +189,9 @@ int cmd_kill(const struct command *command, int argc, char **argv)
 
 	const struct command_option options[] = {
 		SESSION_CONDITIONS(&request.conditions),
-		OPTION_FLAG("dry-run", 'n', "list them, close none", &request.dry_run),
+		OPTION_FLAG("dry-run", 'n', "list the sessions, close none", &request.dry_run),
 		OPTION_FLAG("yes", 'y', "do not ask", &request.yes),
-		OPTION_FLAG("quiet", 'q', "say only how many were closed", &request.quiet),
+		OPTION_FLAG("quiet", 'q', "print only how many were closed", &request.quiet),
 		OPTION_FLAG("json", 'j', "print JSON", &request.json),
 		{},
 	};

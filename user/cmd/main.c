@@ -12,27 +12,27 @@
 #include "user/kernel/load.h"
 
 static const struct command commands[] = {
-	{"trace", "",
-	 "Show every TCP session of the host as it opens and closes; caps nothing.", cmd_trace},
-	{"run", "", "Enforce the configuration and stream events as JSON lines.", cmd_run},
+	{"trace", "", "Show each TCP session of the host as it opens and closes; cap nothing.",
+	 cmd_trace},
+	{"run", "", "Enforce the configuration and send events as JSON lines.", cmd_run},
 	{"users", "", "List users with their sessions and caps, most sessions first.",
 	 cmd_users},
-	{"sessions", "", "List sessions as the kernel has them now.", cmd_sessions},
+	{"sessions", "", "List sessions, with what the kernel knows of each now.",
+	 cmd_sessions},
 	{"top", "",
-	 "Watch users and sessions on the whole screen. For scripts there is users --json.",
+	 "Watch users and sessions on the whole screen; for scripts use users --json.",
 	 cmd_top},
 	{"cap", "SERVICE USER N|unlimited|default", "Change one user's cap now.", cmd_cap},
-	{"reload", "", "Have the running headcount read its configuration again.", cmd_reload},
+	{"reload", "", "Make the running headcount read its configuration again.", cmd_reload},
 	{"policy", "", "Show what the kernel enforces now: services, overrides, caps.",
 	 cmd_policy},
-	{"events", "", "Show what a running headcount tells, as it happens.", cmd_events},
-	{"status", "", "Show what is attached, how full it is, what was lost, what is missing.",
+	{"events", "", "Show the events of a running headcount as they happen.", cmd_events},
+	{"status", "", "Show what is attached, table sizes, losses and kernel features.",
 	 cmd_status},
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
-	{"metrics", "", "Print the metrics once, as Prometheus reads them.", cmd_metrics},
-	{"kill", "", "Close the sessions that meet the conditions.", cmd_kill},
-	{"debug", "",
-	 "Write an archive with what a bug report needs, without addresses and names.",
+	{"metrics", "", "Print the metrics once, for Prometheus.", cmd_metrics},
+	{"kill", "", "Close the sessions that meet all conditions.", cmd_kill},
+	{"debug", "", "Write an archive for a bug report, without addresses and user names.",
 	 cmd_debug},
 	{"detach", "", "Remove everything that run --pin left in the kernel.", cmd_detach},
 	{},
@@ -44,11 +44,11 @@ static void print_help(FILE *out)
 		     "Counts and caps each user's TCP sessions in the kernel.\n\ncommands:\n");
 	for (const struct command *command = commands; command->name; command++)
 		fprintf(out, "  %-9s %s\n", command->name, command->summary);
-	fprintf(out, "\nheadcount COMMAND --help tells more; headcount(8) tells all.\n");
+	fprintf(out, "\nSee headcount COMMAND --help, and headcount(8) for all details.\n");
 }
 
-/* Standard files that whoever started us left closed: else a map would be opened in the
- * place of stdout. The wrong way round, so that to use one is an error. */
+/* Opens standard files that our caller left closed, or a map would take the place of
+ * stdout. With the wrong mode, so that using one is an error. */
 static void fill_standard_files(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

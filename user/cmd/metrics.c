@@ -13,8 +13,9 @@ int cmd_metrics(const struct command *command, int argc, char **argv)
 	const char *top = "0";
 	bool open = false;
 	const struct command_option options[] = {
-		OPTION_TEXT("top-users", 't', "N", "with the N busiest users, 0 to 1000", &top),
-		OPTION_FLAG("openmetrics", 'o', "OpenMetrics instead of Prometheus' text",
+		OPTION_TEXT("top-users", 't', "N", "include the N busiest users, 0 to 1000",
+			    &top),
+		OPTION_FLAG("openmetrics", 'o', "print OpenMetrics instead of Prometheus' text",
 			    &open),
 		{},
 	};
@@ -26,7 +27,7 @@ int cmd_metrics(const struct command *command, int argc, char **argv)
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	if (number_parse(top, 0, CONFIG_TOP_USERS_MAX, &top_users)) {
-		hc_error("metrics: \"%s\" is no number from 0 to %u", top,
+		hc_error("metrics: \"%s\" is not a number from 0 to %u", top,
 			 CONFIG_TOP_USERS_MAX);
 		return EXIT_USAGE;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Has the running daemon read its file again, and tells how that went. */
+/* Makes the running daemon read its file again, and prints the result. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -26,9 +26,8 @@ static int open_daemon(const struct headcount_bpf *object, int *pid)
 
 	*pid = pins_holder();
 	if (!*pid)
-		return hc_error(
-			"not running: enforcement is pinned, and no process is there that "
-			"could reload (start headcount run --pin)");
+		return hc_error("not running: enforcement is pinned, but no process can reload "
+				"(start headcount run --pin)");
 	fd = syscall(SYS_pidfd_open, *pid, 0);
 	if (fd < 0 && errno != ESRCH)
 		return hc_error_errno(errno, "cannot find headcount run (pid %d)", *pid);

@@ -47,8 +47,8 @@ static int rebuild(struct daemon *daemon)
 	hc_notice("the pinned state is of another version or size, or damaged: counting anew");
 	error = daemon_start(daemon);
 	if (!error)
-		hc_notice("rebuilt from the socket table; caps were enforced throughout, but "
-			  "peak, opened, refused and caps set with `headcount cap` start anew");
+		hc_notice("rebuilt from the socket table; caps held throughout, but peak, "
+			  "opened, refused and caps set with headcount cap are reset");
 	return error;
 }
 
@@ -58,7 +58,7 @@ static int start(struct daemon *daemon)
 	int links = pins_look(), error;
 
 	if (links < 0)
-		return hc_error_errno(links, "cannot look at the pins");
+		return hc_error_errno(links, "cannot read the pins");
 	if (links && !daemon->pin)
 		return hc_error("enforcement is pinned in %s: use run --pin to adopt it, or "
 				"headcount detach",
@@ -84,17 +84,15 @@ static int start(struct daemon *daemon)
 	return error;
 }
 
-/* Does what we enforced go on? */
+/* Says if enforcement does not go on, or if that is not known. */
 static void tell_of_pins(void)
 {
 	int links = pins_look();
 
 	if (!links)
-		hc_notice("the pins have gone: enforcement ends with us");
+		hc_notice("the pins are gone: enforcement ends now");
 	else if (links < 0)
-		hc_error_errno(links,
-			       "enforcement goes on if it is still pinned, which cannot be "
-			       "looked at");
+		hc_error_errno(links, "cannot tell whether enforcement is still pinned");
 }
 
 /* What run leaves behind: nothing, or with --pin what is pinned. Pins that were
@@ -163,10 +161,12 @@ int cmd_run(const struct command *command, int argc, char **argv)
 			    "configuration (" CONFIG_PATH_DEFAULT " if it exists)",
 			    &daemon->config_path),
 		OPTION_TEXT("events", 'e', "LIST",
-			    "where they go, instead of what the configuration says",
+			    "where events go; replaces the configuration's list",
 			    &daemon->events),
-		OPTION_FLAG("pin", 'p', "enforcement outlives this process", &daemon->pin),
-		OPTION_FLAG("check", 0, "explain the configuration, change nothing", &check),
+		OPTION_FLAG("pin", 'p', "keep enforcing after this process ends", &daemon->pin),
+		OPTION_FLAG("check", 0,
+			    "print how the configuration is understood; change nothing",
+			    &check),
 		{},
 	};
 	int first, status, error;

@@ -45,7 +45,7 @@ int cmd_sessions(const struct command *command, int argc, char **argv)
 
 	const struct command_option options[] = {
 		SESSION_CONDITIONS(&conditions),
-		OPTION_TEXT("sort", 0, "KEY", "by " SESSION_ORDERS, &word),
+		OPTION_TEXT("sort", 0, "KEY", "sort by " SESSION_ORDERS, &word),
 		OPTION_FLAG("json", 'j', "print a JSON array", &json),
 		{},
 	};

@@ -117,7 +117,7 @@ static void print_totals(const struct status *status)
 		if (!has_total(status, id))
 			continue;
 		escape_text(name, sizeof(name), service->name, strlen(service->name));
-		printf("%s  %-9s %u of %u, %llu refused by that\n", heading, name,
+		printf("%s  %-9s %u of %u, %llu refused\n", heading, name,
 		       status->totals[id].active, service->total, status->totals[id].refused);
 		heading = "";
 	}
@@ -152,11 +152,10 @@ static void print_text(const struct status *status)
 		       status->pinned ? ", pinned" : "");
 	else
 		printf("headcount " HC_VERSION " is not running%s\n",
-		       status->pinned ? "; its enforcement is pinned and goes on" : "");
+		       status->pinned ? "; its enforcement is pinned" : "");
 	if (status->unfinished)
-		printf("a start that was killed is pinned in %s, and what it attached goes "
-		       "on:\n"
-		       "headcount detach ends it, or the next headcount run\n",
+		printf("a killed start is pinned in %s, still enforcing:\nheadcount detach "
+		       "removes it, as does the next headcount run\n",
 		       status->unfinished);
 	if (status->reload.time_ns)
 		printf("last reload: %s, %s%s\n",

@@ -15,7 +15,7 @@
 #include "user/top/top.h"
 
 #define REDRAW_MS 1000 /* the age of the data is on the screen */
-#define LEISURE   4    /* at most every so many-th part of a CPU's time is for reading */
+#define LEISURE   4    /* a pause is at least so many times as long as the reading took */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -126,7 +126,7 @@ int cmd_top(const struct command *command, int argc, char **argv)
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only this service's users",
 			    &top->service),
-		OPTION_TEXT("interval", 'i', "SECONDS", "between two readings (1)", &seconds),
+		OPTION_TEXT("interval", 'i', "SECONDS", "refresh interval (1)", &seconds),
 		{},
 	};
 	if (command_options(command, options, argc, argv, 0, &first, &status))

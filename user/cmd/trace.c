@@ -7,18 +7,18 @@
 #include "user/daemon/daemon.h"
 #include "user/kernel/totals_maps.h"
 
-/* For who sees it the first time. It goes to stderr: stdout is for the lines alone. */
+/* For first-time users. On stderr: stdout has only the lines. */
 static int introduce(const struct daemon *daemon)
 {
-	struct hc_totals *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
-	int error = totals ? totals_read(daemon->object, totals)
-			   : hc_error_errno(ENOMEM, "cannot count the sessions");
-	unsigned long long count = error ? 0 : totals_sessions(totals);
+	struct hc_counters *counters = calloc(HC_SERVICES_MAX, sizeof(*counters));
+	int error = counters ? counters_read(daemon->object, counters)
+			     : hc_error_errno(ENOMEM, "cannot count the sessions");
+	unsigned long long count = error ? 0 : counters_sessions(counters);
 
 	if (!error)
 		hc_notice("watching TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
 			  count, count == 1 ? "" : "s");
-	free(totals);
+	free(counters);
 	return error;
 }
 

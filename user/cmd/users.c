@@ -39,7 +39,7 @@ static void add_row(struct table *table, const struct policy *policy,
 	table_add_number(table, user->refused);
 }
 
-/* A refusal by the total is nobody's in the table. */
+/* A user's REFUSED does not say which refusals were the total's. */
 static int print_totals(const struct headcount_bpf *object, const struct policy *policy,
 			int service)
 {
@@ -55,7 +55,7 @@ static int print_totals(const struct headcount_bpf *object, const struct policy 
 		if (!row->used || row->total == HC_UNLIMITED || (service >= 0 && service != id))
 			continue;
 		escape_text(name, sizeof(name), row->name, strlen(row->name));
-		printf("%s%s: %u of %u in total, %llu refused by that\n", any ? "" : "\n", name,
+		printf("%s%s: %u of %u in total, %llu refused by it\n", any ? "" : "\n", name,
 		       totals[id].active, row->total, totals[id].refused);
 		any = true;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where a service listens: addresses, ports, and that no two say the same place. */
+/* Where a service listens: addresses and ports, without overlaps. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -93,8 +93,8 @@ int config_add_listen(struct config_parser *parser, const char *word)
 	/* No session's local address is 0.0.0.0 or ::, so that could not mean what it says. */
 	if (strchr(word, ':') && !address_is_known(listen.address))
 		return config_fail(parser, parser->line,
-				   "bad \"%s\": every address is the port alone, %s", word,
-				   strrchr(word, ':') + 1);
+				   "bad \"%s\": for every address write the port alone, %s",
+				   word, strrchr(word, ':') + 1);
 	entries = entries_of(&listen);
 	for (size_t i = 0; i < config->service_count; i++) {
 		const struct config_service *other = &config->services[i];
@@ -102,7 +102,7 @@ int config_add_listen(struct config_parser *parser, const char *word)
 		for (size_t j = 0; j < other->listens; j++) {
 			if (overlap(&other->listen[j], &listen))
 				return config_fail(parser, parser->line,
-						   "%s is in [service %s] already", word,
+						   "%s is already in [service %s]", word,
 						   other->service.name);
 			entries += entries_of(&other->listen[j]);
 		}
@@ -110,7 +110,7 @@ int config_add_listen(struct config_parser *parser, const char *word)
 	if (entries > CONFIG_ADDRESSES_MAX && entries_of(&listen))
 		return config_fail(
 			parser, parser->line,
-			"more than %d addresses with their ports; a port alone is none",
+			"more than %d addresses with a port (a port alone does not count)",
 			CONFIG_ADDRESSES_MAX);
 	return config_append(parser, &service->listen, &service->listens, &listen,
 			     sizeof(listen));

@@ -132,7 +132,7 @@ static int find_twins(struct config_parser *parser)
 	if (twin == count)
 		return 0;
 	return config_fail(parser, parser->pending[twin].line,
-			   "override of \"%s\" is on line %u already, of \"%s\"",
+			   "override of \"%s\" is already on line %u, of \"%s\"",
 			   parser->pending[twin].text, parser->pending[other].line,
 			   parser->pending[other].text);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Between the parts of the configuration's parser: config.c knows lines
- * and sections, config_values.c knows keys and what may stand behind them,
- * config_overrides.c what overrides say.
+ * and sections, values.c knows the keys and their values,
+ * overrides.c what overrides say.
  */
 #ifndef HEADCOUNT_CONFIG_PARSER_H
 #define HEADCOUNT_CONFIG_PARSER_H

@@ -107,7 +107,7 @@ int sink_list_add(struct sink_list *list, const char *word, char *why, size_t wh
 
 	if (!strcmp(word, "none") || (list->given && !list->count)) {
 		if (list->given)
-			return fail(why, why_size, word, "none stands alone");
+			return fail(why, why_size, word, "\"none\" cannot be combined");
 		sink_list_free(list);
 		list->given = true;
 		return 0;
@@ -123,7 +123,7 @@ int sink_list_add(struct sink_list *list, const char *word, char *why, size_t wh
 		if (sink_spec_equal(&list->items[i], &spec))
 			return fail(why, why_size, word, "twice");
 	if (list->count == SINKS_MAX)
-		return fail(why, why_size, word, "there may be 16 at most");
+		return fail(why, why_size, word, "at most 16");
 	spec.path = path ? strdup(path) : NULL;
 	if (path && !spec.path)
 		return -ENOMEM;
@@ -139,7 +139,7 @@ int sink_list_parse(struct sink_list *list, const char *text, char *why, size_t 
 	snprintf(why, why_size, "%s", strerror(ENOMEM));
 	word = copy ? strtok_r(copy, SINK_BLANKS, &rest) : NULL;
 	if (copy && !word)
-		error = fail(why, why_size, text, "an empty list");
+		error = fail(why, why_size, text, "empty list");
 	for (; word && !error; word = strtok_r(NULL, SINK_BLANKS, &rest))
 		error = sink_list_add(list, word, why, why_size);
 	free(copy);

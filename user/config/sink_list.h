@@ -14,7 +14,7 @@
 #define SINK_SOCKET         "/run/headcount/events.sock"
 #define SINK_JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define SINK_MODE_DEFAULT   0660
-/* The action of the one line for whom there is no room. */
+/* The action of the one line that a subscriber gets for whom there is no room. */
 #define SUBSCRIBERS_FULL    "subscribers-full"
 #define SUBSCRIBERS_DEFAULT 64
 #define SUBSCRIBERS_MAX     10000
@@ -54,7 +54,8 @@ int sink_list_parse(struct sink_list *list, const char *text, char *why, size_t 
 int sink_list_mode(struct sink_list *list, const char *text);
 int sink_list_group(struct sink_list *list, const char *text);
 
-/* The other list's sinks, and what is free of that: what is said of sockets stays. */
+/* Takes the other list's sinks, and leaves it to be freed; mode, group and maximum of
+ * sockets stay. */
 void sink_list_take(struct sink_list *list, struct sink_list *other);
 
 /* As it is written. Returns `text`. */

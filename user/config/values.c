@@ -18,7 +18,7 @@ int config_set_number(struct config_parser *parser, const char *value, __u32 min
 		      __u32 *number)
 {
 	if (number_parse(value, min, max, number))
-		return config_fail(parser, parser->line, "\"%s\" is no number from %u to %u",
+		return config_fail(parser, parser->line, "\"%s\" is not a number from %u to %u",
 				   value, min, max);
 	return 0;
 }
@@ -68,7 +68,7 @@ static int for_each_word(struct config_parser *parser, const char *value,
 		return config_fail_errno(parser, ENOMEM);
 	word = strtok_r(copy, BLANKS_AND_COMMAS, &rest);
 	if (!word)
-		err = config_fail(parser, parser->line, "an empty list");
+		err = config_fail(parser, parser->line, "empty list");
 	for (; word && !err; word = strtok_r(NULL, BLANKS_AND_COMMAS, &rest))
 		err = add(parser, word);
 	free(copy);
@@ -119,15 +119,15 @@ static int set_events(struct config_parser *parser, const char *value)
 static int set_events_mode(struct config_parser *parser, const char *value)
 {
 	if (sink_list_mode(&parser->config->events, value))
-		return config_fail(parser, parser->line, "\"%s\" is no octal mode up to 777",
-				   value);
+		return config_fail(parser, parser->line,
+				   "\"%s\" is not an octal mode up to 777", value);
 	return 0;
 }
 
 static int set_events_group(struct config_parser *parser, const char *value)
 {
 	if (sink_list_group(&parser->config->events, value))
-		return config_fail(parser, parser->line, "there is no group \"%s\"", value);
+		return config_fail(parser, parser->line, "no group \"%s\"", value);
 	return 0;
 }
 
@@ -303,14 +303,14 @@ int config_set(struct config_parser *parser, const char *name, const char *value
 	size_t i;
 
 	if (parser->where == CONFIG_NOWHERE)
-		return config_fail(parser, parser->line, "\"%s\" stands before any section",
-				   name);
+		return config_fail(parser, parser->line, "\"%s\" before any section", name);
 	for (i = 0; i < count && strcmp(keys[i].name, name);)
 		i++;
 	if (i == count)
 		return config_fail(parser, parser->line, "unknown key \"%s\"", name);
 	if (!(keys[i].where & parser->where))
-		return config_fail(parser, parser->line, "no \"%s\" in this section", name);
+		return config_fail(parser, parser->line,
+				   "\"%s\" is not allowed in this section", name);
 	if (!keys[i].repeats && (parser->keys_seen & 1u << i))
 		return config_fail(parser, parser->line, "\"%s\" twice in this section", name);
 	parser->keys_seen |= 1u << i;

@@ -77,11 +77,12 @@ void daemon_signals(bool reloads)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	/* Who only traces ends with the terminal, but not under nohup. */
+	/* `trace` ends with the terminal, but not under nohup. */
 	sigaction(SIGHUP, NULL, &before);
 	if (reloads || before.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
-	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload. */
+	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload.
+	 */
 	if (reloads)
 		block_hangup();
 }
@@ -149,7 +150,7 @@ int daemon_start(struct daemon *daemon)
 {
 	int error = start(daemon);
 
-	/* Half-made pins would enforce without anybody's knowing. */
+	/* Unfinished pins would silently enforce. */
 	if (error && daemon->gates)
 		pins_abandon();
 	return error;
@@ -161,7 +162,7 @@ int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 	int error = policy_apply(daemon->object, config, netns);
 
 	if (!error && walk_sessions(daemon->walker))
-		hc_error("sessions that are open stay with their services");
+		hc_error("cannot re-assign open sessions; they keep their old service");
 	return error;
 }
 
@@ -258,15 +259,15 @@ static time_t now_s(void)
 /* What we do, in a line for systemd; after `state`, lines of sd_notify(3). */
 static void tell_status(struct daemon *daemon, const char *state)
 {
-	struct hc_totals *totals;
+	struct hc_counters *counters;
 	__u64 count = 0;
 
 	if (!notify_wanted())
 		return;
-	totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
-	if (totals && !totals_read(daemon->object, totals))
-		count = totals_sessions(totals);
-	free(totals);
+	counters = calloc(HC_SERVICES_MAX, sizeof(*counters));
+	if (counters && !counters_read(daemon->object, counters))
+		count = counters_sessions(counters);
+	free(counters);
 	notify("%sSTATUS=%s%zu services, %llu sessions", state,
 	       daemon->not_reloaded ? "The configuration was not reloaded. " : "",
 	       daemon->config.service_count, count);

@@ -33,8 +33,7 @@ struct daemon {
 	time_t status_told; /* to systemd */
 };
 
-/* What `gates` says is to be done can be done here: 0. Else the printed error; nothing is
- * touched. */
+/* 0 if this machine can do what `gates` asks for; else the printed error. Touches nothing. */
 int daemon_probe(struct daemon *daemon);
 
 /* Fresh maps and programs: policy first, then trace, then the sessions that are
@@ -45,7 +44,7 @@ int daemon_start(struct daemon *daemon);
  * the configuration in force. */
 int daemon_adopt(struct daemon *daemon);
 
-/* Puts a configuration in force for new sessions, and then for those that are. */
+/* Puts a configuration in force for new sessions, and then for open ones. */
 int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 			 const struct netns_list *netns);
 
@@ -63,7 +62,7 @@ int daemon_reload(struct daemon *daemon);
 int daemon_choose_events(const struct daemon *daemon, struct config *config, char *why,
 			 size_t why_size);
 
-/* Opens the sinks: before anything is attached, so that nothing is where one cannot be. */
+/* Opens the sinks, before anything is attached: if one fails, nothing has begun. */
 int daemon_open_sinks(struct daemon *daemon);
 
 /* Opens the rings; prints text or JSON to the sinks. */

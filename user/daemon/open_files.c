@@ -65,7 +65,8 @@ int open_files_check(const struct config *now, const struct config *next,
 		return hc_error_errno(errno, "cannot read the limit of open files");
 	if (limit.rlim_cur >= needed)
 		return 0;
-	return hc_error("%llu open files may be needed (events_max, metrics_max, netns), and "
-			"%llu are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
-			needed, (unsigned long long)limit.rlim_cur);
+	return hc_error(
+		"%llu open files may be needed (events_max, metrics_max, netns), but only %llu "
+		"are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
+		needed, (unsigned long long)limit.rlim_cur);
 }

@@ -148,7 +148,7 @@ static int reload(struct daemon *daemon, enum hc_reload_result *result)
 	return 0;
 out:
 	reload_record_last();
-	hc_notice("not reloaded, the old configuration goes on");
+	hc_notice("not reloaded; the old configuration stays in force");
 	if (found)
 		daemon->config_path = NULL; /* nothing was taken from it */
 	if (metrics != daemon->metrics)

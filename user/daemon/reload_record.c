@@ -45,7 +45,7 @@ static void write_record(const struct headcount_bpf *object)
 	__u32 zero = 0;
 
 	if (bpf_map_update_elem(bpf_map__fd(object->maps.reloads), &zero, &record, BPF_F_LOCK))
-		hc_error_errno(errno, "cannot note how the reload went");
+		hc_error_errno(errno, "cannot record how the reload went");
 }
 
 void reload_record_begin(const struct headcount_bpf *object)

@@ -56,12 +56,13 @@ ssize_t append_write(struct append *append, const char *name, const char *text, 
 		got = keep_lines(append->fd, text, got);
 	if (got > 0) {
 		if (append->failed)
-			hc_notice("events are written to %s again", name);
+			hc_notice("writing events to %s again", name);
 		append->failed = false;
 		return got;
 	}
 	if (!append->failed)
-		hc_error_errno(got ? errno : ENOSPC, "cannot write events to %s now", name);
+		hc_error_errno(got ? errno : ENOSPC, "cannot write events to %s (retrying)",
+			       name);
 	append->failed = true;
 	append->retry_ns = (now ?: sink_now_ns()) + RETRY_NS;
 	return -EAGAIN;

@@ -110,7 +110,7 @@ static int handle(void *context, void *data, size_t size)
 		return ++drain->batch >= BATCH_MAX ? -EAGAIN : 0;
 	}
 	if (decode_event(&event, data, size)) {
-		hc_error("a record of an unknown layout came from the kernel");
+		hc_error("the kernel sent a record of unknown layout");
 		return 0;
 	}
 	drain->saw_refusals |= event.type == HC_REFUSED;
@@ -160,7 +160,7 @@ void drain_free(struct drain *drain)
 	if (!drain)
 		return;
 	if (drain->unread)
-		hc_notice("nobody read our output: %llu events are lost", drain->unread);
+		hc_notice("standard output was not read: %llu events lost", drain->unread);
 	ring_buffer__free(drain->events);
 	ring_buffer__free(drain->refusals);
 	print_buffer_free(&drain->out);

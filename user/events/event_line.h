@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A line of JSON, as the daemon wrote it, turned back into what it was made of. */
+/* Parses a line of JSON that the daemon wrote. */
 #ifndef HEADCOUNT_EVENT_LINE_H
 #define HEADCOUNT_EVENT_LINE_H
 
@@ -17,7 +17,7 @@ struct event_line {
 	__u64 lost; /* of events-lost, PRINT_LOST_UNKNOWN if it does not say */
 };
 
-/* Returns 0, or -EINVAL if the text is no event. */
+/* Returns 0, or -EINVAL if the text is not an event. */
 int event_line_parse(struct event_line *line, const char *text, size_t length);
 void event_line_free(struct event_line *line);
 

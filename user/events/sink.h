@@ -21,8 +21,8 @@ struct sinks {
 	/* Of all sockets together. Those who are there when a reload lowers it stay. */
 	unsigned int subscribers, subscribers_max, next_subscribers_max;
 	struct subscriber_user *users; /* who has them */
-	__u64 full_told_ns; /* when it was last said that there is no room, or 0 */
-	__u64 turned_away;  /* since then */
+	__u64 full_told_ns;            /* when it was last said that there is no room, or 0 */
+	__u64 turned_away;             /* since then */
 	int out;
 	int out_error; /* stdout has gone */
 	__u64 unread;  /* lines that it did not take when we were to end */
@@ -37,11 +37,12 @@ struct sink_kind_row {
 	/* Opens it, and has it join the log. NULL on an error, which is printed. */
 	struct sink *(*open)(struct sinks *sinks, const struct sink_spec *spec,
 			     const struct sink_list *list);
-	/* It is kept by a reload, which may still fail; and then. */
+	/* Of a sink that a reload keeps: prepares the new settings, then takes or drops
+	 * them. */
 	int (*prepare)(struct sink *sink, const struct sink_list *list);
 	void (*commit)(struct sink *sink, bool alone);
 	void (*abandon)(struct sink *sink);
-	/* Somebody comes: to be polled for, and then taken; was there one? */
+	/* The file to poll for new readers, and taking one: was there one? */
 	int (*listens)(const struct sink *sink);
 	bool (*arrived)(struct sink *sink);
 	void (*event)(struct sink *sink, const struct print_context *context,
@@ -58,7 +59,7 @@ extern const struct sink_kind_row sink_stdout, sink_file, sink_unix, sink_journa
 
 __u64 sink_now_ns(void);
 
-/* When all writing ends, now that we are to. */
+/* The deadline for all writing, once we are to end. */
 __u64 sinks_deadline(struct sinks *sinks);
 
 #endif

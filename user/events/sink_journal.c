@@ -266,7 +266,7 @@ static void finish(struct sink *sink, __u64 deadline_ns)
 	journal->lost += lost;
 	pthread_mutex_unlock(&journal->lock);
 	if (lost)
-		hc_notice("the journal does not read: up to %llu entries are lost", lost);
+		hc_notice("the journal does not read: up to %llu entries lost", lost);
 }
 
 static void take_losses(struct sink *base, __u64 losses[])

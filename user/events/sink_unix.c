@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A socket that anybody whom its mode lets may connect to, and then reads. */
+/* A socket: who may connect, by its mode, gets the lines. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static int listens(const struct sink *sink)
 	return server->mute_ns && sink_now_ns() < server->mute_ns ? -1 : server->fd;
 }
 
-/* There is no room: it finds one line, and the end. */
+/* There is no room: it gets one line, and is closed. */
 static void turn_away(struct sinks *sinks, int fd, bool within_line)
 {
 	static const char line[] =
@@ -77,7 +77,7 @@ static void turn_away(struct sinks *sinks, int fd, bool within_line)
 	sinks->turned_away++;
 	if (sinks->full_told_ns && now < sinks->full_told_ns + TELL_NS)
 		return;
-	hc_notice("subscribers turned away: %llu, as events_max = %u are connected",
+	hc_notice("subscribers turned away: %llu (events_max = %u are connected)",
 		  sinks->turned_away, sinks->subscribers_max);
 	sinks->full_told_ns = now;
 	sinks->turned_away = 0;
@@ -148,7 +148,7 @@ static bool arrived(struct sink *sink)
 		else if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return false;
 		if (!server->mute_ns)
-			hc_error_errno(errno, "cannot take subscribers of %s now",
+			hc_error_errno(errno, "cannot accept subscribers on %s (retrying)",
 				       sink->spec.path);
 		server->mute_ns = sink_now_ns() + MUTE_NS;
 		return false;
@@ -174,9 +174,9 @@ static int clear_path(const char *path, const struct sockaddr_un *address)
 	if (lstat(path, &file))
 		return errno == ENOENT ? 0 : hc_error_errno(errno, "cannot look at %s", path);
 	if (!S_ISSOCK(file.st_mode))
-		return hc_error("%s exists and is no socket", path);
+		return hc_error("%s exists and is not a socket", path);
 	if (!unix_socket_is_left_over(address))
-		return hc_error("somebody listens on %s already", path);
+		return hc_error("another process already listens on %s", path);
 	return unlink(path) ? hc_error_errno(errno, "cannot remove the old %s", path) : 0;
 }
 

@@ -183,10 +183,10 @@ static int check_out(struct sinks *sinks)
 	if (!error || sinks->count == 1)
 		return error;
 	if (error == -EPIPE)
-		hc_notice("standard output is closed: events go on to the other sinks");
+		hc_notice("standard output is closed; the other sinks still get events");
 	else
-		hc_error_errno(error, "cannot write events to standard output, which goes on "
-				      "to the other sinks");
+		hc_error_errno(error, "cannot write events to standard output; the other sinks "
+				      "still get them");
 	for (size_t i = 0; i < sinks->count; i++) {
 		if (sinks->items[i]->row != &sink_stdout)
 			continue;
@@ -197,8 +197,8 @@ static int check_out(struct sinks *sinks)
 	return 0;
 }
 
-/* Who connected before a line was made gets it: that is nobody whom listen() had no room for,
- * so that those who go on to come do not keep us. */
+/* Takes all that connected before a line was made, so that they get it. That is at most
+ * what listen() has room for, so that newcomers cannot keep us here. */
 static void take_newcomers(struct sinks *sinks)
 {
 	for (size_t i = 0; i < sinks->count; i++) {
@@ -345,8 +345,7 @@ void sinks_finish(struct sinks *sinks)
 		lines += left;
 	}
 	if (lines)
-		hc_notice("%llu lines were left to slow readers of events, and are lost",
-			  lines);
+		hc_notice("slow readers of events lost %llu lines", lines);
 }
 
 unsigned int sinks_subscribers(const struct sinks *sinks)

@@ -33,7 +33,7 @@ int subscription_open(struct subscription *subscription)
 		return error;
 	}
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-	hc_step("connected to %s, of the process %d", subscription->path, peer.pid);
+	hc_step("connected to %s, process %d", subscription->path, peer.pid);
 	subscription->fd = fd;
 	subscription->daemon = peer.pid;
 	if (subscription->resumed)
@@ -67,13 +67,13 @@ static void compare(struct subscription *subscription, __u64 sequence, subscript
 	subscription->resumed = false;
 	if (!subscription->daemon || subscription->daemon != subscription->previous ||
 	    sequence <= subscription->sequence) {
-		hc_notice("the daemon is another one: %llu of its events are missed, and an "
-			  "unknown number of the last one's",
+		hc_notice("the daemon was restarted: missed %llu of its events, and an unknown "
+			  "number of the last one's",
 			  sequence - 1);
 		tell_gap(subscription, PRINT_LOST_UNKNOWN, sequence - 1, "daemon-restarted",
 			 line, context);
 	} else if (lost) {
-		hc_notice("%llu events are missed", lost);
+		hc_notice("missed %llu events", lost);
 		tell_gap(subscription, lost, sequence - 1, "not-connected", line, context);
 	}
 }
@@ -109,7 +109,7 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 static void disconnect(struct subscription *subscription)
 {
 	if (!subscription->full)
-		hc_notice("the daemon has gone: waiting for another at %s", subscription->path);
+		hc_notice("the daemon ended; waiting for the next at %s", subscription->path);
 	close(subscription->fd);
 	subscription->fd = -1;
 	if (!subscription->resumed)

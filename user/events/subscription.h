@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The daemon's socket from the other side: whole lines, over its restarts, and what is missed.
- */
+/* The other end of the daemon's socket: whole lines, across its restarts, and how many were
+ * missed. */
 #ifndef HEADCOUNT_SUBSCRIPTION_H
 #define HEADCOUNT_SUBSCRIPTION_H
 

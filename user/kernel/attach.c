@@ -32,13 +32,13 @@ static struct attach_link *list(struct attachments *links, const char *name)
 	return item;
 }
 
-/* Is a program there, in the root cgroup, beside which no other may be? */
+/* Is a program attached to the root cgroup that allows no others? */
 static bool is_taken(const struct bpf_program *program)
 {
 	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
 	int root = open(cgroup_mount(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__u32 flags = 0, programs[1], count = 1;
-	/* ENOSPC: there are more than one, so that they tell of no such thing. */
+	/* ENOSPC: there is more than one, so they allow others. */
 	bool taken = !bpf_prog_query(root, type, 0, &flags, programs, &count) && count &&
 		     !(flags & BPF_F_ALLOW_MULTI);
 
@@ -51,8 +51,8 @@ static int explain(const struct bpf_program *program, unsigned int netns, int er
 	const char *section = load_section(program);
 
 	if (error == EPERM && !netns && is_taken(program))
-		return hc_error("cannot attach %s: another program is there that allows none "
-				"beside it (see bpftool cgroup tree)",
+		return hc_error("cannot attach %s: another program on this hook allows no "
+				"others (see bpftool cgroup tree)",
 				section);
 	return hc_error_errno(error, "cannot attach %s, needed for %s", section,
 			      features_need(section));

@@ -37,7 +37,7 @@ void fill_read(const struct headcount_bpf *object, const struct policy *policy, 
 	__u64 sessions_room = bpf_map__max_entries(object->maps.sessions);
 	__u64 users_room = bpf_map__max_entries(object->maps.users);
 
-	/* Of the set-associative ones half is held to be all: a set is full by chance
+	/* Set-associative tables are reported at half their size: a set is full by chance
 	 * long before the table is. */
 	rows[FILL_SERVICES] =
 		(struct fill_row){"services", count_services(policy), HC_SERVICES_MAX};

@@ -19,7 +19,7 @@ struct fill_row {
 	__u64 entries, capacity;
 };
 
-/* Sessions and users as the caller has counted them: to read their tables is dear. */
+/* Sessions and users as the caller has counted them: reading their tables is expensive. */
 void fill_read(const struct headcount_bpf *object, const struct policy *policy, __u64 sessions,
 	       __u64 users, struct fill_row rows[FILL_COUNT]);
 

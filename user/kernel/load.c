@@ -22,7 +22,7 @@ static char refused_program[64], refused_map[64];
 /* With it libbpf begins what the verifier said. */
 #define VERIFIER_MARK "-- BEGIN PROG LOAD LOG --"
 
-/* libbpf says much: our one error tells what matters of it. */
+/* libbpf says much: our one error has what matters of it. */
 static int keep_quiet(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char *text;

@@ -32,7 +32,7 @@ static int check_version(const char *folder, bool quiet)
 	return error;
 }
 
-/* Maps that neither a process nor links keep true are what a killed run left. */
+/* Maps without a process or links are what a killed run left. */
 static bool runs(const char *folder)
 {
 	return folder && pins_have_maps() && (pins_holder() || pins_have_links());
@@ -53,10 +53,9 @@ int open_maps(struct headcount_bpf **object, unsigned int programs)
 	}
 	unfinished = pins_unfinished();
 	if (unfinished && !pins_have_links()) {
-		hc_error(
-			"not running, but a start that was killed is pinned in %s, and what it "
-			"attached goes on: headcount detach ends it, or the next headcount run",
-			unfinished);
+		hc_error("not running, but a killed start is pinned in %s, still enforcing: "
+			 "headcount detach removes it, as does the next headcount run",
+			 unfinished);
 		return -ENOENT;
 	}
 	if (!runs(request.pins)) {

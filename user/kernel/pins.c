@@ -220,7 +220,7 @@ int pins_recover(bool finish)
 	int links = look(folder, true);
 
 	if (links > 0 && finish && is_gated(folder)) {
-		hc_notice("a start was killed when all was attached: it goes on in its place");
+		hc_notice("finishing a killed start that had attached everything");
 		return pins_finish();
 	}
 	if (links < 0)

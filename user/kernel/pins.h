@@ -25,11 +25,11 @@ bool pins_have_links(void);
 /* Links, as above: 1 or 0, or -errno if that cannot be found out. */
 int pins_look(void);
 
-/* headcount_new, if a start that was killed left links there, which go on; or NULL. */
+/* headcount_new, if a killed start left links there, still enforcing; or NULL. */
 const char *pins_unfinished(void);
 
-/* Sees to what such a start left, before another: with `finish` and if all was attached, it is
- * put in the place of headcount; else removed. Prints what it did. */
+/* Handles what a killed start left, before another: with `finish` and if all was attached,
+ * it is put in the place of headcount; else removed. Prints what it did. */
 int pins_recover(bool finish);
 
 /* Are the pinned maps those of `object`? Another bpffs may lie where ours was. */

@@ -105,14 +105,13 @@ void policy_tell_caps(const struct headcount_bpf *object, const struct policy *p
 
 		if (cap == moment->cap.cap || told++ >= CAPS_TOLD)
 			continue;
-		hc_notice(
-			"%s: %s keeps the cap that headcount cap has set, %s; the file says %s",
-			policy->services[moment->key.service].name,
-			user_key_format(&moment->key, true, name, sizeof(name)),
-			cap_text(moment->cap.cap, ours), cap_text(cap, theirs));
+		hc_notice("%s: %s keeps the cap %s, set with headcount cap; the file says %s",
+			  policy->services[moment->key.service].name,
+			  user_key_format(&moment->key, true, name, sizeof(name)),
+			  cap_text(moment->cap.cap, ours), cap_text(cap, theirs));
 	}
 	if (told > CAPS_TOLD)
-		hc_notice("and so do %zu more: headcount policy shows them", told - CAPS_TOLD);
+		hc_notice("%zu more keep such caps: see headcount policy", told - CAPS_TOLD);
 	free(moments);
 }
 

@@ -13,7 +13,7 @@ __u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy
 int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
 		   bool remove);
 
-/* Who holds the keyboard, whatever sudo has made of them; else whoever runs us. */
+/* The login uid, which sudo does not change, or without one the real uid. */
 __u32 policy_asker(void);
 
 /* A cap of the moment and whose it is. */
@@ -32,8 +32,8 @@ int policy_read_caps(const struct headcount_bpf *object, struct policy_moment **
 void policy_limit_by_caps(const struct headcount_bpf *object, __u32 half);
 void policy_drop_caps(const struct headcount_bpf *object, const int *ids, size_t count);
 
-/* Tells of caps of the moment that are not what the configuration in force says, as long as
- * they hold: whoever changed the file may have forgotten them. */
+/* Reports caps of the moment that differ from the configuration in force: whoever changed
+ * the file may have forgotten them. */
 void policy_tell_caps(const struct headcount_bpf *object, const struct policy *policy);
 
 #endif

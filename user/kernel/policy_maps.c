@@ -91,9 +91,9 @@ static int assign_ids(const struct policy *now, const struct config *config, int
 		while (taken[*next % HC_SERVICES_MAX] && tries++ < HC_SERVICES_MAX)
 			++*next;
 		if (taken[*next % HC_SERVICES_MAX])
-			return hc_error("too many services: %d at most, those that are being "
-					"replaced included",
-					HC_SERVICES_MAX);
+			return hc_error(
+				"too many services: at most %d, including those being replaced",
+				HC_SERVICES_MAX);
 		ids[i] = *next % HC_SERVICES_MAX;
 		taken[ids[i]] = true;
 		++*next;
@@ -248,7 +248,7 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	error = error ?: assign_ids(now, config, ids, &now->control.next_id);
 	for (size_t i = 0; i < config->service_count && !error; i++)
 		if (!now->services[ids[i]].used)
-			error = totals_clear(object, ids[i]);
+			error = counters_clear(object, ids[i]);
 	error = error ?: write_half(object, now, config, enforced, ids);
 	if (error)
 		goto out;

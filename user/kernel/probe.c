@@ -96,7 +96,8 @@ int probe_mount_bpffs(bool *mounted)
 			       ? hc_error_errno(errno, "cannot write to the bpffs on %s", there)
 			       : 0;
 	if (mount("bpffs", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
-		return hc_error_errno(errno, "no bpffs is mounted, and %s cannot be", BPFFS);
+		return hc_error_errno(errno, "no bpffs is mounted, and mounting %s failed",
+				      BPFFS);
 	*mounted = true;
 	hc_notice("mounted bpffs on %s", BPFFS);
 	return 0;

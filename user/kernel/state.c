@@ -50,7 +50,7 @@ static size_t copy_users(const struct reading *reading, const void *from, __u32 
 	for (__u32 way = 0; way < HC_WAYS; way++) {
 		if (!set->tag[way])
 			continue;
-		users[count].slot = index * HC_WAYS + way + 1;
+		users[count].position = index * HC_WAYS + way + 1;
 		users[count++].user = set->way[way];
 	}
 	return count;

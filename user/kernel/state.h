@@ -7,7 +7,7 @@
 #include "record.h"
 
 struct state_user {
-	__u32 slot; /* as in a charge: place in the table + 1 */
+	__u32 position; /* in the table, as in a charge */
 	struct hc_user user;
 };
 
@@ -26,12 +26,6 @@ typedef bool state_wanted(void *context, const struct hc_session *session);
  * `*sessions` is the caller's to free. Prints errors. */
 int state_read_sessions(const struct headcount_bpf *object, state_wanted *wanted, void *context,
 			struct state_session **sessions, size_t *count);
-
-/* The slot of a charge (bpf/admit.h packs it). */
-static inline __u32 state_charge_slot(__u64 charge)
-{
-	return (__u32)(charge >> 32) & 0x7fffffffu;
-}
 
 /* Is the user worth a row: sessions now, or some in the last minutes? */
 bool state_user_shown(const struct hc_user *user);

@@ -10,21 +10,21 @@
 #include "user/kernel/totals_maps.h"
 
 /* The kernel's own rounding changes nothing: these are whole words. */
-#define WORDS (sizeof(struct hc_totals) / sizeof(__u64))
+#define WORDS (sizeof(struct hc_counters) / sizeof(__u64))
 
-int totals_read(const struct headcount_bpf *object, struct hc_totals *totals)
+int counters_read(const struct headcount_bpf *object, struct hc_counters *counters)
 {
 	int cpus = libbpf_num_possible_cpus(), error = 0;
-	__u64 *each = calloc(cpus, sizeof(*totals));
+	__u64 *each = calloc(cpus, sizeof(*counters));
 
 	if (!each)
-		return hc_error_errno(ENOMEM, "cannot read the totals");
-	memset(totals, 0, HC_SERVICES_MAX * sizeof(*totals));
+		return hc_error_errno(ENOMEM, "cannot read the counters");
+	memset(counters, 0, HC_SERVICES_MAX * sizeof(*counters));
 	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
-		__u64 *sum = (__u64 *)&totals[id];
+		__u64 *sum = (__u64 *)&counters[id];
 
 		if (bpf_map_lookup_elem(bpf_map__fd(object->maps.totals), &id, each))
-			error = hc_error_errno(errno, "cannot read the totals");
+			error = hc_error_errno(errno, "cannot read the counters");
 		for (size_t i = 0; i < cpus * WORDS && !error; i++)
 			sum[i % WORDS] += each[i];
 	}
@@ -32,14 +32,14 @@ int totals_read(const struct headcount_bpf *object, struct hc_totals *totals)
 	return error;
 }
 
-__u64 totals_sessions(const struct hc_totals *totals)
+__u64 counters_sessions(const struct hc_counters *counters)
 {
 	__s64 count = 0;
 
 	for (int id = 0; id < HC_SERVICES_MAX; id++) {
-		count += totals[id].opened;
+		count += counters[id].opened;
 		for (int end = 0; end < HC_END_COUNT; end++)
-			count -= totals[id].closed[end];
+			count -= counters[id].closed[end];
 	}
 	/* The CPUs are read one after the other: an end may have come before its beginning. */
 	return count > 0 ? count : 0;
@@ -48,10 +48,10 @@ __u64 totals_sessions(const struct hc_totals *totals)
 int totals_of_services(const struct headcount_bpf *object, const struct policy *policy,
 		       struct service_total *totals)
 {
-	struct hc_totals *counts = calloc(HC_SERVICES_MAX, sizeof(*counts));
+	struct hc_counters *counts = calloc(HC_SERVICES_MAX, sizeof(*counts));
 	struct hc_service_state state;
-	int error = counts ? totals_read(object, counts)
-			   : hc_error_errno(ENOMEM, "cannot read the totals");
+	int error = counts ? counters_read(object, counts)
+			   : hc_error_errno(ENOMEM, "cannot read the counters");
 
 	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		const struct hc_service *service = &policy->services[id];
@@ -68,13 +68,13 @@ int totals_of_services(const struct headcount_bpf *object, const struct policy *
 	return error;
 }
 
-int totals_clear(const struct headcount_bpf *object, __u32 id)
+int counters_clear(const struct headcount_bpf *object, __u32 id)
 {
-	struct hc_totals *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));
+	struct hc_counters *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));
 	int error = 0;
 
 	if (!none || bpf_map_update_elem(bpf_map__fd(object->maps.totals), &id, none, BPF_ANY))
-		error = hc_error_errno(none ? errno : ENOMEM, "cannot write the totals");
+		error = hc_error_errno(none ? errno : ENOMEM, "cannot write the counters");
 	free(none);
 	return error;
 }

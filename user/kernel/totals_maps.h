@@ -4,14 +4,14 @@
 #define HEADCOUNT_TOTALS_USER_H
 
 #include "user/kernel/policy_maps.h"
-#include "totals.h"
+#include "counters.h"
 
-/* `totals` has a place for each of the HC_SERVICES_MAX ids. Prints errors. */
-int totals_read(const struct headcount_bpf *object, struct hc_totals *totals);
+/* `counters` has a place for each of the HC_SERVICES_MAX ids. Prints errors. */
+int counters_read(const struct headcount_bpf *object, struct hc_counters *counters);
 
 /* Sessions that were opened and are not closed. Right for all services together: a
  * reload moves some from one to another. */
-__u64 totals_sessions(const struct hc_totals *totals);
+__u64 counters_sessions(const struct hc_counters *counters);
 
 /* How a service stands with its `total`. */
 struct service_total {
@@ -25,6 +25,6 @@ int totals_of_services(const struct headcount_bpf *object, const struct policy *
 		       struct service_total *totals);
 
 /* A new service is about to get this id: nothing has happened in it. */
-int totals_clear(const struct headcount_bpf *object, __u32 id);
+int counters_clear(const struct headcount_bpf *object, __u32 id);
 
 #endif

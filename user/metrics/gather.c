@@ -26,7 +26,7 @@ static int gather_users(struct metrics *metrics, const struct headcount_bpf *obj
 	if (top)
 		qsort(metrics->top, count, sizeof(*metrics->top), users_by_activity);
 	metrics->top_count = top < count ? top : count;
-	fill_read(object, &metrics->policy, totals_sessions(metrics->totals), count,
+	fill_read(object, &metrics->policy, counters_sessions(metrics->counters), count,
 		  metrics->fill);
 	return 0;
 }
@@ -86,7 +86,7 @@ int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
 	memset(metrics, 0, sizeof(*metrics));
 	metrics->measured = statistics_are_on();
 	error = policy_read(object, &metrics->policy);
-	error = error ?: totals_read(object, metrics->totals);
+	error = error ?: counters_read(object, metrics->counters);
 	error = error ?: losses_read(object, metrics->losses);
 	error = error ?: gather_users(metrics, object, top);
 	if (!error)

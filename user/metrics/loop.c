@@ -78,7 +78,8 @@ static void take_newcomer(struct metrics_loop *loop)
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return;
 		if (!loop->mute_ns)
-			hc_error_errno(errno, "cannot take connections for metrics now");
+			hc_error_errno(errno,
+				       "cannot accept connections for metrics (retrying)");
 		loop->mute_ns = metrics_now_ns() + MUTE_NS;
 		return;
 	}

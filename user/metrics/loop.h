@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A thread that takes connections and has libmicrohttpd serve them. It takes them itself, so
- * that whoever comes gets in: where there is no room the one that has waited longest goes
- * (metrics_peers.h), and nobody stays for long without having asked for something and taken the
- * answer.
+ * A thread that accepts connections and has libmicrohttpd serve them. It accepts them
+ * itself, so that a newcomer always gets in: without room, one that peers.h chooses goes.
+ * No connection stays for long without sending a request and reading the answer.
  */
 #ifndef HEADCOUNT_METRICS_LOOP_H
 #define HEADCOUNT_METRICS_LOOP_H

@@ -143,14 +143,14 @@ static void users(struct page *page)
 
 static void opened(struct page *page)
 {
-	for_each_service(page, id) sample(page, "_total", page->metrics->totals[id].opened,
+	for_each_service(page, id) sample(page, "_total", page->metrics->counters[id].opened,
 					  "service", service_name(page, id), NULL);
 }
 
 static void closed(struct page *page)
 {
 	for_each_service(page, id) for (int end = 0; end < HC_END_COUNT; end++)
-		sample(page, "_total", page->metrics->totals[id].closed[end], "service",
+		sample(page, "_total", page->metrics->counters[id].closed[end], "service",
 		       service_name(page, id), "reason", word_of_end(end), NULL);
 }
 
@@ -159,7 +159,7 @@ static void refused(struct page *page)
 	static const char *const scopes[HC_SCOPE_COUNT] = {"user", "total"};
 
 	for_each_service(page, id) for (int scope = 0; scope < HC_SCOPE_COUNT; scope++)
-		sample(page, "_total", page->metrics->totals[id].refused[scope], "service",
+		sample(page, "_total", page->metrics->counters[id].refused[scope], "service",
 		       service_name(page, id), "scope", scopes[scope], NULL);
 }
 
@@ -181,18 +181,18 @@ static void duration(struct page *page)
 
 	for_each_service(page, id)
 	{
-		const struct hc_totals *totals = &page->metrics->totals[id];
+		const struct hc_counters *counters = &page->metrics->counters[id];
 		const char *name = service_name(page, id);
 		__u64 sum = 0;
 
 		for (int i = 0; i < HC_LASTED_LONGER; i++) {
-			sum += totals->lasted[i];
+			sum += counters->lasted[i];
 			sample(page, "_bucket", sum, "service", name, "le",
 			       bound(text, bounds[i]), NULL);
 		}
-		sum += totals->lasted[HC_LASTED_LONGER];
+		sum += counters->lasted[HC_LASTED_LONGER];
 		sample(page, "_bucket", sum, "service", name, "le", "+Inf", NULL);
-		sample_seconds(page, "_sum", totals->lasted_ns, "service", name, NULL);
+		sample_seconds(page, "_sum", counters->lasted_ns, "service", name, NULL);
 		sample(page, "_count", sum, "service", name, NULL);
 	}
 }

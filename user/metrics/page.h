@@ -16,7 +16,7 @@
 
 struct metrics {
 	struct policy policy;
-	struct hc_totals totals[HC_SERVICES_MAX];
+	struct hc_counters counters[HC_SERVICES_MAX];
 	__u64 sessions[HC_SERVICES_MAX]; /* now, those that are charged to a user */
 	__u64 users[HC_SERVICES_MAX];    /* with sessions now */
 	__u64 losses[HC_LOSS_COUNT];

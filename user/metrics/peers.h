@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who holds the connections for metrics, and who makes room for somebody new. */
+/* Who holds the connections for metrics, and who makes room for a new one. */
 #ifndef HEADCOUNT_METRICS_PEERS_H
 #define HEADCOUNT_METRICS_PEERS_H
 

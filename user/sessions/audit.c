@@ -11,6 +11,7 @@
 #include "user/kernel/state.h"
 #include "user/kernel/walk.h"
 #include "user/sessions/audit.h"
+#include "charge.h"
 
 #define BETWEEN_MS 200
 
@@ -49,11 +50,10 @@ static int by_id(const void *left, const void *right)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-static int by_slot(const void *left, const void *right)
+static int by_position(const void *left, const void *right)
 {
 	const struct state_session *a = left, *b = right;
-	__u32 x = state_charge_slot(a->session.charge),
-	      y = state_charge_slot(b->session.charge);
+	__u32 x = charge_position(a->session.charge), y = charge_position(b->session.charge);
 
 	return x < y ? -1 : x > y;
 }
@@ -96,10 +96,10 @@ static bool quiet(const struct state_user *user, const struct look *look, size_t
 {
 	const struct state_user *later;
 
-	while (*at < look->later_count && look->later[*at].slot < user->slot)
+	while (*at < look->later_count && look->later[*at].position < user->position)
 		++*at;
 	later = &look->later[*at];
-	return *at < look->later_count && later->slot == user->slot &&
+	return *at < look->later_count && later->position == user->position &&
 	       later->user.slots.active == user->user.slots.active &&
 	       later->user.last_ns == user->user.last_ns;
 }
@@ -110,23 +110,23 @@ static int compare_users(struct look *look, struct differences *found)
 	size_t at = 0, later = 0;
 	int error = 0;
 
-	qsort(look->sessions, look->session_count, sizeof(*look->sessions), by_slot);
+	qsort(look->sessions, look->session_count, sizeof(*look->sessions), by_position);
 	for (size_t i = 0; i < look->user_count && !error; i++) {
 		const struct state_user *user = &look->users[i];
 		__u32 held = 0;
 
-		/* Users come in the order of their slots. */
+		/* Users come in the order of their positions. */
 		while (at < look->session_count &&
-		       state_charge_slot(look->sessions[at].session.charge) < user->slot)
+		       charge_position(look->sessions[at].session.charge) < user->position)
 			at++;
 		for (; at < look->session_count &&
-		       state_charge_slot(look->sessions[at].session.charge) == user->slot;
+		       charge_position(look->sessions[at].session.charge) == user->position;
 		     at++)
 			held++;
 		if (held != user->user.slots.active && quiet(user, look, &later))
 			error = add(found, &(struct audit_difference){
 						   .kind = AUDIT_WRONG,
-						   .id = user->slot,
+						   .id = user->position,
 						   .change = held - user->user.slots.active,
 						   .last_ns = user->user.last_ns,
 						   .user = user->user.key,

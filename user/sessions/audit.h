@@ -8,7 +8,7 @@
 
 #include "user/kernel/load.h"
 
-/* One difference: a session's id, or of a user its slot. */
+/* One difference: a session's id, or of a user its position. */
 struct audit_difference {
 	enum audit_kind {
 		AUDIT_MISSING,

@@ -55,7 +55,7 @@ static void close_one(struct closer *closer, __u64 id, const struct hc_ends *end
 	if (!error || error == -ENOENT || closer->complained) /* or it has ended by itself */
 		return;
 	closer->complained = true;
-	hc_error_errno(error, "cannot close sessions that came late and are over their cap%s",
+	hc_error_errno(error, "cannot close late sessions over their cap%s",
 		       privileges_hint(error));
 }
 

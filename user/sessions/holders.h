@@ -17,7 +17,7 @@ struct holders {
 int holders_read(const struct headcount_bpf *object, struct holders *holders);
 void holders_free(struct holders *holders);
 
-/* The newest of `*count` processes that have the session, or NULL. */
+/* The newest of the `*count` processes that hold the session, or NULL. */
 const struct hc_holder *holders_of(const struct holders *holders, __u64 id, size_t *count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Closing sessions at an administrator's word. */
+/* Closes sessions at an administrator's request. */
 #ifndef HEADCOUNT_KILL_H
 #define HEADCOUNT_KILL_H
 

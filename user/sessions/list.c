@@ -37,7 +37,7 @@ static enum knowledge know_user(struct session_filter *filter, const struct poli
 	}
 	if (means == SESSION_USER_HAS || !user_is_more(key, filter->user))
 		return KNOWN;
-	snprintf(why, size, "%s is only a part of the user %s", filter->user,
+	snprintf(why, size, "%s is only part of the user %s", filter->user,
 		 user_key_format(key, true, text, sizeof(text)));
 	return PART;
 }
@@ -70,17 +70,16 @@ int session_filter_user(struct session_filter *filter, const struct policy *poli
 			add_name(parts, sizeof(parts), policy->services[id].name);
 	}
 	if (means == SESSION_USER_AGREED && *whole && *parts)
-		return hc_error("%s is a user of %s, but only a part of one of %s: name the "
-				"service, or give --remote",
+		return hc_error("%s is a user of %s, but only part of one of %s: name the "
+				"service, or use --remote",
 				filter->user, whole, parts);
 	if (*whole || !strncmp(filter->user, CGROUP_GONE, strlen(CGROUP_GONE)))
 		return 0;
 	if (end == first + 1)
 		return hc_error("%s: %s", policy->services[first].name, why);
-	return hc_error("%s is a user of no service%s%s%s", filter->user,
-			*parts ? ", only a part of one of " : "", parts,
-			means == SESSION_USER_AGREED ? "; an address is given by --remote"
-						     : "");
+	return hc_error("%s is not a user of any service%s%s%s", filter->user,
+			*parts ? ", only part of one of " : "", parts,
+			means == SESSION_USER_AGREED ? "; use --remote for an address" : "");
 }
 
 static int compare_ids(const void *left, const void *right)

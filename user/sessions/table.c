@@ -63,7 +63,7 @@ static const struct table_column columns[] = {
 	[PROCESS] = {"PROCESS", "", TABLE_TEXT, false, false},
 };
 
-/* What a terminal that is too narrow does without, first. */
+/* The columns that a narrow terminal does without, in this order. */
 static const unsigned char spare[] = {
 	OPENED,     LOCAL, DIRECTION, RTT,   TX,      RX,  ORPHAN, HALF_CLOSED, UNANSWERED,
 	SEND_QUEUE, PID,   USER,      HEARD, SERVICE, AGE, STATE,  PROCESS,

@@ -61,15 +61,15 @@ void users_caps_free(struct users_caps *caps)
 	memset(caps, 0, sizeof(*caps));
 }
 
-/* Place for the cap of the user in this slot, or NULL. */
+/* Room for the cap of the user at this position, or NULL. */
 static struct users_cap *place(const struct headcount_bpf *object, struct users_caps *known,
-			       __u32 slot)
+			       __u32 position)
 {
 	if (!known->rows) {
 		known->room = bpf_map__max_entries(object->maps.users) * HC_WAYS + 1;
 		known->rows = calloc(known->room, sizeof(*known->rows));
 	}
-	return known->rows && slot < known->room ? &known->rows[slot] : NULL;
+	return known->rows && position < known->room ? &known->rows[position] : NULL;
 }
 
 /* After a change of policy a user's record has the cap of before until it is used again. */
@@ -82,7 +82,7 @@ static __u32 cap_in_force(const struct headcount_bpf *object, const struct polic
 
 	if (user->generation == generation && !user->key.elsewhere)
 		return user->cap;
-	row = known ? place(object, known, item->slot) : NULL;
+	row = known ? place(object, known, item->position) : NULL;
 	if (row && row->generation == generation &&
 	    !memcmp(&row->key, &user->key, sizeof(row->key)))
 		return row->cap;

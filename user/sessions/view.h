@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The users as people are shown them. */
+/* The users, as shown to people. */
 #ifndef HEADCOUNT_USERS_VIEW_H
 #define HEADCOUNT_USERS_VIEW_H
 
@@ -14,7 +14,7 @@
 int users_view_read(const struct headcount_bpf *object, const struct policy *policy,
 		    int service, struct state_user **users, size_t *count);
 
-/* Caps that were looked up, by slot. All zero at first, and for other maps. */
+/* Caps that were looked up, by position. All zero at first, and for other maps. */
 struct users_caps {
 	struct users_cap *rows;
 	size_t room;

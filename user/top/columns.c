@@ -55,8 +55,8 @@ static int put_cell(const struct column *column, int y, int x, const char *text,
 	return x + column->width + 1;
 }
 
-/* The line's first column tells the cursor also where nothing can be inverse; a line of
- * blanks gives the whole line one look. */
+/* The first column marks the cursor on terminals without inverse video; the blanks give the
+ * whole line one look. */
 static void put_line(int y, int width, bool selected, enum top_look look)
 {
 	top_put(y, 0, width, selected ? ">" : "", TOP_LEFT, look);
@@ -123,7 +123,7 @@ void top_draw_users(struct top *top, int y, int height, int width)
 	const struct hc_user *user;
 	char name[HC_USER_TEXT];
 
-	/* An IPv6 prefix is rather seen whole than its peak. */
+	/* A whole IPv6 prefix matters more than PEAK. */
 	for (int i = 0; i < height && (user = top_users_at(&top->users, list->first + i));
 	     i++) {
 		int length = top_columns(user_key_format(&user->key, true, name, sizeof(name)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Drawing on the screen: top_terminal.c is under top_columns.c, and that under top_screen.c. */
+/* Drawing on the screen: terminal.c is used by columns.c, and that by screen.c. */
 #ifndef HEADCOUNT_TOP_DRAW_H
 #define HEADCOUNT_TOP_DRAW_H
 

@@ -85,14 +85,14 @@ static void forget_names(struct top_users *users)
 	users->names_room = 0;
 }
 
-/* The name of the user in this slot, which may be another than it was. */
+/* The name of the user at this position, which may be another than it was. */
 static const char *name_of(struct top_users *users, const struct state_user *item)
 {
 	struct top_name *name;
 	char text[HC_USER_TEXT];
 
-	if (item->slot >= users->names_room) {
-		size_t room = 2 * (size_t)item->slot + 1024;
+	if (item->position >= users->names_room) {
+		size_t room = 2 * (size_t)item->position + 1024;
 
 		name = reallocarray(users->names, room, sizeof(*name));
 		if (!name)
@@ -101,7 +101,7 @@ static const char *name_of(struct top_users *users, const struct state_user *ite
 		users->names = name;
 		users->names_room = room;
 	}
-	name = &users->names[item->slot];
+	name = &users->names[item->position];
 	if (!name->text || memcmp(&name->key, &item->user.key, sizeof(name->key))) {
 		free(name->text);
 		name->key = item->user.key;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What `top` shows, apart from how: two lists, each sorted, filtered, and with a
- * cursor that stays with its item whatever happens around it; and rates. Reads
- * nothing and draws nothing.
+ * What `top` shows, apart from how: two lists, each sorted, filtered, and with a cursor
+ * that follows the selected item; and rates. Reads nothing and draws nothing.
  */
 #ifndef HEADCOUNT_TOP_MODEL_H
 #define HEADCOUNT_TOP_MODEL_H
@@ -55,7 +54,7 @@ struct top_users {
 	__u64 active; /* of all users */
 	size_t at_cap;
 	struct hc_user_key selected;
-	struct top_name *names; /* by slot */
+	struct top_name *names; /* by position */
 	size_t names_room;
 };
 

@@ -79,23 +79,23 @@ static int read_policy(struct top *top, int *service)
 
 static int read_rates(struct top *top, int service)
 {
-	struct hc_totals *totals = calloc(HC_SERVICES_MAX, sizeof(*totals));
+	struct hc_counters *counters = calloc(HC_SERVICES_MAX, sizeof(*counters));
 	struct top_counts counts = {};
-	int error = totals ? totals_read(top->object, totals)
-			   : hc_error_errno(ENOMEM, "cannot read the totals");
+	int error = counters ? counters_read(top->object, counters)
+			     : hc_error_errno(ENOMEM, "cannot read the counters");
 
 	for (int id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		if (service >= 0 && id != service)
 			continue;
-		counts.opened += totals[id].opened;
+		counts.opened += counters[id].opened;
 		for (int i = 0; i < HC_END_COUNT; i++)
-			counts.closed += totals[id].closed[i];
+			counts.closed += counters[id].closed[i];
 		for (int i = 0; i < HC_SCOPE_COUNT; i++)
-			counts.refused += totals[id].refused[i];
+			counts.refused += counters[id].refused[i];
 	}
 	if (!error)
 		top_rates_update(&top->rates, &counts, top_now());
-	free(totals);
+	free(counters);
 	return error;
 }
 

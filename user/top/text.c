@@ -151,7 +151,7 @@ char *top_bar(__u32 active, __u32 cap, int width, char *text, size_t size)
 		snprintf(text, size, "[%*s%-*s]", left, "", inside - left, words);
 		return text;
 	}
-	/* Whoever holds a session is seen to. */
+	/* A user with a session has at least one mark. */
 	if (active && !filled)
 		filled = 1;
 	text[0] = '[';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* `headcount top`: what its parts share. The model is in top_model.h. */
+/* `headcount top`: what its parts share. The model is in model.h. */
 #ifndef HEADCOUNT_TOP_H
 #define HEADCOUNT_TOP_H
 
@@ -16,7 +16,7 @@ struct top {
 	const char *service;  /* only this one's; NULL: all */
 	unsigned int seconds; /* between two readings */
 
-	/* As read last: top_read.c. */
+	/* As read last: read.c. */
 	struct headcount_bpf *object; /* NULL: nothing runs */
 	struct policy policy;
 	int pid; /* of the run that is active, or 0 */
@@ -31,7 +31,7 @@ struct top {
 	__u64 took_ns;          /* of the CPU, and what it took */
 	char trouble[TOP_LINE]; /* why there is nothing newer, or "" */
 
-	/* What the person at the keyboard is about: top_keys.c. */
+	/* What the person at the keyboard is about: keys.c. */
 	enum top_view {
 		TOP_USERS,
 		TOP_SESSIONS,
@@ -77,7 +77,7 @@ void top_screen_draw(struct top *top);
 bool top_key(struct top *top, unsigned int key, bool special);
 
 /* Asks whether to close the marked sessions, or the one at the cursor; or all of the user.
- * False: there are none. And what the answer does: top_close.c. */
+ * False: there are none. And what the answer does: close.c. */
 bool top_ask_sessions(struct top *top);
 bool top_ask_user(struct top *top);
 void top_close_asked(struct top *top);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a session's record may be. Arithmetic alone: the unit tests fill tables of
- * many sizes with it.
+ * In which sets of its table a record may be. Arithmetic alone: the tests find records with it,
+ * and fill tables of many sizes.
  */
-#ifndef HEADCOUNT_PLACES_H
-#define HEADCOUNT_PLACES_H
+#ifndef HEADCOUNT_SETS_H
+#define HEADCOUNT_SETS_H
 
 #include "record.h"
 
@@ -15,8 +15,7 @@
  * up: four in a row share a set, and its cache lines. The last tries scatter over
  * all other sets: those of the levels may all be full.
  */
-static inline __attribute__((always_inline)) __u32 session_place(__u64 id, __u32 try,
-								 __u32 sets)
+static __always_inline __u32 session_set_of(__u64 id, __u32 try, __u32 sets)
 {
 	__u32 most = HC_SESSION_HOT << 4 * (HC_SESSION_LEVELS - 1);
 	__u32 levels = sets / 2 < most ? sets / 2 : most;
@@ -29,6 +28,33 @@ static inline __attribute__((always_inline)) __u32 session_place(__u64 id, __u32
 	hash = (id ^ (__u64)try << 56) * 0x9e3779b97f4a7c15ull;
 	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93ull;
 	return levels + ((hash >> 32) * (sets - levels) >> 32);
+}
+
+/* The set of a user, and what tells it from most others there: never 0. */
+struct user_hash {
+	__u32 set;
+	__u32 tag;
+};
+
+/*
+ * Of a table of `sets`, a power of two. The finalizer of MurmurHash3 over each word of the key,
+ * seeded: clients choose their addresses, but not the seed.
+ */
+static __always_inline struct user_hash user_hash_of(const struct hc_user_key *key, __u64 seed,
+						     __u32 sets)
+{
+	const __u64 *word = (const __u64 *)key;
+	__u64 hash = seed;
+
+	for (int i = 0; i < 3; i++) {
+		hash ^= word[i];
+		hash ^= hash >> 33;
+		hash *= 0xff51afd7ed558ccdull;
+		hash ^= hash >> 33;
+		hash *= 0xc4ceb9fe1a85ec53ull;
+		hash ^= hash >> 33;
+	}
+	return (struct user_hash){.set = hash & (sets - 1), .tag = (hash >> 32) | 1};
 }
 
 #endif

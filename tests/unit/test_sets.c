@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../bpf/places.h"
+#include "../../bpf/sets.h"
 
 static unsigned char *used; /* ways of each set */
 
@@ -16,7 +16,7 @@ static unsigned char *used; /* ways of each set */
 static bool put(__u64 id, __u32 sets)
 {
 	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
-		__u32 set = session_place(id, try, sets);
+		__u32 set = session_set_of(id, try, sets);
 
 		assert_true(set < sets);
 		if (used[set] < HC_SESSION_WAYS) {
@@ -64,9 +64,9 @@ static void test_levels(void **state)
 	(void)state;
 	for (__u32 try = 0; try < HC_SESSION_LEVELS; try++)
 		for (__u64 id = 0; id < 1000000; id += 77)
-			assert_in_range(session_place(id, try, sets), 0,
+			assert_in_range(session_set_of(id, try, sets), 0,
 					(HC_SESSION_HOT << 4 * try) - 1);
-	assert_int_equal(session_place(4, 0, sets), session_place(7, 0, sets));
+	assert_int_equal(session_set_of(4, 0, sets), session_set_of(7, 0, sets));
 }
 
 int main(void)
@@ -76,5 +76,5 @@ int main(void)
 		cmocka_unit_test(test_levels),
 	};
 
-	return cmocka_run_group_tests_name("places", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sets", tests, NULL, NULL);
 }

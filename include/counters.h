@@ -14,8 +14,8 @@
  *             they took: those found at the start and those that `audit --repair`
  *             ended are not in it
  */
-#ifndef HEADCOUNT_TOTALS_H
-#define HEADCOUNT_TOTALS_H
+#ifndef HEADCOUNT_COUNTERS_H
+#define HEADCOUNT_COUNTERS_H
 
 #include "record.h"
 
@@ -47,7 +47,7 @@ enum hc_scope {
 	HC_SCOPE_COUNT,
 };
 
-struct hc_totals {
+struct hc_counters {
 	__u64 opened;
 	__u64 refused[HC_SCOPE_COUNT];
 	__u64 lasted_ns; /* of all in `lasted` together */
@@ -56,6 +56,6 @@ struct hc_totals {
 };
 
 HC_STATIC_ASSERT(HC_LASTED_COUNT == 11);
-HC_STATIC_ASSERT(sizeof(struct hc_totals) == (4 + HC_LASTED_COUNT + HC_END_COUNT) * 8);
+HC_STATIC_ASSERT(sizeof(struct hc_counters) == (4 + HC_LASTED_COUNT + HC_END_COUNT) * 8);
 
 #endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How a session ends: its socket reaches CLOSE (session_ended), or before that its process has
+ * closed it and its service ignores orphans (session_orphaned). Or it never began
+ * (session_unreserve). Whoever takes the charge out of the record releases it, once.
+ */
+#ifndef HEADCOUNT_ENDING_H
+#define HEADCOUNT_ENDING_H
+
+#include "half_closed.h"
+#include "session.h"
+
+/* Why it ended: enum hc_end. */
+static __always_inline __u8 session_end_of(const struct hc_session *session,
+					   const struct sock *sk, int old_state)
+{
+	int error = sk->sk_err;
+
+	if (session->flags & HC_S_KILLED)
+		return HC_END_KILLED;
+	if (error == ETIMEDOUT)
+		return HC_END_TIMEOUT;
+	if (error == EHOSTUNREACH || error == ENETUNREACH)
+		return HC_END_UNREACHABLE;
+	if (error == ECONNABORTED)
+		return HC_END_KILLED;
+	if (old_state == TCP_SYN_SENT)
+		return error == ECONNREFUSED ? HC_END_REFUSED
+		       : error               ? HC_END_RESET
+					     : HC_END_ABANDONED;
+	if (error)
+		return HC_END_RESET;
+	if (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
+	    old_state == TCP_FIN_WAIT1)
+		return HC_END_ABORTED;
+	return HC_END_FINISHED;
+}
+
+/* connect() got nowhere: no session was opened, its slot goes back. */
+static __always_inline void session_unreserve(__u64 id, struct hc_session *session, __u64 now)
+{
+	struct claim claim = {
+		.now = now,
+		.when = session->opened_ns,
+		.total = !!(session->flags & HC_F_TOTAL),
+	};
+
+	user_unreserve(&claim, &session->user, HELD);
+	session_free(id, session);
+}
+
+/*
+ * Its owner closes the socket: where orphans are not counted, the slot is free from now on. The
+ * record stays until the socket reaches CLOSE, without a charge.
+ *
+ * This runs without the socket's lock. The end may come at the same time, and the record be
+ * another session's by now: then the charge is not of this cookie, or is gone already. Or a
+ * reload moves the session: then there is another charge to take.
+ */
+static __noinline void session_orphaned(__u64 id)
+{
+	struct hc_session *session = session_of(id);
+
+	if (!session || !(session->flags & HC_S_IGNORING))
+		return;
+	for (int i = 0; i < 2; i++) {
+		__u64 charge = session->charge;
+
+		if (!charge || !charge_is_of(charge, id))
+			return;
+		if (__sync_val_compare_and_swap(&session->charge, charge, 0) != charge)
+			continue;
+		user_discharge(charge, bpf_ktime_get_ns());
+		return;
+	}
+}
+
+/* The socket reached CLOSE. Safe to call twice: the second finds no record. */
+static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct hc_session *session = session_of(id);
+	struct claim held = {.cap = HC_UNLIMITED};
+	struct hc_event *event;
+	__u64 now, charge;
+	__u8 end;
+
+	if (!session)
+		return;
+	held.now = now = bpf_ktime_get_ns();
+	if (session->flags & HC_S_CONNECTING) {
+		session_unreserve(id, session, now);
+		return;
+	}
+	if (session->flags & HC_S_REFUSED) { /* it was told as refused, and never opened */
+		user_discharge(__sync_lock_test_and_set(&session->charge, 0), now);
+		session_free(id, session);
+		return;
+	}
+	if (!(session->flags & HC_S_ANNOUNCED)) {
+		if (!session->ends.local_port)
+			session_set_ends(session, tp);
+		session_announce(id, session, now);
+	}
+	charge = __sync_lock_test_and_set(&session->charge, 0);
+	if (charge)
+		held.active = user_release(charge, now, &held.cap);
+	else if (session->flags & HC_S_IGNORING) /* released before, as an orphan's */
+		user_look(&held, &session->user);
+	end = session_end_of(session, sk, old_state);
+	count_closed(session, end, now);
+	event = emit_begin(id, session, HC_CLOSED, now);
+	if (event) {
+		event->active = held.active;
+		event->cap = held.cap;
+		event->end = end;
+		event->error = sk->sk_err;
+		event->half_closed = half_closed_for(session);
+		emit_traffic(event, tp, old_state);
+		emit_submit(event);
+	}
+	session_free(id, session);
+}
+
+/* The same for whatever the socket was. */
+static __always_inline void session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	if (old_state == TCP_LISTEN)
+		listener_closed(id);
+	else
+		session_ended(id, tp, old_state);
+}
+
+/* on_milestone notes that it has seen the end, */
+static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	struct cpu_state *cpu = this_cpu();
+
+	session_closed(id, tp, old_state);
+	if (cpu)
+		cpu->closed = id;
+}
+
+/* and on_state, which comes right after it, need not look for the record again. */
+static __always_inline bool session_was_closed(__u64 id)
+{
+	struct cpu_state *cpu = this_cpu();
+
+	if (!cpu || cpu->closed != id)
+		return false;
+	cpu->closed = 0;
+	return true;
+}
+
+#endif

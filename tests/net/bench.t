@@ -1,0 +1,23 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""The measurements of tools/bench run: what they find is for `make bench` to say."""
+from harness import *
+
+BENCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/bench/bench")
+
+
+def tables(*arguments):
+    return json.loads(run(BENCH, "--json", "--quick", *arguments))
+
+
+@test
+def sessions_and_hooks():
+    """a round of bare sessions, sessions with empty programs and with headcount; the time in each program"""
+    found = tables("--rounds", "1", "--variants", "floor,caps+events", "session", "hooks")
+    rows = {row["name"]: row for row in found["session"][0]["rows"]}
+    equal((set(rows), all(row["median"] > 1000 for row in rows.values())), ({"bare", "floor", "caps+events"}, True), rows)
+    seen = {(row["name"], row.get("program")) for row in found["hooks"][0]["rows"]}
+    equal({("caps+events", hook) for hook in ("connect4", "arrival", "milestone", "all")} - seen, set(), "programs")
+
+
+main()
