@@ -68,7 +68,6 @@ static struct hc_event sample_of(int number)
 		.time_ns = 1234567890123ull + number * 1234567ull,
 		.start_ns = 1234567890123ull,
 		.id = 4000000 + number,
-		.cgroup = 4711,
 		.active = number % 40,
 		.cap = 32,
 		.uid = owners[number % 4],
@@ -85,6 +84,8 @@ static struct hc_event sample_of(int number)
 		event.rx_bytes = number * 12345ull;
 		event.tx_bytes = number * 543ull;
 		event.srtt_us = 20000 + number;
+		event.idle = (struct hc_idle){.ticks = number, .ms = HC_NEVER};
+		event.half_closed = number % 3 ? number : HC_NEVER;
 	}
 	return event;
 }
