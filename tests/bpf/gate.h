@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -24,10 +23,11 @@
 
 #include "bpf/sets.h"
 #include "charge.h"
+#include "user/base/clock.h"
 #include "user/events/decode.h"
-#include "user/events/drain.h"
 #include "user/kernel/load.h"
-#include "loss.h"
+#include "user/kernel/losses.h"
+#include "user/kernel/policy_apply.h"
 #include "user/kernel/policy_caps.h"
 #include "user/kernel/walk.h"
 

@@ -14,13 +14,11 @@ static __u64 accounted(void)
 static void await_window(void)
 {
 	const __u64 window = 1ull << HC_WINDOW_SHIFT;
-	struct timespec now;
 	__u64 passed;
 
 	do {
 		usleep(1000);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		passed = (now.tv_sec * 1000000000ull + now.tv_nsec) % window;
+		passed = clock_monotonic_ns() % window;
 	} while (passed > window / 4);
 }
 

@@ -90,14 +90,6 @@ static int adopt(void)
 	return tracked;
 }
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 /* Sets that are full are passed over, level by level. */
 static void test_levels(void **state)
 {
@@ -106,7 +98,7 @@ static void test_levels(void **state)
 	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++) {
 		open_session();
 		start("[headcount]\nsessions_max = 65536\n");
-		fill(full[i], now_ns());
+		fill(full[i], clock_monotonic_ns());
 		assert_int_equal(adopt(), 2);
 		assert_int_equal(lost(HC_LOSS_SESSIONS_FULL), 0);
 		close_session(state);
@@ -119,7 +111,7 @@ static void test_full(void **state)
 	(void)state;
 	open_session();
 	start(SMALL);
-	fill(bpf_map__max_entries(object->maps.sessions), now_ns());
+	fill(bpf_map__max_entries(object->maps.sessions), clock_monotonic_ns());
 	assert_int_equal(adopt(), 0);
 	assert_int_equal(lost(HC_LOSS_SESSIONS_FULL), 2);
 }
@@ -131,7 +123,7 @@ static void test_forgotten(void **state)
 	open_session();
 	start(SMALL);
 	fill(bpf_map__max_entries(object->maps.sessions),
-	     now_ns() - ((HC_TICKS + 2ull) << HC_HELD_SHIFT));
+	     clock_monotonic_ns() - ((HC_TICKS + 2ull) << HC_HELD_SHIFT));
 	assert_int_equal(adopt(), 2);
 	assert_int_equal(lost(HC_LOSS_SESSIONS_FULL), 0);
 }

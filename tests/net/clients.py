@@ -274,3 +274,13 @@ def by_client(port):
 def by_uid(port):
     """Key for sessions towards a server port: whose they are."""
     return lambda family, local, peer, peer_port, uid: uid if peer_port == port else None
+
+
+def knock(channel, where, port, stop):
+    """Connects over and over, until there is a file `stop`; how often it got in."""
+    counts = collections.Counter()
+    while not os.path.exists(stop):
+        with new_socket() as s:
+            counts[s.connect_ex((where, port))] += 1
+    answer(channel, [counts.pop(0, 0), counts.pop(errno.ECONNREFUSED, 0), len(counts)])
+    channel.recv(1)

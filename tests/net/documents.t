@@ -58,22 +58,45 @@ def commands():
 ROOMS = "base config kernel sessions events metrics top daemon cmd".split()
 
 
+def circle(edges, start, way):
+    """the files of a circle that `start` leads into, or nothing"""
+    if start in way:
+        return [*way[way.index(start):], start]
+    return next((c for other in sorted(edges.get(start, ())) if (c := circle(edges, other, [*way, start]))), None)
+
+
 @test
 def rooms():
-    """a folder of user/ includes only from itself and from those before it; no header includes itself by others"""
-    upwards, headers = [], {}
+    """a folder of user/ includes only from itself and from those before it; no file needs itself by way of others"""
+    need("nm")
+    upwards, edges, defined, used = [], {}, {}, {}
     for path in glob.glob(f"{TOP}/user/*/*.[ch]"):
-        room, name = path.split("/")[-2:]
-        included = re.findall(r'^#include "user/(\w+)/([^"]+)"', text(path), re.M)
-        upwards += [f"{room}/{name}: {other}/{header}" for other, header in included if ROOMS.index(other) > ROOMS.index(room)]
-        if name.endswith(".h"):
-            headers[f"{room}/{name}"] = [f"{other}/{header}" for other, header in included]
+        unit = "/".join(path.rpartition(".")[0].split("/")[-2:])
+        included = set(re.findall(r'^#include "user/([^"]+)\.h"', text(path), re.M)) - {unit}
+        room = ROOMS.index(unit.split("/")[0])
+        upwards += [f"{unit}: {other}" for other in included if ROOMS.index(other.split("/")[0]) > room]
+        edges.setdefault(unit, set()).update(included)
+        if not path.endswith(".c"):
+            continue
+        for *_, kind, symbol in map(str.split, run("nm", f"{BUILD}/user/{unit}.o").splitlines()):
+            if kind in "TDRBC":
+                defined[symbol] = unit
+            elif kind == "U":
+                used.setdefault(unit, set()).add(symbol)
     equal(upwards, [], "includes that run upwards")
+    # What a header promises may be in a file of another name: the linker knows.
+    for unit, symbols in used.items():
+        edges[unit] |= {defined[symbol] for symbol in symbols if symbol in defined} - {unit}
+    equal([c for unit in sorted(edges) if (c := circle(edges, unit, []))][:1], [], "circles")
+    equal(len(edges) > 90 and len(defined) > 300, True, f"files and symbols found: {len(edges)}, {len(defined)}")
 
-    def circle(header, way):
-        return [*way, header] if header in way else next((c for other in headers[header] if (c := circle(other, [*way, header]))), None)
-    equal([c for header in headers if (c := circle(header, []))], [], "circles")
-    equal(len(headers) > 50, True, f"headers found: {len(headers)}")
+
+@test
+def errors():
+    """errors unwind in user/ as user/README.md says, and in no other way"""
+    found = [f"{os.path.relpath(path, TOP)}: {word}" for path in glob.glob(f"{TOP}/user/*/*.[ch]")
+             for word in re.findall(r"\bgoto\b|\bcleanup\(|__cleanup__", text(path))]
+    equal(found, [], "other ways")
 
 
 @test

@@ -21,23 +21,13 @@ def outcomes(want, what):
         equal(clients.go(), want, what)
 
 
-def knock(channel, stop):
-    """Connects over and over, though the cap is reached; how often it got in."""
-    counts = collections.Counter()
-    while not os.path.exists(stop):
-        with new_socket() as s:
-            counts[s.connect_ex((HERE, PORT))] += 1
-    answer(channel, [counts.pop(0, 0), counts.pop(errno.ECONNREFUSED, 0), len(counts)])
-    channel.recv(1)
-
-
 @contextlib.contextmanager
 def knocking():
     """Meanwhile somebody who has all his slots tries to get one more, and never does."""
     stop = f"/run/stop-{time.monotonic_ns()}"
     with Server("0.0.0.0", PORT), crowd() as clients:
         equal(clients.go(), CAPPED, "outcomes of those who stay")
-        with Child(knock, stop, namespace="c1") as child:
+        with Child(knock, HERE, PORT, stop, namespace="c1") as child:
             yield  # Alice is the namespace's first address, from which the child connects
             open(stop, "w").close()
             got_in, refused, other = child.hear()

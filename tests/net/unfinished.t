@@ -145,16 +145,6 @@ def without_its_name():
         equal([line for line in said if line.startswith("headcount: " + says)] != [], True, f"what run {options} said: {said}")
 
 
-def knock(channel, stop):
-    """Connects over and over, though the cap is reached; how often it got in."""
-    counts = collections.Counter()
-    while not os.path.exists(stop):
-        with new_socket() as s:
-            counts[s.connect_ex((HERE, PORT))] += 1
-    answer(channel, [counts.pop(0, 0), counts.pop(errno.ECONNREFUSED, 0), len(counts)])
-    channel.recv(1)
-
-
 @test
 def while_another_enforces():
     """an upgrade that is killed at any step: caps hold throughout, and the next run --pin holds them"""
@@ -163,7 +153,7 @@ def while_another_enforces():
         hc.end(signal.SIGKILL)
     with Server("0.0.0.0", PORT), Clients(HERE, PORT, 1, 8, sources=[ALICE], namespace="c1") as clients:
         equal(clients.go(), CAPPED, "outcomes of those who stay")
-        with Child(knock, stop, namespace="c1") as child:
+        with Child(knock, HERE, PORT, stop, namespace="c1") as child:
             pins = [f"command=6 die={n}" for n in (1, MAPS + 1, MAPS + 4, MAPS + PROGRAMS)]
             # What the last of these left is removed, in part; the rest, and then the old ones when the new hold; and so on.
             removals = [f"unlink=1 die={n}" for n in (2, MAPS + 4 + 3, 2)]

@@ -36,6 +36,12 @@ static int read_bytes(struct config *config, const void *text, size_t length)
 	return config_read(config, path, why, sizeof(why));
 }
 
+static inline void read_good(struct config *config, const char *text)
+{
+	if (read_bytes(config, text, strlen(text)))
+		fail_msg("refused: %s", why);
+}
+
 static int make_file(void)
 {
 	int fd = mkstemp(path);

@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <netdb.h>
-
 #include "config_file.h"
-
-static void read_good(struct config *config, const char *text)
-{
-	if (read_bytes(config, text, strlen(text)))
-		fail_msg("refused: %s", why);
-}
 
 static void test_defaults(void **state)
 {
@@ -210,140 +202,6 @@ static void test_limited(void **state)
 	}
 }
 
-static void test_listen(void **state)
-{
-	static const __u8 any[16], v4[16] = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1},
-				   v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
-	const struct config_service *service;
-	struct config config;
-
-	(void)state;
-	read_good(&config, "[service imap]\nlisten = 1 ,, 65535\n"
-			   "listen = 10.0.0.1:143,[2001:db8::1]:993\n"
-			   "[service mail]\nlisten = 143\n");
-	service = &config.services[2];
-	assert_int_equal(service->listens, 4);
-	assert_memory_equal(service->listen[0].address, any, 16);
-	assert_int_equal(service->listen[0].port, 1);
-	assert_int_equal(service->listen[1].port, 65535);
-	assert_memory_equal(service->listen[2].address, v4, 16);
-	assert_int_equal(service->listen[2].port, 143);
-	assert_memory_equal(service->listen[3].address, v6, 16);
-	assert_int_equal(service->listen[3].port, 993);
-	/* one address of a port in one service, the rest of it in another */
-	assert_int_equal(config.services[3].listens, 1);
-	assert_memory_equal(config.services[3].listen[0].address, any, 16);
-	config_free(&config);
-}
-
-static void test_listen_ranges(void **state)
-{
-	const struct config_service *service;
-	struct config config;
-
-	(void)state;
-	read_good(&config, "[service vnc]\nlisten = 5900-5999, 1-1 10.0.0.1:5950-5960\n"
-			   "[service all]\nlisten = 6000-65535\nlisten = [::1]:1-4000\n");
-	service = &config.services[2];
-	assert_int_equal(service->listens, 3);
-	assert_int_equal(service->listen[0].port, 5900);
-	assert_int_equal(service->listen[0].last, 5999);
-	assert_int_equal(service->listen[1].port, 1);
-	assert_int_equal(service->listen[1].last, 1);
-	assert_int_equal(service->listen[2].last, 5960);
-	assert_int_equal(config.services[3].listen[0].last, 65535);
-	config_free(&config);
-}
-
-/* Names as /etc/services has them, be it there or not. */
-static void test_listen_names(void **state)
-{
-	const struct servent *imaps = getservbyname("imaps", "tcp");
-	struct config config;
-
-	(void)state;
-	if (!imaps)
-		skip();
-	read_good(&config, "[service mail]\nlisten = imaps, 10.0.0.1:pop3s\n");
-	assert_int_equal(config.services[2].listens, 2);
-	assert_int_equal(config.services[2].listen[0].port, 993);
-	assert_int_equal(config.services[2].listen[0].last, 993);
-	assert_int_equal(config.services[2].listen[1].port, 995);
-	config_free(&config);
-}
-
-static void test_overrides(void **state)
-{
-	static const __u8 net[16] = {[10] = 0xff, [11] = 0xff, 10, 1, 2},
-			  v6[16] = {0x20, 0x01, 0x0d, 0xb8};
-	const struct config_override *override;
-	struct config config;
-
-	(void)state;
-	read_good(&config, "[service smtp]\nlisten = 25\n"
-			   "[service imap]\nlisten = 143\n"
-			   "override = 10.1.2.0/24 64\noverride = 2001:db8::7 unlimited\n"
-			   "user = client/28/48\noverride = 10.1.2.0 0\n");
-	assert_int_equal(config.services[2].override_count, 0);
-	assert_int_equal(config.services[3].override_count, 3);
-	override = config.services[3].overrides;
-	assert_int_equal(override[0].key.service, 3);
-	assert_int_equal(override[0].key.kind, HC_BY_CLIENT);
-	assert_int_equal(override[0].bits, 96 + 24);
-	assert_int_equal(override[0].cap, 64);
-	assert_memory_equal(override[0].key.id, net, 16);
-	assert_int_equal(override[1].bits, 128);
-	assert_int_equal(override[1].key.prefix, 48);
-	assert_int_equal(override[1].cap, HC_UNLIMITED);
-	assert_memory_equal(override[1].key.id, v6, 16);
-	/* the same bits of the id, but one user and not a prefix of users */
-	assert_int_equal(override[2].bits, 128);
-	assert_int_equal(override[2].key.prefix, 96 + 28);
-	assert_int_equal(override[2].cap, 0);
-	config_free(&config);
-}
-
-/* The cap of an override that has none is the service's, wherever that stands. */
-static void test_override_exempt(void **state)
-{
-	const struct config_override *override;
-	struct config config;
-
-	(void)state;
-	read_good(&config, "[service imap]\nlisten = 143\noverride = 10.0.0.1 total=exempt\n"
-			   "override = 10.0.0.2 64\t total=exempt\ncap = 7\n"
-			   "override = 10.0.0.3 9\n"
-			   "[service outbound]\noverride = 1000 total=exempt\n"
-			   "override = 1001 unlimited total=exempt\n");
-	override = config.services[2].overrides;
-	assert_true(override[0].exempt);
-	assert_int_equal(override[0].cap, 7);
-	assert_true(override[1].exempt);
-	assert_int_equal(override[1].cap, 64);
-	assert_false(override[2].exempt);
-	assert_int_equal(override[2].cap, 9);
-	override = config.services[HC_OUTBOUND_SERVICE].overrides;
-	assert_true(override[0].exempt);
-	assert_int_equal(override[0].key.uid, 1000);
-	assert_int_equal(override[0].cap, HC_UNLIMITED);
-	assert_int_equal(override[1].key.uid, 1001);
-	config_free(&config);
-}
-
-static void test_override_before_user(void **state)
-{
-	struct config config;
-
-	(void)state;
-	read_good(&config, "[service imap]\noverride =\troot \t 7\nuser = uid\nlisten = 143\n");
-	assert_int_equal(config.services[2].override_count, 1);
-	assert_int_equal(config.services[2].overrides[0].key.kind, HC_BY_UID);
-	assert_int_equal(config.services[2].overrides[0].key.uid, 0);
-	assert_int_equal(config.services[2].overrides[0].bits, 128);
-	assert_int_equal(config.services[2].overrides[0].cap, 7);
-	config_free(&config);
-}
-
 /* One configuration in the spellings that must not matter. */
 static void test_spellings(void **state)
 {
@@ -411,22 +269,11 @@ static void test_name_of_31(void **state)
 int main(void)
 {
 	static const struct CMUnitTest config[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_empty_file),
-		cmocka_unit_test(test_headcount_section),
-		cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_service),
-		cmocka_unit_test(test_outbound),
-		cmocka_unit_test(test_errno_words),
-		cmocka_unit_test(test_limited),
-		cmocka_unit_test(test_listen),
-		cmocka_unit_test(test_listen_ranges),
-		cmocka_unit_test(test_listen_names),
-		cmocka_unit_test(test_overrides),
-		cmocka_unit_test(test_override_exempt),
-		cmocka_unit_test(test_override_before_user),
-		cmocka_unit_test(test_spellings),
-		cmocka_unit_test(test_longest_line),
+		cmocka_unit_test(test_defaults),          cmocka_unit_test(test_empty_file),
+		cmocka_unit_test(test_headcount_section), cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_service),           cmocka_unit_test(test_outbound),
+		cmocka_unit_test(test_errno_words),       cmocka_unit_test(test_limited),
+		cmocka_unit_test(test_spellings),         cmocka_unit_test(test_longest_line),
 		cmocka_unit_test(test_name_of_31),
 	};
 	int failed;

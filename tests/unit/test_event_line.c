@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "user/base/words.h"
 #include "user/events/event_line.h"
 #include "print_samples.h"
 #include "user/base/user_name.h"
@@ -104,7 +105,7 @@ static void lost(void **state)
 	(void)state;
 	print_json_lost(&buffer, &context, SECOND, "ring-full", 12);
 	assert_int_equal(event_line_parse(&line, buffer.data, buffer.length), 0);
-	assert_true(event_line_is(&line, "events-lost"));
+	assert_true(event_line_is(&line, ACTION_LOST));
 	assert_int_equal(line.lost, 12);
 	assert_string_equal(line.reason, "ring-full");
 	event_line_free(&line);

@@ -13,9 +13,9 @@
 static const struct table_column columns[] = {
 	{.heading = "USER", .key = "user", .kind = TABLE_TEXT},
 	{.heading = "ACTIVE", .key = "active", .kind = TABLE_NUMBER},
-	{.heading = "UID", .key = "uid", .kind = TABLE_NUMBER, .json_only = true},
+	{.key = "uid", .kind = TABLE_NUMBER},
 	{.heading = "FULL", .key = "full", .kind = TABLE_BOOL},
-	{.heading = "SINCE", .key = "since", .kind = TABLE_TEXT, .table_only = true},
+	{.heading = "SINCE"},
 };
 
 static struct table *new_table(void)
@@ -143,7 +143,8 @@ static void escapes(void **state)
 static void no_number(void **state)
 {
 	static const char *const texts[] = {"unlimited", "007", "-", "1.", ".5", "1e5", "0x1"};
-	static const struct table_column column = {"N", "n", TABLE_NUMBER, false, false};
+	static const struct table_column column = {
+		.heading = "N", .key = "n", .kind = TABLE_NUMBER};
 	struct table *table;
 	char expected[64];
 	size_t i;
@@ -162,7 +163,7 @@ static void no_number(void **state)
 /* Cells of many lengths, the last far over what a table has room for at first. */
 static void long_cells(void **state)
 {
-	static const struct table_column column = {"A", "a", TABLE_TEXT, false, false};
+	static const struct table_column column = {.heading = "A", .key = "a"};
 	static const int lengths[] = {62, 63, 64, 65, 5000, 100000};
 	struct table *table = table_new(&column, 1);
 	char *expected = NULL;

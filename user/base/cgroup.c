@@ -100,20 +100,16 @@ char *cgroup_path(__u64 id, char *text, size_t size)
 		.kernfs = {.bytes = sizeof(id), .type = FILEID_KERNFS, .id = id},
 	};
 	const char *mount = cgroup_mount();
-	int mount_fd = -1, fd = -1;
+	int mount_fd = mount ? open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, fd = -1;
 	bool found = false;
 
-	if (!mount)
-		goto out;
-	mount_fd = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (mount_fd < 0)
-		goto out;
-	fd = open_by_handle_at(mount_fd, &handle.handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mount_fd >= 0)
+		fd = open_by_handle_at(mount_fd, &handle.handle,
+				       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		found = path_below_mount(fd, mount, text, size);
-	else if (errno == EPERM)
+	else if (mount_fd >= 0 && errno == EPERM)
 		found = find_cgroup(id, mount, text, size);
-out:
 	if (!found)
 		snprintf(text, size, CGROUP_GONE "%llu", id);
 	if (fd >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bytes that an outsider chose, made safe to print. Both write at most `size`
- * bytes with the NUL, never split an escape, and return the length written.
+ * Bytes that an outsider chose, made safe to print. Each writes at most `size`
+ * bytes with the NUL, never splits an escape, and returns the length written.
  */
 #ifndef HEADCOUNT_ESCAPE_H
 #define HEADCOUNT_ESCAPE_H
@@ -23,7 +23,7 @@ size_t escape_json(char *out, size_t size, const char *in, size_t length);
  * would steer a terminal, is told as text: \\xNN. */
 size_t escape_label(char *out, size_t size, const char *in, size_t length);
 
-/* How many bytes of the text, up to the first that either of them would look at. */
+/* How many bytes of the text, up to the first that any of them would look at. */
 size_t escape_plain(const char *text);
 
 #endif

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
 #include "user/base/escape.h"
+#include "user/base/journal_stream.h"
 #include "user/base/log.h"
 
 #undef hc_error /* what the analyzer is told, log.h */
@@ -52,18 +52,8 @@ bool log_tells(enum log_detail detail)
 	return told >= detail;
 }
 
-/* systemd names the file that it gave us for stderr; a child's may be another one. */
-static bool is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat file;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       !fstat(STDERR_FILENO, &file) && file.st_dev == device && file.st_ino == inode;
-}
-
-static void put_line(const char *priority, const char *text, size_t length, const char *reason)
+static void print_line(const char *priority, const char *text, size_t length,
+		       const char *reason)
 {
 	char line[2048], whole[2304];
 
@@ -74,15 +64,17 @@ static void put_line(const char *priority, const char *text, size_t length, cons
 	if (diverted)
 		diverted(whole);
 	else
-		fprintf(stderr, "%sheadcount: %s\n", is_journal() ? priority : "", whole);
+		fprintf(stderr, "%sheadcount: %s\n",
+			journal_stream_is(STDERR_FILENO) ? priority : "", whole);
 }
 
-static void say(const char *priority, const char *format, va_list args, const char *reason)
+static void print_message(const char *priority, const char *format, va_list args,
+			  const char *reason)
 {
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), format, args);
-	put_line(priority, text, strlen(text), reason);
+	print_line(priority, text, strlen(text), reason);
 }
 
 int hc_error(const char *format, ...)
@@ -90,7 +82,7 @@ int hc_error(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(SD_ERR, format, args, "");
+	print_message(SD_ERR, format, args, "");
 	va_end(args);
 	return -EINVAL;
 }
@@ -101,7 +93,7 @@ int hc_error_errno(int err, const char *format, ...)
 
 	err = abs(err);
 	va_start(args, format);
-	say(SD_ERR, format, args, strerror(err));
+	print_message(SD_ERR, format, args, strerror(err));
 	va_end(args);
 	return err ? -err : -EINVAL;
 }
@@ -111,7 +103,7 @@ void hc_notice(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(SD_NOTICE, format, args, "");
+	print_message(SD_NOTICE, format, args, "");
 	va_end(args);
 }
 
@@ -122,7 +114,7 @@ void hc_step(const char *format, ...)
 	if (!log_tells(LOG_STEPS))
 		return;
 	va_start(args, format);
-	say(SD_INFO, format, args, "");
+	print_message(SD_INFO, format, args, "");
 	va_end(args);
 }
 
@@ -132,7 +124,7 @@ void log_words(enum log_detail detail, const char *text)
 		size_t whole = strcspn(text, "\n");
 		size_t length = whole < LINE_MAX_BYTES ? whole : LINE_MAX_BYTES;
 
-		put_line(SD_DEBUG, text, length, "");
+		print_line(SD_DEBUG, text, length, "");
 		text += length + (text[length] == '\n');
 	}
 }

@@ -15,6 +15,7 @@
 
 #include <linux/types.h>
 
+#include "user/base/array.h"
 #include "user/base/log.h"
 #include "user/base/netns.h"
 #include "user/base/privileges.h"
@@ -60,35 +61,29 @@ static unsigned int cookie_of(int netns)
 }
 
 /* Opens `path` and lists it, unless it is listed already. */
-static int add(struct netns_list *list, const char *name, const char *path)
+static int list_netns(struct netns_list *list, const char *name, const char *path)
 {
-	struct netns *grown;
+	struct netns item = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
 	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int error = 0;
 
-	if (fd < 0)
+	if (item.fd < 0)
 		return -errno;
-	if (fstat(fd, &status) || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
-		close(fd);
-		return -EINVAL;
+	if (fstat(item.fd, &status) || ioctl(item.fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		error = -EINVAL;
+	if (error || netns_listed(list, status.st_ino)) {
+		close(item.fd);
+		return error;
 	}
-	if (netns_listed(list, status.st_ino)) {
-		close(fd);
-		return 0;
-	}
-	grown = reallocarray(list->items, list->count + 1, sizeof(*grown));
-	if (!grown) {
-		close(fd);
-		return -ENOMEM;
-	}
-	list->items = grown;
-	grown += list->count++;
-	snprintf(grown->name, sizeof(grown->name), "%s", name);
-	grown->inode = status.st_ino;
-	grown->cookie = cookie_of(fd);
-	grown->fd = fd;
-	hc_step("opened the network namespace %s (%u)", path, grown->inode);
-	return 0;
+	snprintf(item.name, sizeof(item.name), "%s", name);
+	item.inode = status.st_ino;
+	item.cookie = cookie_of(item.fd);
+	error = array_append(&list->items, &list->count, &item, sizeof(item));
+	if (error)
+		close(item.fd);
+	else
+		hc_step("opened the network namespace %s (%u)", path, item.inode);
+	return error;
 }
 
 char *netns_path(const char *name, char path[NETNS_PATH])
@@ -104,11 +99,11 @@ int netns_resolve(struct netns_list *list, char *const *names, size_t count)
 
 	memset(list, 0, sizeof(*list));
 	if (!count) {
-		error = add(list, "", "/proc/self/ns/net");
+		error = list_netns(list, "", "/proc/self/ns/net");
 		return error ? hc_error_errno(error, "cannot open our network namespace") : 0;
 	}
 	for (size_t i = 0; i < count; i++) {
-		error = add(list, names[i], netns_path(names[i], path));
+		error = list_netns(list, names[i], netns_path(names[i], path));
 		if (error == -EINVAL)
 			hc_error("netns %s: %s is not a network namespace", names[i], path);
 		else if (error)
@@ -129,12 +124,12 @@ int netns_find_all(struct netns_list *list)
 	DIR *folder;
 
 	memset(list, 0, sizeof(*list));
-	add(list, "", "/proc/self/ns/net");
+	list_netns(list, "", "/proc/self/ns/net");
 	folder = opendir(RUN_NETNS);
 	while (folder && (entry = readdir(folder))) {
 		snprintf(path, sizeof(path), RUN_NETNS "/%s", entry->d_name);
 		if (entry->d_name[0] != '.')
-			add(list, entry->d_name, path);
+			list_netns(list, entry->d_name, path);
 	}
 	if (folder)
 		closedir(folder);
@@ -145,7 +140,8 @@ int netns_find_all(struct netns_list *list)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		add(list, path, path); /* a process that is gone by now has no sessions */
+		list_netns(list, path,
+			   path); /* a process that is gone by now has no sessions */
 	}
 	closedir(folder);
 	return 0;

@@ -4,20 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include <systemd/sd-daemon.h>
 
+#include "user/base/clock.h"
 #include "user/base/notify.h"
 
 static uint64_t beat_us, next_us; /* half of what the watchdog allows; 0: none */
 
 static uint64_t now_us(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000ull + now.tv_nsec / 1000;
+	return clock_monotonic_ns() / 1000;
 }
 
 bool notify_wanted(void)

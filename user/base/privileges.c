@@ -41,7 +41,7 @@ static void tell_kept(void)
 	free(names);
 }
 
-static int drop(unsigned int purposes)
+static int drop_capabilities(unsigned int purposes)
 {
 	const size_t count = sizeof(kept) / sizeof(kept[0]);
 	bool keep[sizeof(kept) / sizeof(kept[0])], bounds;
@@ -76,15 +76,16 @@ const char *privileges_hint(int error)
 int privileges_drop(unsigned int purposes)
 {
 	dropped = !geteuid();
-	return drop(purposes | PRIVILEGES_ALWAYS | (geteuid() ? PRIVILEGES_FOREIGN : 0));
+	return drop_capabilities(purposes | PRIVILEGES_ALWAYS |
+				 (geteuid() ? PRIVILEGES_FOREIGN : 0));
 }
 
 int privileges_drop_all(void)
 {
-	return drop(0);
+	return drop_capabilities(0);
 }
 
 int privileges_drop_to_enter(void)
 {
-	return drop(PRIVILEGES_ENTER);
+	return drop_capabilities(PRIVILEGES_ENTER);
 }

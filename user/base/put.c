@@ -4,9 +4,10 @@
 #include <time.h>
 
 #include "user/base/address.h"
+#include "user/base/clock.h"
 #include "user/base/put.h"
 
-static char *put_two(char *p, unsigned int value)
+char *put_two(char *p, unsigned int value)
 {
 	p[0] = '0' + value / 10;
 	p[1] = '0' + value % 10;

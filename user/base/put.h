@@ -11,11 +11,10 @@
 #include <string.h>
 #include <linux/types.h>
 
-#define NS_PER_SECOND 1000000000ull
-
 #define PUT(p, literal) ((char *)mempcpy(p, literal, sizeof(literal) - 1))
 
-char *put_number(char *p, __u64 value); /* at most 20 bytes */
+char *put_number(char *p, __u64 value);     /* at most 20 bytes */
+char *put_two(char *p, unsigned int value); /* two digits of a number below 100 */
 
 /* RFC 3339, UTC, with nanoseconds: 30 bytes. */
 char *put_time(char *p, __u64 realtime_ns);

@@ -9,6 +9,7 @@
 #include "user/base/escape.h"
 #include "user/base/print_buffer.h"
 #include "user/base/table.h"
+#include "user/base/terminal.h"
 
 /*
  * Cells lie one after the other in one piece of memory: a word (how long the cell
@@ -58,7 +59,7 @@ void table_free(struct table *table)
 }
 
 /* Where the text of the next cell goes: room for `bytes` bytes of it with its NUL. */
-static char *make_room(struct table *table, size_t bytes)
+static char *reserve_cell(struct table *table, size_t bytes)
 {
 	size_t room = table->room ? table->room : 4096;
 	char *text;
@@ -117,7 +118,7 @@ void table_add_text(struct table *table, const char *text)
 	text = text ?: "";
 	plain = escape_plain(text);
 	length = plain + strlen(text + plain);
-	to = table->failed ? NULL : make_room(table, length + 1);
+	to = table->failed ? NULL : reserve_cell(table, length + 1);
 	if (!to)
 		return;
 	*(char *)mempcpy(to, text, length) = '\0';
@@ -143,23 +144,13 @@ void table_add(struct table *table, const char *format, ...)
 
 void table_add_number(struct table *table, unsigned long long number)
 {
-	char *digits = table->failed ? NULL : make_room(table, 24), *end;
+	char *digits = table->failed ? NULL : reserve_cell(table, 24), *end;
 
 	if (!digits)
 		return;
 	end = put_number(digits, number);
 	*end = '\0';
 	end_cell(table, end - digits, true);
-}
-
-/* Characters as a terminal counts them, wide ones aside. */
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
 }
 
 /* What a cell shows; `room` has room for the longest, escaped. */
@@ -190,7 +181,7 @@ static void measure(const struct table *table, char *room, size_t *widths)
 	struct cell cell;
 
 	for (column = 0; column < table->count; column++)
-		widths[column] = text_width(table->columns[column].heading);
+		widths[column] = text_width(table->columns[column].heading ?: "");
 	for (i = 0; i < table->cells; i++) {
 		column = i % table->count;
 		at = read_cell(at, &cell);
@@ -205,12 +196,12 @@ static void measure(const struct table *table, char *room, size_t *widths)
 #define NOTHING ((size_t)-1)
 
 /* Leaves out columns that are not for a table, or that do not fit. */
-static void lay_out(const struct table *table, size_t *widths)
+static void leave_out_columns(const struct table *table, size_t *widths)
 {
 	size_t used = 0, column, i;
 
 	for (column = 0; column < table->count; column++) {
-		if (table->columns[column].json_only)
+		if (!table->columns[column].heading)
 			widths[column] = NOTHING;
 		else
 			used += widths[column] + GAP;
@@ -256,8 +247,8 @@ static char *put_spaces(char *p, size_t count)
 
 /* One cell of a row. `*owed` is the room since the last cell: it is filled only
  * when something follows, so that no line ends in spaces. */
-static char *put_cell(char *p, const struct table_column *column, size_t width,
-		      const struct cell *cell, size_t *owed)
+static char *put_table_cell(char *p, const struct table_column *column, size_t width,
+			    const struct cell *cell, size_t *owed)
 {
 	size_t pad = width - cell_width(cell);
 
@@ -274,9 +265,9 @@ static char *put_headings(char *p, const struct table *table, const size_t *widt
 	struct cell cell = {.plain = true};
 
 	for (column = 0; column < table->count; column++) {
-		cell.text = table->columns[column].heading;
+		cell.text = table->columns[column].heading ?: "";
 		cell.length = strlen(cell.text);
-		p = put_cell(p, &table->columns[column], widths[column], &cell, &owed);
+		p = put_table_cell(p, &table->columns[column], widths[column], &cell, &owed);
 	}
 	return PUT(p, "\n");
 }
@@ -299,7 +290,8 @@ static int print_rows(const struct table *table, struct output *out, const size_
 		for (column = 0; column < table->count; column++) {
 			at = read_cell(at, &cell);
 			cell = shown(&cell, out->room);
-			p = put_cell(p, &table->columns[column], widths[column], &cell, &owed);
+			p = put_table_cell(p, &table->columns[column], widths[column], &cell,
+					   &owed);
 		}
 		p = end_row(out, PUT(p, "\n"));
 	}
@@ -340,7 +332,7 @@ static char *put_value(char *p, enum table_kind kind, const struct cell *cell)
 	return PUT(p, "\"");
 }
 
-static int print_json(const struct table *table, struct output *out)
+static int print_objects(const struct table *table, struct output *out)
 {
 	size_t rows = table->cells / table->count, row, column, most = 16;
 	const char *at = table->text, *comma;
@@ -348,7 +340,7 @@ static int print_json(const struct table *table, struct output *out)
 	char *p;
 
 	for (column = 0; column < table->count; column++)
-		most += strlen(table->columns[column].key) + 6 * table->longest + 8;
+		most += strlen(table->columns[column].key ?: "") + 6 * table->longest + 8;
 	p = print_reserve(&out->rows, WRITE_AT_ONCE + most);
 	if (!p)
 		return -ENOMEM;
@@ -358,7 +350,7 @@ static int print_json(const struct table *table, struct output *out)
 		comma = "";
 		for (column = 0; column < table->count; column++) {
 			at = read_cell(at, &cell);
-			if (table->columns[column].table_only)
+			if (!table->columns[column].key)
 				continue;
 			p = stpcpy(p, comma);
 			p = stpcpy(p, table->columns[column].key);
@@ -376,22 +368,19 @@ int table_print(const struct table *table, FILE *file, bool json)
 {
 	struct output out = {.file = file, .room = malloc(6 * table->longest + 1)};
 	size_t *widths = calloc(table->count, sizeof(*widths));
-	int err = -ENOMEM;
+	int error = table->failed || !out.room || !widths ? -ENOMEM : 0;
 
-	if (table->failed || !out.room || !widths)
-		goto out;
 	if (json) {
-		err = print_json(table, &out);
-	} else {
+		error = error ?: print_objects(table, &out);
+	} else if (!error) {
 		measure(table, out.room, widths);
-		lay_out(table, widths);
-		err = print_rows(table, &out, widths);
+		leave_out_columns(table, widths);
+		error = print_rows(table, &out, widths);
 	}
-	if (!err)
+	if (!error)
 		flush(&out);
-out:
 	print_buffer_free(&out.rows);
 	free(widths);
 	free(out.room);
-	return err;
+	return error;
 }

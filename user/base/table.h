@@ -18,11 +18,9 @@ enum table_kind {
 };
 
 struct table_column {
-	const char *heading; /* upper case, for the table */
-	const char *key;     /* for JSON */
+	const char *heading; /* upper case; NULL: not shown in the table */
+	const char *key;     /* NULL: not in JSON */
 	enum table_kind kind;
-	bool json_only;  /* not shown in the table */
-	bool table_only; /* not in JSON */
 };
 
 struct table;

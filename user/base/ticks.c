@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <time.h>
 
+#include "user/base/clock.h"
 #include "user/base/ticks.h"
 
 /* The kernel does not export its HZ, but its coarse clocks move once a tick. */
@@ -10,7 +10,7 @@ __u64 ticks_to_ms(__u64 ticks)
 
 	if (!tick.tv_nsec)
 		clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
-	return ticks * tick.tv_nsec / 1000000;
+	return ticks * tick.tv_nsec / NS_PER_MS;
 }
 
 __u64 ticks_idle_ms(const struct hc_idle *idle)

@@ -2,7 +2,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <pwd.h>
@@ -10,20 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/account.h"
 #include "user/base/address.h"
 #include "user/base/cgroup.h"
 #include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/base/put.h"
 #include "user/base/user_name.h"
-
-/* An account can appear or change its name while we run, so a name is not
- * believed for ever. */
-#define ACCOUNTS        64
-#define ACCOUNT_SECONDS 60
 
 static const __u8 ipv4_mapped[16] = {[10] = 0xff, [11] = 0xff};
 
@@ -46,32 +40,6 @@ void prefix_mask(__u8 id[16], unsigned int bits)
 		return;
 	id[byte] &= 0xff00 >> bits % 8;
 	memset(id + byte + 1, 0, 15 - byte);
-}
-
-/* The account's name, "" if the uid has none. */
-static const char *account_name(__u32 uid)
-{
-	static struct account {
-		bool used;
-		__u32 uid;
-		time_t until;
-		char name[256]; /* LOGIN_NAME_MAX */
-	} accounts[ACCOUNTS];
-	struct account *account = &accounts[uid % ACCOUNTS];
-	const struct passwd *passwd;
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (!account->used || account->uid != uid || now.tv_sec >= account->until) {
-		passwd = getpwuid(uid);
-		account->used = true;
-		account->uid = uid;
-		account->until = now.tv_sec + ACCOUNT_SECONDS;
-		account->name[0] = '\0';
-		if (passwd && strlen(passwd->pw_name) < sizeof(account->name))
-			strcpy(account->name, passwd->pw_name);
-	}
-	return account->name;
 }
 
 char *user_key_format(const struct hc_user_key *key, bool names, char *text, size_t size)
@@ -107,7 +75,7 @@ static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, si
 	};
 	union cgroup_handle handle = {.kernfs = {.bytes = sizeof(__u64)}};
 	const char *mount = cgroup_mount();
-	int mount_fd = -1, fd = -1, mount_id, err = 0;
+	int mount_fd = -1, fd = -1, mount_id, error = 0;
 
 	if (*text != '/')
 		return because(why, why_size, "\"%s\" is not a cgroup path: it starts with /",
@@ -117,22 +85,17 @@ static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, si
 	mount_fd = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (mount_fd >= 0)
 		fd = syscall(SYS_openat2, mount_fd, text, &how, sizeof(how));
-	if (fd < 0) {
-		err = because(why, why_size, "no cgroup \"%s\": %s", text, strerror(errno));
-		goto out;
-	}
-	if (name_to_handle_at(fd, "", &handle.handle, &mount_id, AT_EMPTY_PATH)) {
-		err = because(why, why_size, "cgroup \"%s\" has no id: %s", text,
-			      strerror(errno));
-		goto out;
-	}
+	if (fd < 0)
+		error = because(why, why_size, "no cgroup \"%s\": %s", text, strerror(errno));
+	else if (name_to_handle_at(fd, "", &handle.handle, &mount_id, AT_EMPTY_PATH))
+		error = because(why, why_size, "cgroup \"%s\" has no id: %s", text,
+				strerror(errno));
 	key->cgroup = handle.kernfs.id;
-out:
 	if (fd >= 0)
 		close(fd);
 	if (mount_fd >= 0)
 		close(mount_fd);
-	return err;
+	return error;
 }
 
 static int parse_uid(const char *text, struct hc_user_key *key, char *why, size_t why_size)

@@ -33,3 +33,24 @@ const char *word_of_state(unsigned int state)
 
 	return words[state < COUNT(words) ? state : 0];
 }
+
+static const struct {
+	const char *word, *name;
+} actions[] = {
+	[ACTION_LOST] = {"lost", "events-lost"},
+	[HC_OPENED] = {"opened", "session-opened"},
+	[HC_CLOSED] = {"closed", "session-closed"},
+	[HC_REFUSED] = {"refused", "session-refused"},
+	[HC_KILLED] = {"killed", "session-killed"},
+};
+_Static_assert(COUNT(actions) == ACTION_COUNT, "each has its words");
+
+const char *word_of_action(unsigned int type)
+{
+	return actions[type < ACTION_COUNT ? type : ACTION_LOST].word;
+}
+
+const char *name_of_action(unsigned int type)
+{
+	return actions[type < ACTION_COUNT ? type : ACTION_LOST].name;
+}

@@ -6,4 +6,13 @@
 const char *word_of_end(unsigned int end);     /* "finished", "reset", "timed-out", ... */
 const char *word_of_state(unsigned int state); /* "ESTAB", "FIN-WAIT-1" .. as ss(8) writes */
 
+/* By an event's type; events that are lost have none. */
+#define ACTION_LOST  0
+#define ACTION_COUNT 5
+const char *word_of_action(unsigned int type); /* "opened", "closed", ..; "lost" */
+const char *name_of_action(unsigned int type); /* "session-opened", ..; "events-lost" */
+
+/* The enum hc_mute of HC_OPENED, HC_CLOSED and HC_REFUSED. */
+#define MUTE_OF_ACTION(type) (HC_MUTE_OPENED << ((type)-HC_OPENED))
+
 #endif

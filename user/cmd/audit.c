@@ -18,16 +18,16 @@ static const char *const kinds[] = {
 };
 
 static const struct table_column columns[] = {
-	{"WHAT", "kind", TABLE_TEXT, false, false},
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"SESSION", "id", TABLE_NUMBER, false, false},
-	{"COUNTS TOO MANY", "", TABLE_NUMBER, false, true},
-	{"", "change", TABLE_NUMBER, true, false},
+	{.heading = "WHAT", .key = "kind"},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "SESSION", .key = "id", .kind = TABLE_NUMBER},
+	{.heading = "COUNTS TOO MANY", .kind = TABLE_NUMBER},
+	{.key = "change", .kind = TABLE_NUMBER},
 };
 
-static void add_row(struct table *table, const struct policy *policy, bool json,
-		    const struct audit_difference *difference)
+static void add_difference_row(struct table *table, const struct policy *policy, bool json,
+			       const struct audit_difference *difference)
 {
 	const struct hc_user_key *user = &difference->user;
 	bool wrong = difference->kind == AUDIT_WRONG;
@@ -70,15 +70,15 @@ static void print_sums(const struct audit *audit, bool json)
 	printf("%8zu repaired\n", audit->repaired);
 }
 
-static int print(const struct headcount_bpf *object, const struct audit *audit, bool json)
+static int print_audit(const struct headcount_bpf *object, const struct audit *audit, bool json)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	struct policy *policy = malloc(sizeof(*policy));
-	int error = table && policy ? policy_read(object, policy)
-				    : hc_error_errno(ENOMEM, "cannot print the audit");
+	struct policy *policy = NULL;
+	int error = table ? 0 : hc_error_errno(ENOMEM, "cannot print the audit");
 
+	error = error ?: policy_read_new(object, &policy);
 	for (size_t i = 0; i < audit->count && !error; i++)
-		add_row(table, policy, json, &audit->differences[i]);
+		add_difference_row(table, policy, json, &audit->differences[i]);
 	if (!error) {
 		print_sums(audit, json);
 		if ((json || audit->count) && table_print(table, stdout, json))
@@ -107,7 +107,7 @@ int cmd_audit(const struct command *command, int argc, char **argv)
 		return status;
 	error = open_maps(&object, LOAD_WALK_SOCKETS);
 	error = error ?: audit_run(object, repair, &audit);
-	error = error ?: print(object, &audit, json);
+	error = error ?: print_audit(object, &audit, json);
 	free(audit.differences);
 	headcount_bpf__destroy(object);
 	if (error)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/array.h"
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 
@@ -27,17 +28,12 @@ static void print_help(const struct command *command, const struct command_optio
 
 static int add_value(struct command_values *values, const char *text)
 {
-	const char **grown =
-		reallocarray(values->items, values->count + 1, sizeof(*values->items));
+	int error = array_append(&values->items, &values->count, &text, sizeof(text));
 
-	if (!grown)
-		return hc_error_errno(ENOMEM, "cannot read the options");
-	values->items = grown;
-	grown[values->count++] = text;
-	return 0;
+	return error ? hc_error_errno(error, "cannot read the options") : 0;
 }
 
-static int take(const struct command_option *option, const char *text)
+static int take_option(const struct command_option *option, const char *text)
 {
 	switch (option->type) {
 	case COMMAND_FLAG:
@@ -113,7 +109,7 @@ static int take_all(const struct command *command, const struct command_option *
 					is_letter ? letter_of : argv[optind - 1],
 					command->name);
 		}
-		if (take(&options[found - 256], optarg))
+		if (take_option(&options[found - 256], optarg))
 			return -ENOMEM;
 	}
 	return 0;

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,22 +52,18 @@ static int open_in(const struct debug *debug, const char *file)
 }
 
 /* Waits for a child. Negative: it was interrupted, and so are we. */
-static int wait_for(pid_t pid, int *status)
+static int wait_child(pid_t pid, int *status)
 {
 	if (pid < 0 || waitpid(pid, status, 0) != pid)
 		return hc_error_errno(errno, "cannot start a process");
 	return WIFSIGNALED(*status) && WTERMSIG(*status) == SIGINT ? -EINTR : 0;
 }
 
-static int write_part(const struct debug *debug, const struct debug_part *part)
+static int run_part(const struct debug *debug, const struct debug_part *part, int out, int said)
 {
-	int out = open_in(debug, part->file), said = open_in(debug, SAID), status = 0, error;
+	int status = 0, error;
 	pid_t pid;
 
-	if (out < 0 || said < 0) {
-		error = hc_error_errno(errno, "cannot write to %s", debug->folder);
-		goto close;
-	}
 	dprintf(said, "%s:\n", part->file);
 	fflush(stdout);
 	pid = fork();
@@ -81,12 +76,21 @@ static int write_part(const struct debug *debug, const struct debug_part *part)
 		status = part->write(debug->with_users);
 		_exit(fflush(stdout) ? EXIT_FAILED : status);
 	}
-	error = wait_for(pid, &status);
+	error = wait_child(pid, &status);
 	if (!error && WIFSIGNALED(status))
 		dprintf(said, "killed by signal %d\n", WTERMSIG(status));
 	else if (!error)
 		dprintf(said, "exit code %d\n", WEXITSTATUS(status));
-close:
+	return error;
+}
+
+static int write_part(const struct debug *debug, const struct debug_part *part)
+{
+	int out = open_in(debug, part->file), said = open_in(debug, SAID), error = 0;
+
+	if (out < 0 || said < 0)
+		error = hc_error_errno(errno, "cannot write to %s", debug->folder);
+	error = error ?: run_part(debug, part, out, said);
 	if (out >= 0)
 		close(out);
 	if (said >= 0)
@@ -108,7 +112,7 @@ static int pack(const struct debug *debug, int archive)
 		hc_error_errno(errno, "cannot run tar");
 		_exit(EXIT_FAILED);
 	}
-	error = wait_for(pid, &status);
+	error = wait_child(pid, &status);
 	if (!error && status)
 		error = hc_error("tar could not write %s", debug->path);
 	return error;

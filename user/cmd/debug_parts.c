@@ -8,7 +8,6 @@
 
 #include <bpf/libbpf.h>
 
-#include "user/base/log.h"
 #include "user/base/redact.h"
 #include "user/cmd/command.h"
 #include "user/cmd/debug_parts.h"
@@ -118,12 +117,12 @@ static int write_sessions(bool with_users)
 static void print_services(const struct policy *policy)
 {
 	static const struct table_column columns[] = {
-		{"SERVICE", "", TABLE_TEXT, false, false},
-		{"USER", "", TABLE_TEXT, false, false},
-		{"CAP", "", TABLE_NUMBER, false, false},
-		{"TOTAL", "", TABLE_NUMBER, false, false},
-		{"EXCESS", "", TABLE_TEXT, false, false},
-		{"ERRNO", "", TABLE_NUMBER, false, false},
+		{.heading = "SERVICE"},
+		{.heading = "USER"},
+		{.heading = "CAP", .kind = TABLE_NUMBER},
+		{.heading = "TOTAL", .kind = TABLE_NUMBER},
+		{.heading = "EXCESS"},
+		{.heading = "ERRNO", .kind = TABLE_NUMBER},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 
@@ -141,7 +140,8 @@ static void print_services(const struct policy *policy)
 	table_free(table);
 }
 
-static void print_policy(const struct headcount_bpf *object, const struct policy *policy)
+static void print_policy_numbers(const struct headcount_bpf *object,
+				 const struct policy *policy)
 {
 	const struct hc_control *control = &policy->control;
 
@@ -157,14 +157,13 @@ static void print_policy(const struct headcount_bpf *object, const struct policy
 static int write_policy(bool with_users)
 {
 	struct headcount_bpf *object = NULL;
-	struct policy *policy = malloc(sizeof(*policy));
-	int error = policy ? open_maps(&object, 0)
-			   : hc_error_errno(ENOMEM, "cannot read the policy");
+	struct policy *policy = NULL;
+	int error = open_maps(&object, 0);
 
 	(void)with_users;
-	error = error ?: policy_read(object, policy);
+	error = error ?: policy_read_new(object, &policy);
 	if (!error)
-		print_policy(object, policy);
+		print_policy_numbers(object, policy);
 	free(policy);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : EXIT_DONE;
@@ -191,9 +190,14 @@ static int write_config(bool with_users)
 }
 
 const struct debug_part debug_parts[] = {
-	{"version.txt", write_version, false},  {"system.txt", write_system, false},
-	{"status.json", write_status, false},   {"metrics.txt", write_metrics, false},
-	{"policy.txt", write_policy, false},    {"journal.txt", write_journal, false},
-	{"users.json", write_users, true},      {"sessions.json", write_sessions, true},
-	{"headcount.conf", write_config, true}, {},
+	{.file = "version.txt", .write = write_version},
+	{.file = "system.txt", .write = write_system},
+	{.file = "status.json", .write = write_status},
+	{.file = "metrics.txt", .write = write_metrics},
+	{.file = "policy.txt", .write = write_policy},
+	{.file = "journal.txt", .write = write_journal},
+	{.file = "users.json", .write = write_users, .users = true},
+	{.file = "sessions.json", .write = write_sessions, .users = true},
+	{.file = "headcount.conf", .write = write_config, .users = true},
+	{},
 };

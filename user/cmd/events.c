@@ -10,6 +10,7 @@
 
 #include "user/base/log.h"
 #include "user/base/user_name.h"
+#include "user/base/words.h"
 #include "user/cmd/command.h"
 #include "user/config/sink_list.h"
 #include "user/events/event_line.h"
@@ -24,8 +25,9 @@
 
 struct output {
 	enum { AS_JSON, AS_TEXT, AS_ZEEK } format;
-	const char *service, *user, *action; /* NULL: all. The action as the lines have it */
-	char whole[HC_USER_TEXT];            /* the user as a service writes him, or "" */
+	const char *service, *user; /* NULL: all */
+	const char *action;         /* the same; as the lines have it */
+	char whole[HC_USER_TEXT];   /* the user as a service writes him, or "" */
 	struct print_buffer out;
 	struct print_context context;
 	int error; /* of the last write */
@@ -33,14 +35,14 @@ struct output {
 
 static volatile sig_atomic_t stop_asked;
 
-static void on_signal(int signal)
+static void on_stop_signal(int signal)
 {
 	(void)signal;
 	stop_asked = 1;
 	alarm(1); /* it may have come just before we wait */
 }
 
-static void write_out(struct output *output)
+static void flush_out(struct output *output)
 {
 	const char *at = output->out.data, *end = at + output->out.length;
 	struct pollfd ready = {STDOUT_FILENO, POLLOUT, 0};
@@ -84,7 +86,7 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 	if (output->action && strcmp(line->action, output->action))
 		return false;
 	/* A gap may hide whatever is looked for. */
-	if (event_line_is(line, "events-lost"))
+	if (event_line_is(line, ACTION_LOST))
 		return true;
 	if (output->service && strcmp(line->service, output->service))
 		return false;
@@ -93,9 +95,10 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 	       (*output->whole && !strcmp(line->user, output->whole));
 }
 
-static void print_text(struct output *output, const struct event_line *line, const char *user)
+static void print_as_text(struct output *output, const struct event_line *line,
+			  const char *user)
 {
-	if (event_line_is(line, "events-lost"))
+	if (event_line_is(line, ACTION_LOST))
 		print_text_lost(&output->out, &output->context, line->event.time_ns,
 				line->reason, line->lost);
 	else
@@ -104,9 +107,9 @@ static void print_text(struct output *output, const struct event_line *line, con
 }
 
 /* conn.log has no line for a gap. */
-static void print_zeek(struct output *output, const struct event_line *line)
+static void print_as_zeek(struct output *output, const struct event_line *line)
 {
-	if (event_line_is(line, "events-lost"))
+	if (event_line_is(line, ACTION_LOST))
 		hc_notice("lost %llu events: %s", line->lost, line->reason);
 	else
 		print_zeek_event(&output->out, line);
@@ -130,13 +133,13 @@ static void on_line(void *context, const char *text, size_t length)
 		else if (output->format == AS_JSON)
 			put_line(output, text, length);
 		else if (output->format == AS_TEXT)
-			print_text(output, &line, user);
+			print_as_text(output, &line, user);
 		else
-			print_zeek(output, &line);
+			print_as_zeek(output, &line);
 		event_line_free(&line);
 	}
 	if (output->out.length >= WRITE_AT)
-		write_out(output);
+		flush_out(output);
 }
 
 /* Waits for the socket (-1: for `ms`), but not for ever for a stdout that nobody reads. */
@@ -164,7 +167,7 @@ static int follow(struct subscription *from, struct output *output)
 			subscription_read(from, on_line, output);
 		else
 			subscription_open(from);
-		write_out(output);
+		flush_out(output);
 	}
 	if (from->full && !stop_asked)
 		return hc_error("%s is full: events_max subscribers are connected", from->path);
@@ -173,14 +176,10 @@ static int follow(struct subscription *from, struct output *output)
 		       : hc_error_errno(output->error, "cannot write");
 }
 
-static int parse(const struct command *command, struct output *output, const char *format)
+static int parse_options(const struct command *command, struct output *output,
+			 const char *format, const char *action)
 {
 	static const char *const formats[] = {"json", "text", "zeek"};
-	static const char *const actions[][2] = {
-		{"opened", "session-opened"},   {"closed", "session-closed"},
-		{"refused", "session-refused"}, {"killed", "session-killed"},
-		{"lost", "events-lost"},
-	};
 	size_t i;
 
 	for (i = 0; i < 3 && strcmp(formats[i], format);)
@@ -188,13 +187,12 @@ static int parse(const struct command *command, struct output *output, const cha
 	if (i == 3)
 		return hc_error("%s: bad format %s: json, text or zeek", command->name, format);
 	output->format = i;
-	for (i = 0; output->action && i < 5 && strcmp(actions[i][0], output->action);)
+	for (i = 0; action && i < ACTION_COUNT && strcmp(word_of_action(i), action);)
 		i++;
-	if (output->action && i == 5)
+	if (i == ACTION_COUNT)
 		return hc_error("%s: bad action %s: opened, closed, refused, killed or lost",
-				command->name, output->action);
-	if (output->action)
-		output->action = actions[i][1];
+				command->name, action);
+	output->action = action ? name_of_action(i) : NULL;
 	return 0;
 }
 
@@ -203,12 +201,11 @@ static int check(struct output *output)
 {
 	struct session_filter filter = {.service = -1, .user = output->user};
 	struct headcount_bpf *object = output->service || output->user ? open_quietly() : NULL;
-	struct policy *policy = object ? malloc(sizeof(*policy)) : NULL;
+	struct policy *policy = NULL;
 	int error = 0;
 
 	if (object) {
-		error = policy ? policy_read(object, policy)
-			       : hc_error_errno(ENOMEM, "cannot read the policy");
+		error = policy_read_new(object, &policy);
 		error = error ?: session_filter_service(&filter, policy, output->service);
 		error = error ?: session_filter_user(&filter, policy, SESSION_USER_IS);
 		/* An address may be written in many ways, and lines have one of them. */
@@ -226,14 +223,14 @@ int cmd_events(const struct command *command, int argc, char **argv)
 {
 	struct output output = {};
 	struct subscription from = {.path = SINK_SOCKET, .fd = -1};
-	struct sigaction action = {.sa_handler = on_signal};
-	const char *format = "json";
+	struct sigaction action = {.sa_handler = on_stop_signal};
+	const char *format = "json", *action_word = NULL;
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only this service's events",
 			    &output.service),
 		OPTION_TEXT("user", 'u', "USER", "only this user's events", &output.user),
 		OPTION_TEXT("action", 'a', "ACTION",
-			    "only opened, closed, refused, killed or lost", &output.action),
+			    "only opened, closed, refused, killed or lost", &action_word),
 		OPTION_TEXT("format", 'f', "FORMAT", "json (default), text or zeek", &format),
 		OPTION_TEXT("socket", 0, "PATH", "socket to read (" SINK_SOCKET ")",
 			    &from.path),
@@ -243,7 +240,7 @@ int cmd_events(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	if (parse(command, &output, format))
+	if (parse_options(command, &output, format, action_word))
 		return EXIT_USAGE;
 	if (check(&output))
 		return EXIT_FAILED;
@@ -261,7 +258,7 @@ int cmd_events(const struct command *command, int argc, char **argv)
 	error = follow(&from, &output);
 	if (output.format == AS_ZEEK && !error && !output.error) {
 		print_zeek_close(&output.out, time(NULL));
-		write_out(&output);
+		flush_out(&output);
 	}
 	subscription_free(&from);
 	print_buffer_free(&output.out);

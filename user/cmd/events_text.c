@@ -8,7 +8,7 @@
 #define NAMED 5 /* services of one kind; the others as a number */
 
 /* The services that emit the same. */
-static void print_services(FILE *out, const struct config *config, __u8 mute)
+static void print_alike(FILE *out, const struct config *config, __u8 mute)
 {
 	size_t count = 0;
 
@@ -30,7 +30,7 @@ static bool any_of(const struct config *config, __u8 mute)
 	return false;
 }
 
-static void print(FILE *out, const struct config *config)
+static void print_events(FILE *out, const struct config *config)
 {
 	char emit[SERVICE_EMIT_TEXT], sink[PATH_MAX + 16];
 	const char *between = ": ";
@@ -43,7 +43,7 @@ static void print(FILE *out, const struct config *config)
 		if (!any_of(config, mute))
 			continue;
 		fprintf(out, "%s%s of ", between, service_emit_format(mute, ", ", emit));
-		print_services(out, config, mute);
+		print_alike(out, config, mute);
 		between = "; ";
 	}
 	if (config->events.count && *between == ':')
@@ -57,7 +57,7 @@ char *events_text(const struct config *config, char *text, size_t size)
 	*text = '\0';
 	if (!out)
 		return text;
-	print(out, config);
+	print_events(out, config);
 	fclose(out);
 	text[size - 1] = '\0';
 	return text;

@@ -3,40 +3,44 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record.h"
 #include "user/base/escape.h"
+#include "user/base/table.h"
+#include "user/base/user_name.h"
 #include "user/cmd/advise.h"
 #include "user/cmd/explain.h"
 #include "user/daemon/open_files.h"
 #include "user/kernel/load.h"
-#include "record.h"
-#include "user/base/table.h"
-#include "user/base/user_name.h"
 #include "user/kernel/service_text.h"
 
 static const struct table_column columns[] = {
-	{"SERVICE", "", TABLE_TEXT, false, false},     {"LISTEN", "", TABLE_TEXT, false, false},
-	{"USER", "", TABLE_TEXT, false, false},        {"CAP", "", TABLE_NUMBER, false, false},
-	{"TOTAL", "", TABLE_NUMBER, false, false},     {"EXCESS", "", TABLE_TEXT, false, false},
-	{"OVERRIDES", "", TABLE_NUMBER, false, false}, {"EMIT", "", TABLE_TEXT, false, false},
-	{"ORPHANS", "", TABLE_TEXT, false, false},
+	{.heading = "SERVICE"},
+	{.heading = "LISTEN"},
+	{.heading = "USER"},
+	{.heading = "CAP", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL", .kind = TABLE_NUMBER},
+	{.heading = "EXCESS"},
+	{.heading = "OVERRIDES", .kind = TABLE_NUMBER},
+	{.heading = "EMIT"},
+	{.heading = "ORPHANS"},
 };
 
 static const struct table_column override_columns[] = {
-	{"OVERRIDE IN", "", TABLE_TEXT, false, false},
-	{"OF", "", TABLE_TEXT, false, false},
-	{"CAP", "", TABLE_NUMBER, false, false},
-	{"TOTAL", "", TABLE_TEXT, false, false},
+	{.heading = "OVERRIDE IN"},
+	{.heading = "OF"},
+	{.heading = "CAP", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL"},
 };
 
-static void add_cap(struct table *table, __u32 cap)
+void explain_limit(struct table *table, __u32 limit)
 {
-	if (cap == HC_UNLIMITED)
+	if (limit == HC_UNLIMITED)
 		table_add_text(table, NULL);
 	else
-		table_add(table, "%u", cap);
+		table_add_number(table, limit);
 }
 
-static void add_listen(struct table *table, const struct config_service *service)
+static void add_listen_cell(struct table *table, const struct config_service *service)
 {
 	char text[512] = "", end[LISTEN_TEXT];
 	size_t used = 0;
@@ -65,9 +69,9 @@ void explain_limits(struct table *table, const struct hc_service *service)
 	char user[SERVICE_USER_TEXT];
 
 	table_add_text(table, service_user_format(service, user));
-	add_cap(table, service->cap);
-	add_cap(table, service->total);
-	table_add(table, service->excess == HC_OBSERVE ? "observe" : "reject");
+	explain_limit(table, service->cap);
+	explain_limit(table, service->total);
+	table_add_text(table, service->excess == HC_OBSERVE ? "observe" : "reject");
 }
 
 static void explain_events(const struct sink_list *list)
@@ -103,7 +107,7 @@ static void explain_overrides(const struct config *config)
 			table_add_text(table, service->service.name);
 			table_add_text(table, user_key_format(&override->key, true, user,
 							      sizeof(user)));
-			add_cap(table, override->cap);
+			explain_limit(table, override->cap);
 			table_add_text(table, override->exempt ? "exempt" : NULL);
 		}
 	}
@@ -127,9 +131,9 @@ void explain(const struct config *config, const char *path)
 		char emit[SERVICE_EMIT_TEXT];
 
 		table_add_text(table, service->service.name);
-		add_listen(table, service);
+		add_listen_cell(table, service);
 		explain_limits(table, &service->service);
-		table_add(table, "%zu", service->override_count);
+		table_add_number(table, service->override_count);
 		table_add_text(table, service_emit_format(service->service.mute, " ", emit));
 		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"
 										    : "count");

@@ -8,6 +8,9 @@
 /* Prints what a configuration means, for `run --check`. `path` may be NULL. */
 void explain(const struct config *config, const char *path);
 
+/* A cell; empty if there is no limit. */
+void explain_limit(struct table *table, __u32 limit);
+
 /* Four cells: what a user of the service is, its cap, its total, its excess. */
 void explain_limits(struct table *table, const struct hc_service *service);
 

@@ -16,7 +16,7 @@ struct request {
 	bool dry_run, json, quiet, yes;
 };
 
-static int parse(struct request *request, const char *command)
+static int parse_request(struct request *request, const char *command)
 {
 	int error = session_conditions_parse(&request->conditions, command);
 
@@ -29,8 +29,8 @@ static int parse(struct request *request, const char *command)
 }
 
 /* The services of the sessions: "imap, pop". */
-static void print_services(FILE *file, const struct session_row *rows, size_t count,
-			   const struct policy *policy)
+static void print_service_names(FILE *file, const struct session_row *rows, size_t count,
+				const struct policy *policy)
 {
 	bool seen[HC_SERVICES_MAX] = {};
 	const char *comma = "";
@@ -58,8 +58,8 @@ static int print_closed(const struct kill_result *result, const struct session_l
 	return session_table_print(&closed, policy, json);
 }
 
-static int print_json(const struct kill_result *result, const struct session_list *list,
-		      const struct policy *policy)
+static int print_result_json(const struct kill_result *result, const struct session_list *list,
+			     const struct policy *policy)
 {
 	const char *comma = "";
 	int error;
@@ -79,8 +79,8 @@ static int print_json(const struct kill_result *result, const struct session_lis
 	return error;
 }
 
-static int print_text(const struct kill_result *result, const struct session_list *list,
-		      const struct request *request, const struct policy *policy)
+static int print_result_text(const struct kill_result *result, const struct session_list *list,
+			     const struct request *request, const struct policy *policy)
 {
 	int error = 0;
 
@@ -89,7 +89,7 @@ static int print_text(const struct kill_result *result, const struct session_lis
 	printf("closed %zu session%s", result->closed, result->closed == 1 ? "" : "s");
 	if (result->closed && !request->conditions.service) {
 		printf(" of ");
-		print_services(stdout, result->rows, result->closed, policy);
+		print_service_names(stdout, result->rows, result->closed, policy);
 	}
 	printf("\n");
 	if (result->gone)
@@ -102,18 +102,18 @@ static int print_text(const struct kill_result *result, const struct session_lis
 }
 
 /* Without a service the conditions may match more than was meant. */
-static bool asks(const struct request *request, const struct session_list *list)
+static bool needs_confirmation(const struct request *request, const struct session_list *list)
 {
 	return list->count && !request->conditions.service && !request->yes &&
 	       isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
-static bool ask(const struct session_list *list, const struct policy *policy)
+static bool confirm(const struct session_list *list, const struct policy *policy)
 {
 	char answer[16] = "";
 
 	fprintf(stderr, "Close %zu session%s of ", list->count, list->count == 1 ? "" : "s");
-	print_services(stderr, list->rows, list->count, policy);
+	print_service_names(stderr, list->rows, list->count, policy);
 	fprintf(stderr, "? [y/N] ");
 	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
 }
@@ -141,10 +141,10 @@ static int close_listed(const struct headcount_bpf *object, struct request *requ
 			struct session_list *list, const struct policy *policy)
 {
 	struct kill_result result = {};
-	int error = 0;
+	int error = 0, printed = 0;
 
-	if (asks(request, list)) {
-		if (!ask(list, policy))
+	if (needs_confirmation(request, list)) {
+		if (!confirm(list, policy))
 			return hc_error("closed nothing");
 		error = read_again(object, &request->conditions.filter, list);
 	}
@@ -152,20 +152,19 @@ static int close_listed(const struct headcount_bpf *object, struct request *requ
 		error = error ?: session_list_hold(list, object);
 	error = error ?: kill_sessions(object, list, &result);
 	if (!error || result.closed)
-		error = (request->json ? print_json(&result, list, policy)
-				       : print_text(&result, list, request, policy))
-				?: error;
+		printed = request->json ? print_result_json(&result, list, policy)
+					: print_result_text(&result, list, request, policy);
+	error = error ?: printed;
 	free(result.rows);
 	return error ?: result.failed ? -EBUSY : 0;
 }
 
 static int kill_or_list(const struct headcount_bpf *object, struct request *request)
 {
-	struct policy *policy = malloc(sizeof(*policy));
 	struct session_list list = {};
-	int error = policy ? 0 : hc_error_errno(ENOMEM, "cannot close the sessions");
+	struct policy *policy;
+	int error = policy_read_new(object, &policy);
 
-	error = error ?: policy_read(object, policy);
 	error = error
 			?: session_conditions_resolve(&request->conditions, policy,
 						      SESSION_USER_AGREED);
@@ -197,7 +196,7 @@ int cmd_kill(const struct command *command, int argc, char **argv)
 	};
 	if (!command_options(command, options, argc, argv, 0, &first, &status)) {
 		status = EXIT_USAGE;
-		if (!parse(&request, command->name)) {
+		if (!parse_request(&request, command->name)) {
 			error = open_maps(&object,
 					  LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
 			error = error ?: kill_or_list(object, &request);

@@ -38,7 +38,7 @@ static const struct command commands[] = {
 	{},
 };
 
-static void print_help(FILE *out)
+static void print_commands(FILE *out)
 {
 	fprintf(out, "usage: headcount [-v]... COMMAND [OPTIONS]\n"
 		     "Counts and caps each user's TCP sessions in the kernel.\n\ncommands:\n");
@@ -75,7 +75,7 @@ static int take_verbose(int argc, char **argv)
 	return taken;
 }
 
-static int run(int argc, char **argv)
+static int run_named(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
@@ -83,7 +83,7 @@ static int run(int argc, char **argv)
 		if (!strcmp(command->name, name))
 			return command->run(command, argc - 1, argv + 1);
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
-		print_help(stdout);
+		print_commands(stdout);
 		return EXIT_DONE;
 	}
 	if (!strcmp(name, "--version")) {
@@ -93,7 +93,7 @@ static int run(int argc, char **argv)
 	if (*name)
 		hc_error("unknown command %s (see headcount --help)", name);
 	else
-		print_help(stderr);
+		print_commands(stderr);
 	return EXIT_USAGE;
 }
 
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 	load_quiet();
 	log_set_detail(getenv("HEADCOUNT_DEBUG") ? LOG_VERIFIER : 0);
 	taken = take_verbose(argc, argv);
-	status = run(argc - taken, argv + taken);
+	status = run_named(argc - taken, argv + taken);
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;

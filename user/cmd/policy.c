@@ -8,7 +8,9 @@
 #include "user/base/netns.h"
 #include "user/base/table.h"
 #include "user/base/user_name.h"
+#include "user/base/words.h"
 #include "user/cmd/command.h"
+#include "user/cmd/explain.h"
 #include "user/kernel/open.h"
 #include "user/kernel/policy_view.h"
 #include "user/kernel/service_text.h"
@@ -17,58 +19,50 @@
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
 static const struct table_column service_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"LISTEN", "", TABLE_TEXT, false, true},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"TOTAL", "total", TABLE_NUMBER, false, false},
-	{"", "total_active", TABLE_NUMBER, true, false},
-	{"", "total_refused", TABLE_NUMBER, true, false},
-	{"EXCESS", "excess", TABLE_TEXT, false, false},
-	{"ERRNO", "errno", TABLE_TEXT, false, false},
-	{"ORPHANS", "orphans", TABLE_TEXT, false, false},
-	{"EMIT", "", TABLE_TEXT, false, true},
-	{"", "emit_opened", TABLE_BOOL, true, false},
-	{"", "emit_closed", TABLE_BOOL, true, false},
-	{"", "emit_refused", TABLE_BOOL, true, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "LISTEN"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL", .key = "total", .kind = TABLE_NUMBER},
+	{.key = "total_active", .kind = TABLE_NUMBER},
+	{.key = "total_refused", .kind = TABLE_NUMBER},
+	{.heading = "EXCESS", .key = "excess"},
+	{.heading = "ERRNO", .key = "errno"},
+	{.heading = "ORPHANS", .key = "orphans"},
+	{.heading = "EMIT"},
+	{.key = "emit_opened", .kind = TABLE_BOOL},
+	{.key = "emit_closed", .kind = TABLE_BOOL},
+	{.key = "emit_refused", .kind = TABLE_BOOL},
 };
 
 static const struct table_column listen_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"ADDRESS", "address", TABLE_TEXT, false, false},
-	{"PORT", "port", TABLE_NUMBER, false, false},
-	{"LAST", "last_port", TABLE_NUMBER, false, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "ADDRESS", .key = "address"},
+	{.heading = "PORT", .key = "port", .kind = TABLE_NUMBER},
+	{.heading = "LAST", .key = "last_port", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column override_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"TOTAL", "", TABLE_TEXT, false, true},
-	{"", "total_exempt", TABLE_BOOL, true, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "TOTAL"},
+	{.key = "total_exempt", .kind = TABLE_BOOL},
 };
 
 static const struct table_column cap_columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"SINCE", "since", TABLE_TEXT, false, false},
-	{"BY", "by", TABLE_TEXT, false, true},
-	{"UID", "uid", TABLE_NUMBER, true, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "SINCE", .key = "since"},
+	{.heading = "BY", .key = "by"},
+	{.heading = "UID", .key = "uid", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column netns_columns[] = {
-	{"NETNS", "netns", TABLE_NUMBER, false, false},
-	{"NAME", "name", TABLE_TEXT, false, false},
+	{.heading = "NETNS", .key = "netns", .kind = TABLE_NUMBER},
+	{.heading = "NAME", .key = "name"},
 };
-
-static void add_limit(struct table *table, __u32 limit)
-{
-	if (limit == HC_UNLIMITED)
-		table_add_text(table, NULL);
-	else
-		table_add_number(table, limit);
-}
 
 static void add_listens(struct table *table, const struct policy_view *view, int id)
 {
@@ -99,8 +93,8 @@ static void add_service(struct table *table, const struct policy_view *view,
 	table_add_text(table, service->name);
 	add_listens(table, view, id);
 	table_add_text(table, service_user_format(service, user));
-	add_limit(table, service->cap);
-	add_limit(table, service->total);
+	explain_limit(table, service->cap);
+	explain_limit(table, service->total);
 	if (service->total == HC_UNLIMITED) {
 		table_add_text(table, NULL);
 		table_add_text(table, NULL);
@@ -113,8 +107,8 @@ static void add_service(struct table *table, const struct policy_view *view,
 		       id == HC_OUTBOUND_SERVICE ? config_errno_name(service->error) : NULL);
 	table_add_text(table, service->orphans == HC_ORPHANS_IGNORE ? "ignore" : "count");
 	table_add_text(table, service_emit_format(service->mute, " ", emit));
-	for (int bit = HC_MUTE_OPENED; bit < HC_MUTE_ALL; bit *= 2)
-		table_add_text(table, service->mute & bit ? "no" : "yes");
+	for (int type = HC_OPENED; type <= HC_REFUSED; type++)
+		table_add_text(table, service->mute & MUTE_OF_ACTION(type) ? "no" : "yes");
 }
 
 static struct table *services_table(const struct policy_view *view,
@@ -160,7 +154,7 @@ static struct table *overrides_table(const struct policy_view *view, bool json)
 
 	for (size_t i = 0; table && i < view->override_count; i++) {
 		add_user(table, view, &view->overrides[i].key, json);
-		add_limit(table, view->overrides[i].value.cap);
+		explain_limit(table, view->overrides[i].value.cap);
 		table_add_text(table, view->overrides[i].value.exempt ? "exempt" : NULL);
 		table_add_text(table, view->overrides[i].value.exempt ? "yes" : "no");
 	}
@@ -177,7 +171,7 @@ static struct table *caps_table(const struct policy_view *view, bool json)
 		struct hc_user_key by = {.kind = HC_BY_UID, .uid = moment->cap.asker};
 
 		add_user(table, view, &moment->key, json);
-		add_limit(table, moment->cap.cap);
+		explain_limit(table, moment->cap.cap);
 		table_add_text(table, time_format(moment->cap.set_ns, json, since));
 		table_add_text(table, user_key_format(&by, true, name, sizeof(name)));
 		table_add_number(table, moment->cap.asker);
@@ -217,7 +211,7 @@ static int print_part(struct table *table, const char *title, bool json)
 	return error;
 }
 
-static int print_text(const struct policy_view *view, const struct service_total *totals)
+static int print_policy_text(const struct policy_view *view, const struct service_total *totals)
 {
 	int error = print_part(services_table(view, totals), "", false);
 
@@ -229,7 +223,7 @@ static int print_text(const struct policy_view *view, const struct service_total
 	return error ?: print_part(netns_table(view), "\ninbound services hold in:\n", false);
 }
 
-static int print_json(const struct policy_view *view, const struct service_total *totals)
+static int print_policy_json(const struct policy_view *view, const struct service_total *totals)
 {
 	int error = print_part(services_table(view, totals), "{\"services\":", true);
 
@@ -252,7 +246,8 @@ static int print_policy(const struct headcount_bpf *object, bool json)
 	else if (view)
 		error = hc_error_errno(ENOMEM, "cannot print the policy");
 	if (!error) {
-		error = json ? print_json(view, totals) : print_text(view, totals);
+		error = json ? print_policy_json(view, totals)
+			     : print_policy_text(view, totals);
 		if (error)
 			hc_error_errno(error, "cannot print the policy");
 	}

@@ -4,12 +4,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/daemon/reload_record.h"
@@ -39,14 +38,6 @@ static int open_daemon(const struct headcount_bpf *object, int *pid)
 	return hc_error("headcount run (pid %d) has just ended", *pid);
 }
 
-static time_t now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static bool has_ended(int daemon)
 {
 	struct pollfd poll_fd = {.fd = daemon, .events = POLLIN};
@@ -58,7 +49,7 @@ static bool has_ended(int daemon)
 static int wait_answer(const struct headcount_bpf *object, int daemon, int pid, __u64 before,
 		       struct hc_reload *answer)
 {
-	time_t until = now_s() + ANSWER_S;
+	__u64 until_ns = clock_monotonic_ns() + ANSWER_S * NS_PER_SECOND;
 	bool ended;
 	int error;
 
@@ -67,7 +58,7 @@ static int wait_answer(const struct headcount_bpf *object, int daemon, int pid, 
 		error = reload_record_read(object, answer); /* its last word, if it has ended */
 		if (error || answer->ended > before)
 			return error;
-	} while (!ended && pins_are_of(object) && now_s() < until);
+	} while (!ended && pins_are_of(object) && clock_monotonic_ns() < until_ns);
 	if (ended || !pins_are_of(object))
 		return hc_error("headcount run (pid %d) ended before it answered", pid);
 	return hc_error("headcount run (pid %d) has not answered for %d seconds", pid,
@@ -75,7 +66,7 @@ static int wait_answer(const struct headcount_bpf *object, int daemon, int pid, 
 }
 
 /* The result goes to stdout, if it is a good one; all else is for a person. */
-static void tell(struct hc_reload *answer)
+static void tell_answer(struct hc_reload *answer)
 {
 	char *line, *rest = answer->said;
 
@@ -87,7 +78,7 @@ static void tell(struct hc_reload *answer)
 	}
 }
 
-static int reload(const struct headcount_bpf *object, enum hc_reload_result *result)
+static int ask_to_reload(const struct headcount_bpf *object, enum hc_reload_result *result)
 {
 	struct hc_reload answer;
 	int pid, daemon = open_daemon(object, &pid), error;
@@ -103,7 +94,7 @@ static int reload(const struct headcount_bpf *object, enum hc_reload_result *res
 	close(daemon);
 	if (error)
 		return error;
-	tell(&answer);
+	tell_answer(&answer);
 	*result = answer.result;
 	return 0;
 }
@@ -118,7 +109,7 @@ int cmd_reload(const struct command *command, int argc, char **argv)
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	error = open_maps(&object, 0);
-	error = error ?: reload(object, &result);
+	error = error ?: ask_to_reload(object, &result);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : (int)result;
 }

@@ -3,15 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/cmd/events_text.h"
 #include "user/cmd/explain.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/loop.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
+#include "user/daemon/signals.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/probe.h"
 #include "user/sessions/closer.h"
@@ -26,8 +27,8 @@ struct run {
 /* Does the pinned state fit this program and these sizes? */
 static bool fits(const struct headcount_bpf *pinned, const struct config *config)
 {
-	struct policy *policy = malloc(sizeof(*policy));
-	bool fit = policy && !policy_read(pinned, policy) &&
+	struct policy *policy;
+	bool fit = !policy_read_new(pinned, &policy) &&
 		   policy->control.version == HC_STATE_VERSION &&
 		   policy->control.build == load_build() &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
@@ -52,7 +53,7 @@ static int rebuild(struct daemon *daemon)
 	return error;
 }
 
-static int start(struct daemon *daemon)
+static int start_or_adopt(struct daemon *daemon)
 {
 	struct load_request request = {.pins = pins_folder(), .quiet = true};
 	int links = pins_look(), error;
@@ -119,7 +120,7 @@ static int run_daemon(struct run *run)
 	char what[900];
 	int holder, error;
 
-	daemon_signals(true);
+	signals_catch(true);
 	error = daemon_probe(daemon);
 	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
 	error = error
@@ -134,11 +135,11 @@ static int run_daemon(struct run *run)
 	if (run->lock == -EBUSY)
 		return hc_error("headcount run is already active (pid %d)", holder);
 	if (run->lock < 0)
-		return hc_error_errno(run->lock, "cannot lock /run/headcount.lock");
+		return hc_error_errno(run->lock, "cannot lock " PINS_LOCK_FILE);
 	error = daemon_open_sinks(daemon);
 	error = error ?: metrics_listen(&daemon->metrics, &daemon->config.metrics);
 	error = error ?: probe_mount_bpffs(&run->mounted);
-	error = error ?: start(daemon);
+	error = error ?: start_or_adopt(daemon);
 	run->published = !error;
 	error = error ?: daemon_open_drain(daemon, true);
 	error = error ?: closer_new(&daemon->closer, daemon->object, &daemon->netns);

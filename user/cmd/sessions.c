@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <stdlib.h>
 
 #include "user/base/log.h"
@@ -11,11 +10,10 @@
 static int print_sessions(const struct headcount_bpf *object,
 			  struct session_conditions *conditions, int order, bool json)
 {
-	struct policy *policy = malloc(sizeof(*policy));
 	struct session_list list = {};
-	int error = policy ? 0 : hc_error_errno(ENOMEM, "cannot print the sessions");
+	struct policy *policy;
+	int error = policy_read_new(object, &policy);
 
-	error = error ?: policy_read(object, policy);
 	error = error ?: session_conditions_resolve(conditions, policy, SESSION_USER_HAS);
 	error = error ?: session_list_read(object, &conditions->filter, &list);
 	error = error ?: session_list_hold(&list, object);

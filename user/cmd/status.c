@@ -7,16 +7,14 @@
 #include <bpf/bpf.h>
 
 #include "user/base/escape.h"
-#include "user/base/log.h"
-#include "user/cmd/command.h"
-#include "user/events/drain.h"
-#include "user/kernel/fill.h"
-#include "user/kernel/links.h"
-#include "user/kernel/open.h"
-#include "loss.h"
 #include "user/base/put.h"
+#include "user/cmd/command.h"
 #include "user/daemon/reload_record.h"
 #include "user/kernel/feature.h"
+#include "user/kernel/fill.h"
+#include "user/kernel/links.h"
+#include "user/kernel/losses.h"
+#include "user/kernel/open.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_maps.h"
 #include "user/kernel/probe.h"
@@ -62,7 +60,7 @@ static int gather_state(struct status *status)
 	return error;
 }
 
-static int gather(struct status *status)
+static int gather_status(struct status *status)
 {
 	int error = 0;
 
@@ -106,7 +104,7 @@ static bool has_total(const struct status *status, int id)
 	return status->object && service->used && service->total != HC_UNLIMITED;
 }
 
-static void print_totals(const struct status *status)
+static void print_status_totals(const struct status *status)
 {
 	const char *heading = "\ntotals:\n";
 	char name[4 * HC_NAME_MAX];
@@ -141,7 +139,7 @@ static void print_json_totals(const struct status *status)
 	}
 }
 
-static void print_text(const struct status *status)
+static void print_status_text(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
@@ -171,7 +169,7 @@ static void print_text(const struct status *status)
 		for (int i = 0; i < FILL_COUNT; i++)
 			printf("  %-9s %llu of %llu\n", status->fill[i].map,
 			       status->fill[i].entries, status->fill[i].capacity);
-		print_totals(status);
+		print_status_totals(status);
 		printf("\nlosses:\n");
 		for (int i = 0; i < HC_LOSS_COUNT; i++)
 			printf("  %-18s %8llu  %s\n", loss_rows[i].word, status->losses[i],
@@ -201,7 +199,7 @@ static void print_json_reload(const struct status *status)
 }
 
 /* Every other string is ours: nothing to escape. */
-static void print_json(const struct status *status)
+static void print_status_json(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
@@ -254,12 +252,12 @@ int cmd_status(const struct command *command, int argc, char **argv)
 		return code;
 	if (probe_privileges())
 		return EXIT_FAILED;
-	error = gather(&status);
+	error = gather_status(&status);
 	/* What the kernel lacks is shown even if that is why nothing else can be. */
 	if (json && (!error || error == -ENOTSUP))
-		print_json(&status);
+		print_status_json(&status);
 	else if (!error || error == -ENOTSUP)
-		print_text(&status);
+		print_status_text(&status);
 	free(status.links);
 	headcount_bpf__destroy(status.object);
 	/* For scripts: does anything count and cap? */

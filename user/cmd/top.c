@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/cmd/command.h"
@@ -54,7 +54,8 @@ static void catch_signals(sigset_t *asleep)
 
 static int until_reading(const struct top *top, __u64 next_ns)
 {
-	__u64 now = top_now(), ms = next_ns > now ? (next_ns - now) / 1000000 + 1 : 0;
+	__u64 now = clock_monotonic_ns(),
+	      ms = next_ns > now ? (next_ns - now) / NS_PER_MS + 1 : 0;
 
 	return top->paused || ms > REDRAW_MS ? REDRAW_MS : (int)ms;
 }
@@ -62,7 +63,7 @@ static int until_reading(const struct top *top, __u64 next_ns)
 /* Sleeps until a key, a signal or the time. False: the person or the terminal has gone. */
 static bool keys(struct top *top, int ms, const sigset_t *asleep)
 {
-	struct timespec wait = {ms / 1000, ms % 1000 * 1000000l};
+	struct timespec wait = clock_timespec(ms * NS_PER_MS);
 	struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
 	int ready = ppoll(&terminal, 1, &wait, asleep), kind;
 	wint_t key;
@@ -84,12 +85,12 @@ static void watch(struct top *top, const sigset_t *asleep)
 	int wait;
 
 	do {
-		if (top->stale || (!top->paused && top_now() >= next_ns)) {
-			start = top_now();
+		if (top->stale || (!top->paused && clock_monotonic_ns() >= next_ns)) {
+			start = clock_monotonic_ns();
 			top_read(top);
 			pause = LEISURE * top->took_ns;
-			if (pause < top->seconds * 1000000000ull)
-				pause = top->seconds * 1000000000ull;
+			if (pause < top->seconds * NS_PER_SECOND)
+				pause = top->seconds * NS_PER_SECOND;
 			next_ns = start + pause;
 		}
 		top_screen_draw(top);
@@ -97,7 +98,7 @@ static void watch(struct top *top, const sigset_t *asleep)
 	} while (keys(top, wait, asleep));
 }
 
-static int run(struct top *top)
+static int watch_users(struct top *top)
 {
 	sigset_t asleep;
 	int error = top_read(top); /* what fails now fails as in every other command */
@@ -115,40 +116,38 @@ static int run(struct top *top)
 	return 0;
 }
 
+/* Prints the error: bad usage. */
+static int check_usage(struct top *top, const char *seconds)
+{
+	if (number_parse(seconds, 1, 3600, &top->seconds))
+		return hc_error("top: --interval is 1 to 3600 seconds, not %s", seconds);
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return hc_error("top needs a terminal (for scripts: headcount users --json)");
+	return 0;
+}
+
 int cmd_top(const struct command *command, int argc, char **argv)
 {
+	static struct top top; /* large */
 	const char *seconds = "1";
-	struct top *top = calloc(1, sizeof(*top));
-	int first, status, error;
-
-	if (!top)
-		return EXIT_FAILED;
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only this service's users",
-			    &top->service),
+			    &top.service),
 		OPTION_TEXT("interval", 'i', "SECONDS", "refresh interval (1)", &seconds),
 		{},
 	};
+	int first, status, error;
+
 	if (command_options(command, options, argc, argv, 0, &first, &status))
-		goto out;
-	status = EXIT_USAGE;
-	if (number_parse(seconds, 1, 3600, &top->seconds)) {
-		hc_error("top: --interval is 1 to 3600 seconds, not %s", seconds);
-		goto out;
-	}
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		hc_error("top needs a terminal (for scripts: headcount users --json)");
-		goto out;
-	}
+		return status;
+	if (check_usage(&top, seconds))
+		return EXIT_USAGE;
 	setlocale(LC_CTYPE, "");
-	error = run(top);
-	status = error ? EXIT_FAILED : EXIT_DONE;
-	users_caps_free(&top->caps);
-	top_users_free(&top->users);
-	top_sessions_free(&top->sessions);
-	top_forget_asked(top);
-	headcount_bpf__destroy(top->object);
-out:
-	free(top);
-	return status;
+	error = watch_users(&top);
+	users_caps_free(&top.caps);
+	top_users_free(&top.users);
+	top_sessions_free(&top.sessions);
+	top_forget_asked(&top);
+	headcount_bpf__destroy(top.object);
+	return error ? EXIT_FAILED : EXIT_DONE;
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <stdlib.h>
 
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/signals.h"
 #include "user/kernel/totals_maps.h"
 
 /* For first-time users. On stderr: stdout has only the lines. */
 static int introduce(const struct daemon *daemon)
 {
-	struct hc_counters *counters = calloc(HC_SERVICES_MAX, sizeof(*counters));
-	int error = counters ? counters_read(daemon->object, counters)
-			     : hc_error_errno(ENOMEM, "cannot count the sessions");
+	struct hc_counters *counters;
+	int error = counters_read_new(daemon->object, &counters);
 	unsigned long long count = error ? 0 : counters_sessions(counters);
 
 	if (!error)
@@ -34,7 +34,7 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	daemon_signals(false);
+	signals_catch(false);
 	error = daemon_probe(&daemon);
 	error = error ?: config_defaults(&daemon.config);
 	/* Nothing is enforced: all namespaces share the half that is for those. */

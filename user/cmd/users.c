@@ -8,32 +8,30 @@
 #include "user/base/table.h"
 #include "user/base/user_name.h"
 #include "user/cmd/command.h"
+#include "user/cmd/explain.h"
 #include "user/kernel/open.h"
 #include "user/kernel/totals_maps.h"
 #include "user/sessions/view.h"
 
 static const struct table_column columns[] = {
-	{"SERVICE", "service", TABLE_TEXT, false, false},
-	{"USER", "user", TABLE_TEXT, false, false},
-	{"ACTIVE", "active", TABLE_NUMBER, false, false},
-	{"CAP", "cap", TABLE_NUMBER, false, false},
-	{"PEAK", "peak", TABLE_NUMBER, false, false},
-	{"OPENED", "opened", TABLE_NUMBER, false, false},
-	{"REFUSED", "refused", TABLE_NUMBER, false, false},
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "USER", .key = "user"},
+	{.heading = "ACTIVE", .key = "active", .kind = TABLE_NUMBER},
+	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
+	{.heading = "PEAK", .key = "peak", .kind = TABLE_NUMBER},
+	{.heading = "OPENED", .key = "opened", .kind = TABLE_NUMBER},
+	{.heading = "REFUSED", .key = "refused", .kind = TABLE_NUMBER},
 };
 
-static void add_row(struct table *table, const struct policy *policy,
-		    const struct hc_user *user, bool json)
+static void add_user_row(struct table *table, const struct policy *policy,
+			 const struct hc_user *user, bool json)
 {
 	char name[HC_USER_TEXT];
 
 	table_add_text(table, policy->services[user->key.service].name);
 	table_add_text(table, user_key_format(&user->key, !json, name, sizeof(name)));
 	table_add_number(table, user->slots.active);
-	if (user->cap == HC_UNLIMITED)
-		table_add_text(table, NULL);
-	else
-		table_add_number(table, user->cap);
+	explain_limit(table, user->cap);
 	table_add_number(table, user->peak);
 	table_add_number(table, user->opened);
 	table_add_number(table, user->refused);
@@ -67,22 +65,20 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 		       int service, bool json)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	struct state_user *users;
-	size_t count;
-	int error = users_view_read(object, policy, service, &users, &count);
+	struct state_user *users = NULL;
+	size_t count = 0;
+	int error = table ? 0 : hc_error_errno(ENOMEM, "cannot print the users");
 
-	if (error)
-		goto out;
-	qsort(users, count, sizeof(*users), users_by_activity);
-	for (size_t i = 0; table && i < count; i++)
-		add_row(table, policy, &users[i].user, json);
-	error = table ? table_print(table, stdout, json) : -12;
-	if (error)
-		hc_error_errno(error, "cannot print the users");
+	error = error ?: users_view_read(object, policy, service, &users, &count);
+	if (count)
+		qsort(users, count, sizeof(*users), users_by_activity);
+	for (size_t i = 0; i < count; i++)
+		add_user_row(table, policy, &users[i].user, json);
+	if (!error && table_print(table, stdout, json))
+		error = hc_error_errno(ENOMEM, "cannot print the users");
+	if (!json)
+		error = error ?: print_totals(object, policy, service);
 	free(users);
-	if (!error && !json)
-		error = print_totals(object, policy, service);
-out:
 	table_free(table);
 	return error;
 }
@@ -96,24 +92,17 @@ int cmd_users(const struct command *command, int argc, char **argv)
 		OPTION_FLAG("json", 'j', "print a JSON array", &json),
 		{},
 	};
-	struct policy *policy = NULL;
 	struct headcount_bpf *object = NULL;
+	struct policy *policy = NULL;
 	int first, status, id = -1, error;
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	error = open_maps(&object, 0);
-	if (error)
-		goto out;
-	policy = malloc(sizeof(*policy));
-	error = policy ? policy_read(object, policy) : hc_error_errno(12, "users");
-	if (error)
-		goto out;
-	if (service && (id = policy_find(policy, service)) < 0)
+	error = error ?: policy_read_new(object, &policy);
+	if (!error && service && (id = policy_find(policy, service)) < 0)
 		error = hc_error("no service %s is in force", service);
-	else
-		error = print_users(object, policy, id, json);
-out:
+	error = error ?: print_users(object, policy, id, json);
 	free(policy);
 	headcount_bpf__destroy(object);
 	return error ? EXIT_FAILED : EXIT_DONE;

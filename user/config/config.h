@@ -73,6 +73,9 @@ struct config {
 /* The defaults: the two built-ins, nothing capped. Returns 0 or -ENOMEM. */
 int config_defaults(struct config *config);
 
+/* Of one that is not there yet: no cap. */
+void config_service_defaults(struct hc_service *service, const char *name);
+
 /*
  * Reads `path` over the defaults into `config`. On an error nothing is left to
  * free, `why` has one line "PATH:LINE: what is wrong" (or "PATH: reason"), and

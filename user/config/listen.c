@@ -80,7 +80,7 @@ static bool overlap(const struct config_listen *a, const struct config_listen *b
 int config_add_listen(struct config_parser *parser, const char *word)
 {
 	const struct config *config = parser->config;
-	struct config_service *service = &parser->config->services[parser->service];
+	struct config_service *service = config_current(parser);
 	struct config_listen listen;
 	size_t entries;
 

@@ -11,16 +11,11 @@
 
 #define BLANKS " \t"
 
-static struct config_service *current(struct config_parser *parser)
-{
-	return &parser->config->services[parser->service];
-}
-
 int config_add_override(struct config_parser *parser, const char *value)
 {
 	struct config_pending pending = {.line = parser->line};
 	size_t count = parser->pending_count;
-	int err;
+	int error;
 
 	for (size_t i = 0; i < parser->config->service_count; i++)
 		count += parser->config->services[i].override_count;
@@ -30,11 +25,11 @@ int config_add_override(struct config_parser *parser, const char *value)
 	pending.text = strdup(value);
 	if (!pending.text)
 		return config_fail_errno(parser, ENOMEM);
-	err = config_append(parser, &parser->pending, &parser->pending_count, &pending,
-			    sizeof(pending));
-	if (err)
+	error = config_append(parser, &parser->pending, &parser->pending_count, &pending,
+			      sizeof(pending));
+	if (error)
 		free(pending.text);
-	return err;
+	return error;
 }
 
 /* The last word, or NULL if there is but one. */
@@ -78,7 +73,7 @@ static int cut_override(const struct config_service *service, char *text,
 
 static int resolve_override(struct config_parser *parser, const struct config_pending *pending)
 {
-	struct config_service *service = current(parser);
+	struct config_service *service = config_current(parser);
 	struct config_override override = {.line = pending->line};
 	char why[512];
 
@@ -96,7 +91,7 @@ static int resolve_override(struct config_parser *parser, const struct config_pe
 }
 
 /* By what they say of whom; of two that say the same, the earlier first. */
-static int by_key(const void *left, const void *right)
+static int by_override(const void *left, const void *right)
 {
 	const struct config_override *a = *(const struct config_override *const *)left;
 	const struct config_override *b = *(const struct config_override *const *)right;
@@ -110,7 +105,7 @@ static int by_key(const void *left, const void *right)
 /* Overrides were resolved in the order of `pending`, so the indexes agree. */
 static int find_twins(struct config_parser *parser)
 {
-	const struct config_service *service = current(parser);
+	const struct config_service *service = config_current(parser);
 	const struct config_override *items = service->overrides, **order;
 	size_t count = service->override_count, twin = count, other = 0;
 
@@ -119,7 +114,7 @@ static int find_twins(struct config_parser *parser)
 		return config_fail_errno(parser, ENOMEM);
 	for (size_t i = 0; i < count; i++)
 		order[i] = &items[i];
-	qsort(order, count, sizeof(*order), by_key);
+	qsort(order, count, sizeof(*order), by_override);
 	for (size_t i = 1; i < count; i++) {
 		if (order[i]->bits != order[i - 1]->bits ||
 		    memcmp(&order[i]->key, &order[i - 1]->key, sizeof(order[i]->key)) ||

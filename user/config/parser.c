@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What all parts of the parser do: note the first error, and append to lists. */
+/* What all parts of the parser do. */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "user/base/array.h"
+#include "user/base/number.h"
 #include "user/config/parser.h"
 
 int config_fail(struct config_parser *parser, unsigned int line, const char *format, ...)
@@ -33,13 +34,21 @@ int config_fail_errno(struct config_parser *parser, int err)
 int config_append(struct config_parser *parser, void *items, size_t *count, const void *item,
 		  size_t size)
 {
-	void **array = items;
-	char *grown = reallocarray(*array, *count + 1, size);
+	int error = array_append(items, count, item, size);
 
-	if (!grown)
-		return config_fail_errno(parser, ENOMEM);
-	memcpy(grown + *count * size, item, size);
-	*array = grown;
-	++*count;
+	return error ? config_fail_errno(parser, -error) : 0;
+}
+
+struct config_service *config_current(struct config_parser *parser)
+{
+	return &parser->config->services[parser->service];
+}
+
+int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		      __u32 *number)
+{
+	if (number_parse(value, min, max, number))
+		return config_fail(parser, parser->line, "\"%s\" is not a number from %u to %u",
+				   value, min, max);
 	return 0;
 }

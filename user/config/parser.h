@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the parts of the configuration's parser: config.c knows lines
- * and sections, values.c knows the keys and their values,
- * overrides.c what overrides say.
+ * Between the parts of the configuration's parser: file.c knows lines and
+ * sections, values.c knows the keys and their values, overrides.c what overrides say.
  */
 #ifndef HEADCOUNT_CONFIG_PARSER_H
 #define HEADCOUNT_CONFIG_PARSER_H
@@ -59,6 +58,9 @@ int config_fail_errno(struct config_parser *parser, int err);
 /* Appends a copy of `item` to the array `*items`. Returns 0 or -ENOMEM. */
 int config_append(struct config_parser *parser, void *items, size_t *count, const void *item,
 		  size_t size);
+
+/* The service of the section. */
+struct config_service *config_current(struct config_parser *parser);
 
 /* One `name = value` of the current section. */
 int config_set(struct config_parser *parser, const char *name, const char *value);

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "user/base/journal_stream.h"
 #include "user/base/number.h"
 #include "user/config/sink_list.h"
 
@@ -30,17 +30,10 @@ void sink_list_default(struct sink_list *list)
 	};
 }
 
-/* systemd.exec(5), JOURNAL_STREAM: device and inode of what it connected stdout to. */
 void sink_list_upgrade(struct sink_list *list)
 {
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat stat;
-
-	if (list->given || !stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
-		return;
 	/* A unit with a folder of its own may have the stream, and not the socket. */
-	if (!fstat(STDOUT_FILENO, &stat) && stat.st_dev == device && stat.st_ino == inode &&
+	if (!list->given && journal_stream_is(STDOUT_FILENO) &&
 	    !access(SINK_JOURNAL_SOCKET, F_OK))
 		list->items[0].kind = SINK_JOURNAL;
 }
@@ -94,7 +87,7 @@ static const char *parse_word(const char *word, struct sink_spec *spec, const ch
 	return *path ? check_path(spec->kind, *path) : NULL;
 }
 
-static int fail(char *why, size_t why_size, const char *word, const char *reason)
+static int fail_word(char *why, size_t why_size, const char *word, const char *reason)
 {
 	snprintf(why, why_size, "bad events \"%s\": %s", word, reason);
 	return -EINVAL;
@@ -107,23 +100,23 @@ int sink_list_add(struct sink_list *list, const char *word, char *why, size_t wh
 
 	if (!strcmp(word, "none") || (list->given && !list->count)) {
 		if (list->given)
-			return fail(why, why_size, word, "\"none\" cannot be combined");
+			return fail_word(why, why_size, word, "\"none\" cannot be combined");
 		sink_list_free(list);
 		list->given = true;
 		return 0;
 	}
 	wrong = parse_word(word, &spec, &path);
 	if (wrong)
-		return fail(why, why_size, word, wrong);
+		return fail_word(why, why_size, word, wrong);
 	if (!list->given)
 		sink_list_free(list);
 	list->given = true;
 	spec.path = (char *)path;
 	for (size_t i = 0; i < list->count; i++)
 		if (sink_spec_equal(&list->items[i], &spec))
-			return fail(why, why_size, word, "twice");
+			return fail_word(why, why_size, word, "twice");
 	if (list->count == SINKS_MAX)
-		return fail(why, why_size, word, "at most 16");
+		return fail_word(why, why_size, word, "at most 16");
 	spec.path = path ? strdup(path) : NULL;
 	if (path && !spec.path)
 		return -ENOMEM;
@@ -139,7 +132,7 @@ int sink_list_parse(struct sink_list *list, const char *text, char *why, size_t 
 	snprintf(why, why_size, "%s", strerror(ENOMEM));
 	word = copy ? strtok_r(copy, SINK_BLANKS, &rest) : NULL;
 	if (copy && !word)
-		error = fail(why, why_size, text, "empty list");
+		error = fail_word(why, why_size, text, "empty list");
 	for (; word && !error; word = strtok_r(NULL, SINK_BLANKS, &rest))
 		error = sink_list_add(list, word, why, why_size);
 	free(copy);

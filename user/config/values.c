@@ -4,24 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "record.h"
 #include "user/base/number.h"
+#include "user/base/words.h"
 #include "user/config/parser.h"
 
 #define BLANKS_AND_COMMAS " \t,"
-
-static struct config_service *current(struct config_parser *parser)
-{
-	return &parser->config->services[parser->service];
-}
-
-int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
-		      __u32 *number)
-{
-	if (number_parse(value, min, max, number))
-		return config_fail(parser, parser->line, "\"%s\" is not a number from %u to %u",
-				   value, min, max);
-	return 0;
-}
 
 static int set_sessions_max(struct config_parser *parser, const char *value)
 {
@@ -49,12 +37,12 @@ static int set_limit(struct config_parser *parser, const char *value, __u32 *lim
 
 static int set_cap(struct config_parser *parser, const char *value)
 {
-	return set_limit(parser, value, &current(parser)->service.cap);
+	return set_limit(parser, value, &config_current(parser)->service.cap);
 }
 
 static int set_total(struct config_parser *parser, const char *value)
 {
-	return set_limit(parser, value, &current(parser)->service.total);
+	return set_limit(parser, value, &config_current(parser)->service.total);
 }
 
 /* Calls `add` for each word of a list. */
@@ -62,24 +50,24 @@ static int for_each_word(struct config_parser *parser, const char *value,
 			 int (*add)(struct config_parser *parser, const char *word))
 {
 	char *copy = strdup(value), *rest, *word;
-	int err = 0;
+	int error = 0;
 
 	if (!copy)
 		return config_fail_errno(parser, ENOMEM);
 	word = strtok_r(copy, BLANKS_AND_COMMAS, &rest);
 	if (!word)
-		err = config_fail(parser, parser->line, "empty list");
-	for (; word && !err; word = strtok_r(NULL, BLANKS_AND_COMMAS, &rest))
-		err = add(parser, word);
+		error = config_fail(parser, parser->line, "empty list");
+	for (; word && !error; word = strtok_r(NULL, BLANKS_AND_COMMAS, &rest))
+		error = add(parser, word);
 	free(copy);
-	return err;
+	return error;
 }
 
 static int add_netns(struct config_parser *parser, const char *word)
 {
 	struct config *config = parser->config;
 	char *copy;
-	int err;
+	int error;
 
 	for (size_t i = 0; i < config->netns_count; i++)
 		if (!strcmp(config->netns[i], word))
@@ -90,10 +78,11 @@ static int add_netns(struct config_parser *parser, const char *word)
 	copy = strdup(word);
 	if (!copy)
 		return config_fail_errno(parser, ENOMEM);
-	err = config_append(parser, &config->netns, &config->netns_count, &copy, sizeof(copy));
-	if (err)
+	error = config_append(parser, &config->netns, &config->netns_count, &copy,
+			      sizeof(copy));
+	if (error)
 		free(copy);
-	return err;
+	return error;
 }
 
 static int set_netns(struct config_parser *parser, const char *value)
@@ -143,7 +132,7 @@ static int set_listen(struct config_parser *parser, const char *value)
 }
 
 /* client, client/24 or client/24/56 */
-static int parse_client(const char *value, struct hc_service *service)
+static int parse_client_user(const char *value, struct hc_service *service)
 {
 	char copy[sizeof("client/32/128")], *rest = copy;
 	const char *word, *bits4, *bits6;
@@ -169,7 +158,7 @@ static int parse_client(const char *value, struct hc_service *service)
 
 static int set_user(struct config_parser *parser, const char *value)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
 	if (!strcmp(value, "uid"))
 		service->identify = HC_BY_UID;
@@ -177,7 +166,7 @@ static int set_user(struct config_parser *parser, const char *value)
 		service->identify = HC_BY_CGROUP;
 	else if (!strcmp(value, "label"))
 		return config_fail(parser, parser->line, "user = label is not supported yet");
-	else if (parse_client(value, service))
+	else if (parse_client_user(value, service))
 		return config_fail(parser, parser->line,
 				   "bad user \"%s\": client, client/0..32, "
 				   "client/0..32/0..128, uid or cgroup",
@@ -187,7 +176,7 @@ static int set_user(struct config_parser *parser, const char *value)
 
 static int set_excess(struct config_parser *parser, const char *value)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
 	if (!strcmp(value, "reject"))
 		service->excess = HC_REJECT;
@@ -205,7 +194,7 @@ static int set_excess(struct config_parser *parser, const char *value)
 
 static int set_orphans(struct config_parser *parser, const char *value)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
 	if (!strcmp(value, "count"))
 		service->orphans = HC_ORPHANS_COUNT;
@@ -219,23 +208,21 @@ static int set_orphans(struct config_parser *parser, const char *value)
 
 static int add_emit(struct config_parser *parser, const char *word)
 {
-	struct hc_service *service = &current(parser)->service;
+	struct hc_service *service = &config_current(parser)->service;
 
-	if (!strcmp(word, "opened"))
-		service->mute &= ~HC_MUTE_OPENED;
-	else if (!strcmp(word, "closed"))
-		service->mute &= ~HC_MUTE_CLOSED;
-	else if (!strcmp(word, "refused"))
-		service->mute &= ~HC_MUTE_REFUSED;
-	else
-		return config_fail(parser, parser->line,
-				   "bad emit \"%s\": opened, closed, refused, or none", word);
-	return 0;
+	for (int type = HC_OPENED; type <= HC_REFUSED; type++) {
+		if (strcmp(word, word_of_action(type)))
+			continue;
+		service->mute &= ~MUTE_OF_ACTION(type);
+		return 0;
+	}
+	return config_fail(parser, parser->line,
+			   "bad emit \"%s\": opened, closed, refused, or none", word);
 }
 
 static int set_emit(struct config_parser *parser, const char *value)
 {
-	current(parser)->service.mute = HC_MUTE_ALL;
+	config_current(parser)->service.mute = HC_MUTE_ALL;
 	return strcmp(value, "none") ? for_each_word(parser, value, add_emit) : 0;
 }
 
@@ -261,7 +248,7 @@ static int set_errno(struct config_parser *parser, const char *value)
 {
 	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
 		if (!strcmp(value, errors[i].name)) {
-			current(parser)->service.error = errors[i].error;
+			config_current(parser)->service.error = errors[i].error;
 			return 0;
 		}
 	}
@@ -271,30 +258,30 @@ static int set_errno(struct config_parser *parser, const char *value)
 
 static const struct config_key {
 	const char *name;
-	unsigned int where; /* bits of config_where */
-	bool repeats;
+	unsigned int where;           /* bits of config_where */
+	enum { ONCE, REPEATS } often; /* in a section */
 	int (*set)(struct config_parser *parser, const char *value);
 } keys[] = {
-	{"sessions_max", CONFIG_HEADCOUNT, false, set_sessions_max},
-	{"users_max", CONFIG_HEADCOUNT, false, set_users_max},
-	{"listeners_max", CONFIG_HEADCOUNT, false, set_listeners_max},
-	{"metrics", CONFIG_HEADCOUNT, false, config_set_metrics},
-	{"metrics_max", CONFIG_HEADCOUNT, false, config_set_metrics_max},
-	{"metrics_top_users", CONFIG_HEADCOUNT, false, config_set_metrics_top_users},
-	{"netns", CONFIG_HEADCOUNT, true, set_netns},
-	{"events", CONFIG_HEADCOUNT, true, set_events},
-	{"events_mode", CONFIG_HEADCOUNT, false, set_events_mode},
-	{"events_group", CONFIG_HEADCOUNT, false, set_events_group},
-	{"events_max", CONFIG_HEADCOUNT, false, set_events_max},
-	{"listen", CONFIG_NAMED, true, set_listen},
-	{"user", CONFIG_SERVICE, false, set_user},
-	{"cap", CONFIG_SERVICE, false, set_cap},
-	{"total", CONFIG_SERVICE, false, set_total},
-	{"excess", CONFIG_SERVICE, false, set_excess},
-	{"emit", CONFIG_SERVICE, false, set_emit},
-	{"orphans", CONFIG_SERVICE, false, set_orphans},
-	{"override", CONFIG_SERVICE, true, config_add_override},
-	{"errno", CONFIG_OUTBOUND, false, set_errno},
+	{"sessions_max", CONFIG_HEADCOUNT, ONCE, set_sessions_max},
+	{"users_max", CONFIG_HEADCOUNT, ONCE, set_users_max},
+	{"listeners_max", CONFIG_HEADCOUNT, ONCE, set_listeners_max},
+	{"metrics", CONFIG_HEADCOUNT, ONCE, config_set_metrics},
+	{"metrics_max", CONFIG_HEADCOUNT, ONCE, config_set_metrics_max},
+	{"metrics_top_users", CONFIG_HEADCOUNT, ONCE, config_set_metrics_top_users},
+	{"netns", CONFIG_HEADCOUNT, REPEATS, set_netns},
+	{"events", CONFIG_HEADCOUNT, REPEATS, set_events},
+	{"events_mode", CONFIG_HEADCOUNT, ONCE, set_events_mode},
+	{"events_group", CONFIG_HEADCOUNT, ONCE, set_events_group},
+	{"events_max", CONFIG_HEADCOUNT, ONCE, set_events_max},
+	{"listen", CONFIG_NAMED, REPEATS, set_listen},
+	{"user", CONFIG_SERVICE, ONCE, set_user},
+	{"cap", CONFIG_SERVICE, ONCE, set_cap},
+	{"total", CONFIG_SERVICE, ONCE, set_total},
+	{"excess", CONFIG_SERVICE, ONCE, set_excess},
+	{"emit", CONFIG_SERVICE, ONCE, set_emit},
+	{"orphans", CONFIG_SERVICE, ONCE, set_orphans},
+	{"override", CONFIG_SERVICE, REPEATS, config_add_override},
+	{"errno", CONFIG_OUTBOUND, ONCE, set_errno},
 };
 
 int config_set(struct config_parser *parser, const char *name, const char *value)
@@ -311,7 +298,7 @@ int config_set(struct config_parser *parser, const char *name, const char *value
 	if (!(keys[i].where & parser->where))
 		return config_fail(parser, parser->line,
 				   "\"%s\" is not allowed in this section", name);
-	if (!keys[i].repeats && (parser->keys_seen & 1u << i))
+	if (keys[i].often == ONCE && (parser->keys_seen & 1u << i))
 		return config_fail(parser, parser->line, "\"%s\" twice in this section", name);
 	parser->keys_seen |= 1u << i;
 	return keys[i].set(parser, value);

@@ -1,91 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "user/base/log.h"
-#include "user/base/notify.h"
 #include "user/base/privileges.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/reload_record.h"
+#include "user/daemon/signals.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/pins.h"
+#include "user/kernel/policy_apply.h"
 #include "user/kernel/probe.h"
 #include "user/kernel/snapshot.h"
-#include "user/kernel/totals_maps.h"
 #include "user/kernel/walk.h"
 #include "user/sessions/closer.h"
-
-#define NAP_MS      20 /* how old a record may get before it is printed */
-#define UPKEEP_S    1  /* how often held-back refusals are looked for */
-#define UPKEEP_LAST 3  /* rounds of that after the last refusal */
-#define STATUS_S    30 /* how old what systemd is told may get */
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
 #define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
 #define RUN_PROGRAMS (LOAD_TRACE | LOAD_CONNECT | LOAD_ARRIVAL | WALKS_START | WALKS_LATER)
 /* Nothing is refused: no gates, and nothing to tell of refusals. */
 #define TRACE_PROGRAMS (LOAD_TRACE | WALKS_START | LOAD_WALK_SESSIONS)
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_signal(int signal)
-{
-	/* Alone it is the watchdog's, and only interrupts. */
-	if (signal != SIGALRM)
-		stop_asked = 1;
-	/* A signal that comes just before a write to a full pipe would not interrupt
-	 * it; the alarm comes again until we have ended. */
-	if (stop_asked)
-		alarm(1);
-}
-
-static sigset_t hangup(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	return set;
-}
-
-static void block_hangup(void)
-{
-	sigset_t set = hangup();
-
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-/* Whether a SIGHUP has come since the last look. */
-static bool reload_asked(void)
-{
-	sigset_t set = hangup();
-
-	return sigtimedwait(&set, NULL, &(struct timespec){}) == SIGHUP;
-}
-
-void daemon_signals(bool reloads)
-{
-	struct sigaction action = {.sa_handler = on_signal}, before = {};
-
-	/* No SA_RESTART: a poll or a write to a full pipe is to be interrupted. */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGALRM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	/* `trace` ends with the terminal, but not under nohup. */
-	sigaction(SIGHUP, NULL, &before);
-	if (reloads || before.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &action, NULL);
-	/* It waits for the loop: whoever repeats it must not interrupt the walks of a reload.
-	 */
-	if (reloads)
-		block_hangup();
-}
 
 /* What is counted is capped from here on, and others find it. */
 static int enforce(struct daemon *daemon)
@@ -125,7 +62,7 @@ static int load_walker(struct daemon *daemon, unsigned int walks)
 	return load_object(&daemon->walker, &request);
 }
 
-static int start(struct daemon *daemon)
+static int start_fresh(struct daemon *daemon)
 {
 	struct load_request request = {
 		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT),
@@ -148,7 +85,7 @@ static int start(struct daemon *daemon)
 
 int daemon_start(struct daemon *daemon)
 {
-	int error = start(daemon);
+	int error = start_fresh(daemon);
 
 	/* Unfinished pins would silently enforce. */
 	if (error && daemon->gates)
@@ -188,11 +125,16 @@ int daemon_adopt(struct daemon *daemon)
 	return error;
 }
 
+void daemon_find_config(struct daemon *daemon)
+{
+	if (!daemon->config_path && !access(CONFIG_PATH_DEFAULT, F_OK))
+		daemon->config_path = CONFIG_PATH_DEFAULT;
+}
+
 int daemon_refresh_names(struct daemon *daemon)
 {
-	struct policy *policy = malloc(sizeof(*policy));
-	int error = policy ? policy_read(daemon->object, policy)
-			   : hc_error_errno(ENOMEM, "cannot read the policy");
+	struct policy *policy;
+	int error = policy_read_new(daemon->object, &policy);
 
 	if (!error)
 		drain_set_policy(daemon->drain, policy);
@@ -222,7 +164,7 @@ int daemon_open_sinks(struct daemon *daemon)
 {
 	int error;
 
-	daemon->sinks = sinks_new(STDOUT_FILENO, &stop_asked);
+	daemon->sinks = sinks_new(STDOUT_FILENO, &signals_stop_asked);
 	error = daemon->sinks ? sinks_prepare(daemon->sinks, &daemon->config.events) : -ENOMEM;
 	if (!error)
 		sinks_commit(daemon->sinks);
@@ -241,46 +183,6 @@ int daemon_open_metrics(struct daemon *daemon)
 	return metrics_serve(daemon->metrics, daemon->object, &daemon->config);
 }
 
-/* Refusals that were held back by the rate limit are told once it lets them, or
- * with `flush` at once. */
-static int report_refusals(struct daemon *daemon, bool flush)
-{
-	return daemon->gates ? walk_users(daemon->walker, flush) : 0;
-}
-
-static time_t now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
-/* What we do, in a line for systemd; after `state`, lines of sd_notify(3). */
-static void tell_status(struct daemon *daemon, const char *state)
-{
-	struct hc_counters *counters;
-	__u64 count = 0;
-
-	if (!notify_wanted())
-		return;
-	counters = calloc(HC_SERVICES_MAX, sizeof(*counters));
-	if (counters && !counters_read(daemon->object, counters))
-		count = counters_sessions(counters);
-	free(counters);
-	notify("%sSTATUS=%s%zu services, %llu sessions", state,
-	       daemon->not_reloaded ? "The configuration was not reloaded. " : "",
-	       daemon->config.service_count, count);
-	daemon->status_told = now_s();
-}
-
-static void reload(struct daemon *daemon)
-{
-	notify_reloading();
-	daemon->not_reloaded = daemon_reload(daemon);
-	tell_status(daemon, "READY=1\n");
-}
-
 int daemon_drop_privileges(struct daemon *daemon, bool mounted)
 {
 	unsigned int purposes =
@@ -290,44 +192,6 @@ int daemon_drop_privileges(struct daemon *daemon, bool mounted)
 		if (!strncmp(daemon->config.netns[i], "/proc/", 6))
 			purposes |= PRIVILEGES_PROC;
 	return privileges_drop(purposes);
-}
-
-int daemon_loop(struct daemon *daemon)
-{
-	time_t upkeep = 0;
-	int rounds = 0, error = 0;
-
-	tell_status(daemon, "READY=1\n");
-	notify_watch();
-	while (!stop_asked && !error) {
-		notify_alive();
-		error = drain_poll(daemon->drain, NAP_MS);
-		if (reload_asked())
-			reload(daemon);
-		if (now_s() >= daemon->status_told + STATUS_S)
-			tell_status(daemon, "");
-		if (drain_saw_refusals(daemon->drain))
-			rounds = UPKEEP_LAST;
-		if (!error && rounds && now_s() >= upkeep + UPKEEP_S) {
-			upkeep = now_s();
-			rounds--;
-			report_refusals(daemon, false); /* else later: no reason to end */
-		}
-	}
-	notify("STOPPING=1");
-	if (!error) {
-		/* What we leave must add up: the refusals, and what is in the rings. */
-		int told = report_refusals(daemon, true);
-
-		error = drain_poll(daemon->drain, 0);
-		if (!error)
-			drain_finish(daemon->drain);
-		error = error ?: told;
-	}
-	/* Pinned rings are for the next run to read. */
-	if (error == -EPIPE && !daemon->pin)
-		drain_count_rest(daemon->drain);
-	return error == -EPIPE ? 0 : error;
 }
 
 void daemon_free(struct daemon *daemon)

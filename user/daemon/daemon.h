@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The life of `run` and `trace`: load, attach, count what is there, then drain
- * until a signal or a closed stdout ends it.
+ * What `run` and `trace` are: load, attach, count what is there, give all of it back.
+ * What goes on in between is loop.h.
  */
 #ifndef HEADCOUNT_DAEMON_H
 #define HEADCOUNT_DAEMON_H
-
-#include <time.h>
 
 #include "user/config/config.h"
 #include "user/events/drain.h"
@@ -29,8 +27,8 @@ struct daemon {
 	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;
-	bool not_reloaded;  /* the last reload failed */
-	time_t status_told; /* to systemd */
+	bool not_reloaded;    /* the last reload failed */
+	__u64 status_told_ns; /* to systemd */
 };
 
 /* 0 if this machine can do what `gates` asks for; else the printed error. Touches nothing. */
@@ -54,9 +52,6 @@ int daemon_refresh_names(struct daemon *daemon);
 /* Without --config, the file at its usual place, once there is one. */
 void daemon_find_config(struct daemon *daemon);
 
-/* Re-reads the configuration: all of it or nothing. Prints what happened. */
-int daemon_reload(struct daemon *daemon);
-
 /* Puts --events above what the configuration says; if neither says anything, chooses.
  * Returns 0, or -EINVAL and why. */
 int daemon_choose_events(const struct daemon *daemon, struct config *config, char *why,
@@ -74,13 +69,6 @@ int daemon_open_metrics(struct daemon *daemon);
 /* Once nothing is to be attached but by a reload. `mounted`: bpffs, to be unmounted
  * at the end. */
 int daemon_drop_privileges(struct daemon *daemon, bool mounted);
-
-/* Tells systemd that we are ready, and drains until SIGINT, SIGTERM or a closed stdout (0), or
- * an error. */
-int daemon_loop(struct daemon *daemon);
-
-/* Installs the signal handlers; before anything slow. SIGHUP reloads, or else ends. */
-void daemon_signals(bool reloads);
 
 void daemon_free(struct daemon *daemon);
 

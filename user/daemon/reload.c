@@ -2,12 +2,11 @@
 /* SIGHUP: another configuration, all of it or nothing. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "user/base/log.h"
-#include "user/daemon/daemon.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
+#include "user/daemon/reload.h"
 #include "user/daemon/reload_record.h"
 #include "user/sessions/closer.h"
 
@@ -87,75 +86,105 @@ static int same_sizes(const struct config *old, const struct config *fresh)
 		"sessions_max, users_max and listeners_max cannot change while running");
 }
 
-void daemon_find_config(struct daemon *daemon)
+/* Whoever rotates logs has the files opened again. */
+static int reopen_sinks(struct daemon *daemon)
 {
-	if (!daemon->config_path && !access(CONFIG_PATH_DEFAULT, F_OK))
-		daemon->config_path = CONFIG_PATH_DEFAULT;
+	int error = sinks_prepare(daemon->sinks, &daemon->config.events);
+
+	if (!error)
+		sinks_commit(daemon->sinks);
+	reload_record_last();
+	hc_notice("no configuration file, nothing to reload");
+	return error;
 }
 
-/* `*result` is what it is called if it fails. */
-static int reload(struct daemon *daemon, enum hc_reload_result *result)
-{
-	struct metrics_server *metrics = daemon->metrics;
-	struct netns_list netns = {};
-	struct config config = {};
-	bool found = !daemon->config_path;
-	char why[1024];
-	int error;
+/* The configuration that comes, and what it takes. */
+struct next {
+	struct config config;
+	struct netns_list netns;
+	struct metrics_server *metrics; /* the same, or another */
+};
 
-	daemon_find_config(daemon);
-	if (!daemon->config_path) {
-		/* Whoever rotates logs has the files opened again. */
-		error = sinks_prepare(daemon->sinks, &daemon->config.events);
-		if (!error)
-			sinks_commit(daemon->sinks);
-		reload_record_last();
-		hc_notice("no configuration file, nothing to reload");
-		return error;
-	}
-	error = config_read(&config, daemon->config_path, why, sizeof(why));
-	error = error ?: daemon_choose_events(daemon, &config, why, sizeof(why));
-	if (error) {
-		hc_error("%s", why);
-		*result = HC_RELOAD_BAD_FILE;
-		goto out;
-	}
-	error = same_sizes(&daemon->config, &config);
+/* `*result` is what it is called if it fails. */
+static int read_next(struct daemon *daemon, struct config *config,
+		     enum hc_reload_result *result)
+{
+	char why[1024];
+	int error = config_read(config, daemon->config_path, why, sizeof(why));
+
+	error = error ?: daemon_choose_events(daemon, config, why, sizeof(why));
+	if (!error)
+		return 0;
+	*result = HC_RELOAD_BAD_FILE;
+	hc_error("%s", why);
+	return error;
+}
+
+/* All that can fail; then nothing has changed. */
+static int prepare_next(struct daemon *daemon, struct next *next)
+{
+	int error = same_sizes(&daemon->config, &next->config);
+
 	error = error
-			?: open_files_check(&daemon->config, &config,
+			?: open_files_check(&daemon->config, &next->config,
 					    sinks_subscribers(daemon->sinks));
-	error = error ?: netns_resolve(&netns, config.netns, config.netns_count);
-	netns_take_cookies(&netns, &daemon->netns);
-	error = error ?: sinks_prepare(daemon->sinks, &config.events);
-	error = error ?: next_metrics(daemon, &config, &metrics);
-	error = error ?: gate_new(daemon, &netns);
-	error = error ?: daemon_switch_policy(daemon, &config, &netns);
+	error = error
+			?: netns_resolve(&next->netns, next->config.netns,
+					 next->config.netns_count);
+	netns_take_cookies(&next->netns, &daemon->netns);
+	error = error ?: sinks_prepare(daemon->sinks, &next->config.events);
+	error = error ?: next_metrics(daemon, &next->config, &next->metrics);
+	error = error ?: gate_new(daemon, &next->netns);
+	error = error ?: daemon_switch_policy(daemon, &next->config, &next->netns);
 	if (error) {
 		sinks_abandon(daemon->sinks);
-		drop_gates(daemon, &netns, &daemon->netns);
-		goto out;
+		drop_gates(daemon, &next->netns, &daemon->netns);
 	}
+	return error;
+}
+
+static void commit_next(struct daemon *daemon, struct next *next)
+{
 	sinks_commit(daemon->sinks);
-	drop_gates(daemon, &daemon->netns, &netns);
+	drop_gates(daemon, &daemon->netns, &next->netns);
 	config_free(&daemon->config);
 	netns_free(&daemon->netns);
-	daemon->config = config;
-	daemon->netns = netns;
-	switch_metrics(daemon, metrics);
+	daemon->config = next->config;
+	daemon->netns = next->netns;
+	switch_metrics(daemon, next->metrics);
 	daemon_refresh_names(daemon);
 	reload_record_last();
 	hc_notice("reloaded %s", daemon->config_path);
-	return 0;
-out:
+}
+
+static void give_up_next(struct daemon *daemon, struct next *next)
+{
 	reload_record_last();
 	hc_notice("not reloaded; the old configuration stays in force");
-	if (found)
-		daemon->config_path = NULL; /* nothing was taken from it */
-	if (metrics != daemon->metrics)
-		metrics_close(metrics);
-	config_free(&config);
-	netns_free(&netns);
-	return error;
+	if (next->metrics != daemon->metrics)
+		metrics_close(next->metrics);
+	config_free(&next->config);
+	netns_free(&next->netns);
+}
+
+static int reload_config(struct daemon *daemon, enum hc_reload_result *result)
+{
+	struct next next = {.metrics = daemon->metrics};
+	const char *path = daemon->config_path;
+	int error;
+
+	daemon_find_config(daemon);
+	if (!daemon->config_path)
+		return reopen_sinks(daemon);
+	error = read_next(daemon, &next.config, result);
+	error = error ?: prepare_next(daemon, &next);
+	if (error) {
+		give_up_next(daemon, &next);
+		daemon->config_path = path; /* nothing was taken from one that was found */
+		return error;
+	}
+	commit_next(daemon, &next);
+	return 0;
 }
 
 int daemon_reload(struct daemon *daemon)
@@ -164,7 +193,7 @@ int daemon_reload(struct daemon *daemon)
 	int error;
 
 	reload_record_begin(daemon->object);
-	error = reload(daemon, &result);
+	error = reload_config(daemon, &result);
 	reload_record_end(daemon->object, error ? result : HC_RELOAD_DONE);
 	return error;
 }

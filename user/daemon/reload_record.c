@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/base/put.h"
 #include "user/daemon/reload_record.h"
 
 #define LINE_MAX_BYTES 1024
@@ -67,11 +66,8 @@ void reload_record_last(void)
 
 void reload_record_end(const struct headcount_bpf *object, enum hc_reload_result result)
 {
-	struct timespec now;
-
 	log_overhear(NULL);
-	clock_gettime(CLOCK_REALTIME, &now);
-	record.time_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+	record.time_ns = clock_realtime_ns();
 	record.result = result;
 	record.ended = record.begun;
 	write_record(object);
@@ -82,6 +78,8 @@ void reload_record_forget(const struct headcount_bpf *object)
 	if (reload_record_read(object, &record))
 		return;
 	record.ended = record.begun;
-	record.time_ns = record.result = record.said[0] = 0;
+	record.time_ns = 0;
+	record.result = 0;
+	record.said[0] = '\0';
 	write_record(object);
 }

@@ -7,11 +7,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/events/append.h"
-#include "user/events/sink.h"
 
-#define RETRY_NS 500000000ull
+#define RETRY_NS (500 * NS_PER_MS)
 
 /* The file had `taken` bytes of the text appended: takes back what is no whole line. Returns
  * how many stay. */
@@ -45,7 +45,7 @@ ssize_t append_write(struct append *append, const char *name, const char *text, 
 	ssize_t got;
 
 	if (append->failed) {
-		now = sink_now_ns();
+		now = clock_monotonic_ns();
 		if (!is_worth_trying(append, length, now))
 			return -EAGAIN;
 	}
@@ -64,7 +64,7 @@ ssize_t append_write(struct append *append, const char *name, const char *text, 
 		hc_error_errno(got ? errno : ENOSPC, "cannot write events to %s (retrying)",
 			       name);
 	append->failed = true;
-	append->retry_ns = (now ?: sink_now_ns()) + RETRY_NS;
+	append->retry_ns = (now ?: clock_monotonic_ns()) + RETRY_NS;
 	return -EAGAIN;
 }
 

@@ -56,3 +56,8 @@ bool decode_was_established(const struct hc_event *event)
 		       event->tx_bytes;
 	}
 }
+
+__u64 decode_duration_ns(const struct hc_event *event)
+{
+	return event->time_ns > event->start_ns ? event->time_ns - event->start_ns : 0;
+}

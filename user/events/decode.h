@@ -16,4 +16,7 @@ int decode_event(struct hc_event *event, const void *data, size_t size);
 /* Of a session that is closed: did the peer ever answer its SYN? */
 bool decode_was_established(const struct hc_event *event);
 
+/* How long it lasted. */
+__u64 decode_duration_ns(const struct hc_event *event);
+
 #endif

@@ -2,17 +2,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/events/decode.h"
 #include "user/events/drain.h"
-#include "loss.h"
 #include "user/events/print.h"
+#include "user/kernel/losses.h"
 
 #define WRITE_AT  (1 << 16) /* bytes of lines that are worth a write() */
 #define BATCH_MAX 200000    /* records before the caller looks at its signals again */
@@ -35,45 +35,6 @@ struct drain {
 	bool saw_refusals;
 	bool tells; /* of losses, in lines that are not written yet */
 };
-
-const struct loss_row loss_rows[] = {
-#define X(name, kind, word, text) {word, text, LOSS_##kind},
-	HC_LOSSES(X)
-#undef X
-};
-
-/* Sum over all CPUs; `each` has room for one number each. */
-static __u64 read_loss(const struct headcount_bpf *object, __u32 reason, __u64 *each)
-{
-	int cpus = libbpf_num_possible_cpus();
-	__u64 sum = 0;
-
-	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.losses), &reason, each))
-		return 0;
-	for (int cpu = 0; cpu < cpus; cpu++)
-		sum += each[cpu];
-	return sum;
-}
-
-int losses_read(const struct headcount_bpf *object, __u64 losses[])
-{
-	__u64 *each = calloc(libbpf_num_possible_cpus(), sizeof(*each));
-
-	if (!each)
-		return hc_error_errno(ENOMEM, "cannot read the losses");
-	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++)
-		losses[reason] = read_loss(object, reason, each);
-	free(each);
-	return 0;
-}
-
-static __u64 clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 static void write_out(struct drain *drain)
 {
@@ -185,12 +146,12 @@ static void print_lost(struct drain *drain, __u64 time_ns, const char *word, __u
 
 static void print_losses(struct drain *drain)
 {
-	__u64 time_ns = clock_ns(CLOCK_MONOTONIC), now, lost;
+	__u64 time_ns = clock_monotonic_ns(), now, lost;
 
 	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
 		if (loss_rows[reason].kind != LOSS_EVENTS)
 			continue;
-		now = read_loss(drain->object, reason, drain->each_cpu);
+		now = losses_read_one(drain->object, reason, drain->each_cpu);
 		lost = now - drain->told[reason];
 		if (!lost)
 			continue;
@@ -216,16 +177,11 @@ static void keep_told(struct drain *drain)
 /* What readers of the lines lost: we alone count that, so that nothing comes in between. */
 static void count_sink_losses(struct drain *drain)
 {
-	int map = bpf_map__fd(drain->object->maps.losses);
 	__u64 losses[HC_LOSS_COUNT] = {};
 
 	sinks_take_losses(drain->sinks, losses);
-	for (__u32 reason = 0; reason < HC_LOSS_COUNT; reason++) {
-		if (!losses[reason] || bpf_map_lookup_elem(map, &reason, drain->each_cpu))
-			continue;
-		drain->each_cpu[0] += losses[reason];
-		bpf_map_update_elem(map, &reason, drain->each_cpu, BPF_ANY);
-	}
+	for (int reason = 0; reason < HC_LOSS_COUNT; reason++)
+		losses_add(drain->object, reason, losses[reason], drain->each_cpu);
 }
 
 void drain_finish(struct drain *drain)
@@ -255,8 +211,7 @@ int drain_poll(struct drain *drain, int nap_ms)
 		sinks_nap(drain->sinks, nap_ms);
 	drain->wants_lines = sinks_want_lines(drain->sinks);
 	drain->wants_events = sinks_want_events(drain->sinks);
-	drain->context.realtime_offset_ns =
-		clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	drain->context.realtime_offset_ns = clock_realtime_offset_ns();
 	if (!drain->json)
 		fit_terminal(drain);
 	drain->batch = 0;

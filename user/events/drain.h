@@ -34,14 +34,4 @@ void drain_count_rest(struct drain *drain);
 /* Refusals have been seen since the last call: some may be held back. */
 bool drain_saw_refusals(struct drain *drain);
 
-/* Sum over all CPUs of each loss. */
-int losses_read(const struct headcount_bpf *object, __u64 losses[]);
-
-struct loss_row {
-	const char *word;
-	const char *text;
-	enum { LOSS_UNTRACKED, LOSS_EVENTS, LOSS_NOTE, LOSS_SINK } kind;
-};
-extern const struct loss_row loss_rows[];
-
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "user/base/clock.h"
 #include "user/base/words.h"
 #include "user/events/event_line.h"
 #include "user/events/print.h"
@@ -45,7 +46,7 @@ static __u64 time_of(struct json_object *object, const char *key)
 		return 0;
 	for (; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
 		ns += (*rest - '0') * unit;
-	return timegm(&tm) * 1000000000ull + ns;
+	return timegm(&tm) * NS_PER_SECOND + ns;
 }
 
 static void address_of(struct json_object *object, const char *key, __u8 address[16])
@@ -96,15 +97,21 @@ static void fill_flags(struct hc_event *event, struct json_object *object)
 		event->flags |= HC_F_TOTAL;
 }
 
+/* What is no session's is printed as the end of one. */
+static __u8 type_of(const struct event_line *line)
+{
+	for (int type = HC_OPENED; type < ACTION_COUNT; type++)
+		if (event_line_is(line, type))
+			return type;
+	return HC_CLOSED;
+}
+
 static void fill_event(struct event_line *line)
 {
 	struct json_object *object = line->object, *cap;
 	struct hc_event *event = &line->event;
 
-	event->type = event_line_is(line, "session-opened")    ? HC_OPENED
-		      : event_line_is(line, "session-refused") ? HC_REFUSED
-		      : event_line_is(line, "session-killed")  ? HC_KILLED
-							       : HC_CLOSED;
+	event->type = type_of(line);
 	if (!strcmp(text_of(object, "network.direction"), "ingress"))
 		event->direction = HC_INBOUND;
 	event->time_ns = time_of(object, "@timestamp");
@@ -171,7 +178,7 @@ __u64 event_line_sequence(const char *text, size_t length)
 	return number;
 }
 
-bool event_line_is(const struct event_line *line, const char *action)
+bool event_line_is(const struct event_line *line, unsigned int action)
 {
-	return !strcmp(line->action, action);
+	return !strcmp(line->action, name_of_action(action));
 }

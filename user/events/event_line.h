@@ -24,6 +24,7 @@ void event_line_free(struct event_line *line);
 /* The number of the line, which is found without parsing it; 0 if there is none. */
 __u64 event_line_sequence(const char *text, size_t length);
 
-bool event_line_is(const struct event_line *line, const char *action);
+/* Has it this action: an event's type, or ACTION_LOST (words.h)? */
+bool event_line_is(const struct event_line *line, unsigned int action);
 
 #endif

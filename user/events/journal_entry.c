@@ -2,13 +2,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "user/base/address.h"
+#include "user/base/clock.h"
 #include "user/base/escape.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
+#include "user/events/decode.h"
 #include "user/events/journal_entry.h"
 #include "user/events/print.h"
 
@@ -18,18 +19,11 @@
 
 /* One for each action, and never another: catalogs and filters refer to them. */
 static const char *const message_ids[] = {
-	[0] = "efc4bc35dfe044f6a510435aa0f2547d",
+	[ACTION_LOST] = "efc4bc35dfe044f6a510435aa0f2547d",
 	[HC_OPENED] = "8c1e4fee8de54591870a779503d11ac5",
 	[HC_CLOSED] = "02780c8456af446fa1981f7c4e0abca7",
 	[HC_REFUSED] = "33d5a158fe8348a3a460a8f7ff629544",
 	[HC_KILLED] = "b9a9c507c6b349eb95a3cfb25717d5fc",
-};
-static const char *const actions[] = {
-	[0] = "events-lost",
-	[HC_OPENED] = "session-opened",
-	[HC_CLOSED] = "session-closed",
-	[HC_REFUSED] = "session-refused",
-	[HC_KILLED] = "session-killed",
 };
 
 static char *put_field(char *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -53,7 +47,7 @@ static char *put_text(char *p, const char *name, const char *text, size_t length
 	return p + escape_text(p, 4 * length + 1, text, length) + 1;
 }
 
-static char *put_side(char *p, const char *side, const __u8 address[16], __u16 port)
+static char *put_entry_side(char *p, const char *side, const __u8 address[16], __u16 port)
 {
 	char text[ADDRESS_TEXT];
 
@@ -62,14 +56,14 @@ static char *put_side(char *p, const char *side, const __u8 address[16], __u16 p
 	return port ? put_field(p, "HEADCOUNT_%s_PORT=%u", side, port) : p;
 }
 
-/* What every entry begins with. `type` 0 is a gap. */
-static char *put_head(char *p, const struct print_context *context, int type, int priority,
-		      __u64 time_ns)
+/* What every entry begins with. */
+static char *put_entry_head(char *p, const struct print_context *context, int type,
+			    int priority, __u64 time_ns)
 {
 	p = put_field(p, "MESSAGE_ID=%s", message_ids[type]);
 	p = put_field(p, "PRIORITY=%d", priority);
 	p = put_field(p, "SYSLOG_IDENTIFIER=headcount");
-	p = put_field(p, "HEADCOUNT_ACTION=%s", actions[type]);
+	p = put_field(p, "HEADCOUNT_ACTION=%s", name_of_action(type));
 	p = put_field(p, "HEADCOUNT_SEQUENCE=%llu", context->sequence);
 	p = PUT(p, "HEADCOUNT_TIME=");
 	p = put_time(p, time_ns);
@@ -116,10 +110,7 @@ static char *put_closed(char *p, const struct hc_event *event)
 
 	p = put_field(p, "HEADCOUNT_REASON=%s", word_of_end(event->end));
 	if (event->start_ns && !(event->flags & HC_F_FOUND))
-		p = put_field(p, "HEADCOUNT_DURATION_NS=%llu",
-			      event->time_ns > event->start_ns
-				      ? event->time_ns - event->start_ns
-				      : 0);
+		p = put_field(p, "HEADCOUNT_DURATION_NS=%llu", decode_duration_ns(event));
 	p = put_field(p, "HEADCOUNT_SOURCE_BYTES=%llu",
 		      inbound ? event->rx_bytes : event->tx_bytes);
 	p = put_field(p, "HEADCOUNT_DESTINATION_BYTES=%llu",
@@ -137,14 +128,16 @@ static char *put_closed(char *p, const struct hc_event *event)
 	return p;
 }
 
-static char *put_session(char *p, const struct hc_event *event)
+static char *put_entry_session(char *p, const struct hc_event *event)
 {
 	const struct hc_ends *ends = &event->ends;
 	bool inbound = event->direction == HC_INBOUND;
 
 	p = put_field(p, "HEADCOUNT_DIRECTION=%s", inbound ? "ingress" : "egress");
-	p = put_side(p, inbound ? "DESTINATION" : "SOURCE", ends->local, ends->local_port);
-	p = put_side(p, inbound ? "SOURCE" : "DESTINATION", ends->remote, ends->remote_port);
+	p = put_entry_side(p, inbound ? "DESTINATION" : "SOURCE", ends->local,
+			   ends->local_port);
+	p = put_entry_side(p, inbound ? "SOURCE" : "DESTINATION", ends->remote,
+			   ends->remote_port);
 	if (event->type == HC_KILLED)
 		p = put_field(p, "HEADCOUNT_KILLED_BY_ID=%u", event->asker);
 	else
@@ -179,12 +172,12 @@ bool journal_entry_event(struct print_buffer *out, const struct print_context *c
 		return false;
 	user_key_format(&event->user, false, user, sizeof(user));
 	p = put_message(p, service, user, event);
-	p = put_head(p, context, event->type,
-		     event->type == HC_REFUSED ? LOG_WARNING : LOG_INFO,
-		     print_realtime(context, event->time_ns));
+	p = put_entry_head(p, context, event->type,
+			   event->type == HC_REFUSED ? LOG_WARNING : LOG_INFO,
+			   print_realtime(context, event->time_ns));
 	p = put_text(p, "HEADCOUNT_SERVICE", service, strnlen(service, HC_NAME_MAX));
 	p = put_text(p, "HEADCOUNT_USER", user, strlen(user));
-	p = put_session(p, event);
+	p = put_entry_session(p, event);
 	*p++ = '\0';
 	print_commit(out, p);
 	return true;
@@ -194,13 +187,11 @@ bool journal_entry_lost(struct print_buffer *out, const struct print_context *co
 			const char *word, __u64 lost)
 {
 	char *p = print_reserve(out, ENTRY_ROOM);
-	struct timespec now;
 
 	if (!p)
 		return false;
-	clock_gettime(CLOCK_REALTIME, &now);
 	p = put_field(p, "MESSAGE=%llu events are lost: %s", lost, word);
-	p = put_head(p, context, 0, LOG_WARNING, now.tv_sec * NS_PER_SECOND + now.tv_nsec);
+	p = put_entry_head(p, context, ACTION_LOST, LOG_WARNING, clock_realtime_ns());
 	p = put_field(p, "HEADCOUNT_REASON=%s", word);
 	p = put_field(p, "HEADCOUNT_EVENTS_LOST=%llu", lost);
 	*p++ = '\0';

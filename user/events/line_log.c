@@ -3,10 +3,11 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "user/base/clock.h"
 #include "user/events/line_log.h"
 #include "user/events/print.h"
+#include "user/kernel/losses.h"
 
 #define GIVE_BACK (8 << 20) /* so much memory goes back to the kernel once nobody lags */
 
@@ -17,13 +18,7 @@ struct line_chunk {
 	__u64 last;           /* sequence of its last line */
 };
 
-static const char *const loss_words[] = {
-#define X(name, kind, word, text) word,
-	HC_LOSSES(X)
-#undef X
-};
-
-__u64 line_count(const char *text, size_t length)
+static __u64 line_count(const char *text, size_t length)
 {
 	const char *end = text + length;
 	__u64 lines = 0;
@@ -33,7 +28,7 @@ __u64 line_count(const char *text, size_t length)
 	return lines;
 }
 
-static void put_at(struct line_reader *reader, struct line_chunk *chunk, size_t offset)
+static void move_reader(struct line_reader *reader, struct line_chunk *chunk, size_t offset)
 {
 	if (reader->chunk)
 		reader->chunk->readers--;
@@ -57,7 +52,7 @@ void line_log_leave(struct line_reader *reader)
 	while (*at != reader)
 		at = &(*at)->next;
 	*at = reader->next;
-	put_at(reader, NULL, 0);
+	move_reader(reader, NULL, 0);
 	print_buffer_free(&reader->own);
 }
 
@@ -119,7 +114,7 @@ static void overtake(struct line_reader *reader)
 	if (lost)
 		reader->lost_last = chunk->last;
 	reader->log->losses[reader->reason] += lost;
-	put_at(reader, chunk->next, 0);
+	move_reader(reader, chunk->next, 0);
 }
 
 static void make_room(struct line_log *log)
@@ -134,7 +129,7 @@ static void make_room(struct line_log *log)
 
 /* A chunk of its own, or the end of the last one where that has room: many small ones would
  * take much more memory than their lines. */
-static size_t place(struct line_log *log, struct print_buffer *lines)
+static size_t place_lines(struct line_log *log, struct print_buffer *lines)
 {
 	struct line_chunk *chunk = log->last;
 	size_t offset;
@@ -168,7 +163,7 @@ int line_log_append(struct line_log *log, struct print_buffer *lines, __u64 last
 		lines->length = 0;
 		return 0;
 	}
-	offset = place(log, lines);
+	offset = place_lines(log, lines);
 	if (offset == (size_t)-1)
 		return -ENOMEM;
 	log->last->last = last;
@@ -176,7 +171,7 @@ int line_log_append(struct line_log *log, struct print_buffer *lines, __u64 last
 	log->most = log->bytes > log->most ? log->bytes : log->most;
 	for (struct line_reader *reader = log->readers; reader; reader = reader->next)
 		if (!reader->chunk)
-			put_at(reader, log->last, offset);
+			move_reader(reader, log->last, offset);
 	make_room(log);
 	return 0;
 }
@@ -199,12 +194,10 @@ static int write_own(struct line_reader *reader)
 static int write_lost(struct line_reader *reader)
 {
 	struct print_context context = {.sequence = reader->lost_last - 1};
-	struct timespec now;
 	int error;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	print_json_lost(&reader->own, &context, now.tv_sec * NS_PER_SECOND + now.tv_nsec,
-			loss_words[reader->reason], reader->lost);
+	print_json_lost(&reader->own, &context, clock_realtime_ns(),
+			loss_rows[reader->reason].word, reader->lost);
 	if (!reader->own.length)
 		return -EAGAIN; /* no memory now */
 	error = write_own(reader);
@@ -225,7 +218,7 @@ static int write_chunk(struct line_reader *reader)
 		return got;
 	reader->offset += got;
 	if (reader->offset == chunk->text.length)
-		put_at(reader, chunk->next, 0);
+		move_reader(reader, chunk->next, 0);
 	return 0;
 }
 

@@ -63,6 +63,4 @@ bool line_lags(const struct line_reader *reader);
 /* Lines that it has not got. */
 __u64 line_left(const struct line_reader *reader);
 
-__u64 line_count(const char *text, size_t length);
-
 #endif

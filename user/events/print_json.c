@@ -3,15 +3,16 @@
  * Events as JSON lines, at the pace of the event ring: no printf, no memory
  * taken and no name looked up in the common case.
  */
-#include <pwd.h>
 #include <stdlib.h>
 
+#include "user/base/account.h"
 #include "user/base/address.h"
 #include "user/base/community_id.h"
 #include "user/base/escape.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
+#include "user/events/decode.h"
 #include "user/events/print.h"
 
 /*
@@ -21,38 +22,13 @@
  */
 #define LINE_ROOM (3072 + 6 * HC_USER_TEXT)
 
-#define ACCOUNT_ROOM  256 /* an account's name, escaped, with its NUL */
-#define ACCOUNTS      256
-#define ACCOUNT_SHIFT 36 /* looked up again after 2^36 ns, about a minute */
-#define CGROUPS       256
+#define ACCOUNT_ROOM 256 /* an account's name, escaped, with its NUL */
+#define CGROUPS      256
 
 /* A string of an outsider: `length` bytes, six times that at most. */
 static char *put_escaped(char *p, const char *text, size_t length)
 {
 	return p + escape_json(p, 6 * length + 1, text, length);
-}
-
-/* The account's name, escaped; "" if the uid has none. */
-static const char *account_name(__u32 uid, __u64 time_ns)
-{
-	static struct account {
-		__u32 uid;
-		__u32 epoch; /* never 0 in use */
-		char name[ACCOUNT_ROOM];
-	} accounts[ACCOUNTS];
-	struct account *account = &accounts[uid % ACCOUNTS];
-	__u32 epoch = (time_ns >> ACCOUNT_SHIFT) + 1;
-	struct passwd entry, *found;
-	char space[4096];
-
-	if (account->uid == uid && account->epoch == epoch)
-		return account->name;
-	account->uid = uid;
-	account->epoch = epoch;
-	*account->name = '\0';
-	if (!getpwuid_r(uid, &entry, space, sizeof(space), &found) && found)
-		escape_json(account->name, ACCOUNT_ROOM, entry.pw_name, strlen(entry.pw_name));
-	return account->name;
 }
 
 /* A cgroup's path is remembered, so that a session's end names what its start
@@ -76,6 +52,26 @@ static char *put_cgroup(char *p, const struct hc_user_key *user)
 	return end;
 }
 
+/* ,"KEY.id":"1000","KEY.name":"alice" */
+static char *put_account(char *p, const char *key, __u32 uid)
+{
+	const char *name = account_name(uid);
+
+	p = PUT(p, ",\"");
+	p = stpcpy(p, key);
+	p = PUT(p, ".id\":\"");
+	p = put_number(p, uid);
+	*p++ = '"';
+	if (!*name)
+		return p;
+	p = PUT(p, ",\"");
+	p = stpcpy(p, key);
+	p = PUT(p, ".name\":\"");
+	p += escape_json(p, ACCOUNT_ROOM, name, strlen(name));
+	*p++ = '"';
+	return p;
+}
+
 static char *put_user(char *p, const struct hc_user_key *user)
 {
 	switch (user->kind) {
@@ -92,28 +88,30 @@ static char *put_user(char *p, const struct hc_user_key *user)
 }
 
 /* From "@timestamp" to "event.sequence": what every line begins with. */
-static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *kind)
+static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *types,
+		      unsigned int action)
 {
 	p = PUT(p, "{\"@timestamp\":\"");
 	p = put_time(p, print_realtime(context, time_ns));
 	p = PUT(p, "\",\"event.kind\":\"event\",\"event.category\":[\"network\"],\"event."
 		   "type\":[");
-	p = stpcpy(p, kind);
+	p = stpcpy(p, types);
+	p = PUT(p, "],\"event.action\":\"");
+	p = stpcpy(p, name_of_action(action));
 	p = PUT(p, "\",\"event.dataset\":\"headcount.session\",\"event.sequence\":");
 	return put_number(p, context->sequence);
 }
 
-static const char *event_kind(const struct hc_event *event)
+static const char *event_types(const struct hc_event *event)
 {
 	if (event->type == HC_OPENED)
-		return "\"connection\",\"start\"],\"event.action\":\"session-opened";
+		return "\"connection\",\"start\"";
 	if (event->type == HC_CLOSED)
-		return "\"connection\",\"end\"],\"event.action\":\"session-closed";
+		return "\"connection\",\"end\"";
 	if (event->type == HC_KILLED)
-		return "\"connection\",\"info\"],\"event.action\":\"session-killed";
-	if (event->flags & HC_F_OBSERVED)
-		return "\"connection\",\"allowed\"],\"event.action\":\"session-refused";
-	return "\"connection\",\"denied\"],\"event.action\":\"session-refused";
+		return "\"connection\",\"info\"";
+	return event->flags & HC_F_OBSERVED ? "\"connection\",\"allowed\""
+					    : "\"connection\",\"denied\"";
 }
 
 /* When the session was: its start if that is known, and its end if it is over. */
@@ -139,9 +137,7 @@ static char *put_times(char *p, const struct print_context *context,
 	*p++ = '"';
 	if (!found) {
 		p = PUT(p, ",\"event.duration\":");
-		p = put_number(p, event->time_ns > event->start_ns
-					  ? event->time_ns - event->start_ns
-					  : 0);
+		p = put_number(p, decode_duration_ns(event));
 	}
 	p = PUT(p, ",\"event.reason\":\"");
 	p = stpcpy(p, word_of_end(event->end));
@@ -217,19 +213,9 @@ static char *put_network(char *p, const struct hc_event *event)
 static char *put_owner(char *p, const struct hc_event *event)
 {
 	size_t length = strnlen(event->comm, sizeof(event->comm));
-	const char *name;
 
-	if (event->uid != HC_UID_UNKNOWN) {
-		p = PUT(p, ",\"user.id\":\"");
-		p = put_number(p, event->uid);
-		*p++ = '"';
-		name = account_name(event->uid, event->time_ns);
-		if (*name) {
-			p = PUT(p, ",\"user.name\":\"");
-			p = stpcpy(p, name);
-			*p++ = '"';
-		}
-	}
+	if (event->uid != HC_UID_UNKNOWN)
+		p = put_account(p, "user", event->uid);
 	if (event->pid) {
 		p = PUT(p, ",\"process.pid\":");
 		p = put_number(p, event->pid);
@@ -283,21 +269,6 @@ static char *put_refusal(char *p, const struct hc_event *event)
 	return PUT(p, ",\"headcount.excess\":\"reject\"");
 }
 
-static char *put_killer(char *p, const struct hc_event *event)
-{
-	const char *name = account_name(event->asker, event->time_ns);
-
-	p = PUT(p, ",\"headcount.killed_by.id\":\"");
-	p = put_number(p, event->asker);
-	*p++ = '"';
-	if (!*name)
-		return p;
-	p = PUT(p, ",\"headcount.killed_by.name\":\"");
-	p = stpcpy(p, name);
-	*p++ = '"';
-	return p;
-}
-
 static char *put_transfer(char *p, const struct hc_event *event)
 {
 	__u64 ms;
@@ -336,7 +307,7 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, event->time_ns, event_kind(event));
+	p = put_head(p, context, event->time_ns, event_types(event), event->type);
 	p = put_times(p, context, event);
 	p = put_ends(p, event);
 	p = put_network(p, event);
@@ -345,7 +316,7 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	if (event->type == HC_CLOSED)
 		p = put_transfer(p, event);
 	if (event->type == HC_KILLED)
-		p = put_killer(p, event);
+		p = put_account(p, "headcount.killed_by", event->asker);
 	if (event->type == HC_REFUSED)
 		p = put_refusal(p, event);
 	print_commit(out, PUT(p, "}\n"));
@@ -359,7 +330,7 @@ void print_json_lost(struct print_buffer *out, struct print_context *context, __
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, time_ns, "\"info\"],\"event.action\":\"events-lost");
+	p = put_head(p, context, time_ns, "\"info\"", ACTION_LOST);
 	p = PUT(p, ",\"event.reason\":\"");
 	p = put_escaped(p, word, strnlen(word, HC_USER_TEXT));
 	p = PUT(p, "\",\"headcount.events-lost\":");

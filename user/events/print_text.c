@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "user/base/address.h"
+#include "user/base/clock.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/events/decode.h"
@@ -24,7 +25,7 @@ static void put_clock(struct line *line, const struct print_context *context, __
 	strftime(text, sizeof(text), "%T", &tm);
 	put_cell(line, text);
 	snprintf(text + strlen(text), 5, ".%03u",
-		 (unsigned int)(realtime % NS_PER_SECOND / 1000000));
+		 (unsigned int)(realtime % NS_PER_SECOND / NS_PER_MS));
 	put_cell(line, text);
 }
 
@@ -39,7 +40,7 @@ static void put_process(struct line *line, const char *name, __u32 pid)
 	put_cell_with(line, text, pid ? strrchr(text, '/') : NULL);
 }
 
-static void put_port(struct line *line, __u16 port)
+static void put_port_cell(struct line *line, __u16 port)
 {
 	char text[SHORT_ROOM] = "-";
 
@@ -86,7 +87,7 @@ static void put_duration(struct line *line, const struct hc_event *event)
 	put_cell(line, text);
 }
 
-static void put_bytes(struct line *line, __u64 bytes)
+static void put_bytes_cell(struct line *line, __u64 bytes)
 {
 	const char *unit = "KMGTPE";
 	char text[SHORT_ROOM];
@@ -118,7 +119,7 @@ static void put_rtt(struct line *line, __u32 us)
 	put_cell(line, text);
 }
 
-static void put_refusal(struct line *line, const struct hc_event *event)
+static void put_refusal_note(struct line *line, const struct hc_event *event)
 {
 	char text[SHORT_ROOM];
 
@@ -160,11 +161,11 @@ static const char *event_word(const struct hc_event *event)
 static void put_outcome(struct line *line, const struct hc_event *event)
 {
 	if (event->type == HC_REFUSED) {
-		put_refusal(line, event);
+		put_refusal_note(line, event);
 	} else if (event->type == HC_CLOSED) {
 		put_duration(line, event);
-		put_bytes(line, event->rx_bytes);
-		put_bytes(line, event->tx_bytes);
+		put_bytes_cell(line, event->rx_bytes);
+		put_bytes_cell(line, event->tx_bytes);
 		put_rtt(line, event->srtt_us);
 		put_cell(line, word_of_end(event->end));
 	} else if (event->type == HC_KILLED) {
@@ -201,7 +202,7 @@ void print_text_row(struct print_buffer *out, struct print_context *context,
 	put_cell(&line, *names->service ? names->service : "-");
 	put_cell(&line, *names->user ? names->user : "-");
 	put_process(&line, names->process, event->pid);
-	put_port(&line, event->ends.local_port);
+	put_port_cell(&line, event->ends.local_port);
 	put_end_cell(&line, event->ends.local, event->ends.local_port);
 	put_end_cell(&line, event->ends.remote, event->ends.remote_port);
 	put_outcome(&line, event);

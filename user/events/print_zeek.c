@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "user/base/address.h"
+#include "user/base/clock.h"
 #include "user/events/decode.h"
 #include "user/events/print.h"
 #include "user/events/print_zeek.h"
@@ -120,9 +121,7 @@ static char *put_amounts(char *p, const struct hc_event *event)
 	if (event->flags & HC_F_FOUND)
 		p = PUT(p, "-");
 	else
-		p = put_seconds(p, event->time_ns > event->start_ns
-					   ? event->time_ns - event->start_ns
-					   : 0);
+		p = put_seconds(p, decode_duration_ns(event));
 	*p++ = '\t';
 	p = put_number(p, inbound ? event->rx_bytes : event->tx_bytes);
 	*p++ = '\t';
@@ -132,9 +131,9 @@ static char *put_amounts(char *p, const struct hc_event *event)
 /* Is it the end of a session, or of an attempt? */
 static bool is_end(const struct event_line *line)
 {
-	if (event_line_is(line, "session-closed"))
+	if (event_line_is(line, HC_CLOSED))
 		return true;
-	return event_line_is(line, "session-refused") && !(line->event.flags & HC_F_OBSERVED);
+	return event_line_is(line, HC_REFUSED) && !(line->event.flags & HC_F_OBSERVED);
 }
 
 void print_zeek_event(struct print_buffer *out, const struct event_line *line)

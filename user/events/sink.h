@@ -4,8 +4,12 @@
 #define HEADCOUNT_SINK_H
 
 #include <poll.h>
+#include <signal.h>
+#include "user/base/clock.h"
+#include "user/config/sink_list.h"
 #include "user/events/line_log.h"
-#include "user/events/sinks.h"
+
+struct sinks;
 
 struct sink {
 	const struct sink_kind_row *row;
@@ -57,9 +61,14 @@ struct sink_kind_row {
 
 extern const struct sink_kind_row sink_stdout, sink_file, sink_unix, sink_journal;
 
-__u64 sink_now_ns(void);
+#define SINKS_PATIENCE_MS 3000 /* for slow readers, when we are to end */
 
 /* The deadline for all writing, once we are to end. */
-__u64 sinks_deadline(struct sinks *sinks);
+static inline __u64 sinks_deadline(struct sinks *sinks)
+{
+	if (!sinks->deadline_ns)
+		sinks->deadline_ns = clock_monotonic_ns() + SINKS_PATIENCE_MS * NS_PER_MS;
+	return sinks->deadline_ns;
+}
 
 #endif

@@ -18,14 +18,14 @@ struct file_sink {
 	int next_fd; /* opened for a reload */
 };
 
-static struct file_sink *of(struct line_reader *reader)
+static struct file_sink *file_of(struct line_reader *reader)
 {
 	return (struct file_sink *)((char *)reader - offsetof(struct file_sink, reader));
 }
 
-static ssize_t write_some(struct line_reader *reader, const char *text, size_t length)
+static ssize_t write_file(struct line_reader *reader, const char *text, size_t length)
 {
-	struct file_sink *file = of(reader);
+	struct file_sink *file = file_of(reader);
 
 	return append_write(&file->append, file->sink.spec.path, text, length);
 }
@@ -69,7 +69,7 @@ static struct sink *open_file(struct sinks *sinks, const struct sink_spec *spec,
 		free(file);
 		return NULL;
 	}
-	file->reader.write = write_some;
+	file->reader.write = write_file;
 	file->reader.reason = HC_LOSS_FILE_WRITE;
 	file->reader.fd = -1;
 	line_log_join(&sinks->log, &file->reader);
@@ -77,7 +77,7 @@ static struct sink *open_file(struct sinks *sinks, const struct sink_spec *spec,
 }
 
 /* Whoever rotates logs has renamed the file, and wants the name to be another one. */
-static int prepare(struct sink *sink, const struct sink_list *list)
+static int prepare_file(struct sink *sink, const struct sink_list *list)
 {
 	struct file_sink *file = (struct file_sink *)sink;
 
@@ -86,7 +86,7 @@ static int prepare(struct sink *sink, const struct sink_list *list)
 	return file->next_fd < 0 ? file->next_fd : 0;
 }
 
-static void commit(struct sink *sink, bool alone)
+static void commit_file(struct sink *sink, bool alone)
 {
 	struct file_sink *file = (struct file_sink *)sink;
 
@@ -99,7 +99,7 @@ static void commit(struct sink *sink, bool alone)
 	file->append.retry_ns = 0;
 }
 
-static void abandon(struct sink *sink)
+static void abandon_file(struct sink *sink)
 {
 	struct file_sink *file = (struct file_sink *)sink;
 
@@ -122,8 +122,8 @@ static void free_file(struct sink *sink)
 
 const struct sink_kind_row sink_file = {
 	.open = open_file,
-	.prepare = prepare,
-	.commit = commit,
-	.abandon = abandon,
+	.prepare = prepare_file,
+	.commit = commit_file,
+	.abandon = abandon_file,
 	.free = free_file,
 };

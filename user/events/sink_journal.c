@@ -5,15 +5,15 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/privileges.h"
+#include "user/base/thread.h"
 #include "user/events/journal_entry.h"
 #include "user/events/sink.h"
 
@@ -169,37 +169,24 @@ static void *write_entries(void *argument)
 	return NULL;
 }
 
-static int start_thread(struct journal *journal, pthread_t *thread)
-{
-	sigset_t all, before;
-	int error;
-
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(thread, NULL, write_entries, journal);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *spec,
 				 const struct sink_list *list)
 {
 	struct journal_sink *sink = calloc(1, sizeof(*sink));
 	struct journal *journal = calloc(1, sizeof(*journal));
 	pthread_condattr_t monotonic;
-	int error = sink && journal ? 0 : ENOMEM;
+	int error = sink && journal ? 0 : -ENOMEM;
 
 	(void)sinks, (void)spec, (void)list;
 	if (!error && access(SINK_JOURNAL_SOCKET, F_OK))
-		error = errno;
+		error = -errno;
 	if (!error) {
 		pthread_condattr_init(&monotonic);
 		pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 		pthread_mutex_init(&journal->lock, NULL);
 		pthread_cond_init(&journal->more, NULL);
 		pthread_cond_init(&journal->done, &monotonic);
-		error = start_thread(journal, &sink->thread);
+		error = thread_start(&sink->thread, write_entries, journal);
 	}
 	if (!error) {
 		sink->journal = journal;
@@ -211,9 +198,9 @@ static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *sp
 	return NULL;
 }
 
-/* Adds an entry by `add`, if there is room; what there is no room for is counted. */
-static void gather(struct sink *sink, const struct print_context *context,
-		   const struct hc_event *event, const char *word, __u64 lost)
+/* Adds an entry, if there is room; what there is no room for is counted. */
+static void gather_entry(struct sink *sink, const struct print_context *context,
+			 const struct hc_event *event, const char *word, __u64 lost)
 {
 	struct journal *journal = ((struct journal_sink *)sink)->journal;
 	bool added = false;
@@ -237,24 +224,19 @@ static void gather(struct sink *sink, const struct print_context *context,
 static void on_event(struct sink *sink, const struct print_context *context,
 		     const struct hc_event *event)
 {
-	gather(sink, context, event, NULL, 0);
+	gather_entry(sink, context, event, NULL, 0);
 }
 
 static void on_lost(struct sink *sink, const struct print_context *context, const char *word,
 		    __u64 lost)
 {
-	gather(sink, context, NULL, word, lost);
-}
-
-static struct timespec to_timespec(__u64 ns)
-{
-	return (struct timespec){ns / 1000000000, ns % 1000000000};
+	gather_entry(sink, context, NULL, word, lost);
 }
 
 static void finish(struct sink *sink, __u64 deadline_ns)
 {
 	struct journal *journal = ((struct journal_sink *)sink)->journal;
-	struct timespec deadline = to_timespec(deadline_ns);
+	struct timespec deadline = clock_timespec(deadline_ns);
 	int error = 0;
 	__u64 lost;
 
@@ -283,7 +265,7 @@ static void free_journal(struct sink *base)
 {
 	struct journal_sink *sink = (struct journal_sink *)base;
 	struct journal *journal = sink->journal;
-	struct timespec soon = to_timespec(sink_now_ns() + 100000000);
+	struct timespec soon = clock_timespec(clock_monotonic_ns() + 100 * NS_PER_MS);
 	int error = 0;
 	bool ended;
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/notify.h"
 #include "user/events/append.h"
@@ -28,7 +29,7 @@ struct stdout_sink {
 	bool patient;
 };
 
-static struct stdout_sink *of(struct line_reader *reader)
+static struct stdout_sink *stdout_of(struct line_reader *reader)
 {
 	return (struct stdout_sink *)((char *)reader - offsetof(struct stdout_sink, reader));
 }
@@ -37,12 +38,12 @@ static struct stdout_sink *of(struct line_reader *reader)
 static bool is_ready(struct sinks *sinks)
 {
 	struct pollfd ready = {sinks->out, POLLOUT, 0};
-	__u64 deadline = sinks_deadline(sinks), now = sink_now_ns();
+	__u64 deadline = sinks_deadline(sinks), now = clock_monotonic_ns();
 	int got = 0;
 
 	while (got <= 0 && now < deadline) {
-		got = poll(&ready, 1, (deadline - now) / 1000000 + 1);
-		now = sink_now_ns();
+		got = poll(&ready, 1, (deadline - now) / NS_PER_MS + 1);
+		now = clock_monotonic_ns();
 	}
 	return got > 0;
 }
@@ -83,9 +84,9 @@ static ssize_t write_patiently(struct sinks *sinks, const char *text, size_t len
 	}
 }
 
-static ssize_t write_some(struct line_reader *reader, const char *text, size_t length)
+static ssize_t write_stdout(struct line_reader *reader, const char *text, size_t length)
 {
-	struct stdout_sink *out = of(reader);
+	struct stdout_sink *out = stdout_of(reader);
 	struct sinks *sinks = out->sink.sinks;
 	ssize_t got;
 
@@ -102,9 +103,9 @@ static ssize_t write_some(struct line_reader *reader, const char *text, size_t l
 	return got > 0 ? got : got < 0 ? -errno : -EAGAIN;
 }
 
-static void fail(struct line_reader *reader, int error)
+static void fail_stdout(struct line_reader *reader, int error)
 {
-	struct sinks *sinks = of(reader)->sink.sinks;
+	struct sinks *sinks = stdout_of(reader)->sink.sinks;
 
 	if (error == -ETIMEDOUT)
 		sinks->unread = line_left(reader);
@@ -136,15 +137,15 @@ static struct sink *open_stdout(struct sinks *sinks, const struct sink_spec *spe
 	out->append.fd = sinks->out;
 	out->is_file = S_ISREG(file.st_mode);
 	out->is_socket = S_ISSOCK(file.st_mode);
-	out->reader.write = write_some;
-	out->reader.fail = fail;
+	out->reader.write = write_stdout;
+	out->reader.fail = fail_stdout;
 	out->reader.reason = HC_LOSS_STDOUT_SLOW;
 	out->reader.fd = out->is_file ? -1 : sinks->out;
 	line_log_join(&sinks->log, &out->reader);
 	return &out->sink;
 }
 
-static void commit(struct sink *sink, bool alone)
+static void commit_stdout(struct sink *sink, bool alone)
 {
 	struct stdout_sink *out = (struct stdout_sink *)sink;
 	struct stat file;
@@ -176,6 +177,6 @@ static void free_stdout(struct sink *sink)
 
 const struct sink_kind_row sink_stdout = {
 	.open = open_stdout,
-	.commit = commit,
+	.commit = commit_stdout,
 	.free = free_stdout,
 };

@@ -8,15 +8,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/privileges.h"
 #include "user/base/unix_socket.h"
 #include "user/events/sink.h"
 #include "user/events/subscribers.h"
 
-#define SEND_ROOM (1 << 20)      /* bytes in the kernel: more than comes in a nap */
-#define MUTE_NS   1000000000ull  /* after a failed accept(), which would fail again at once */
-#define TELL_NS   60000000000ull /* between two notices that there is no room */
+#define SEND_ROOM (1 << 20)     /* bytes in the kernel: more than comes in a nap */
+#define MUTE_NS   NS_PER_SECOND /* after a failed accept(), which would fail again at once */
+#define TELL_NS   (60 * NS_PER_SECOND) /* between two notices that there is no room */
 
 struct unix_sink {
 	struct sink sink;
@@ -36,14 +37,14 @@ struct subscriber {
 	struct subscriber_user *user;
 };
 
-static ssize_t write_some(struct line_reader *reader, const char *text, size_t length)
+static ssize_t write_subscriber(struct line_reader *reader, const char *text, size_t length)
 {
 	ssize_t got = send(reader->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	return got > 0 ? got : got < 0 && errno != EINTR ? -errno : -EAGAIN;
 }
 
-static void drop(struct line_reader *reader, int error)
+static void drop_subscriber(struct line_reader *reader, int error)
 {
 	struct subscriber *subscriber = (struct subscriber *)reader;
 	struct sinks *sinks = subscriber->owner->sink.sinks;
@@ -60,7 +61,7 @@ static int listens(const struct sink *sink)
 {
 	const struct unix_sink *server = (const struct unix_sink *)sink;
 
-	return server->mute_ns && sink_now_ns() < server->mute_ns ? -1 : server->fd;
+	return server->mute_ns && clock_monotonic_ns() < server->mute_ns ? -1 : server->fd;
 }
 
 /* There is no room: it gets one line, and is closed. */
@@ -69,7 +70,7 @@ static void turn_away(struct sinks *sinks, int fd, bool within_line)
 	static const char line[] =
 		"{\"event.kind\":\"event\",\"event.dataset\":"
 		"\"headcount.session\",\"event.action\":\"" SUBSCRIBERS_FULL "\"}\n";
-	__u64 now = sink_now_ns();
+	__u64 now = clock_monotonic_ns();
 
 	if (!within_line)
 		(void)!send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -89,12 +90,12 @@ static bool make_room(struct sinks *sinks, uid_t newcomer)
 	struct subscriber_user *user = subscribers_yielding(sinks->users, newcomer);
 	struct line_reader *reader = user ? sinks->log.readers : NULL;
 
-	while (reader && (reader->fail != drop || ((struct subscriber *)reader)->user != user))
+	while (reader && (reader->fail != drop_subscriber || ((struct subscriber *)reader)->user != user))
 		reader = reader->next;
 	if (!reader)
 		return false;
 	turn_away(sinks, reader->fd, line_lags(reader));
-	drop(reader, 0);
+	drop_subscriber(reader, 0);
 	return true;
 }
 
@@ -121,8 +122,8 @@ static bool subscribe(struct unix_sink *server, int fd, uid_t uid)
 	}
 	sinks->subscribers++;
 	subscriber->owner = server;
-	subscriber->reader.write = write_some;
-	subscriber->reader.fail = drop;
+	subscriber->reader.write = write_subscriber;
+	subscriber->reader.fail = drop_subscriber;
 	subscriber->reader.reason = HC_LOSS_SUBSCRIBER_SLOW;
 	subscriber->reader.fd = fd;
 	line_log_join(&sinks->log, &subscriber->reader);
@@ -150,7 +151,7 @@ static bool arrived(struct sink *sink)
 		if (!server->mute_ns)
 			hc_error_errno(errno, "cannot accept subscribers on %s (retrying)",
 				       sink->spec.path);
-		server->mute_ns = sink_now_ns() + MUTE_NS;
+		server->mute_ns = clock_monotonic_ns() + MUTE_NS;
 		return false;
 	}
 	server->mute_ns = 0;
@@ -200,7 +201,7 @@ static int make_folder(struct unix_sink *server, const char *path)
 				   : 0;
 }
 
-static void remove_folder(const char *path)
+static void remove_socket_folder(const char *path)
 {
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	const char *end = strrchr(path, '/');
@@ -259,7 +260,7 @@ static void close_server(struct unix_sink *server, const char *path)
 	    file.st_ino == server->inode)
 		unlink(path);
 	if (server->made_folder)
-		remove_folder(path);
+		remove_socket_folder(path);
 	free(server);
 }
 
@@ -288,7 +289,7 @@ static struct sink *open_unix(struct sinks *sinks, const struct sink_spec *spec,
 }
 
 /* Who may connect, of a reload that may still fail. */
-static int prepare(struct sink *sink, const struct sink_list *list)
+static int prepare_unix(struct sink *sink, const struct sink_list *list)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 	int error = set_access(sink->spec.path, list->mode, list->group);
@@ -303,7 +304,7 @@ static int prepare(struct sink *sink, const struct sink_list *list)
 	return 0;
 }
 
-static void abandon(struct sink *sink)
+static void abandon_unix(struct sink *sink)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 
@@ -311,7 +312,7 @@ static void abandon(struct sink *sink)
 	server->changed = false;
 }
 
-static void commit(struct sink *sink, bool alone)
+static void commit_unix(struct sink *sink, bool alone)
 {
 	struct unix_sink *server = (struct unix_sink *)sink;
 
@@ -330,19 +331,20 @@ static void free_unix(struct sink *sink)
 
 	for (reader = sink->sinks->log.readers; reader; reader = next) {
 		next = reader->next;
-		if (reader->fail != drop || ((struct subscriber *)reader)->owner != server)
+		if (reader->fail != drop_subscriber ||
+		    ((struct subscriber *)reader)->owner != server)
 			continue;
 		line_flush(reader);
-		drop(reader, 0);
+		drop_subscriber(reader, 0);
 	}
 	close_server(server, sink->spec.path);
 }
 
 const struct sink_kind_row sink_unix = {
 	.open = open_unix,
-	.prepare = prepare,
-	.commit = commit,
-	.abandon = abandon,
+	.prepare = prepare_unix,
+	.commit = commit_unix,
+	.abandon = abandon_unix,
 	.listens = listens,
 	.arrived = arrived,
 	.free = free_unix,

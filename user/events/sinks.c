@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/events/sink.h"
+#include "user/events/sinks.h"
 
-#define LOG_MAX     (64 << 20) /* bytes of lines that are kept for those who lag, together */
-#define PATIENCE_MS 3000       /* for slow readers, when we are to end */
+#define LOG_MAX (64 << 20) /* bytes of lines that are kept for those who lag, together */
 
 static const struct sink_kind_row *const kinds[] = {
 	[SINK_STDOUT] = &sink_stdout,
@@ -17,21 +17,6 @@ static const struct sink_kind_row *const kinds[] = {
 	[SINK_UNIX] = &sink_unix,
 	[SINK_JOURNAL] = &sink_journal,
 };
-
-__u64 sink_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
-__u64 sinks_deadline(struct sinks *sinks)
-{
-	if (!sinks->deadline_ns)
-		sinks->deadline_ns = sink_now_ns() + PATIENCE_MS * 1000000ull;
-	return sinks->deadline_ns;
-}
 
 struct sinks *sinks_new(int out, const volatile sig_atomic_t *hurry)
 {
@@ -167,7 +152,7 @@ bool sinks_want_events(const struct sinks *sinks)
 }
 
 /* Writes to one reader; one that fails leaves. */
-static void serve(struct line_reader *reader)
+static void serve_reader(struct line_reader *reader)
 {
 	int error = line_flush(reader);
 
@@ -220,7 +205,7 @@ int sinks_write(struct sinks *sinks, struct print_buffer *lines, __u64 last)
 	line_log_append(&sinks->log, lines, last);
 	for (reader = sinks->log.readers; reader; reader = next) {
 		next = reader->next;
-		serve(reader);
+		serve_reader(reader);
 	}
 	line_log_trim(&sinks->log);
 	return check_out(sinks);
@@ -284,7 +269,7 @@ static void serve_polls(struct sinks *sinks, size_t count)
 		if (!line_lags(reader))
 			reader->fail(reader, -EPIPE); /* it hung up */
 		else
-			serve(reader);
+			serve_reader(reader);
 	}
 	at = 0;
 	for (; sink < sinks->count && at < count; sink++) {
@@ -298,14 +283,14 @@ static void serve_polls(struct sinks *sinks, size_t count)
 
 void sinks_nap(struct sinks *sinks, int nap_ms)
 {
-	__u64 now = sink_now_ns(), end = now + nap_ms * 1000000ull;
+	__u64 now = clock_monotonic_ns(), end = now + nap_ms * NS_PER_MS;
 	size_t count;
 	int got = 1;
 
 	/* A signal ends the nap; who gets something does not. */
-	for (; got > 0 && now < end; now = sink_now_ns()) {
+	for (; got > 0 && now < end; now = clock_monotonic_ns()) {
 		count = gather_polls(sinks);
-		got = poll(sinks->polls, count, (end - now + 999999) / 1000000);
+		got = poll(sinks->polls, count, (end - now + NS_PER_MS - 1) / NS_PER_MS);
 		if (got > 0)
 			serve_polls(sinks, count);
 	}
@@ -314,15 +299,15 @@ void sinks_nap(struct sinks *sinks, int nap_ms)
 /* Serves those who lag until none does, or it is time to end. */
 static void wait_for_readers(struct sinks *sinks)
 {
-	__u64 deadline = sinks_deadline(sinks), now = sink_now_ns();
+	__u64 deadline = sinks_deadline(sinks), now = clock_monotonic_ns();
 	struct line_reader *reader, *next;
 	bool lags = true;
 
-	for (; lags && now < deadline; now = sink_now_ns()) {
+	for (; lags && now < deadline; now = clock_monotonic_ns()) {
 		lags = false;
 		for (reader = sinks->log.readers; reader; reader = next) {
 			next = reader->next;
-			serve(reader);
+			serve_reader(reader);
 		}
 		for (reader = sinks->log.readers; reader; reader = reader->next)
 			lags |= line_lags(reader);

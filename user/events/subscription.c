@@ -3,9 +3,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/config/sink_list.h"
 #include "user/events/event_line.h"
@@ -46,12 +46,10 @@ static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
 {
 	struct print_context print = {.sequence = last - 1};
 	struct print_buffer text = {};
-	struct timespec now;
 
 	if (!subscription->gap_as_line)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	print_json_lost(&text, &print, now.tv_sec * NS_PER_SECOND + now.tv_nsec, reason, lost);
+	print_json_lost(&text, &print, clock_realtime_ns(), reason, lost);
 	if (text.length)
 		line(context, text.data, text.length);
 	print_buffer_free(&text);
@@ -59,8 +57,8 @@ static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
 
 /* The first line since we were connected again has this number. A daemon counts its lines, but
  * of another one it is not known how many came after the last that we have. */
-static void compare(struct subscription *subscription, __u64 sequence, subscription_line *line,
-		    void *context)
+static void tell_missed(struct subscription *subscription, __u64 sequence,
+			subscription_line *line, void *context)
 {
 	__u64 lost = sequence - subscription->sequence - 1;
 
@@ -98,7 +96,7 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 			continue;
 		}
 		if (subscription->resumed && sequence)
-			compare(subscription, sequence, line, context);
+			tell_missed(subscription, sequence, line, context);
 		subscription->sequence = sequence ?: subscription->sequence;
 		line(context, at, newline + 1 - at);
 	}
@@ -106,7 +104,7 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 	memmove(in->data, at, in->length);
 }
 
-static void disconnect(struct subscription *subscription)
+static void lose_daemon(struct subscription *subscription)
 {
 	if (!subscription->full)
 		hc_notice("the daemon ended; waiting for the next at %s", subscription->path);
@@ -128,7 +126,7 @@ void subscription_read(struct subscription *subscription, subscription_line *lin
 		print_commit(&subscription->in, p + got);
 		give_lines(subscription, line, context);
 	} else if (p && (!got || (errno != EAGAIN && errno != EINTR))) {
-		disconnect(subscription);
+		lose_daemon(subscription);
 	}
 }
 

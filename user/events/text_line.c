@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "user/base/escape.h"
+#include "user/base/terminal.h"
 #include "user/events/text_line.h"
 
 #define NARROWEST 80 /* terminals that are narrower wrap lines */
@@ -18,37 +16,26 @@ struct column {
 };
 
 static const struct column columns[] = {
-	{"TIME", 8, .below = 132},
-	{"TIME", 12, .from = 132}, /* with milliseconds */
-	{"EVENT", 7, .most = 0},
-	{"DIR", 3, .most = 0},
-	{"SERVICE", 8, .from = 149},
-	{"USER", 13, .most = 43, .from = 112},
-	{"PROCESS", 12, .below = 86}, /* without the PID */
-	{"PROCESS", 18, .from = 86},
-	{"PORT", 5, .right = true, .below = 128}, /* the local one */
-	{"LOCAL", 21, .most = 47, .from = 128},
-	{"REMOTE", 21, .most = 47},
-	{"LASTED", 6, .right = true},
-	{"RX", 5, .right = true, .from = 98},
-	{"TX", 5, .right = true, .from = 98},
-	{"RTT(ms)", 7, .right = true, .from = 140},
-	{"END", 11, .most = 0},
+	{.heading = "TIME", .width = 8, .below = 132},
+	{.heading = "TIME", .width = 12, .from = 132}, /* with milliseconds */
+	{.heading = "EVENT", .width = 7},
+	{.heading = "DIR", .width = 3},
+	{.heading = "SERVICE", .width = 8, .from = 149},
+	{.heading = "USER", .width = 13, .most = 43, .from = 112},
+	{.heading = "PROCESS", .width = 12, .below = 86}, /* without the PID */
+	{.heading = "PROCESS", .width = 18, .from = 86},
+	{.heading = "PORT", .width = 5, .right = true, .below = 128}, /* the local one */
+	{.heading = "LOCAL", .width = 21, .most = 47, .from = 128},
+	{.heading = "REMOTE", .width = 21, .most = 47},
+	{.heading = "LASTED", .width = 6, .right = true},
+	{.heading = "RX", .width = 5, .right = true, .from = 98},
+	{.heading = "TX", .width = 5, .right = true, .from = 98},
+	{.heading = "RTT(ms)", .width = 7, .right = true, .from = 140},
+	{.heading = "END", .width = 11},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(*columns))
 _Static_assert(COLUMNS <= LINE_COLUMNS, "the columns do not fit");
-
-/* Characters as a terminal counts them, wide ones aside: UTF-8's continuation
- * bytes take no room. */
-static size_t text_width(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
-}
 
 /* Shortens `text`, its last `keep` bytes excepted, to `room` characters; its new length. */
 static size_t cut(char *text, size_t length, size_t room, size_t keep)
@@ -100,13 +87,16 @@ static void choose_widths(struct line *line)
 			line->widths[i] = columns[i].width;
 			spare -= columns[i].width + 1;
 		}
-	for (size_t i = COLUMNS; line->terminal && i-- > 0;)
-		if (line->widths[i] && columns[i].most) {
-			more = columns[i].most - columns[i].width;
-			more = more < spare ? more : spare;
-			line->widths[i] += more;
-			spare -= more;
-		}
+	for (size_t left = COLUMNS; line->terminal && left; left--) {
+		size_t i = left - 1;
+
+		if (!line->widths[i] || !columns[i].most)
+			continue;
+		more = columns[i].most - columns[i].width;
+		more = more < spare ? more : spare;
+		line->widths[i] += more;
+		spare -= more;
+	}
 }
 
 void put_cell_with(struct line *line, const char *text, const char *tail)
@@ -152,11 +142,9 @@ void line_end(struct line *line, struct print_buffer *out)
 
 unsigned int print_terminal(int fd)
 {
-	struct winsize size = {};
+	unsigned int width = terminal_width(fd);
 
-	if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size))
-		return 0;
-	return size.ws_col > NARROWEST ? size.ws_col : NARROWEST;
+	return width && width < NARROWEST ? NARROWEST : width;
 }
 
 void line_header(struct line *line)

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/array.h"
 #include "user/base/cgroup.h"
 #include "user/base/log.h"
 #include "user/kernel/attach.h"
@@ -21,15 +22,12 @@
 
 static struct attach_link *list(struct attachments *links, const char *name)
 {
-	struct attach_link *item = reallocarray(links->items, links->count + 1, sizeof(*item));
+	struct attach_link item = {};
 
-	if (!item)
+	snprintf(item.name, sizeof(item.name), "%s", name);
+	if (array_append(&links->items, &links->count, &item, sizeof(item)))
 		return NULL;
-	links->items = item;
-	item += links->count++;
-	memset(item, 0, sizeof(*item));
-	snprintf(item->name, sizeof(item->name), "%s", name);
-	return item;
+	return &links->items[links->count - 1];
 }
 
 /* Is a program attached to the root cgroup that allows no others? */
@@ -46,7 +44,7 @@ static bool is_taken(const struct bpf_program *program)
 	return taken;
 }
 
-static int explain(const struct bpf_program *program, unsigned int netns, int error)
+static int explain_attach(const struct bpf_program *program, unsigned int netns, int error)
 {
 	const char *section = load_section(program);
 
@@ -66,7 +64,7 @@ static int keep(struct attachments *links, struct bpf_link *link,
 	int error;
 
 	if (!link)
-		return explain(program, netns, errno);
+		return explain_attach(program, netns, errno);
 	error = links->pinned ? pins_link(link, name, links->live) : 0;
 	item = error ? NULL : list(links, name);
 	if (!item) {
@@ -168,12 +166,10 @@ static bool is_live(const char *name, const struct headcount_bpf *object, __u32 
 {
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
-	char path[4500];
+	char path[PIN_PATH];
+	int fd = bpf_obj_get(pin_path_link(pins_folder(), name, path));
 	bool live;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/link_%s", pins_folder(), name);
-	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return false;
 	live = !bpf_obj_get_info_by_fd(fd, &info, &size) &&
@@ -197,39 +193,41 @@ bool attach_is_whole(const struct headcount_bpf *object)
 	return true;
 }
 
+static int adopt(struct attachments *links, const char *name, __u32 program)
+{
+	struct attach_link *item = list(links, name);
+	char path[PIN_PATH];
+
+	if (!item)
+		return hc_error_errno(ENOMEM, "cannot adopt the link %s", name);
+	/* Held, lest enforcement ends should the bpffs be unmounted. */
+	item->link = bpf_link__open(pin_path_link(pins_folder(), name, path));
+	item->program = bpf_prog_get_fd_by_id(program);
+	item->adopted = true;
+	hc_step("adopted the link %s", path);
+	if (!strncmp(name, NETNS_LINK, strlen(NETNS_LINK)))
+		item->netns = strtoul(name + strlen(NETNS_LINK), NULL, 10);
+	return 0;
+}
+
 int attach_adopt(struct attachments *links, const struct headcount_bpf *object)
 {
-	const char *mark = "link_";
-	char path[4500];
-	struct dirent *entry;
 	DIR *folder = opendir(pins_folder());
+	struct dirent *entry;
 	int error = 0;
 
 	if (!folder)
 		return hc_error_errno(errno, "cannot read %s", pins_folder());
 	while (!error && (entry = readdir(folder))) {
-		struct attach_link *item;
+		const char *name = pin_link_name(entry->d_name);
 		__u32 program;
 
-		if (strncmp(entry->d_name, mark, strlen(mark)))
+		if (!name)
 			continue;
-		if (!is_live(entry->d_name + strlen(mark), object, &program)) {
-			pins_drop_link(entry->d_name + strlen(mark));
-			continue;
-		}
-		item = list(links, entry->d_name + strlen(mark));
-		if (!item) {
-			error = hc_error_errno(ENOMEM, "cannot adopt %s", entry->d_name);
-			continue;
-		}
-		/* Held, lest enforcement ends should the bpffs be unmounted. */
-		snprintf(path, sizeof(path), "%s/%s", pins_folder(), entry->d_name);
-		item->link = bpf_link__open(path);
-		item->program = bpf_prog_get_fd_by_id(program);
-		item->adopted = true;
-		hc_step("adopted the link %s", path);
-		if (!strncmp(item->name, NETNS_LINK, strlen(NETNS_LINK)))
-			item->netns = strtoul(item->name + strlen(NETNS_LINK), NULL, 10);
+		if (is_live(name, object, &program))
+			error = adopt(links, name, program);
+		else
+			pins_drop_link(name);
 	}
 	closedir(folder);
 	links->pinned = links->live = true;

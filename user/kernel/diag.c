@@ -71,8 +71,8 @@ static void name_socket(struct inet_diag_req_v2 *request, const struct hc_socket
 }
 
 /* Sends the request and hands its one answer to `got`. */
-static int ask(struct diag *diag, __u16 type, __u16 flags, const struct hc_socket *socket,
-	       mnl_cb_t got, void *context)
+static int send_request(struct diag *diag, __u16 type, __u16 flags,
+			const struct hc_socket *socket, mnl_cb_t got, void *context)
 {
 	char buffer[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
@@ -96,7 +96,7 @@ static int ask(struct diag *diag, __u16 type, __u16 flags, const struct hc_socke
 
 int diag_destroy(struct diag *diag, const struct hc_socket *socket)
 {
-	return ask(diag, SOCK_DESTROY, NLM_F_ACK, socket, NULL, NULL);
+	return send_request(diag, SOCK_DESTROY, NLM_F_ACK, socket, NULL, NULL);
 }
 
 int diag_try_destroy(void)
@@ -123,5 +123,5 @@ static int take_inode(const struct nlmsghdr *header, void *context)
 
 int diag_inode(struct diag *diag, const struct hc_socket *socket, __u32 *inode)
 {
-	return ask(diag, SOCK_DIAG_BY_FAMILY, 0, socket, take_inode, inode);
+	return send_request(diag, SOCK_DIAG_BY_FAMILY, 0, socket, take_inode, inode);
 }

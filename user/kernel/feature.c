@@ -8,8 +8,7 @@
 #include "user/kernel/diag.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/feature_tries.h"
-#include "user/kernel/load.h"
-#include "user/kernel/probe.h"
+#include "user/kernel/programs.h"
 
 #define EVERY   (~0u)
 #define CONNECT LOAD_CONNECT

@@ -2,14 +2,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
+#include "user/base/array.h"
 #include "user/base/log.h"
 #include "user/kernel/links.h"
+#include "user/kernel/pin_paths.h"
 
 #define MAPS_MAX 32
 
@@ -98,13 +99,9 @@ bool links_program_shares(__u32 program, const struct headcount_bpf *object)
 
 static int append(struct links_row **rows, size_t *count, const struct links_row *row)
 {
-	struct links_row *grown = reallocarray(*rows, *count + 1, sizeof(*row));
+	int error = array_append(rows, count, row, sizeof(*row));
 
-	if (!grown)
-		return hc_error_errno(ENOMEM, "cannot list the links");
-	*rows = grown;
-	grown[(*count)++] = *row;
-	return 0;
+	return error ? hc_error_errno(error, "cannot list the links") : 0;
 }
 
 int links_read(const struct headcount_bpf *object, struct links_row **rows, size_t *count)
@@ -157,7 +154,7 @@ int links_read_folder(const char *folder, struct links_row **rows, size_t *count
 {
 	DIR *files = opendir(folder);
 	struct dirent *entry;
-	char path[4500];
+	char path[PIN_PATH];
 	int error = 0;
 
 	if (!files)
@@ -165,10 +162,10 @@ int links_read_folder(const char *folder, struct links_row **rows, size_t *count
 	while (!error && (entry = readdir(files))) {
 		struct links_row row = {};
 
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		const char *name = pin_link_name(entry->d_name);
+
 		/* Maps are pinned there too. */
-		if (!strncmp(entry->d_name, "link_", strlen("link_")) &&
-		    !read_pinned(path, &row))
+		if (name && !read_pinned(pin_path_link(folder, name, path), &row))
 			error = append(rows, count, &row);
 	}
 	closedir(files);

@@ -6,14 +6,15 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/load.h"
+#include "user/kernel/pin_paths.h"
 #include "record.h"
 
 /* What libbpf said last that the kernel had refused. */
@@ -82,12 +83,10 @@ int load_control(const struct headcount_bpf *object)
 		.version = HC_STATE_VERSION,
 		.user_sets = bpf_map__max_entries(object->maps.users),
 		.build = load_build(),
+		.started_ns = clock_monotonic_ns(),
 	};
-	struct timespec now;
 	__u32 zero = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	control.started_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
 	if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
 		return hc_error_errno(errno, "cannot read random bytes");
 	if (bpf_map_update_elem(bpf_map__fd(object->maps.control), &zero, &control, BPF_ANY))
@@ -135,10 +134,9 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		bpf_program__set_autoload(rows[i].program, programs & rows[i].when);
 }
 
-/* The object's own constants are not shared: each copy of a program has its own. */
-static bool is_shared(const struct bpf_map *map)
+bool load_is_shared(const struct bpf_map *map)
 {
-	return bpf_map__name(map)[0] != '.' && !strchr(bpf_map__name(map), '.');
+	return !strchr(bpf_map__name(map), '.');
 }
 
 /* The pinned state is not whole. */
@@ -166,7 +164,7 @@ static bool same_shape(const struct bpf_map *map, int fd)
 
 static int share_map(struct bpf_map *map, const struct load_request *request)
 {
-	char path[512];
+	char path[PIN_PATH];
 	int fd, error;
 
 	if (request->shared) {
@@ -175,8 +173,7 @@ static int share_map(struct bpf_map *map, const struct load_request *request)
 
 		return bpf_map__reuse_fd(map, bpf_map__fd(theirs));
 	}
-	snprintf(path, sizeof(path), "%s/%s", request->pins, bpf_map__name(map));
-	fd = bpf_obj_get(path);
+	fd = bpf_obj_get(pin_path_map(request->pins, bpf_map__name(map), path));
 	if (fd < 0)
 		return damaged(request, map, strerror(errno));
 	if (same_shape(map, fd))
@@ -206,7 +203,7 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 		return 0;
 	}
 	bpf_object__for_each_map(map, object->obj) {
-		error = is_shared(map) ? share_map(map, request) : 0;
+		error = load_is_shared(map) ? share_map(map, request) : 0;
 		if (error == -EUCLEAN)
 			return error;
 		if (error)
@@ -224,8 +221,8 @@ const char *load_section(const struct bpf_program *program)
 }
 
 /* Why it could not be loaded, in one line. */
-static int explain(const struct headcount_bpf *object, const struct load_request *request,
-		   int error)
+static int explain_refusal(const struct headcount_bpf *object,
+			   const struct load_request *request, int error)
 {
 	const char *section =
 		load_section(bpf_object__find_program_by_name(object->obj, refused_program));
@@ -245,12 +242,41 @@ static void tell_loaded(struct headcount_bpf *object)
 				load_section(program));
 }
 
+/* What the programs hold for constant. */
+static void set_constants(struct headcount_bpf *object, const struct load_request *request)
+{
+	object->rodata->gate_netns = request->netns;
+	object->rodata->walk_adopt = request->adopt;
+	object->rodata->walk_correct = request->correct;
+	object->rodata->walk_holders = request->holders;
+	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
+	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
+	if (!(request->programs & (LOAD_TRACE | LOAD_CONNECT)))
+		return;
+	object->rodata->compat_retval =
+		features_have(BPF_FUNC_set_retval) && features_have(BPF_FUNC_get_retval);
+	object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);
+}
+
+static int load_into_kernel(struct headcount_bpf *object, const struct load_request *request)
+{
+	sigset_t all, before;
+	int error;
+
+	set_constants(object, request);
+	/* The kernel gives a load up with EAGAIN when a signal comes. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	error = headcount_bpf__load(object);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return error && !request->optional ? explain_refusal(object, request, error) : error;
+}
+
 int load_object(struct headcount_bpf **result, const struct load_request *request)
 {
 	/* Without it the verifier speaks of what it refuses only. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_level = log_tells(LOG_VERIFIER));
 	struct headcount_bpf *object;
-	sigset_t all, before;
 	int error;
 
 	*result = NULL;
@@ -259,33 +285,13 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 	if (!object)
 		return hc_error_errno(errno, "cannot open the BPF object");
 	choose_programs(object, request->programs);
-	object->rodata->gate_netns = request->netns;
-	object->rodata->walk_adopt = request->adopt;
-	object->rodata->walk_correct = request->correct;
-	object->rodata->walk_holders = request->holders;
-	if (request->programs & (LOAD_TRACE | LOAD_CONNECT)) {
-		object->rodata->compat_retval = features_have(BPF_FUNC_set_retval) &&
-						features_have(BPF_FUNC_get_retval);
-		object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);
-	}
 	error = set_up_maps(object, request);
-	if (error)
-		goto out;
-	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
-	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
-	/* The kernel gives a load up with EAGAIN when a signal comes. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	error = headcount_bpf__load(object);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	error = error ?: load_into_kernel(object, request);
 	if (error) {
-		error = request->optional ? error : explain(object, request, error);
-		goto out;
+		headcount_bpf__destroy(object);
+		return error;
 	}
 	tell_loaded(object);
 	*result = object;
 	return 0;
-out:
-	headcount_bpf__destroy(object);
-	return error;
 }

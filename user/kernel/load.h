@@ -8,23 +8,10 @@
 
 #include <stdbool.h>
 #include "user/config/config.h"
+#include "user/kernel/programs.h"
 #include "record.h" /* whose types the skeleton uses */
 
 #include "headcount.skel.h"
-
-/* Which programs to load. */
-enum load_programs {
-	LOAD_TRACE = 1,   /* on_state, on_milestone */
-	LOAD_CONNECT = 2, /* on_connect4, on_connect6, on_release, on_resent */
-	LOAD_ARRIVAL = 4, /* on_arrival, for one namespace */
-	LOAD_WALK_SOCKETS = 8,
-	LOAD_WALK_FILES = 16,
-	LOAD_WALK_SESSIONS = 32,
-	LOAD_WALK_USERS = 64,
-	LOAD_WALK_REPAIRS = 128,
-	LOAD_KILL = 256,         /* kill_mark, kill_tell */
-	LOAD_NOTHING = 1u << 31, /* the maps alone */
-};
 
 struct load_request {
 	unsigned int programs;              /* enum load_programs */
@@ -54,6 +41,9 @@ const char *load_section(const struct bpf_program *program);
 
 /* A number that is the same for the same BPF object and differs between builds. */
 __u64 load_build(void);
+
+/* Not of the object's own constants: each copy of a program has its own. */
+bool load_is_shared(const struct bpf_map *map);
 
 /* Writes the first control record of fresh maps. */
 int load_control(const struct headcount_bpf *object);

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
-
-#include <bpf/bpf.h>
 
 #include "user/base/log.h"
 #include "user/kernel/open.h"
@@ -11,25 +7,14 @@
 #include "user/kernel/probe.h"
 
 /* Is the pinned state one that this program knows? */
-static int check_version(const char *folder, bool quiet)
+static int check_version(const char *folder)
 {
-	struct bpf_map_info info = {};
 	struct hc_control control;
-	__u32 size = sizeof(info), zero = 0;
-	char path[4300];
-	int fd, error = 0;
+	int error = pins_read_control(folder, &control);
 
-	snprintf(path, sizeof(path), "%s/control", folder);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return quiet ? -errno : hc_error_errno(errno, "cannot open %s", path);
-	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.value_size != sizeof(control) ||
-	    bpf_map_lookup_elem(fd, &zero, &control) || control.version != HC_STATE_VERSION)
-		error = quiet ? -EINVAL
-			      : hc_error("the state in %s is of another version of headcount",
-					 folder);
-	close(fd);
-	return error;
+	if (error == -ESTALE)
+		return hc_error("the state in %s is of another version of headcount", folder);
+	return error ? hc_error_errno(error, "cannot open the state in %s", folder) : 0;
 }
 
 /* Maps without a process or links are what a killed run left. */
@@ -60,10 +45,10 @@ int open_maps(struct headcount_bpf **object, unsigned int programs)
 	}
 	if (!runs(request.pins)) {
 		hc_error("not running: no state in %s (start it with headcount run)",
-			 request.pins ?: "/sys/fs/bpf/headcount");
+			 request.pins ?: PINS_FOLDER_NORMAL);
 		return -ENOENT;
 	}
-	error = check_version(request.pins, false);
+	error = check_version(request.pins);
 	if (error)
 		return error;
 	if (programs & LOAD_WALK_FILES) {
@@ -84,8 +69,9 @@ struct headcount_bpf *open_quietly(void)
 		.optional = true,
 	};
 	struct headcount_bpf *object = NULL;
+	struct hc_control control;
 
-	if (runs(request.pins) && !check_version(request.pins, true))
+	if (runs(request.pins) && !pins_read_control(request.pins, &control))
 		load_object(&object, &request);
 	return object;
 }

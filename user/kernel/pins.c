@@ -7,38 +7,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/links.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/probe.h"
-
-#define LOCK_FILE "/run/headcount.lock"
-#define LINK_MARK "link_"
-
-const char *pins_folder(void)
-{
-	static char path[4200];
-	const char *mount = probe_bpffs();
-
-	if (!mount)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/headcount", mount);
-	return path;
-}
-
-static const char *new_folder(void)
-{
-	static char path[4300];
-
-	snprintf(path, sizeof(path), "%s_new", pins_folder());
-	return path;
-}
 
 /* Is there a file in the folder (NULL: there is no bpffs, or errno says why that is not known)
  * whose name begins with the links' mark (or does not)? 1, 0, or -errno if nobody can tell. */
@@ -52,8 +30,7 @@ static int look(const char *folder, bool links)
 	if (!files)
 		return folder && errno == ENOENT ? 0 : -errno;
 	while (!found && (errno = 0, entry = readdir(files)))
-		found = entry->d_name[0] != '.' &&
-			links == !strncmp(entry->d_name, LINK_MARK, strlen(LINK_MARK));
+		found = entry->d_name[0] != '.' && links == !!pin_link_name(entry->d_name);
 	error = entry ? 0 : -errno;
 	closedir(files);
 	return found ? 1 : error;
@@ -76,18 +53,35 @@ int pins_look(void)
 
 const char *pins_unfinished(void)
 {
-	return pins_folder() && look(new_folder(), true) > 0 && !pins_holder() ? new_folder()
-									       : NULL;
+	return pins_folder() && look(pins_new_folder(), true) > 0 && !pins_holder()
+		       ? pins_new_folder()
+		       : NULL;
+}
+
+int pins_read_control(const char *folder, struct hc_control *control)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info), zero = 0;
+	char path[PIN_PATH];
+	int fd = bpf_obj_get(pin_path_map(folder, "control", path)), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.value_size != sizeof(*control) ||
+	    bpf_map_lookup_elem(fd, &zero, control) || control->version != HC_STATE_VERSION)
+		error = -ESTALE;
+	close(fd);
+	return error;
 }
 
 bool pins_are_of(const struct headcount_bpf *object)
 {
-	char path[4300];
+	const char *folder = pins_folder();
+	char path[PIN_PATH];
 	bool same;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/control", pins_folder() ?: "/nonexistent");
-	fd = bpf_obj_get(path);
+	fd = folder ? bpf_obj_get(pin_path_map(folder, "control", path)) : -1;
 	if (fd < 0)
 		return false;
 	same = links_map_id(fd) == links_map_id(bpf_map__fd(object->maps.control));
@@ -95,16 +89,16 @@ bool pins_are_of(const struct headcount_bpf *object)
 	return same;
 }
 
-/* Removes the files of a folder whose names begin with `mark`; how many there were,
- * or -errno of the first that stays. */
-static int remove_files(const char *folder, const char *mark)
+/* Removes the files of a folder, or only its links; how many there were, or -errno of the first
+ * that stays. */
+static int remove_files(const char *folder, bool only_links)
 {
 	struct dirent *entry;
 	DIR *files = opendir(folder);
 	int count = 0;
 
 	while (files && count >= 0 && (entry = readdir(files))) {
-		if (entry->d_name[0] == '.' || strncmp(entry->d_name, mark, strlen(mark)))
+		if (entry->d_name[0] == '.' || (only_links && !pin_link_name(entry->d_name)))
 			continue;
 		count++;
 		if (unlinkat(dirfd(files), entry->d_name, 0) &&
@@ -117,14 +111,14 @@ static int remove_files(const char *folder, const char *mark)
 	return count;
 }
 
-static int remove_folder(const char *folder)
+static int remove_pins(const char *folder)
 {
 	int links, maps;
 
-	if (access(folder, F_OK) && errno == ENOENT)
+	if (!folder || (access(folder, F_OK) && errno == ENOENT))
 		return 0;
-	links = remove_files(folder, LINK_MARK);
-	maps = links < 0 ? links : remove_files(folder, "");
+	links = remove_files(folder, true);
+	maps = links < 0 ? links : remove_files(folder, false);
 	if (maps >= 0 && rmdir(folder))
 		maps = hc_error_errno(errno, "cannot remove %s", folder);
 	else if (maps >= 0)
@@ -138,28 +132,28 @@ int pins_remove(void)
 
 	if (!pins_folder())
 		return 0;
-	spare = remove_folder(new_folder());
-	links = spare < 0 ? spare : remove_folder(pins_folder());
+	spare = remove_pins(pins_new_folder());
+	links = spare < 0 ? spare : remove_pins(pins_folder());
 	return links < 0 ? links : links + spare;
 }
 
 int pins_begin(const struct headcount_bpf *object)
 {
-	const char *folder = new_folder();
+	const char *folder = pins_new_folder();
 	struct bpf_map *map;
-	char path[4400];
+	char path[PIN_PATH];
 
-	remove_folder(folder);
+	remove_pins(folder);
 	if (mkdir(folder, 0700))
 		return hc_error_errno(errno, "cannot make %s", folder);
 	bpf_object__for_each_map(map, object->obj) {
-		if (strchr(bpf_map__name(map), '.'))
+		if (!load_is_shared(map))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, bpf_map__name(map));
+		pin_path_map(folder, bpf_map__name(map), path);
 		if (bpf_obj_pin(bpf_map__fd(map), path)) {
 			int error = hc_error_errno(errno, "cannot pin %s", path);
 
-			remove_folder(folder);
+			remove_pins(folder);
 			return error;
 		}
 		hc_step("pinned the map %s", path);
@@ -169,10 +163,9 @@ int pins_begin(const struct headcount_bpf *object)
 
 int pins_link(struct bpf_link *link, const char *name, bool live)
 {
-	char path[4500];
+	char path[PIN_PATH];
 
-	snprintf(path, sizeof(path), "%s/" LINK_MARK "%s", live ? pins_folder() : new_folder(),
-		 name);
+	pin_path_link(live ? pins_folder() : pins_new_folder(), name, path);
 	if (bpf_obj_pin(bpf_link__fd(link), path))
 		return hc_error_errno(errno, "cannot pin %s", path);
 	hc_step("pinned the link %s", path);
@@ -182,50 +175,29 @@ int pins_link(struct bpf_link *link, const char *name, bool live)
 int pins_finish(void)
 {
 	const char *folder = pins_folder();
-	int links = remove_folder(folder);
+	int links = remove_pins(folder);
 
 	if (links < 0)
 		return links;
-	if (rename(new_folder(), folder))
-		return hc_error_errno(errno, "cannot rename %s", new_folder());
+	if (rename(pins_new_folder(), folder))
+		return hc_error_errno(errno, "cannot rename %s", pins_new_folder());
 	hc_step("published the pins as %s", folder);
 	return 0;
 }
 
-/* Were the gates attached? */
-static bool is_gated(const char *folder)
-{
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info), zero = 0;
-	struct hc_control control;
-	char path[4400];
-	bool gated;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/control", folder);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return false;
-	gated = !bpf_obj_get_info_by_fd(fd, &info, &size) &&
-		info.value_size == sizeof(control) &&
-		!bpf_map_lookup_elem(fd, &zero, &control) &&
-		control.version == HC_STATE_VERSION && control.gated;
-	close(fd);
-	return gated;
-}
-
 int pins_recover(bool finish)
 {
-	const char *folder = new_folder();
+	const char *folder = pins_new_folder();
+	struct hc_control control = {};
 	int links = look(folder, true);
 
-	if (links > 0 && finish && is_gated(folder)) {
+	if (links > 0 && finish && !pins_read_control(folder, &control) && control.gated) {
 		hc_notice("finishing a killed start that had attached everything");
 		return pins_finish();
 	}
 	if (links < 0)
 		return hc_error_errno(links, "cannot look at %s", folder);
-	links = remove_folder(folder);
+	links = remove_pins(folder);
 	if (links > 0)
 		hc_notice("removed %s: %d programs that a killed start had attached", folder,
 			  links);
@@ -234,14 +206,14 @@ int pins_recover(bool finish)
 
 void pins_abandon(void)
 {
-	remove_folder(new_folder());
+	remove_pins(pins_new_folder());
 }
 
 void pins_drop_link(const char *name)
 {
-	char path[4500];
+	char path[PIN_PATH];
 
-	snprintf(path, sizeof(path), "%s/" LINK_MARK "%s", pins_folder(), name);
+	pin_path_link(pins_folder(), name, path);
 	if (!unlink(path))
 		hc_step("removed the pin %s", path);
 }
@@ -258,19 +230,17 @@ static bool is_lock_file(int fd)
 {
 	struct stat open_file, named;
 
-	return !fstat(fd, &open_file) && !stat(LOCK_FILE, &named) &&
+	return !fstat(fd, &open_file) && !stat(PINS_LOCK_FILE, &named) &&
 	       open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
 /* Whoever asks for the holder (pins_holder()) has the lock for a moment. */
 static bool take_lock(int fd)
 {
-	const struct timespec moment = {.tv_nsec = 10000000};
-
 	for (int tries = 0; tries < 10; tries++) {
 		if (!flock(fd, LOCK_EX | LOCK_NB))
 			return true;
-		nanosleep(&moment, NULL);
+		clock_sleep_ms(10);
 	}
 	return false;
 }
@@ -283,7 +253,7 @@ int pins_lock(int *holder)
 	*holder = 0;
 	for (;;) {
 		/* Nobody else may lock it, or any user could keep run from starting. */
-		fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = open(PINS_LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			return -errno;
 		if (!take_lock(fd)) {
@@ -297,20 +267,20 @@ int pins_lock(int *holder)
 	}
 	snprintf(text, sizeof(text), "%d\n", getpid());
 	if (ftruncate(fd, 0) || pwrite(fd, text, strlen(text), 0) < 0)
-		hc_notice("cannot write our pid to " LOCK_FILE);
-	hc_step("locked " LOCK_FILE);
+		hc_notice("cannot write our pid to " PINS_LOCK_FILE);
+	hc_step("locked " PINS_LOCK_FILE);
 	return fd;
 }
 
 void pins_unlock(int fd)
 {
-	unlink(LOCK_FILE);
+	unlink(PINS_LOCK_FILE);
 	close(fd);
 }
 
 int pins_holder(void)
 {
-	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC), pid = 0;
+	int fd = open(PINS_LOCK_FILE, O_RDONLY | O_CLOEXEC), pid = 0;
 
 	if (fd < 0)
 		return 0;

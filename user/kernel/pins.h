@@ -14,9 +14,7 @@
 
 #include <stdbool.h>
 #include "user/kernel/load.h"
-
-/* Path of the folder, or NULL where no bpffs is mounted. Static storage. */
-const char *pins_folder(void);
+#include "user/kernel/pin_paths.h"
 
 /* Are there pinned maps? Pinned links, that is enforcement that needs no process? */
 bool pins_have_maps(void);
@@ -31,6 +29,10 @@ const char *pins_unfinished(void);
 /* Handles what a killed start left, before another: with `finish` and if all was attached,
  * it is put in the place of headcount; else removed. Prints what it did. */
 int pins_recover(bool finish);
+
+/* The control record of the maps pinned in a folder. 0; -ESTALE: it is of another version of
+ * headcount; or another negative errno. */
+int pins_read_control(const char *folder, struct hc_control *control);
 
 /* Are the pinned maps those of `object`? Another bpffs may lie where ours was. */
 bool pins_are_of(const struct headcount_bpf *object);
@@ -53,6 +55,8 @@ void pins_drop_link(const char *name);
 /* Removes headcount and headcount_new and all in them. Links first: enforcement
  * ends before its maps go. Returns how many links there were, or -errno. */
 int pins_remove(void);
+
+#define PINS_LOCK_FILE "/run/headcount.lock"
 
 /* The lock that the one `run` of a machine holds. Returns an open file, or -EBUSY
  * (`*holder` is its pid) or another negative errno. Prints nothing. */

@@ -3,14 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/base/put.h"
 #include "user/base/user_name.h"
 #include "user/kernel/policy_caps.h"
 
@@ -130,40 +129,43 @@ __u32 policy_asker(void)
 static int write_cap(const struct headcount_bpf *object, const struct hc_user_key *key,
 		     __u32 cap)
 {
-	struct hc_cap moment = {.cap = cap, .asker = policy_asker()};
-	struct timespec now;
+	struct hc_cap moment = {
+		.cap = cap,
+		.asker = policy_asker(),
+		.set_ns = clock_realtime_ns(),
+	};
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	moment.set_ns = now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 	return policy_put(object->maps.caps, key, &moment);
+}
+
+/* Whatever the file says. */
+static int limit_service(const struct headcount_bpf *object, struct policy *now, __u32 id)
+{
+	__u32 index = policy_half(now) * HC_SERVICES_MAX + id;
+
+	if (now->services[id].limited)
+		return 0;
+	now->services[id].limited = true;
+	return policy_put(object->maps.services, &index, &now->services[id]);
 }
 
 int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
 		   bool remove)
 {
-	struct policy *now = malloc(sizeof(*now));
-	__u32 zero = 0, index;
-	int lock = policy_lock(), error;
+	struct policy *now;
+	int lock = policy_lock(), error = policy_read_new(object, &now);
+	__u32 zero = 0;
 
-	error = now ? policy_read(object, now) : hc_error_errno(ENOMEM, "cannot set the cap");
-	if (error)
-		goto out;
 	if (!remove)
-		error = write_cap(object, key, cap);
-	else
+		error = error ?: write_cap(object, key, cap);
+	else if (!error)
 		bpf_map_delete_elem(bpf_map__fd(object->maps.caps), key);
-	if (error)
-		goto out;
-	if (!now->services[key->service].limited) {
-		now->services[key->service].limited = true;
-		index = policy_half(now) * HC_SERVICES_MAX + key->service;
-		error = policy_put(object->maps.services, &index, &now->services[key->service]);
-	}
+	error = error ?: limit_service(object, now, key->service);
 	/* Another generation of the same half makes every user's cap stale, this one's
 	 * with them. */
-	now->control.generation += 2;
+	if (!error)
+		now->control.generation += 2;
 	error = error ?: policy_put(object->maps.control, &zero, &now->control);
-out:
 	if (lock >= 0)
 		close(lock);
 	free(now);

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The policy maps: writing a configuration into them, all or nothing, and
- * reading what is in force.
- */
+/* The policy maps: reading what is in force, and the ways to write. */
 #ifndef HEADCOUNT_POLICY_USER_H
 #define HEADCOUNT_POLICY_USER_H
 
-#include "user/base/netns.h"
-#include "user/config/config.h"
 #include "user/kernel/load.h"
 
 /* The policy in force, copied out of the maps. A service that is not `used` any more
@@ -25,16 +20,11 @@ static inline __u32 policy_half(const struct policy *policy)
 
 int policy_read(const struct headcount_bpf *object, struct policy *policy);
 
+/* The same, in memory that is the caller's to free(); NULL after an error. */
+int policy_read_new(const struct headcount_bpf *object, struct policy **policy);
+
 /* Id of a service in force by name, or -1. */
 int policy_find(const struct policy *policy, const char *name);
-
-/*
- * Writes `config` into the half that is not in force, with services keeping the
- * ids that their names have, and switches over in one step. On an error the old
- * policy goes on untouched. Prints the error, returns a negative errno.
- */
-int policy_apply(const struct headcount_bpf *object, const struct config *config,
-		 const struct netns_list *enforced);
 
 /*
  * Held while the policy is read, changed and written: `cap` and a reload may come

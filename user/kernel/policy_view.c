@@ -8,32 +8,16 @@
 #include <bpf/libbpf.h>
 
 #include "user/base/address.h"
+#include "user/base/array.h"
 #include "user/base/log.h"
 #include "user/base/put.h"
 #include "user/kernel/policy_view.h"
-
-/* Appends `item` to an array that grows by doubling. */
-static int append(void *items, size_t *count, const void *item, size_t size)
-{
-	void **array = items;
-
-	if (!(*count & (*count - 1))) { /* 0 or a power of two: it is full */
-		void *grown = reallocarray(*array, *count ? 2 * *count : 1, size);
-
-		if (!grown)
-			return -ENOMEM;
-		*array = grown;
-	}
-	memcpy((char *)*array + *count * size, item, size);
-	++*count;
-	return 0;
-}
 
 static int add_listen(struct policy_view *view, const struct policy_listen *listen)
 {
 	if (listen->service >= HC_SERVICES_MAX) /* damaged */
 		return 0;
-	return append(&view->listens, &view->listen_count, listen, sizeof(*listen));
+	return array_append(&view->listens, &view->listen_count, listen, sizeof(*listen));
 }
 
 /* Ports in a row that are of one service are one range. */
@@ -99,8 +83,9 @@ static void join_ranges(struct policy_view *view)
 	struct policy_listen *items = view->listens;
 	size_t kept = 0;
 
-	if (items)
-		qsort(items, view->listen_count, sizeof(*items), by_place);
+	if (!items)
+		return;
+	qsort(items, view->listen_count, sizeof(*items), by_place);
 	for (size_t i = 0; i < view->listen_count; i++) {
 		struct policy_listen *last = kept ? &items[kept - 1] : NULL;
 
@@ -147,8 +132,8 @@ static int read_overrides(const struct headcount_bpf *object, struct policy_view
 			override.key.prefix = address_is_ipv4(key.id)
 						      ? IPV4_BITS + service->prefix4
 						      : service->prefix6;
-		error = append(&view->overrides, &view->override_count, &override,
-			       sizeof(override));
+		error = array_append(&view->overrides, &view->override_count, &override,
+				     sizeof(override));
 	}
 	if (view->overrides)
 		qsort(view->overrides, view->override_count, sizeof(*view->overrides), by_user);
@@ -164,8 +149,8 @@ static int read_namespaces(const struct headcount_bpf *object, struct policy_vie
 		before = &inode;
 		if (!bpf_map_lookup_elem(fd, &inode, &halves) &&
 		    halves & 1u << policy_half(&view->policy))
-			error = append(&view->namespaces, &view->namespace_count, &inode,
-				       sizeof(inode));
+			error = array_append(&view->namespaces, &view->namespace_count, &inode,
+					     sizeof(inode));
 	}
 	return error;
 }

@@ -12,8 +12,6 @@
 #include "user/base/log.h"
 #include "user/kernel/probe.h"
 
-#define BPFFS "/sys/fs/bpf"
-
 int probe_privileges(void)
 {
 	static const struct {
@@ -61,27 +59,21 @@ void probe_cgroup_is_root(void)
 
 const char *probe_bpffs(void)
 {
-	static char path[4096], last[4096];
-	static const char *told; /* told once, and when it has changed */
+	static char path[4096], told[4096] = "?"; /* told once, and when it has changed */
 	struct mntent *entry;
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 
 	path[0] = '\0';
 	if (!mounts)
 		return NULL;
-	while ((entry = getmntent(mounts))) {
-		if (strcmp(entry->mnt_type, "bpf"))
-			continue;
-		if (!*path || !strcmp(entry->mnt_dir, BPFFS))
+	while ((entry = getmntent(mounts)))
+		if (!strcmp(entry->mnt_type, "bpf") &&
+		    (!*path || !strcmp(entry->mnt_dir, PROBE_BPFFS)))
 			snprintf(path, sizeof(path), "%s", entry->mnt_dir);
-	}
-	if (mounts)
-		endmntent(mounts);
-	if (!told || strcmp(path, told)) {
+	endmntent(mounts);
+	if (strcmp(path, told))
 		hc_step("looked for a bpffs: %s", *path ? path : "not mounted");
-		snprintf(last, sizeof(last), "%s", path);
-		told = last;
-	}
+	strcpy(told, path);
 	errno = 0;
 	return *path ? path : NULL;
 }
@@ -95,10 +87,10 @@ int probe_mount_bpffs(bool *mounted)
 		return access(there, W_OK)
 			       ? hc_error_errno(errno, "cannot write to the bpffs on %s", there)
 			       : 0;
-	if (mount("bpffs", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+	if (mount("bpffs", PROBE_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
 		return hc_error_errno(errno, "no bpffs is mounted, and mounting %s failed",
-				      BPFFS);
+				      PROBE_BPFFS);
 	*mounted = true;
-	hc_notice("mounted bpffs on %s", BPFFS);
+	hc_notice("mounted bpffs on %s", PROBE_BPFFS);
 	return 0;
 }

@@ -11,6 +11,8 @@ int probe_privileges(void);
 /* Says so if the cgroup v2 mount is not the hierarchy's root, but a cgroup namespace's. */
 void probe_cgroup_is_root(void);
 
+#define PROBE_BPFFS "/sys/fs/bpf"
+
 /* Where bpffs is mounted: /sys/fs/bpf if it is, else the first one, else NULL. */
 const char *probe_bpffs(void);
 

@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record.h"
 #include "user/base/address.h"
+#include "user/base/words.h"
 #include "user/kernel/service_text.h"
 
 char *service_user_format(const struct hc_service *service, char text[SERVICE_USER_TEXT])
@@ -17,15 +19,13 @@ char *service_user_format(const struct hc_service *service, char text[SERVICE_US
 
 char *service_emit_format(__u8 mute, const char *between, char text[SERVICE_EMIT_TEXT])
 {
-	static const char *const words[] = {"opened", "closed", "refused"};
-
 	*text = '\0';
-	for (int i = 0; i < 3; i++) {
-		if (mute & 1 << i)
+	for (int type = HC_OPENED; type <= HC_REFUSED; type++) {
+		if (mute & MUTE_OF_ACTION(type))
 			continue;
 		if (*text)
 			strcat(text, between);
-		strcat(text, words[i]);
+		strcat(text, word_of_action(type));
 	}
 	return *text ? text : strcpy(text, "none");
 }

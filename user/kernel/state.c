@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/state.h"
 
@@ -14,16 +14,14 @@
 
 bool state_user_shown(const struct hc_user *user)
 {
-	struct timespec now;
-	__u64 age;
+	__s64 age;
 
 	if (user->slots.active)
 		return true;
 	if (!user->opened && !user->refused)
 		return false;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	age = now.tv_sec * 1000000000ull + now.tv_nsec - user->last_ns;
-	return (__s64)age < HC_KEEP_SECONDS * 1000000000ll;
+	age = clock_monotonic_ns() - user->last_ns;
+	return age < (__s64)(HC_KEEP_SECONDS * NS_PER_SECOND);
 }
 
 /* Both tables are arrays of sets. Reads all sets, and appends what `copy` makes of

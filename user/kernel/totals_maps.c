@@ -32,6 +32,20 @@ int counters_read(const struct headcount_bpf *object, struct hc_counters *counte
 	return error;
 }
 
+int counters_read_new(const struct headcount_bpf *object, struct hc_counters **counters)
+{
+	int error;
+
+	*counters = calloc(HC_SERVICES_MAX, sizeof(**counters));
+	error = *counters ? counters_read(object, *counters)
+			  : hc_error_errno(ENOMEM, "cannot read the counters");
+	if (error) {
+		free(*counters);
+		*counters = NULL;
+	}
+	return error;
+}
+
 __u64 counters_sessions(const struct hc_counters *counters)
 {
 	__s64 count = 0;
@@ -48,10 +62,9 @@ __u64 counters_sessions(const struct hc_counters *counters)
 int totals_of_services(const struct headcount_bpf *object, const struct policy *policy,
 		       struct service_total *totals)
 {
-	struct hc_counters *counts = calloc(HC_SERVICES_MAX, sizeof(*counts));
+	struct hc_counters *counts;
 	struct hc_service_state state;
-	int error = counts ? counters_read(object, counts)
-			   : hc_error_errno(ENOMEM, "cannot read the counters");
+	int error = counters_read_new(object, &counts);
 
 	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		const struct hc_service *service = &policy->services[id];
@@ -60,7 +73,7 @@ int totals_of_services(const struct headcount_bpf *object, const struct policy *
 			continue;
 		if (bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states), &id,
 					      &state, BPF_F_LOCK))
-			error = hc_error_errno(errno, "cannot read the totals");
+			error = hc_error_errno(errno, "cannot read the counters");
 		totals[id] = (struct service_total){state.slots.active,
 						    counts[id].refused[HC_SCOPE_TOTAL]};
 	}

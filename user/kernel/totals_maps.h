@@ -9,6 +9,9 @@
 /* `counters` has a place for each of the HC_SERVICES_MAX ids. Prints errors. */
 int counters_read(const struct headcount_bpf *object, struct hc_counters *counters);
 
+/* The same, in memory that is the caller's to free(); NULL after an error. */
+int counters_read_new(const struct headcount_bpf *object, struct hc_counters **counters);
+
 /* Sessions that were opened and are not closed. Right for all services together: a
  * reload moves some from one to another. */
 __u64 counters_sessions(const struct hc_counters *counters);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "user/base/log.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/metrics/page.h"
 #include "user/sessions/view.h"
 
@@ -89,9 +89,11 @@ int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
 	error = error ?: counters_read(object, metrics->counters);
 	error = error ?: losses_read(object, metrics->losses);
 	error = error ?: gather_users(metrics, object, top);
-	if (!error)
-		error = programs ? read_programs(programs, metrics)
-				 : links_read(object, &metrics->programs,
+	if (programs)
+		error = error ?: read_programs(programs, metrics);
+	else
+		error = error
+				?: links_read(object, &metrics->programs,
 					      &metrics->program_count);
 	merge_programs(metrics);
 	return error;

@@ -2,21 +2,21 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/thread.h"
 #include "user/metrics/loop.h"
 #include "user/metrics/peers.h"
 
-#define IDLE_SECONDS 5              /* without a byte; then a connection is closed */
-#define SLOW_NS      10000000000ull /* with the request and the taking of the answer */
-#define MUTE_NS      1000000000ull /* after a failed accept(), which would fail again at once */
+#define IDLE_SECONDS 5                    /* without a byte; then a connection is closed */
+#define SLOW_NS      (10 * NS_PER_SECOND) /* with the request and the taking of the answer */
+#define MUTE_NS      NS_PER_SECOND /* after a failed accept(), which would fail again at once */
 #define TICK_MS      1000          /* how often those who are slow are looked for */
 
 struct metrics_loop {
@@ -32,14 +32,6 @@ struct metrics_loop {
 	unsigned int in_a_row;        /* newcomers, without a pause */
 };
 
-__u64 metrics_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 static void on_connection(void *context, struct MHD_Connection *connection, void **own,
 			  enum MHD_ConnectionNotificationCode what)
 {
@@ -52,11 +44,12 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 		return;
 	}
 	*own = (void *)(intptr_t)info->connect_fd;
-	metrics_peers_add(&loop->peers, info->connect_fd, &loop->newcomer, metrics_now_ns());
+	metrics_peers_add(&loop->peers, info->connect_fd, &loop->newcomer,
+			  clock_monotonic_ns());
 }
 
 /* The library sees the end of one that is to go when it runs, and closes it. */
-static bool make_room(struct metrics_loop *loop)
+static bool make_room_for_newcomer(struct metrics_loop *loop)
 {
 	bool more = true;
 
@@ -80,12 +73,12 @@ static void take_newcomer(struct metrics_loop *loop)
 		if (!loop->mute_ns)
 			hc_error_errno(errno,
 				       "cannot accept connections for metrics (retrying)");
-		loop->mute_ns = metrics_now_ns() + MUTE_NS;
+		loop->mute_ns = clock_monotonic_ns() + MUTE_NS;
 		return;
 	}
 	loop->mute_ns = 0;
 	loop->newcomer = metrics_peer_of(fd, (struct sockaddr *)&address);
-	if (!make_room(loop)) {
+	if (!make_room_for_newcomer(loop)) {
 		close(fd);
 		return;
 	}
@@ -102,13 +95,13 @@ static int next_tick(struct metrics_loop *loop)
 	return loop->peers.count || loop->mute_ns ? TICK_MS : -1;
 }
 
-static void *serve(void *context)
+static void *serve_clients(void *context)
 {
 	struct metrics_loop *loop = context;
 	int epoll = MHD_get_daemon_info(loop->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 
 	while (!loop->stop) {
-		bool mute = loop->mute_ns && metrics_now_ns() < loop->mute_ns;
+		bool mute = loop->mute_ns && clock_monotonic_ns() < loop->mute_ns;
 		struct pollfd polls[] = {
 			{loop->wake, POLLIN, 0},
 			{epoll, POLLIN, 0},
@@ -121,25 +114,12 @@ static void *serve(void *context)
 		loop->in_a_row = polls[2].revents ? loop->in_a_row + 1 : 0;
 		if (polls[2].revents)
 			take_newcomer(loop);
-		now = metrics_now_ns();
+		now = clock_monotonic_ns();
 		if (now > SLOW_NS)
 			metrics_peers_end_before(&loop->peers, now - SLOW_NS);
 		MHD_run(loop->http);
 	}
 	return NULL;
-}
-
-/* Signals are the main thread's. */
-static int start_thread(struct metrics_loop *loop)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&loop->thread, NULL, serve, loop);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
 }
 
 int metrics_loop_start(struct metrics_loop **result, int listener,
@@ -159,7 +139,7 @@ int metrics_loop_start(struct metrics_loop **result, int listener,
 			context, MHD_OPTION_CONNECTION_LIMIT, CONFIG_METRICS_MAX_MAX,
 			MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 			MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
-	if (loop->http && !start_thread(loop))
+	if (loop->http && !thread_start(&loop->thread, serve_clients, loop))
 		return 0;
 	if (loop->http)
 		MHD_stop_daemon(loop->http);

@@ -22,9 +22,6 @@ int metrics_loop_start(struct metrics_loop **loop, int listener,
 /* Have more come without a pause than there is room for? To be asked by `answer`. */
 bool metrics_loop_is_crowded(const struct metrics_loop *loop);
 
-/* A clock. */
-__u64 metrics_now_ns(void);
-
 /* As many from now on. */
 void metrics_loop_limit(struct metrics_loop *loop, unsigned int max);
 

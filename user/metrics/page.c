@@ -3,10 +3,11 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "user/base/clock.h"
 #include "user/base/escape.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/metrics/page.h"
 
 enum type {
@@ -90,10 +91,10 @@ sample_seconds(struct page *page, const char *suffix, __u64 ns, ...)
 	va_start(labels, ns);
 	begin(page, suffix, labels);
 	va_end(labels);
-	fprintf(page->out, "%llu.%09llu\n", ns / 1000000000, ns % 1000000000);
+	fprintf(page->out, "%llu.%09llu\n", ns / NS_PER_SECOND, ns % NS_PER_SECOND);
 }
 
-/* The services in force: for (int id = -1; (id = next_service(page, id)) >= 0;) */
+/* The services in force. */
 static int next_service(const struct page *page, int id)
 {
 	while (++id < HC_SERVICES_MAX)

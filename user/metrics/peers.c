@@ -26,7 +26,8 @@ struct metrics_peer metrics_peer_of(int fd, const struct sockaddr *address)
 void metrics_peers_add(struct metrics_peers *peers, int fd, const struct metrics_peer *peer,
 		       __u64 now_ns)
 {
-	peers->items[peers->count++] = (struct metrics_connection){*peer, now_ns, fd, false};
+	peers->items[peers->count++] =
+		(struct metrics_connection){.peer = *peer, .since_ns = now_ns, .fd = fd};
 }
 
 void metrics_peers_remove(struct metrics_peers *peers, int fd)
@@ -50,7 +51,7 @@ static size_t count_of(const struct metrics_peers *peers, const struct metrics_p
 }
 
 /* The library finds its end, and closes it. */
-static void end(struct metrics_connection *connection)
+static void end_connection(struct metrics_connection *connection)
 {
 	connection->ended = true;
 	shutdown(connection->fd, SHUT_RDWR);
@@ -69,13 +70,14 @@ bool metrics_peers_make_room(struct metrics_peers *peers, const struct metrics_p
 			continue;
 		count = count_of(peers, &item->peer) +
 			!memcmp(&item->peer, newcomer, sizeof(*newcomer));
-		if (count < most || (count == most && item->since_ns >= oldest->since_ns))
+		if (oldest &&
+		    (count < most || (count == most && item->since_ns >= oldest->since_ns)))
 			continue;
 		most = count;
 		oldest = item;
 	}
 	if (oldest)
-		end(oldest);
+		end_connection(oldest);
 	return oldest;
 }
 
@@ -83,5 +85,5 @@ void metrics_peers_end_before(struct metrics_peers *peers, __u64 since_ns)
 {
 	for (size_t i = 0; i < peers->count; i++)
 		if (!peers->items[i].ended && peers->items[i].since_ns < since_ns)
-			end(&peers->items[i]);
+			end_connection(&peers->items[i]);
 }

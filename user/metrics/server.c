@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "user/base/cgroup.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/metrics/loop.h"
 #include "user/metrics/page.h"
 #include "user/metrics/server.h"
 #include "user/metrics/socket.h"
 
-#define CROWD_NS 500000000ull /* how old a page may be that a crowd gets */
+#define CROWD_NS (500 * NS_PER_MS) /* how old a page may be that a crowd gets */
 
 struct metrics_server {
 	struct metrics_socket socket;
@@ -105,14 +106,14 @@ static struct MHD_Response *page_of(struct metrics_server *server, enum metrics_
 	char *text;
 
 	if (page->response && metrics_loop_is_crowded(server->loop) &&
-	    metrics_now_ns() < page->made_ns + CROWD_NS)
+	    clock_monotonic_ns() < page->made_ns + CROWD_NS)
 		return page->response;
 	forget(page);
 	text = render(server, format, &size);
 	if (text)
 		page->response = respond("Content-Type", types[format], text, size,
 					 MHD_RESPMEM_MUST_FREE);
-	page->made_ns = metrics_now_ns();
+	page->made_ns = clock_monotonic_ns();
 	return page->response;
 }
 

@@ -2,10 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
+#include "user/base/array.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/netns.h"
 #include "user/kernel/state.h"
@@ -31,19 +32,12 @@ struct look {
 	size_t session_count, user_count, later_count;
 };
 
-static int add(struct differences *found, const struct audit_difference *difference)
+static int add_difference(struct differences *found, const struct audit_difference *difference)
 {
-	struct audit_difference *grown =
-		reallocarray(found->items, found->count + 1, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	found->items = grown;
-	grown[found->count++] = *difference;
-	return 0;
+	return array_append(&found->items, &found->count, difference, sizeof(*difference));
 }
 
-static int by_id(const void *left, const void *right)
+static int by_socket_id(const void *left, const void *right)
 {
 	const struct hc_socket *a = left, *b = right;
 
@@ -59,34 +53,37 @@ static int by_position(const void *left, const void *right)
 }
 
 /* Sockets without a record, records without a socket. */
-static int compare_sessions(struct look *look, struct differences *found)
+static int check_sessions(struct look *look, struct differences *found)
 {
 	int error = 0;
 
-	qsort(look->sockets.rows, look->sockets.count, sizeof(*look->sockets.rows), by_id);
+	qsort(look->sockets.rows, look->sockets.count, sizeof(*look->sockets.rows),
+	      by_socket_id);
 	for (size_t i = 0; i < look->sockets.count && !error; i++) {
 		const struct hc_socket *row = &look->sockets.rows[i];
 
 		found->checked++;
 		if (!row->tracked)
-			error = add(found, &(struct audit_difference){.kind = AUDIT_MISSING,
-								      .id = row->id});
+			error = add_difference(found,
+					       &(struct audit_difference){.kind = AUDIT_MISSING,
+									  .id = row->id});
 	}
 	for (size_t i = 0; i < look->session_count && !error; i++) {
 		const struct state_session *session = &look->sessions[i];
 		struct hc_socket key = {.id = session->id};
 
 		if (session->session.flags & HC_S_CONNECTING ||
-		    bsearch(&key, look->sockets.rows, look->sockets.count, sizeof(key), by_id))
+		    bsearch(&key, look->sockets.rows, look->sockets.count, sizeof(key),
+			    by_socket_id))
 			continue;
 		if (!netns_listed(&look->sockets.netns, session->session.ends.netns))
 			found->unreachable++;
 		else
-			error = add(found, &(struct audit_difference){
-						   .kind = AUDIT_STALE,
-						   .id = session->id,
-						   .user = session->session.user,
-					   });
+			error = add_difference(found, &(struct audit_difference){
+							      .kind = AUDIT_STALE,
+							      .id = session->id,
+							      .user = session->session.user,
+						      });
 	}
 	return error;
 }
@@ -105,7 +102,7 @@ static bool quiet(const struct state_user *user, const struct look *look, size_t
 }
 
 /* Each user's count against the records that are charged to it. */
-static int compare_users(struct look *look, struct differences *found)
+static int check_users(struct look *look, struct differences *found)
 {
 	size_t at = 0, later = 0;
 	int error = 0;
@@ -124,13 +121,14 @@ static int compare_users(struct look *look, struct differences *found)
 		     at++)
 			held++;
 		if (held != user->user.slots.active && quiet(user, look, &later))
-			error = add(found, &(struct audit_difference){
-						   .kind = AUDIT_WRONG,
-						   .id = user->position,
-						   .change = held - user->user.slots.active,
-						   .last_ns = user->user.last_ns,
-						   .user = user->user.key,
-					   });
+			error = add_difference(found,
+					       &(struct audit_difference){
+						       .kind = AUDIT_WRONG,
+						       .id = user->position,
+						       .change = held - user->user.slots.active,
+						       .last_ns = user->user.last_ns,
+						       .user = user->user.key,
+					       });
 	}
 	return error;
 }
@@ -147,7 +145,7 @@ static int look_once(const struct headcount_bpf *object, struct differences *fou
 			?: state_read_sessions(object, NULL, NULL, &look.sessions,
 					       &look.session_count);
 	error = error ?: state_read_users(object, &look.later, &look.later_count);
-	if (!error && (compare_sessions(&look, found) || compare_users(&look, found)))
+	if (!error && (check_sessions(&look, found) || check_users(&look, found)))
 		error = hc_error_errno(ENOMEM, "cannot audit");
 	walk_free(&look.sockets);
 	free(look.sessions);
@@ -217,13 +215,13 @@ static int repair_missing(const struct headcount_bpf *walker, const struct diffe
 	int error = walk_all_sockets(walker, &walked);
 
 	if (walked.count)
-		qsort(walked.rows, walked.count, sizeof(*walked.rows), by_id);
+		qsort(walked.rows, walked.count, sizeof(*walked.rows), by_socket_id);
 	for (size_t i = 0; i < found->count && !error; i++) {
 		struct hc_socket key = {.id = found->items[i].id}, *row;
 
 		if (found->items[i].kind != AUDIT_MISSING)
 			continue;
-		row = bsearch(&key, walked.rows, walked.count, sizeof(key), by_id);
+		row = bsearch(&key, walked.rows, walked.count, sizeof(key), by_socket_id);
 		*repaired += row && row->repaired;
 	}
 	walk_free(&walked);
@@ -255,7 +253,6 @@ static int load_repairer(const struct headcount_bpf *object, struct headcount_bp
 
 int audit_run(const struct headcount_bpf *object, bool repair, struct audit *audit)
 {
-	struct timespec moment = {.tv_nsec = BETWEEN_MS * 1000000};
 	struct differences first = {}, second = {};
 	struct headcount_bpf *walker = NULL;
 	int error = repair ? load_repairer(object, &walker) : 0;
@@ -263,7 +260,7 @@ int audit_run(const struct headcount_bpf *object, bool repair, struct audit *aud
 	memset(audit, 0, sizeof(*audit));
 	error = error ?: look_once(object, &first);
 	if (!error && first.count) {
-		nanosleep(&moment, NULL);
+		clock_sleep_ms(BETWEEN_MS);
 		error = look_once(object, &second);
 		intersect(&second, &first);
 	}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "user/base/log.h"
 #include "user/base/privileges.h"
+#include "user/base/thread.h"
 #include "user/kernel/diag.h"
 #include "user/kernel/state.h"
 #include "user/sessions/closer.h"
@@ -59,7 +59,7 @@ static void close_one(struct closer *closer, __u64 id, const struct hc_ends *end
 		       privileges_hint(error));
 }
 
-static int take(void *closer, void *data, size_t size)
+static int take_late(void *closer, void *data, size_t size)
 {
 	const struct hc_late *late = data;
 
@@ -112,7 +112,8 @@ int closer_new(struct closer **result, const struct headcount_bpf *object,
 		return hc_error_errno(ENOMEM, "cannot close sessions");
 	pthread_mutex_init(&closer->lock, NULL);
 	closer->object = object;
-	closer->ring = ring_buffer__new(bpf_map__fd(object->maps.late), take, closer, NULL);
+	closer->ring =
+		ring_buffer__new(bpf_map__fd(object->maps.late), take_late, closer, NULL);
 	if (!closer->ring)
 		return hc_error_errno(errno, "cannot map the ring late");
 	for (size_t i = 0; i < list->count && !error; i++) {
@@ -152,15 +153,11 @@ static int sweep(struct closer *closer)
 
 int closer_start(struct closer *closer)
 {
-	sigset_t all, before;
 	int error = sweep(closer);
 
 	if (error)
 		return error;
-	sigfillset(&all); /* signals are the first thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&closer->thread, NULL, work, closer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = thread_start(&closer->thread, work, closer);
 	closer->started = !error;
 	return error ? hc_error_errno(error, "cannot start a thread") : 0;
 }

@@ -4,7 +4,7 @@
 
 #include "user/sessions/holders.h"
 
-static int compare(const void *left, const void *right)
+static int compare_holders(const void *left, const void *right)
 {
 	const struct hc_holder *a = left, *b = right;
 
@@ -21,9 +21,9 @@ static void sort(struct holders *holders)
 	size_t kept = 0;
 
 	if (holders->count)
-		qsort(holders->rows, holders->count, sizeof(*holders->rows), compare);
+		qsort(holders->rows, holders->count, sizeof(*holders->rows), compare_holders);
 	for (size_t i = 0; i < holders->count; i++)
-		if (!kept || compare(&holders->rows[i], &holders->rows[kept - 1]))
+		if (!kept || compare_holders(&holders->rows[i], &holders->rows[kept - 1]))
 			holders->rows[kept++] = holders->rows[i];
 	holders->count = kept;
 }

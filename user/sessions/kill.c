@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/diag.h"
 #include "user/kernel/policy_caps.h"
@@ -82,7 +81,7 @@ static int note(const struct killing *killing, const struct bpf_program *program
 	return walk_run(program, 1);
 }
 
-static bool mark(const struct killing *killing, const struct session_row *row)
+static bool mark_row(const struct killing *killing, const struct session_row *row)
 {
 	return note(killing, killing->object->progs.kill_mark, row, false) > 0;
 }
@@ -96,7 +95,7 @@ static int close_row(struct killing *killing, const struct session_row *row)
 {
 	/* It ended since it was listed: the kernel would close its TIME_WAIT, or look for a
 	 * listener in its place, and for that ask the gate. */
-	if (!mark(killing, row))
+	if (!mark_row(killing, row))
 		return -ENOENT;
 	if (row->socket->mptcp && !mptcp_end(&killing->holders, killing->diag, row->socket))
 		return 0;
@@ -123,7 +122,7 @@ static void close_rows(struct killing *killing)
 	/* An MPTCP connection ends with all its subflows, whichever comes first. */
 	for (size_t i = 0; i < list->count; i++)
 		if (is_here(killing, &list->rows[i]) && list->rows[i].socket->mptcp)
-			mark(killing, &list->rows[i]);
+			mark_row(killing, &list->rows[i]);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct session_row *row = &list->rows[i];
 		int error;
@@ -164,11 +163,10 @@ static bool any_inside(const struct session_list *list, __u32 netns)
 /* Those that are still there may have been on their way. */
 static void look_again(struct killing *killing)
 {
-	const struct timespec moment = {.tv_nsec = MOMENT_MS * 1000000};
 	struct kill_result *result = killing->result;
 
 	if (killing->left_count)
-		nanosleep(&moment, NULL);
+		clock_sleep_ms(MOMENT_MS);
 	for (size_t i = 0; i < killing->left_count; i++) {
 		const struct left *left = &killing->left[i];
 

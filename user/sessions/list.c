@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "user/base/address.h"
 #include "user/base/cgroup.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
@@ -104,7 +104,7 @@ bool session_filter_chooses(const struct session_filter *filter)
 	       filter->id_count;
 }
 
-static int by_id(const void *left, const void *right)
+static int by_session_id(const void *left, const void *right)
 {
 	return compare_ids(&((const struct session_row *)left)->id,
 			   &((const struct session_row *)right)->id);
@@ -175,7 +175,7 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	if (filter->by_remote && !remote_matches(filter, session->ends.remote))
 		return false;
 	if (filter->age_ms && (now_ns < session->opened_ns ||
-			       (now_ns - session->opened_ns) / 1000000 < filter->age_ms))
+			       (now_ns - session->opened_ns) / NS_PER_MS < filter->age_ms))
 		return false;
 	if (socket ? !socket_matches(filter, socket)
 		   : filter->idle_ms || filter->unheard_ms || filter->states || filter->orphan)
@@ -183,8 +183,8 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 	return !filter->user || user_matches(filter, &session->user);
 }
 
-static void add(struct session_list *list, const struct session_filter *filter,
-		const struct session_row *row, __u64 now_ns)
+static void add_matching(struct session_list *list, const struct session_filter *filter,
+			 const struct session_row *row, __u64 now_ns)
 {
 	if (session_matches(filter, row, now_ns))
 		list->rows[list->count++] = *row;
@@ -196,23 +196,20 @@ static void choose(struct session_list *list, const struct session_filter *filte
 {
 	const struct walk_sockets *found = &list->found;
 	struct session_row row;
-	struct timespec now;
-	__u64 now_ns;
+	__u64 now_ns = clock_monotonic_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = now.tv_sec * 1000000000ull + now.tv_nsec;
 	for (size_t i = 0; i < found->count; i++) {
 		const struct hc_socket *socket = &found->rows[i];
 
 		row = (struct session_row){socket->id, &socket->session, socket};
 		if (socket->tracked)
-			add(list, filter, &row, now_ns);
+			add_matching(list, filter, &row, now_ns);
 	}
-	qsort(list->rows, list->count, sizeof(*list->rows), by_id);
+	qsort(list->rows, list->count, sizeof(*list->rows), by_session_id);
 	for (size_t i = 0; i < count; i++) {
 		row = (struct session_row){list->records[i].id, &list->records[i].session,
 					   NULL};
-		add(list, filter, &row, now_ns);
+		add_matching(list, filter, &row, now_ns);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/base/array.h"
 #include "user/sessions/mptcp.h"
 
 struct holder {
@@ -21,7 +22,7 @@ struct holder {
 
 struct mptcp {
 	struct holder *items;
-	size_t count, room;
+	size_t count;
 };
 
 static int by_inode(const void *left, const void *right)
@@ -32,23 +33,8 @@ static int by_inode(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-static int add(struct mptcp *holders, struct holder holder)
-{
-	if (holders->count == holders->room) {
-		size_t room = holders->room * 2 + 256;
-		struct holder *grown = reallocarray(holders->items, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		holders->items = grown;
-		holders->room = room;
-	}
-	holders->items[holders->count++] = holder;
-	return 0;
-}
-
 /* The sockets of one process; that it has gone by now does not matter. */
-static int add_process(struct mptcp *holders, int pid)
+static int add_holders_of(struct mptcp *holders, int pid)
 {
 	struct holder holder = {.pid = pid};
 	struct dirent *entry;
@@ -64,7 +50,8 @@ static int add_process(struct mptcp *holders, int pid)
 		link[length > 0 ? length : 0] = '\0';
 		holder.fd = atoi(entry->d_name);
 		if (sscanf(link, "socket:[%u]", &holder.inode) == 1)
-			error = add(holders, holder);
+			error = array_append(&holders->items, &holders->count, &holder,
+					     sizeof(holder));
 	}
 	if (folder)
 		closedir(folder);
@@ -80,7 +67,7 @@ static int find_holders(struct mptcp **result)
 
 	while (folder && !error && (entry = readdir(folder)))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			error = add_process(holders, atoi(entry->d_name));
+			error = add_holders_of(holders, atoi(entry->d_name));
 	if (folder)
 		closedir(folder);
 	if (error) {
@@ -134,7 +121,7 @@ static int borrow(const struct mptcp *holders, __u32 inode)
 	return fd;
 }
 
-static int disconnect(int fd)
+static int disconnect_socket(int fd)
 {
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
@@ -169,7 +156,7 @@ int mptcp_end(struct mptcp **holders, struct diag *diag, const struct hc_socket 
 	    (again != inode || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) ||
 	     protocol != IPPROTO_MPTCP))
 		error = -ESRCH;
-	error = error ?: disconnect(fd);
+	error = error ?: disconnect_socket(fd);
 	close(fd);
 	return error;
 }

@@ -22,7 +22,7 @@ int session_order_find(const char *name)
 }
 
 /* What is large comes first, and the oldest: its time is the smaller number. */
-static __u64 rank(const struct session_row *row, int order)
+static __u64 rank_row(const struct session_row *row, int order)
 {
 	const struct hc_socket *socket = row->socket;
 	__u64 ms;
@@ -45,7 +45,7 @@ static __u64 rank(const struct session_row *row, int order)
 	}
 }
 
-static int compare_users(const struct hc_user_key *a, const struct hc_user_key *b)
+static int compare_user_keys(const struct hc_user_key *a, const struct hc_user_key *b)
 {
 	if (a->kind != b->kind)
 		return a->kind - b->kind;
@@ -64,7 +64,7 @@ static const char *service_of(const struct wanted *wanted, const struct session_
 	return wanted->policy->services[row->session->user.service % HC_SERVICES_MAX].name;
 }
 
-static int compare(const void *left, const void *right, void *context)
+static int compare_rows(const void *left, const void *right, void *context)
 {
 	const struct session_row *a = left, *b = right;
 	const struct wanted *wanted = context;
@@ -73,11 +73,11 @@ static int compare(const void *left, const void *right, void *context)
 	if (order == SERVICE)
 		by = strcmp(service_of(wanted, a), service_of(wanted, b));
 	if (order == SERVICE || order == USER)
-		by = by ?: compare_users(&a->session->user, &b->session->user);
+		by = by ?: compare_user_keys(&a->session->user, &b->session->user);
 	else if (order != ID)
-		by = rank(a, order) < rank(b, order)   ? 1
-		     : rank(a, order) > rank(b, order) ? -1
-						       : 0;
+		by = rank_row(a, order) < rank_row(b, order)   ? 1
+		     : rank_row(a, order) > rank_row(b, order) ? -1
+							       : 0;
 	return by ?: (a->id < b->id ? -1 : a->id > b->id);
 }
 
@@ -86,5 +86,5 @@ void session_list_sort(struct session_list *list, const struct policy *policy, i
 	struct wanted wanted = {order, policy};
 
 	if (list->count)
-		qsort_r(list->rows, list->count, sizeof(*list->rows), compare, &wanted);
+		qsort_r(list->rows, list->count, sizeof(*list->rows), compare_rows, &wanted);
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "user/base/clock.h"
 #include "user/base/human.h"
 #include "user/base/log.h"
 #include "user/base/put.h"
 #include "user/base/table.h"
+#include "user/base/terminal.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
@@ -41,26 +42,26 @@ enum column {
 };
 
 static const struct table_column columns[] = {
-	[ID] = {"ID", "", TABLE_NUMBER, false, false},
-	[SERVICE] = {"SERVICE", "", TABLE_TEXT, false, false},
-	[USER] = {"USER", "", TABLE_TEXT, false, false},
-	[DIRECTION] = {"DIR", "", TABLE_TEXT, false, false},
-	[LOCAL] = {"LOCAL", "", TABLE_TEXT, false, false},
-	[REMOTE] = {"REMOTE", "", TABLE_TEXT, false, false},
-	[STATE] = {"STATE", "", TABLE_TEXT, false, false},
-	[AGE] = {"AGE", "", TABLE_NUMBER, false, false},
-	[IDLE] = {"IDLE", "", TABLE_NUMBER, false, false},
-	[HEARD] = {"HEARD", "", TABLE_NUMBER, false, false},
-	[SEND_QUEUE] = {"SENDQ", "", TABLE_NUMBER, false, false},
-	[UNANSWERED] = {"UNANS", "", TABLE_NUMBER, false, false},
-	[ORPHAN] = {"ORPHAN", "", TABLE_TEXT, false, false},
-	[HALF_CLOSED] = {"HALF", "", TABLE_NUMBER, false, false},
-	[OPENED] = {"OPENED", "", TABLE_TEXT, false, false},
-	[RX] = {"RX", "", TABLE_NUMBER, false, false},
-	[TX] = {"TX", "", TABLE_NUMBER, false, false},
-	[RTT] = {"RTT", "", TABLE_NUMBER, false, false},
-	[PID] = {"PID", "", TABLE_NUMBER, false, false},
-	[PROCESS] = {"PROCESS", "", TABLE_TEXT, false, false},
+	[ID] = {.heading = "ID", .kind = TABLE_NUMBER},
+	[SERVICE] = {.heading = "SERVICE"},
+	[USER] = {.heading = "USER"},
+	[DIRECTION] = {.heading = "DIR"},
+	[LOCAL] = {.heading = "LOCAL"},
+	[REMOTE] = {.heading = "REMOTE"},
+	[STATE] = {.heading = "STATE"},
+	[AGE] = {.heading = "AGE", .kind = TABLE_NUMBER},
+	[IDLE] = {.heading = "IDLE", .kind = TABLE_NUMBER},
+	[HEARD] = {.heading = "HEARD", .kind = TABLE_NUMBER},
+	[SEND_QUEUE] = {.heading = "SENDQ", .kind = TABLE_NUMBER},
+	[UNANSWERED] = {.heading = "UNANS", .kind = TABLE_NUMBER},
+	[ORPHAN] = {.heading = "ORPHAN"},
+	[HALF_CLOSED] = {.heading = "HALF", .kind = TABLE_NUMBER},
+	[OPENED] = {.heading = "OPENED"},
+	[RX] = {.heading = "RX", .kind = TABLE_NUMBER},
+	[TX] = {.heading = "TX", .kind = TABLE_NUMBER},
+	[RTT] = {.heading = "RTT", .kind = TABLE_NUMBER},
+	[PID] = {.heading = "PID", .kind = TABLE_NUMBER},
+	[PROCESS] = {.heading = "PROCESS"},
 };
 
 /* The columns that a narrow terminal does without, in this order. */
@@ -72,28 +73,28 @@ static const unsigned char spare[] = {
 /* A promise to scripts: what is new comes last. `pid` and `process` of an inbound session are
  * its listener's. */
 static const struct table_column keys[] = {
-	{"", "id", TABLE_NUMBER, false, false},
-	{"", "service", TABLE_TEXT, false, false},
-	{"", "user", TABLE_TEXT, false, false},
-	{"", "direction", TABLE_TEXT, false, false},
-	{"", "local", TABLE_TEXT, false, false},
-	{"", "remote", TABLE_TEXT, false, false},
-	{"", "state", TABLE_TEXT, false, false},
-	{"", "opened", TABLE_TEXT, false, false},
-	{"", "idle_ms", TABLE_NUMBER, false, false},
-	{"", "rx_bytes", TABLE_NUMBER, false, false},
-	{"", "tx_bytes", TABLE_NUMBER, false, false},
-	{"", "srtt_us", TABLE_NUMBER, false, false},
-	{"", "pid", TABLE_NUMBER, false, false},
-	{"", "process", TABLE_TEXT, false, false},
-	{"", "heard_ms", TABLE_NUMBER, false, false},
-	{"", "send_queue", TABLE_NUMBER, false, false},
-	{"", "unanswered", TABLE_NUMBER, false, false},
-	{"", "orphan", TABLE_BOOL, false, false},
-	{"", "half_closed_ms", TABLE_NUMBER, false, false},
-	{"", "holder_pid", TABLE_NUMBER, false, false},
-	{"", "holder", TABLE_TEXT, false, false},
-	{"", "holders", TABLE_NUMBER, false, false},
+	{.key = "id", .kind = TABLE_NUMBER},
+	{.key = "service"},
+	{.key = "user"},
+	{.key = "direction"},
+	{.key = "local"},
+	{.key = "remote"},
+	{.key = "state"},
+	{.key = "opened"},
+	{.key = "idle_ms", .kind = TABLE_NUMBER},
+	{.key = "rx_bytes", .kind = TABLE_NUMBER},
+	{.key = "tx_bytes", .kind = TABLE_NUMBER},
+	{.key = "srtt_us", .kind = TABLE_NUMBER},
+	{.key = "pid", .kind = TABLE_NUMBER},
+	{.key = "process"},
+	{.key = "heard_ms", .kind = TABLE_NUMBER},
+	{.key = "send_queue", .kind = TABLE_NUMBER},
+	{.key = "unanswered", .kind = TABLE_NUMBER},
+	{.key = "orphan", .kind = TABLE_BOOL},
+	{.key = "half_closed_ms", .kind = TABLE_NUMBER},
+	{.key = "holder_pid", .kind = TABLE_NUMBER},
+	{.key = "holder"},
+	{.key = "holders", .kind = TABLE_NUMBER},
 };
 
 struct listing {
@@ -204,7 +205,7 @@ static void add_age(const struct listing *listing, const struct hc_session *sess
 	if (session->flags & HC_F_FOUND)
 		table_add_text(listing->table, NULL);
 	else
-		add_ms(listing, ns > 0 ? ns / 1000000 : 0);
+		add_ms(listing, ns > 0 ? ns / NS_PER_MS : 0);
 }
 
 /* Whose the session is: what both forms begin with. */
@@ -259,7 +260,7 @@ static void add_holder(const struct listing *listing, const struct session_row *
 	}
 }
 
-static void add_row(struct listing *listing, const struct session_row *row)
+static void add_session(struct listing *listing, const struct session_row *row)
 {
 	const struct hc_socket *socket = row->socket;
 	struct table *table = listing->table;
@@ -338,31 +339,22 @@ static void add_object(struct listing *listing, const struct session_row *row)
 	add_holder_keys(listing, row);
 }
 
-/* How wide a table may be: as wide as the terminal that it is printed to. */
-static size_t room(void)
-{
-	struct winsize size = {};
-
-	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col
-										 : 0;
-}
-
 int session_table_print(const struct session_list *list, const struct policy *policy, bool json)
 {
-	struct listing listing = {.list = list, .policy = policy, .json = json};
-	struct timespec real, mono;
+	struct listing listing = {
+		.list = list,
+		.policy = policy,
+		.json = json,
+		.now_ns = clock_monotonic_ns(),
+		.realtime_offset_ns = clock_realtime_offset_ns(),
+	};
 	int error = 0;
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	listing.now_ns = mono.tv_sec * NS_PER_SECOND + mono.tv_nsec;
-	listing.realtime_offset_ns =
-		(__s64)(real.tv_sec * NS_PER_SECOND + real.tv_nsec) - (__s64)listing.now_ns;
 	listing.table =
 		json ? table_new(keys, COUNT(keys)) : table_new(columns, COUNT(columns));
 	if (!listing.table)
 		return hc_error_errno(ENOMEM, "cannot print the sessions");
-	table_fit(listing.table, room(), spare, sizeof(spare));
+	table_fit(listing.table, terminal_width(STDOUT_FILENO), spare, sizeof(spare));
 	for (size_t i = 0; i < list->count; i++) {
 		/* In the order of their ids, they lie anywhere. */
 		if (i + AHEAD < list->count)
@@ -370,7 +362,7 @@ int session_table_print(const struct session_list *list, const struct policy *po
 		if (json)
 			add_object(&listing, &list->rows[i]);
 		else
-			add_row(&listing, &list->rows[i]);
+			add_session(&listing, &list->rows[i]);
 	}
 	if (table_print(listing.table, stdout, json))
 		error = hc_error_errno(ENOMEM, "cannot print the sessions");

@@ -7,7 +7,7 @@
 #include "user/kernel/policy_caps.h"
 #include "user/sessions/view.h"
 
-static int by_key(const void *left, const void *right)
+static int by_user_key(const void *left, const void *right)
 {
 	const struct hc_user *a = &((const struct state_user *)left)->user;
 	const struct hc_user *b = &((const struct state_user *)right)->user;
@@ -15,7 +15,7 @@ static int by_key(const void *left, const void *right)
 	return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
-static void add(struct hc_user *here, struct hc_user *there)
+static void add_counts(struct hc_user *here, struct hc_user *there)
 {
 	here->slots.active += there->slots.active;
 	here->opened += there->opened;
@@ -38,14 +38,14 @@ void users_view_merge(struct state_user *users, size_t count)
 		users[elsewhere++] = users[i];
 		users[i] = swap;
 	}
-	qsort(users, elsewhere, sizeof(*users), by_key);
+	qsort(users, elsewhere, sizeof(*users), by_user_key);
 	for (size_t i = elsewhere; i < count && elsewhere; i++) {
 		struct state_user like = {.user.key = users[i].user.key};
 
 		like.user.key.elsewhere = 1;
-		found = bsearch(&like, users, elsewhere, sizeof(*users), by_key);
+		found = bsearch(&like, users, elsewhere, sizeof(*users), by_user_key);
 		if (found)
-			add(&users[i].user, &found->user);
+			add_counts(&users[i].user, &found->user);
 	}
 }
 
@@ -61,9 +61,9 @@ void users_caps_free(struct users_caps *caps)
 	memset(caps, 0, sizeof(*caps));
 }
 
-/* Room for the cap of the user at this position, or NULL. */
-static struct users_cap *place(const struct headcount_bpf *object, struct users_caps *known,
-			       __u32 position)
+/* Place for the cap of the user in this slot, or NULL. */
+static struct users_cap *place_of_cap(const struct headcount_bpf *object,
+				      struct users_caps *known, __u32 position)
 {
 	if (!known->rows) {
 		known->room = bpf_map__max_entries(object->maps.users) * HC_WAYS + 1;
@@ -82,7 +82,7 @@ static __u32 cap_in_force(const struct headcount_bpf *object, const struct polic
 
 	if (user->generation == generation && !user->key.elsewhere)
 		return user->cap;
-	row = known ? place(object, known, item->position) : NULL;
+	row = known ? place_of_cap(object, known, item->position) : NULL;
 	if (row && row->generation == generation &&
 	    !memcmp(&row->key, &user->key, sizeof(row->key)))
 		return row->cap;

@@ -23,7 +23,7 @@ static void ask_about(struct top *top, const struct hc_user_key *user, size_t co
 	top->mode = TOP_ASKING;
 }
 
-bool top_ask_sessions(struct top *top)
+void top_ask_sessions(struct top *top)
 {
 	struct top_sessions *sessions = &top->sessions;
 	const struct top_session *item = top_sessions_at(sessions, sessions->list.cursor);
@@ -32,7 +32,7 @@ bool top_ask_sessions(struct top *top)
 	top_forget_asked(top);
 	top->asked.ids = count ? calloc(count, sizeof(*top->asked.ids)) : NULL;
 	if (!top->asked.ids)
-		return false;
+		return;
 	if (sessions->marked_count)
 		memcpy(top->asked.ids, sessions->marked, count * sizeof(*top->asked.ids));
 	else
@@ -41,10 +41,9 @@ bool top_ask_sessions(struct top *top)
 		if (sessions->items[i].id == *top->asked.ids)
 			top->asked.first = sessions->items[i];
 	ask_about(top, &sessions->user, count);
-	return true;
 }
 
-bool top_ask_user(struct top *top)
+void top_ask_user(struct top *top)
 {
 	const struct hc_user *user = top_users_at(&top->users, top->users.list.cursor);
 
@@ -53,7 +52,6 @@ bool top_ask_user(struct top *top)
 		ask_about(top, &top->sessions.user, top->sessions.count);
 	else if (user)
 		ask_about(top, &user->key, user->slots.active);
-	return top->mode == TOP_ASKING;
 }
 
 /* Through the maps of now: headcount may have been started anew since. */
@@ -73,7 +71,8 @@ static int close_chosen(struct top *top, struct session_filter *filter,
 	return error;
 }
 
-static void __attribute__((format(printf, 2, 3))) tell(struct top *top, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+add_message(struct top *top, const char *format, ...)
 {
 	size_t length = strlen(top->message);
 	va_list args;
@@ -89,14 +88,16 @@ static void tell_result(struct top *top, const struct kill_result *result)
 	size_t gone = count - result->closed - result->failed;
 
 	if (count == 1 && top->asked.ids && !result->failed)
-		return tell(top, "session %llu %s", *top->asked.ids,
-			    result->closed ? "is closed" : "had ended by itself");
-	tell(top, "closed %zu of %zu session%s", result->closed, count, count == 1 ? "" : "s");
+		return add_message(top, "session %llu %s", *top->asked.ids,
+				   result->closed ? "is closed" : "had ended by itself");
+	add_message(top, "closed %zu of %zu session%s", result->closed, count,
+		    count == 1 ? "" : "s");
 	if (gone)
-		tell(top, "; %zu had ended by then", gone);
+		add_message(top, "; %zu had ended by then", gone);
 	for (int i = 0; i < KILL_FAILURES; i++)
 		if (result->failures[i])
-			tell(top, "; %zu not: %s", result->failures[i], kill_failure_text(i));
+			add_message(top, "; %zu not: %s", result->failures[i],
+				    kill_failure_text(i));
 }
 
 void top_close_asked(struct top *top)
@@ -113,7 +114,7 @@ void top_close_asked(struct top *top)
 		filter.users[filter.service] = top->asked.user;
 	}
 	if (close_chosen(top, &filter, &result))
-		tell(top, "not closed: %s", top->object ? top_heard() : top->trouble);
+		add_message(top, "not closed: %s", top->object ? top_heard() : top->trouble);
 	else
 		tell_result(top, &result);
 	top->stale = true;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/base/clock.h"
 #include "user/base/human.h"
 #include "user/base/put.h"
 #include "user/base/user_name.h"
@@ -11,7 +12,7 @@
 #define BAR 12
 
 /* A column of a list. Where the screen is too narrow for all, those of the highest
- * `spare` go first; none is 0. The last with `widest` grows into the room that is left. */
+ * `spare` go first; those of 0 stay. */
 struct column {
 	const char *heading;
 	int width;
@@ -21,7 +22,8 @@ struct column {
 };
 
 /* Decides which columns are shown. `grows` gets what room is left. */
-static void lay_out(struct column *columns, size_t count, struct column *grows, int width)
+static void choose_columns(struct column *columns, size_t count, struct column *grows,
+			   int width)
 {
 	int used = 0;
 
@@ -46,8 +48,8 @@ static void lay_out(struct column *columns, size_t count, struct column *grows, 
 }
 
 /* One cell of line `y`; where the next one begins. */
-static int put_cell(const struct column *column, int y, int x, const char *text,
-		    enum top_look look)
+static int draw_cell(const struct column *column, int y, int x, const char *text,
+		     enum top_look look)
 {
 	if (!column->shown)
 		return x;
@@ -57,7 +59,7 @@ static int put_cell(const struct column *column, int y, int x, const char *text,
 
 /* The first column marks the cursor on terminals without inverse video; the blanks give the
  * whole line one look. */
-static void put_line(int y, int width, bool selected, enum top_look look)
+static void draw_line(int y, int width, bool selected, enum top_look look)
 {
 	top_put(y, 0, width, selected ? ">" : "", TOP_LEFT, look);
 }
@@ -66,15 +68,15 @@ static void put_heading(const struct column *columns, size_t count, int y, int f
 {
 	int x = from;
 
-	put_line(y, width, false, TOP_INVERSE);
+	draw_line(y, width, false, TOP_INVERSE);
 	for (size_t i = 0; i < count; i++)
-		x = put_cell(&columns[i], y, x, columns[i].heading, TOP_INVERSE);
+		x = draw_cell(&columns[i], y, x, columns[i].heading, TOP_INVERSE);
 }
 
 enum user_column { SERVICE, USER, ACTIVE, CAP, LOAD, PEAK, OPENED, REFUSED, USER_COLUMNS };
 
-static void put_user(const struct top *top, const struct column *columns,
-		     const struct hc_user *user, int y, int width, bool selected)
+static void draw_user_row(const struct top *top, const struct column *columns,
+			  const struct hc_user *user, int y, int width, bool selected)
 {
 	enum top_look look = selected ? TOP_INVERSE : TOP_PLAIN, load = look;
 	bool capped = user->cap != HC_UNLIMITED;
@@ -85,11 +87,11 @@ static void put_user(const struct top *top, const struct column *columns,
 	};
 	int x = 1;
 
-	put_line(y, width, selected, look);
-	x = put_cell(&columns[SERVICE], y, x, top->policy.services[user->key.service].name,
-		     look);
-	x = put_cell(&columns[USER], y, x,
-		     user_key_format(&user->key, true, name, sizeof(name)), look);
+	draw_line(y, width, selected, look);
+	x = draw_cell(&columns[SERVICE], y, x, top->policy.services[user->key.service].name,
+		      look);
+	x = draw_cell(&columns[USER], y, x,
+		      user_key_format(&user->key, true, name, sizeof(name)), look);
 	if (capped && user->slots.active >= user->cap)
 		load = TOP_ALARM;
 	else if (capped && user->slots.active >= user->cap * 0.8)
@@ -103,21 +105,21 @@ static void put_user(const struct top *top, const struct column *columns,
 			shown = "-";
 		else
 			top_count(numbers[i], columns[i].width, text, sizeof(text));
-		x = put_cell(&columns[i], y, x, shown, i == LOAD ? load : look);
+		x = draw_cell(&columns[i], y, x, shown, i == LOAD ? load : look);
 	}
 }
 
 void top_draw_users(struct top *top, int y, int height, int width)
 {
 	struct column columns[USER_COLUMNS] = {
-		[SERVICE] = {"SERVICE", 9, 4, TOP_MIDDLE, true},
-		[USER] = {"USER", 15, 0, TOP_MIDDLE, true},
-		[ACTIVE] = {"ACTIVE", 6, 0, TOP_RIGHT, true},
-		[CAP] = {"CAP", 6, 1, TOP_RIGHT, true},
-		[LOAD] = {"", BAR, 3, TOP_LEFT, true},
-		[PEAK] = {"PEAK", 6, 6, TOP_RIGHT, true},
-		[OPENED] = {"OPENED", 8, 5, TOP_RIGHT, true},
-		[REFUSED] = {"REFUSED", 8, 2, TOP_RIGHT, true},
+		[SERVICE] = {.heading = "SERVICE", .width = 9, .spare = 4, .how = TOP_MIDDLE},
+		[USER] = {.heading = "USER", .width = 15, .how = TOP_MIDDLE},
+		[ACTIVE] = {.heading = "ACTIVE", .width = 6, .how = TOP_RIGHT},
+		[CAP] = {.heading = "CAP", .width = 6, .spare = 1, .how = TOP_RIGHT},
+		[LOAD] = {.heading = "", .width = BAR, .spare = 3, .how = TOP_LEFT},
+		[PEAK] = {.heading = "PEAK", .width = 6, .spare = 6, .how = TOP_RIGHT},
+		[OPENED] = {.heading = "OPENED", .width = 8, .spare = 5, .how = TOP_RIGHT},
+		[REFUSED] = {.heading = "REFUSED", .width = 8, .spare = 2, .how = TOP_RIGHT},
 	};
 	const struct top_list *list = &top->users.list;
 	const struct hc_user *user;
@@ -132,10 +134,11 @@ void top_draw_users(struct top *top, int y, int height, int width)
 		if (length > columns[USER].width)
 			columns[USER].width = length;
 	}
-	lay_out(columns, USER_COLUMNS, &columns[USER], width - 1);
+	choose_columns(columns, USER_COLUMNS, &columns[USER], width - 1);
 	put_heading(columns, USER_COLUMNS, y++, 1, width);
 	for (int i = 0; i < height && (user = top_users_at(&top->users, list->first + i)); i++)
-		put_user(top, columns, user, y + i, width, list->first + i == list->cursor);
+		draw_user_row(top, columns, user, y + i, width,
+			      list->first + i == list->cursor);
 }
 
 #define CELL 64 /* bytes of a session's cell: an end's or a process's, or fewer */
@@ -157,8 +160,8 @@ enum session_column {
 	SESSION_COLUMNS
 };
 
-static void put_session(const struct column *columns, const struct top_session *item,
-			__u64 now_ns, int y, int width, bool selected)
+static void draw_session_row(const struct column *columns, const struct top_session *item,
+			     __u64 now_ns, int y, int width, bool selected)
 {
 	const struct hc_session *session = &item->session;
 	char cells[SESSION_COLUMNS][CELL];
@@ -173,7 +176,7 @@ static void put_session(const struct column *columns, const struct top_session *
 	if (!(session->flags & HC_F_FOUND))
 		/* It may have been opened while we read. */
 		human_duration(now_ns > session->opened_ns
-				       ? (now_ns - session->opened_ns) / 1000000000
+				       ? (now_ns - session->opened_ns) / NS_PER_SECOND
 				       : 0,
 			       cells[AGE]);
 	if (item->has_socket) {
@@ -189,29 +192,29 @@ static void put_session(const struct column *columns, const struct top_session *
 		human_rtt(item->srtt_us, cells[RTT]);
 		snprintf(cells[STATE], CELL, "%s", word_of_state(item->state));
 	}
-	put_line(y, width, selected, look);
+	draw_line(y, width, selected, look);
 	if (item->marked)
 		top_put(y, 1, 1, "*", TOP_LEFT, look);
 	for (int i = 0; i < SESSION_COLUMNS; i++)
-		x = put_cell(&columns[i], y, x, cells[i], look);
+		x = draw_cell(&columns[i], y, x, cells[i], look);
 }
 
 void top_draw_sessions(struct top *top, int y, int height, int width)
 {
 	struct column columns[SESSION_COLUMNS] = {
-		[REMOTE] = {"CLIENT", 21, 0, TOP_MIDDLE, true},
-		[AGE] = {"AGE", 6, 2, TOP_RIGHT, true},
-		[IDLE] = {"IDLE", 6, 1, TOP_RIGHT, true},
-		[HEARD] = {"HEARD", 6, 3, TOP_RIGHT, true},
-		[QUEUE] = {"QUEUE", 5, 8, TOP_RIGHT, true},
-		[UNANSWERED] = {"UNANS", 5, 9, TOP_RIGHT, true},
-		[HALF_CLOSED] = {"HALF", 6, 10, TOP_RIGHT, true},
-		[IN] = {"IN", 5, 5, TOP_RIGHT, true},
-		[OUT] = {"OUT", 5, 6, TOP_RIGHT, true},
-		[RTT] = {"RTT", 7, 11, TOP_RIGHT, true},
-		[STATE] = {"STATE", 10, 7, TOP_LEFT, true},
-		[PROCESS] = {"PROCESS", 10, 4, TOP_MIDDLE, true},
-		[LOCAL] = {"LOCAL", 21, 12, TOP_MIDDLE, true},
+		[REMOTE] = {.heading = "CLIENT", .width = 21, .how = TOP_MIDDLE},
+		[AGE] = {.heading = "AGE", .width = 6, .spare = 2, .how = TOP_RIGHT},
+		[IDLE] = {.heading = "IDLE", .width = 6, .spare = 1, .how = TOP_RIGHT},
+		[HEARD] = {.heading = "HEARD", .width = 6, .spare = 3, .how = TOP_RIGHT},
+		[QUEUE] = {.heading = "QUEUE", .width = 5, .spare = 8, .how = TOP_RIGHT},
+		[UNANSWERED] = {.heading = "UNANS", .width = 5, .spare = 9, .how = TOP_RIGHT},
+		[HALF_CLOSED] = {.heading = "HALF", .width = 6, .spare = 10, .how = TOP_RIGHT},
+		[IN] = {.heading = "IN", .width = 5, .spare = 5, .how = TOP_RIGHT},
+		[OUT] = {.heading = "OUT", .width = 5, .spare = 6, .how = TOP_RIGHT},
+		[RTT] = {.heading = "RTT", .width = 7, .spare = 11, .how = TOP_RIGHT},
+		[STATE] = {.heading = "STATE", .width = 10, .spare = 7, .how = TOP_LEFT},
+		[PROCESS] = {.heading = "PROCESS", .width = 10, .spare = 4, .how = TOP_MIDDLE},
+		[LOCAL] = {.heading = "LOCAL", .width = 21, .spare = 12, .how = TOP_MIDDLE},
 	};
 	const struct top_list *list = &top->sessions.list;
 	const struct top_session *item;
@@ -228,10 +231,10 @@ void top_draw_sessions(struct top *top, int y, int height, int width)
 		if (length > columns[REMOTE].width)
 			columns[REMOTE].width = length;
 	}
-	lay_out(columns, SESSION_COLUMNS, &columns[PROCESS], width - 2);
+	choose_columns(columns, SESSION_COLUMNS, &columns[PROCESS], width - 2);
 	put_heading(columns, SESSION_COLUMNS, y++, 2, width);
 	for (int i = 0; i < height && (item = top_sessions_at(&top->sessions, list->first + i));
 	     i++)
-		put_session(columns, item, now_ns, y + i, width,
-			    list->first + i == list->cursor);
+		draw_session_row(columns, item, now_ns, y + i, width,
+				 list->first + i == list->cursor);
 }

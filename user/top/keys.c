@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <curses.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -31,7 +30,8 @@ const char *const top_help[] = {
 	NULL,
 };
 
-static void __attribute__((format(printf, 2, 3))) tell(struct top *top, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+say_message(struct top *top, const char *format, ...)
 {
 	va_list args;
 
@@ -46,7 +46,7 @@ static void arrange(struct top *top)
 					   : top_sessions_arrange(&top->sessions);
 
 	if (error)
-		tell(top, "%s", top_heard());
+		say_message(top, "%s", top_heard());
 }
 
 static void move_by(struct top *top, long by)
@@ -72,7 +72,7 @@ static void show_sessions(struct top *top)
 	top->stale = true;
 }
 
-static bool go_back(struct top *top)
+static void go_back(struct top *top)
 {
 	struct top_list *list = top_list(top);
 
@@ -82,7 +82,6 @@ static bool go_back(struct top *top)
 	} else if (top->view == TOP_SESSIONS) {
 		top->view = TOP_USERS;
 	}
-	return true;
 }
 
 static void next_order(struct top *top)
@@ -95,19 +94,20 @@ static void next_order(struct top *top)
 	arrange(top);
 }
 
-static void ask(struct top *top)
+static void ask_to_close(struct top *top)
 {
 	if (top->view == TOP_USERS)
-		tell(top, "k closes a session: Enter shows the user's; K closes them all");
+		say_message(top,
+			    "k closes a session: Enter shows the user's; K closes them all");
 	else
 		top_ask_sessions(top);
 }
 
 /* And on to the next, so that neighbours are quickly chosen. */
-static void mark(struct top *top)
+static void mark_session(struct top *top)
 {
 	if (top->view == TOP_USERS)
-		return tell(top, "t marks a session: Enter shows the user's");
+		return say_message(top, "t marks a session: Enter shows the user's");
 	top_sessions_mark(&top->sessions);
 	move_by(top, 1);
 }
@@ -164,7 +164,7 @@ static void browse_special(struct top *top, unsigned int key)
 	case KEY_ENTER:
 		return show_sessions(top);
 	case KEY_IC:
-		return mark(top);
+		return mark_session(top);
 	case KEY_BACKSPACE:
 		go_back(top);
 	}
@@ -205,13 +205,13 @@ static bool browse(struct top *top, unsigned int key)
 		top->mode = TOP_TYPING;
 		break;
 	case 'k':
-		ask(top);
+		ask_to_close(top);
 		break;
 	case 'K':
 		top_ask_user(top);
 		break;
 	case 't':
-		mark(top);
+		mark_session(top);
 		break;
 	case '?':
 		top->mode = TOP_HELP;

@@ -110,8 +110,8 @@ static const char *name_of(struct top_users *users, const struct state_user *ite
 	return name->text ?: "";
 }
 
-static bool wanted(struct top_users *users, const struct policy *policy,
-		   const struct state_user *item)
+static bool user_wanted(struct top_users *users, const struct policy *policy,
+			const struct state_user *item)
 {
 	const char *filter = users->list.filter;
 
@@ -153,7 +153,7 @@ int top_users_arrange(struct top_users *users, const struct policy *policy)
 
 		if (!memcmp(&user->key, &users->selected, sizeof(user->key)))
 			selected = i;
-		if (wanted(users, policy, &users->items[i]))
+		if (user_wanted(users, policy, &users->items[i]))
 			rank_user(&ranks[list->count++], user, list->order, i);
 	}
 	qsort(ranks, list->count, sizeof(*ranks), by_rank);

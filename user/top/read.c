@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/kernel/open.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/totals_maps.h"
@@ -21,19 +21,6 @@ void top_hear(const char *line)
 const char *top_heard(void)
 {
 	return heard;
-}
-
-static __u64 read_clock(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
-__u64 top_now(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
 }
 
 /* The maps that we read are those of the headcount that runs now; after a restart they
@@ -79,10 +66,9 @@ static int read_policy(struct top *top, int *service)
 
 static int read_rates(struct top *top, int service)
 {
-	struct hc_counters *counters = calloc(HC_SERVICES_MAX, sizeof(*counters));
 	struct top_counts counts = {};
-	int error = counters ? counters_read(top->object, counters)
-			     : hc_error_errno(ENOMEM, "cannot read the counters");
+	struct hc_counters *counters;
+	int error = counters_read_new(top->object, &counters);
 
 	for (int id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		if (service >= 0 && id != service)
@@ -94,7 +80,7 @@ static int read_rates(struct top *top, int service)
 			counts.refused += counters[id].refused[i];
 	}
 	if (!error)
-		top_rates_update(&top->rates, &counts, top_now());
+		top_rates_update(&top->rates, &counts, clock_monotonic_ns());
 	free(counters);
 	return error;
 }
@@ -129,7 +115,7 @@ static int read_sessions(struct top *top)
 
 int top_read(struct top *top)
 {
-	__u64 start = top_now(), used = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+	__u64 start = clock_monotonic_ns(), used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int service, error = find_maps(top);
 
 	error = error ?: read_policy(top, &service);
@@ -141,7 +127,7 @@ int top_read(struct top *top)
 	snprintf(top->trouble, sizeof(top->trouble), "%s", error ? heard : "");
 	if (!error)
 		top->read_ns = start;
-	top->took_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID) - used;
+	top->took_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - used;
 	top->stale = false;
 	return error;
 }

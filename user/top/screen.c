@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/base/clock.h"
 #include "user/base/human.h"
 #include "user/base/put.h"
 #include "user/base/user_name.h"
-#include "user/events/drain.h"
+#include "user/kernel/losses.h"
 #include "user/top/draw.h"
 
 /* Appends to a line; what does not fit is cut. */
@@ -25,7 +26,7 @@ static void __attribute__((format(printf, 2, 3))) say(char *line, const char *fo
 static void draw_state(const struct top *top)
 {
 	char line[TOP_LINE] = "headcount: ", age[TOP_NUMBER];
-	__u64 old = (top_now() - top->read_ns) / 1000000000;
+	__u64 old = (clock_monotonic_ns() - top->read_ns) / NS_PER_SECOND;
 
 	if (top->pid)
 		say(line, "running, pid %d%s", top->pid, top->pinned ? ", pinned" : "");
@@ -187,7 +188,8 @@ static void draw_one(const struct top *top)
 	snprintf(ends, sizeof(ends), "%s %s %s", remote,
 		 session->direction == HC_INBOUND ? "->" : "<-", local);
 	if (!(session->flags & HC_F_FOUND))
-		human_duration((top_now() - session->opened_ns) / 1000000000, age);
+		human_duration((clock_monotonic_ns() - session->opened_ns) / NS_PER_SECOND,
+			       age);
 	if (item->has_socket)
 		human_duration(item->idle_ms / 1000, idle);
 	snprintf(what, sizeof(what), "%s, age %s, idle %s", top_process(item, process), age,

@@ -7,7 +7,6 @@
 #include "user/base/log.h"
 #include "user/base/put.h"
 #include "user/base/ticks.h"
-#include "user/base/user_name.h"
 #include "user/top/model.h"
 
 char *top_process(const struct top_session *item, char *text)
@@ -116,7 +115,7 @@ void top_sessions_offer(struct top_sessions *sessions, const struct session_row 
 		fill_socket(item, row->socket);
 }
 
-static bool wanted(const struct top_sessions *sessions, const struct top_session *item)
+static bool session_wanted(const struct top_sessions *sessions, const struct top_session *item)
 {
 	const struct hc_ends *ends = &item->session.ends;
 	char end[END_TEXT], process[TOP_PROCESS];
@@ -144,7 +143,7 @@ void top_sessions_select(struct top_sessions *sessions)
 
 /* Largest first; of the older one `opened_ns` is the smaller number. Idle in seconds, as
  * shown: finer, sessions that are idle alike would change places with each reading. */
-static __u64 rank(const struct top_session *item, unsigned int order)
+static __u64 rank_session(const struct top_session *item, unsigned int order)
 {
 	switch (order) {
 	case TOP_BY_AGE:
@@ -156,12 +155,13 @@ static __u64 rank(const struct top_session *item, unsigned int order)
 	}
 }
 
-static int compare(const void *left, const void *right, void *context)
+static int compare_items(const void *left, const void *right, void *context)
 {
 	const struct top_sessions *sessions = context;
 	const struct top_session *a = &sessions->items[*(const __u32 *)left];
 	const struct top_session *b = &sessions->items[*(const __u32 *)right];
-	__u64 of_a = rank(a, sessions->list.order), of_b = rank(b, sessions->list.order);
+	__u64 of_a = rank_session(a, sessions->list.order),
+	      of_b = rank_session(b, sessions->list.order);
 
 	if (of_a != of_b)
 		return of_a < of_b ? 1 : -1;
@@ -180,9 +180,9 @@ int top_sessions_arrange(struct top_sessions *sessions)
 	if (!shown || sessions->failed || collect_marks(sessions))
 		return hc_error_errno(ENOMEM, "cannot show the sessions");
 	for (size_t i = 0; i < sessions->count; i++)
-		if (wanted(sessions, &sessions->items[i]))
+		if (session_wanted(sessions, &sessions->items[i]))
 			shown[list->count++] = i;
-	qsort_r(shown, list->count, sizeof(*shown), compare, sessions);
+	qsort_r(shown, list->count, sizeof(*shown), compare_items, sessions);
 	for (place = 0; place < list->count; place++)
 		if (sessions->items[shown[place]].id == sessions->selected)
 			break;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <curses.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "user/base/log.h"
 #include "user/top/draw.h"

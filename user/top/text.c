@@ -72,7 +72,7 @@ static size_t that_fit(const wchar_t *text, size_t count, int columns, bool from
 }
 
 /* Cuts to `columns`, in place. Returns how many characters are left. */
-static size_t cut(wchar_t *text, size_t count, int columns, enum top_fit how)
+static size_t cut_wide(wchar_t *text, size_t count, int columns, enum top_fit how)
 {
 	int tail = how == TOP_MIDDLE && columns >= 8 ? columns / 2 : 0;
 	size_t right = that_fit(text, count, tail, true);
@@ -110,7 +110,7 @@ void top_fit(wchar_t *out, const char *text, int columns, enum top_fit how)
 		return;
 	count = make_safe(wide, text);
 	if (width_of(wide, count) > columns)
-		count = cut(wide, count, columns, how);
+		count = cut_wide(wide, count, columns, how);
 	blanks = columns - width_of(wide, count);
 	if (how == TOP_RIGHT)
 		out = wmemset(out, L' ', blanks) + blanks;

@@ -3,8 +3,6 @@
 #ifndef HEADCOUNT_TOP_H
 #define HEADCOUNT_TOP_H
 
-#include <time.h>
-
 #include "loss.h"
 #include "user/base/user_name.h"
 #include "user/sessions/view.h"
@@ -76,14 +74,12 @@ void top_screen_draw(struct top *top);
 /* A key as get_wch() gives it (`special`: a KEY_). False: the person wants to leave. */
 bool top_key(struct top *top, unsigned int key, bool special);
 
-/* Asks whether to close the marked sessions, or the one at the cursor; or all of the user.
- * False: there are none. And what the answer does: close.c. */
-bool top_ask_sessions(struct top *top);
-bool top_ask_user(struct top *top);
+/* Asks whether to close the marked sessions, or the one at the cursor; or all of the user; if
+ * there are any. And what the answer does: close.c. */
+void top_ask_sessions(struct top *top);
+void top_ask_user(struct top *top);
 void top_close_asked(struct top *top);
 void top_forget_asked(struct top *top);
-
-__u64 top_now(void); /* CLOCK_MONOTONIC in ns */
 
 /* The words of the orders, and how `?` explains the keys. */
 extern const char *const top_users_orders[];

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+
+#include "user/base/clock.h"
+#include "user/base/notify.h"
+#include "user/daemon/loop.h"
+#include "user/daemon/reload.h"
+#include "user/daemon/signals.h"
+#include "user/kernel/totals_maps.h"
+#include "user/kernel/walk.h"
+
+#define NAP_MS      20                   /* how old a record may get before it is printed */
+#define UPKEEP_NS   NS_PER_SECOND        /* how often held-back refusals are looked for */
+#define UPKEEP_LAST 3                    /* rounds of that after the last refusal */
+#define STATUS_NS   (30 * NS_PER_SECOND) /* how old what systemd is told may get */
+
+/* Refusals that were held back by the rate limit are told once it lets them, or
+ * with `flush` at once. */
+static int report_refusals(struct daemon *daemon, bool flush)
+{
+	return daemon->gates ? walk_users(daemon->walker, flush) : 0;
+}
+
+/* What we do, in a line for systemd; after `state`, lines of sd_notify(3). */
+static void tell_status(struct daemon *daemon, const char *state)
+{
+	struct hc_counters *counters;
+	__u64 count = 0;
+
+	if (!notify_wanted())
+		return;
+	if (!counters_read_new(daemon->object, &counters))
+		count = counters_sessions(counters);
+	free(counters);
+	notify("%sSTATUS=%s%zu services, %llu sessions", state,
+	       daemon->not_reloaded ? "The configuration was not reloaded. " : "",
+	       daemon->config.service_count, count);
+	daemon->status_told_ns = clock_monotonic_ns();
+}
+
+static void reload_and_tell(struct daemon *daemon)
+{
+	notify_reloading();
+	daemon->not_reloaded = daemon_reload(daemon);
+	tell_status(daemon, "READY=1\n");
+}
+
+int daemon_loop(struct daemon *daemon)
+{
+	__u64 upkeep_ns = 0;
+	int rounds = 0, error = 0;
+
+	tell_status(daemon, "READY=1\n");
+	notify_watch();
+	while (!signals_stop_asked && !error) {
+		notify_alive();
+		error = drain_poll(daemon->drain, NAP_MS);
+		if (signals_reload_asked())
+			reload_and_tell(daemon);
+		if (clock_monotonic_ns() >= daemon->status_told_ns + STATUS_NS)
+			tell_status(daemon, "");
+		if (drain_saw_refusals(daemon->drain))
+			rounds = UPKEEP_LAST;
+		if (!error && rounds && clock_monotonic_ns() >= upkeep_ns + UPKEEP_NS) {
+			upkeep_ns = clock_monotonic_ns();
+			rounds--;
+			report_refusals(daemon, false); /* else later: no reason to end */
+		}
+	}
+	notify("STOPPING=1");
+	if (!error) {
+		/* What we leave must add up: the refusals, and what is in the rings. */
+		int told = report_refusals(daemon, true);
+
+		error = drain_poll(daemon->drain, 0);
+		if (!error)
+			drain_finish(daemon->drain);
+		error = error ?: told;
+	}
+	/* Pinned rings are for the next run to read. */
+	if (error == -EPIPE && !daemon->pin)
+		drain_count_rest(daemon->drain);
+	return error == -EPIPE ? 0 : error;
+}
