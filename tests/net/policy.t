@@ -76,6 +76,7 @@ def moments():
         def got():
             return [(row["service"], row["user"], row["cap"], row["uid"]) for row in ask("policy")["caps"]]
         equal(got(), want, "caps")
+        equal(list(ask("policy")["caps"][0]), ["service", "user", "cap", "since", "uid"], "keys of a cap")
         since = datetime.datetime.fromisoformat(ask("policy")["caps"][0]["since"][:26] + "+00:00")
         equal(started <= since <= datetime.datetime.now(datetime.timezone.utc), True, f"{since}, started {started}")
         hc.reload(CONFIG)

@@ -55,8 +55,8 @@ static const struct table_column cap_columns[] = {
 	{.heading = "USER", .key = "user"},
 	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
 	{.heading = "SINCE", .key = "since"},
-	{.heading = "BY", .key = "by"},
-	{.heading = "UID", .key = "uid", .kind = TABLE_NUMBER},
+	{.heading = "BY"},
+	{.key = "uid", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column netns_columns[] = {

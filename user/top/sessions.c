@@ -7,6 +7,7 @@
 #include "user/base/log.h"
 #include "user/base/put.h"
 #include "user/base/ticks.h"
+#include "user/base/user_name.h"
 #include "user/top/model.h"
 
 char *top_process(const struct top_session *item, char *text)
