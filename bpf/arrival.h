@@ -91,6 +91,11 @@ static __noinline void arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_p
 		total_step(&claim, arrival->user.service, UNSURE, TOTAL_HOLD, 0);
 }
 
+static __always_inline bool arrival_old(const struct arrival *arrival, __u64 now)
+{
+	return (__s64)(now - arrival->when) >= (HC_UNSURE_TICKS - 1ll) << HC_UNSURE_SHIFT;
+}
+
 /* Gives back what packets of this user hold that came to nothing, on CPUs that have seen no
  * other since. Returns 0. */
 __noinline int arrivals_look(const struct hc_user_key *key, __u64 now)
@@ -107,10 +112,13 @@ __noinline int arrivals_look(const struct hc_user_key *key, __u64 now)
 			break;
 		arrival = &cpu->arrival;
 		state = *(volatile __u64 *)&arrival->state;
+		if ((state & ARRIVAL_STATE) != ARRIVAL_PENDING || !arrival_old(arrival, now))
+			continue;
+		/* A full barrier: what is read after it is of this arrival, or a later one. */
+		state = __sync_fetch_and_add(&arrival->state, 0);
 		claim.when = arrival->when;
 		claim.total = arrival->total;
-		if ((state & ARRIVAL_STATE) != ARRIVAL_PENDING ||
-		    (__s64)(now - claim.when) < (HC_UNSURE_TICKS - 1ll) << HC_UNSURE_SHIFT ||
+		if ((state & ARRIVAL_STATE) != ARRIVAL_PENDING || !arrival_old(arrival, now) ||
 		    !user_same(&arrival->user, key))
 			continue;
 		if (__sync_val_compare_and_swap(&arrival->state, state,
