@@ -10,7 +10,7 @@
 #ifndef HEADCOUNT_GATE_H
 #define HEADCOUNT_GATE_H
 
-#include "arrival.h"
+#include "admit.h"
 #include "compat.h"
 #include "ending.h"
 
@@ -88,7 +88,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	__u32 generation;
 	__u16 id;
 
-	if (arrival->pending)
+	if (arrival_any(arrival))
 		arrival_clear(arrival, claim.now);
 	if (!policy)
 		return SK_PASS;

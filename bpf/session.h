@@ -14,7 +14,7 @@
 #ifndef HEADCOUNT_SESSION_H
 #define HEADCOUNT_SESSION_H
 
-#include "arrival.h"
+#include "admit.h"
 #include "origin.h"
 #include "refusal.h"
 #include "request.h"
@@ -102,7 +102,7 @@ static __always_inline void session_count(const struct hc_session *session, __u3
 	struct hc_user_set *set;
 	const struct hc_user *user = user_at(charge_position(session->charge), &set);
 
-	*active = user ? user->slots.active : 0;
+	*active = user ? hc_user_active(user) : 0;
 	*cap = user ? user->cap : HC_UNLIMITED;
 }
 
@@ -243,7 +243,9 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	low = *(__u32 *)&session->ends.remote[12];
 	arrival = arrival_of(low, low, session->ends.remote_port, session->ends.local_port);
 	if (arrival) {
-		arrival_take(arrival, &claim);
+		arrival_done(arrival);
+		claim.when = arrival->when;
+		claim.total = arrival->total;
 		kind = UNSURE;
 	} else if (service->limited && policy_gated() && !session->user.elsewhere) {
 		kind = HELD;

@@ -193,8 +193,8 @@ static __always_inline bool walk_recount(const struct hc_repair *repair)
 		return false;
 	bpf_spin_lock(&set->lock);
 	if (user->last_ns == repair->last_ns &&
-	    (__s32)(user->slots.active + repair->change) >= 0) {
-		active_add(&user->slots, repair->change);
+	    (__s32)(hc_user_active(user) + repair->change) >= 0) {
+		__sync_fetch_and_add(&user->word, (__s64)repair->change);
 		done = true;
 	}
 	bpf_spin_unlock(&set->lock);

@@ -50,8 +50,8 @@ enum total_step {
 
 /* With TOTAL_CHARGE: false if the reservation was forgotten, and the total `most` is passed
  * now. */
-static __always_inline bool total_step(struct claim *claim, __u32 id, enum reservation kind,
-				       enum total_step step, __u32 most)
+static __always_inline bool total_step(const struct claim *claim, __u32 id,
+				       enum reservation kind, enum total_step step, __u32 most)
 {
 	struct hc_service_state *state = total_state(id);
 	bool within = true;

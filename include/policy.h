@@ -185,13 +185,12 @@ struct hc_override {
 };
 
 /*
- * Slots of a user, or of a service as a whole. A slot is taken by an admitted
- * session (active), by a handshake under way (held), or by a packet that may
- * turn out to be the start of one (unsure); the cap bounds the sum.
+ * A slot is taken by an admitted session (active), by a handshake under way (held), or by a
+ * packet that may turn out to be the start of one (unsure); the cap bounds the sum.
  *
  * What never comes to anything is forgotten by time: reservations are counted in
  * a ring of HC_TICKS buckets, each for the reservations of one tick, and a bucket
- * that is HC_TICKS old is emptied. A reservation lives for 7 to 8 ticks.
+ * whose time is over is emptied.
  *
  * A handshake's is renewed each time that its SYN-ACK goes out again (bpf/request.h), the last
  * time HC_SYN_RETRIES after the first; until the next it is at most 4 s, and so it lives as
@@ -202,13 +201,13 @@ struct hc_override {
 #define HC_SYN_RETRIES 2 /* after 1 and 3 s; the request goes after 7 */
 #define HC_TICKS       8
 #define HC_HELD_SHIFT                                                                          \
-	30                /* tick of 2^30 ns = 1.07 s; a handshake has HC_HELD_TICKS of them:  \
-			   */
-#define HC_HELD_TICKS   4 /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
-#define HC_HELD_MORE    2 /* ticks that it may have more then */
-#define HC_HELD_LEAD    ((__u64)(HC_TICKS - HC_HELD_TICKS) << HC_HELD_SHIFT)
+	30                 /* tick of 2^30 ns = 1.07 s; a handshake has HC_HELD_TICKS of them: \
+			    */
+#define HC_HELD_TICKS   4  /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
+#define HC_HELD_MORE    2  /* ticks that it may have more then */
 #define HC_TOTAL_SHIFT  27 /* 2^27 ns = 134 ms: 0.94 to 1.07 s for one, of a service's total */
-#define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet */
+#define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet, which has */
+#define HC_UNSURE_TICKS 8  /* so many of them */
 
 struct hc_ring {
 	__u64 tick; /* the newest bucket's: ns >> shift */
@@ -217,6 +216,7 @@ struct hc_ring {
 	__u32 spare;
 };
 
+/* Of a service as a whole: under its lock. */
 struct hc_slots {
 	struct hc_ring held;
 	struct hc_ring unsure;
@@ -231,30 +231,60 @@ struct hc_slots {
 
 struct hc_refusals {
 	__u32 window;     /* ns >> HC_WINDOW_SHIFT */
-	__u32 sent;       /* reported in this window */
+	__u16 sent;       /* reported in this window */
+	__u16 flags;      /* HC_F_OBSERVED, HC_F_TOTAL */
 	__u32 suppressed; /* counted since the last report; of the last one of them: */
-	__u32 flags;      /* HC_F_OBSERVED, HC_F_TOTAL */
 	__u32 active;     /* the user's sessions at that moment */
 	__u32 cap;
 };
 
+/*
+ * A user. Its slots are counted without a lock, by atomics: bpf/taken.h says how. The rest is
+ * written under the lock of its set, but for `peak`, `opened` and `last_ns`.
+ */
 struct hc_user {
+	__u64 word; /* HC_USER_TAKEN, HC_USER_MAKING, HC_USER_EPOCH */
 	struct hc_user_key key;
-	struct hc_slots slots;
-	struct hc_refusals refusals;
-	__u64 opened;  /* sessions since the record was made */
-	__u64 refused; /* attempts refused, or in observe mode attempts over the cap */
-	__u64 last_ns; /* CLOCK_MONOTONIC of the last change */
-	__u32 cap;     /* resolved under `generation`, as is `exempt` */
+	__u32 cap; /* resolved under `generation`, as is `exempt` */
 	__u32 generation;
+	__u32 tick; /* the ring has been brought up to: ns >> HC_HELD_SHIFT */
 	__u32 peak;
-	__u32 exempt; /* see struct hc_override */
+	__u64 opened;         /* sessions since the record was made */
+	__u64 last_ns;        /* CLOCK_MONOTONIC of the last change */
+	__u32 held[HC_TICKS]; /* reservations of tick t: held[t % HC_TICKS] */
+	__u64 refused;        /* attempts refused, or in observe mode attempts over the cap */
+	struct hc_refusals refusals;
+	__u16 looked; /* ns >> HC_UNSURE_SHIFT, when packets in hand were last looked through */
+	__u8 exempt;  /* see struct hc_override */
+	__u8 spare;
 };
 
+#define HC_USER_TAKEN(word) ((__u32)(word)) /* slots: sessions and reservations */
+#define HC_USER_MAKING      (1ull << 32)    /* the record is becoming another user's */
+#define HC_USER_EPOCH       (1ull << 33)    /* counts to whom it has belonged, from here up */
+
+/* Reservations of a user, those included whose time is over and that nobody has emptied yet. */
+static inline __u32 hc_user_held(const struct hc_user *user)
+{
+	__u32 held = 0;
+
+	for (int i = 0; i < HC_TICKS; i++)
+		held += user->held[i];
+	return held;
+}
+
+/* Sessions of a user. Taken first, then put into a bucket; out of it first, then given back:
+ * who reads meanwhile may see a reservation as a session, and never the reverse. */
+static inline __u32 hc_user_active(const struct hc_user *user)
+{
+	__u32 taken = HC_USER_TAKEN(user->word), held = hc_user_held(user);
+
+	return taken > held ? taken - held : 0;
+}
+
 /*
- * The user table is set-associative: a key hashes to one set, and everything
- * about its users (find, make, reclaim, charge) happens under the set's lock.
- * There is nothing to free and so no race between freeing and charging.
+ * The user table is set-associative: a key hashes to one set, and its user is made and
+ * reclaimed there under the set's lock. There is nothing to free.
  */
 #define HC_WAYS 32
 
@@ -312,7 +342,7 @@ struct hc_listener {
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
-HC_STATIC_ASSERT(sizeof(struct hc_user) == 192);
+HC_STATIC_ASSERT(sizeof(struct hc_user) == 128);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 72);
 

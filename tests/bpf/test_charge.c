@@ -70,9 +70,9 @@ static __u32 active(__s32 add)
 			continue;
 		index = (users[i].position - 1) / HC_WAYS;
 		map_get(object->maps.users, &index, &set, BPF_F_LOCK);
-		set.way[(users[i].position - 1) % HC_WAYS].slots.active += add;
+		set.way[(users[i].position - 1) % HC_WAYS].word += add;
 		map_put(object->maps.users, &index, &set, BPF_F_LOCK);
-		number = set.way[(users[i].position - 1) % HC_WAYS].slots.active;
+		number = hc_user_active(&set.way[(users[i].position - 1) % HC_WAYS]);
 	}
 	free(users);
 	return number;

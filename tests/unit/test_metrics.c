@@ -182,7 +182,7 @@ static void users(void **state)
 	       "a\"b\\c\nd\x1b\xff"
 	       "e",
 	       11);
-	users[0].user.slots.active = 4;
+	users[0].user.word = 4;
 	metrics.top = users;
 	metrics.top_count = 2;
 	print(METRICS_PROMETHEUS);

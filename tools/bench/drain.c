@@ -84,6 +84,8 @@ static struct hc_event sample_of(int number)
 		event.rx_bytes = number * 12345ull;
 		event.tx_bytes = number * 543ull;
 		event.srtt_us = 20000 + number;
+		event.idle = (struct hc_idle){.ticks = number, .ms = HC_NEVER};
+		event.half_closed = number % 3 ? (__u32)number : HC_NEVER;
 	}
 	return event;
 }

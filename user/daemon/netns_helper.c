@@ -90,7 +90,7 @@ static int let_go(int way)
 }
 
 /* The helper, to its end. */
-static void serve(int way)
+static void serve_run(int way)
 {
 	int home, netns, fd;
 	struct note note;
@@ -141,7 +141,7 @@ int netns_helper_start(struct netns_helper **result)
 	helper->fd = ways[0];
 	helper->pid = fork();
 	if (!helper->pid)
-		serve(ways[1]);
+		serve_run(ways[1]);
 	close(ways[1]);
 	setsockopt(helper->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(helper->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));

@@ -85,7 +85,7 @@ static void turn_away(struct sinks *sinks, int fd, bool within_line)
 }
 
 /* Takes a place from whoever has to give one; the newest of his. */
-static bool make_room(struct sinks *sinks, uid_t newcomer)
+static bool yield_place(struct sinks *sinks, uid_t newcomer)
 {
 	struct subscriber_user *user = subscribers_yielding(sinks->users, newcomer);
 	struct line_reader *reader = user ? sinks->log.readers : NULL;
@@ -139,7 +139,8 @@ static bool arrived(struct sink *sink)
 	int room = SEND_ROOM;
 	uid_t uid = fd >= 0 ? peer_of(fd) : 0;
 
-	if (fd >= 0 && sinks->subscribers >= sinks->subscribers_max && !make_room(sinks, uid)) {
+	if (fd >= 0 && sinks->subscribers >= sinks->subscribers_max &&
+	    !yield_place(sinks, uid)) {
 		turn_away(sinks, fd, false);
 		close(fd);
 		return true;

@@ -3,7 +3,7 @@
 
 #include "user/events/subscribers.h"
 
-static struct subscriber_user *find(struct subscriber_user *users, uid_t uid)
+static struct subscriber_user *find_user(struct subscriber_user *users, uid_t uid)
 {
 	while (users && users->uid != uid)
 		users = users->next;
@@ -12,7 +12,7 @@ static struct subscriber_user *find(struct subscriber_user *users, uid_t uid)
 
 struct subscriber_user *subscribers_take(struct subscriber_user **users, uid_t uid)
 {
-	struct subscriber_user *user = find(*users, uid);
+	struct subscriber_user *user = find_user(*users, uid);
 
 	if (!user) {
 		user = calloc(1, sizeof(*user));
@@ -38,7 +38,7 @@ void subscribers_leave(struct subscriber_user **users, struct subscriber_user *u
 
 struct subscriber_user *subscribers_yielding(struct subscriber_user *users, uid_t newcomer)
 {
-	const struct subscriber_user *own = find(users, newcomer);
+	const struct subscriber_user *own = find_user(users, newcomer);
 	struct subscriber_user *most = NULL;
 
 	for (struct subscriber_user *user = users; user; user = user->next)

@@ -69,6 +69,8 @@ static struct feature rows[] = {
 	PROGRAM(STATE, REFUSES_BOTH, LOAD_TRACE, "seeing sessions end", NULL),
 	HELPER(get_socket_cookie, STATE, REFUSES_BOTH, EVERY,
 	       "telling sessions apart (Linux 5.12)", NULL),
+	HELPER(get_smp_processor_id, STATE, REFUSES_BOTH, EVERY,
+	       "keeping a slot for the packet in hand", NULL),
 	HELPER(spin_lock, STATE, REFUSES_BOTH, EVERY,
 	       "exact counts (Linux 5.12)", NULL),
 	HELPER(spin_unlock, STATE, REFUSES_BOTH, EVERY,

@@ -195,6 +195,7 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 	int error;
 
 	if (!request->shared && !request->pins) {
+		bpf_map__set_max_entries(object->maps.cpu_states, libbpf_num_possible_cpus());
 		bpf_map__set_max_entries(object->maps.sessions,
 					 load_session_sets(request->config->sessions_max));
 		bpf_map__set_max_entries(object->maps.users,

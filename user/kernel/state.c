@@ -16,7 +16,7 @@ bool state_user_shown(const struct hc_user *user)
 {
 	__s64 age;
 
-	if (user->slots.active)
+	if (hc_user_active(user))
 		return true;
 	if (!user->opened && !user->refused)
 		return false;

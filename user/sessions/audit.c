@@ -97,8 +97,7 @@ static bool quiet(const struct state_user *user, const struct look *look, size_t
 		++*at;
 	later = &look->later[*at];
 	return *at < look->later_count && later->position == user->position &&
-	       later->user.slots.active == user->user.slots.active &&
-	       later->user.last_ns == user->user.last_ns;
+	       later->user.word == user->user.word && later->user.last_ns == user->user.last_ns;
 }
 
 /* Each user's count against the records that are charged to it. */
@@ -120,15 +119,15 @@ static int check_users(struct look *look, struct differences *found)
 		       charge_position(look->sessions[at].session.charge) == user->position;
 		     at++)
 			held++;
-		if (held != user->user.slots.active && quiet(user, look, &later))
-			error = add_difference(found,
-					       &(struct audit_difference){
-						       .kind = AUDIT_WRONG,
-						       .id = user->position,
-						       .change = held - user->user.slots.active,
-						       .last_ns = user->user.last_ns,
-						       .user = user->user.key,
-					       });
+		if (held != hc_user_active(&user->user) && quiet(user, look, &later))
+			error = add_difference(
+				found, &(struct audit_difference){
+					       .kind = AUDIT_WRONG,
+					       .id = user->position,
+					       .change = held - hc_user_active(&user->user),
+					       .last_ns = user->user.last_ns,
+					       .user = user->user.key,
+				       });
 	}
 	return error;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One user, a cap of two: two CPUs take from one bucket, while time goes on. */
+#define RECORDS 1
+#define CPUS    3
+#define CAP     2
+#define TIME    1
+#define CONNECTS
+#define FAILS
+#define START \
+	run cpu(0, OPEN + A, NOTHING); \
+	run cpu(1, OPEN + A, NOTHING); \
+	run cpu(2, NOTHING, NOTHING)
+#include "state.pml"
+#include "users.pml"
+#include "locked.pml"
+#include "cpu.pml"
