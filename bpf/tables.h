@@ -154,7 +154,7 @@ static __always_inline void walk_user_set(void)
 	__u32 set = errand.next++;
 
 	for (__u32 way = 0; way < HC_WAYS; way++)
-		walk_user(set * HC_WAYS + way + 1);
+		walk_user(hc_user_position(set, way));
 }
 
 /* A session whose socket is gone: its end, told without a socket. False: it has ended. */

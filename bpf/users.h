@@ -62,7 +62,7 @@ static __always_inline struct hc_user *users_found(struct hc_user_set *set)
 /* Its position; `home` is the set's number. */
 static __always_inline __u32 users_found_at(const struct hc_user_set *set, __u32 home)
 {
-	return home * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
+	return hc_user_position(home, set->found & (HC_WAYS - 1));
 }
 
 /*
@@ -75,7 +75,7 @@ static __always_inline __u32 users_seek(const struct hc_user_set *set, __u32 hom
 {
 	for (__u32 i = 0; i < HC_WAYS; i++)
 		if (set->tag[i] == tag && user_same(&set->way[i].key, key))
-			return home * HC_WAYS + i + 1;
+			return hc_user_position(home, i);
 	return 0;
 }
 

@@ -296,6 +296,12 @@ struct hc_user_set {
 	struct hc_user way[HC_WAYS];
 };
 
+/* A way by its number in the whole table, from 1; 0 is none. */
+static inline __u32 hc_user_position(__u32 set, __u32 way)
+{
+	return set * HC_WAYS + way + 1;
+}
+
 /* Slots and refusals of one service as a whole, index is the service id. */
 struct hc_service_state {
 	struct bpf_spin_lock lock;
