@@ -66,7 +66,7 @@ static __always_inline bool user_try_charge(struct hc_user *user, const struct h
 	__u32 tick = held_tick(claim->when);
 
 	if (kind == NOTHING ? !user_pin(user, word)
-			    : !held_drop(user, tick, held_tick(claim->now)))
+			    : !held_drop(user, tick, held_tick(claim->now), 1))
 		return false;
 	if (user_same(&user->key, key))
 		return true;
@@ -134,7 +134,7 @@ static __always_inline enum verdict charge_locked(struct hc_user *user, struct c
 						  enum reservation kind)
 {
 	claim->late = kind != NOTHING &&
-		      !held_drop(user, held_tick(claim->when), held_tick(claim->now));
+		      !held_drop(user, held_tick(claim->when), held_tick(claim->now), TRIES);
 	if (claim->late || kind == NOTHING)
 		user_take(user);
 	return ADMITTED;
@@ -224,7 +224,7 @@ __noinline int user_drop(const struct claim *claim, const struct hc_user_key *ke
 		return 0;
 	tick = held_tick(claim->when);
 	user = user_at(users_seek(set, hash.set, key, hash.tag), &set);
-	if (!user || !held_drop(user, tick, held_tick(claim->now)))
+	if (!user || !held_drop(user, tick, held_tick(claim->now), 2))
 		return 0;
 	if (user_same(&user->key, key))
 		user_give(user);
@@ -252,7 +252,7 @@ __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __
 	user = users_find(set, key, hash.tag);
 	if (user) {
 		user_expire(user, now);
-		if (gone || !held_drop(user, held_tick(claim->when), now))
+		if (gone || !held_drop(user, held_tick(claim->when), now, 2))
 			user_take(user);
 		held_add(user, held_tick(when));
 	}

@@ -28,17 +28,16 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 {
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(claim->position, &set);
-	__u32 now = held_tick(claim->now);
 
 	if (!user)
 		return;
 	bpf_spin_lock(&set->lock);
-	if (user_same(&user->key, key)) {
+	if (user_same(&user->key, key))
 		refusal_count(user, claim, service, true);
-		if (!claim->over && held_drop(user, now, now))
-			user_give(user);
-	}
 	bpf_spin_unlock(&set->lock);
+	claim->when = claim->now;
+	if (!claim->over)
+		user_drop(claim, key);
 }
 
 /*

@@ -91,41 +91,45 @@ static __noinline void arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_p
 		total_step(&claim, arrival->user.service, UNSURE, TOTAL_HOLD, 0);
 }
 
-static __always_inline bool arrival_old(const struct arrival *arrival, __u64 now)
+static __always_inline bool arrival_stalled(const struct arrival *arrival, __u64 state,
+					    __u64 now)
 {
-	return (__s64)(now - arrival->when) >= (HC_UNSURE_TICKS - 1ll) << HC_UNSURE_SHIFT;
+	return (state & ARRIVAL_STATE) == ARRIVAL_PENDING &&
+	       (__s64)(now - arrival->when) >= (HC_UNSURE_TICKS - 1ll) << HC_UNSURE_SHIFT;
+}
+
+/* What a CPU's packet holds of this user, if that came to nothing. False: there is no such CPU.
+ * Global: the verifier goes through it once, and not for each CPU. */
+__noinline int arrival_take_away(__u32 number, const struct hc_user_key *key, __u64 now)
+{
+	struct cpu_state *cpu = cpu_state_of(number);
+	struct arrival *arrival;
+	struct claim claim = {.now = now};
+	__u64 state;
+
+	if (!cpu || !key)
+		return false;
+	arrival = &cpu->arrival;
+	if (!arrival_stalled(arrival, *(volatile __u64 *)&arrival->state, now))
+		return true;
+	/* A full barrier: what is read after it is of this arrival, or a later one. */
+	state = __sync_fetch_and_add(&arrival->state, 0);
+	claim.when = arrival->when;
+	claim.total = arrival->total;
+	if (arrival_stalled(arrival, state, now) && user_same(&arrival->user, key) &&
+	    __sync_val_compare_and_swap(&arrival->state, state,
+					(state & ~ARRIVAL_STATE) + ARRIVAL_GONE) == state)
+		user_unreserve(&claim, key, UNSURE);
+	return true;
 }
 
 /* Gives back what packets of this user hold that came to nothing, on CPUs that have seen no
  * other since. Returns 0. */
 __noinline int arrivals_look(const struct hc_user_key *key, __u64 now)
 {
-	if (!key)
-		return 0;
-	for (__u32 i = 0; i < HC_CPUS_MAX; i++) {
-		struct cpu_state *cpu = cpu_state_of(i);
-		struct arrival *arrival;
-		struct claim claim = {.now = now};
-		__u64 state;
-
-		if (!cpu)
+	for (__u32 i = 0; i < HC_CPUS_MAX; i++)
+		if (!arrival_take_away(i, key, now))
 			break;
-		arrival = &cpu->arrival;
-		state = *(volatile __u64 *)&arrival->state;
-		if ((state & ARRIVAL_STATE) != ARRIVAL_PENDING || !arrival_old(arrival, now))
-			continue;
-		/* A full barrier: what is read after it is of this arrival, or a later one. */
-		state = __sync_fetch_and_add(&arrival->state, 0);
-		claim.when = arrival->when;
-		claim.total = arrival->total;
-		if ((state & ARRIVAL_STATE) != ARRIVAL_PENDING || !arrival_old(arrival, now) ||
-		    !user_same(&arrival->user, key))
-			continue;
-		if (__sync_val_compare_and_swap(&arrival->state, state,
-						(state & ~ARRIVAL_STATE) + ARRIVAL_GONE) ==
-		    state)
-			user_unreserve(&claim, key, UNSURE);
-	}
 	return 0;
 }
 

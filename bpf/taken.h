@@ -75,38 +75,59 @@ static __always_inline void held_add(struct hc_user *user, __u32 tick)
 	__sync_fetch_and_add(&user->held[tick % HC_TICKS], 1);
 }
 
+/* Without a branch, which clang would make of it: the verifier would go on from each of the
+ * buckets. */
+static __always_inline __u32 is_set(__u32 bits)
+{
+	__u32 negative = -bits;
+
+	asm volatile("" : "+r"(negative));
+	return (bits | negative) >> 31;
+}
+
 /*
  * Takes a reservation out of the ring: one of `tick`, or else the next older one, since others
  * may have taken theirs from the same bucket. `now` is the tick of now. False: there is none,
  * it has been forgotten.
  */
-static __always_inline bool held_drop(struct hc_user *user, __u32 tick, __u32 now)
+static __always_inline bool held_drop(struct hc_user *user, __u32 tick, __u32 now, int tries)
 {
-	for (__u32 age = 0; age < HC_TICKS; age++) {
-		__u32 *bucket = &user->held[(tick - age) % HC_TICKS];
+	/* So many buckets: beyond is what has been forgotten, or what is of ticks to come. */
+	__s32 buckets = tick - now + HC_HELD_TICKS;
 
-		/* Beyond is what has been forgotten, or what is of ticks to come. */
-		if ((__s32)(tick - age - (now - (HC_HELD_TICKS - 1))) < 0)
-			break;
-		for (int try = 0; try < TRIES; try++) {
-			__u32 number = *(volatile __u32 *)bucket;
+	if (buckets <= 0)
+		return false;
+	if (buckets > HC_TICKS)
+		buckets = HC_TICKS;
+	for (int try = 0; try < tries; try++) {
+		__u32 some = 0, age, number, *bucket;
 
-			if (!number)
-				break;
-			if (__sync_val_compare_and_swap(bucket, number, number - 1) == number)
-				return true;
-		}
+		for (__u32 i = 0; i < HC_TICKS; i++)
+			some |= is_set(*(volatile __u32 *)&user->held[(tick - i) % HC_TICKS])
+				<< i;
+		some &= (1u << buckets) - 1;
+		some &= -some; /* the newest alone */
+		age = is_set(some & 0xaa) | is_set(some & 0xcc) << 1 | is_set(some & 0xf0) << 2;
+		bucket = &user->held[(tick - age) % HC_TICKS];
+		number = *(volatile __u32 *)bucket;
+		if (!some)
+			return false;
+		if (number && __sync_val_compare_and_swap(bucket, number, number - 1) == number)
+			return true;
 	}
 	return false;
 }
 
-/* Is the bucket's time over at `now`, as the ring was brought up to `upto`? */
-static __always_inline bool held_over(__u32 bucket, __u32 upto, __u32 now)
+/* All bits if the bucket's time is over at `now`, none if not, as the ring was brought up to
+ * `upto`. */
+static __always_inline __u32 held_over(__u32 bucket, __u32 upto, __u32 now)
 {
 	__u32 newest = upto + HC_HELD_MORE;
 	__u32 tick = newest - (newest - bucket) % HC_TICKS;
+	__s32 left = tick - (now - (HC_HELD_TICKS - 1));
 
-	return (__s32)(tick - (now - (HC_HELD_TICKS - 1))) < 0;
+	asm volatile("" : "+r"(left)); /* or clang would make branches of it */
+	return left >> 31;
 }
 
 /* With the set locked: forgets the reservations whose time is over. Clocks of two CPUs may
@@ -120,7 +141,7 @@ static __always_inline void user_expire(struct hc_user *user, __u32 now)
 	for (__u32 i = 0; i < HC_TICKS; i++) {
 		__u32 number;
 
-		if (!user->held[i] || !held_over(i, upto, now))
+		if (!(user->held[i] & held_over(i, upto, now)))
 			continue;
 		number = __sync_lock_test_and_set(&user->held[i], 0);
 		__sync_fetch_and_add(&user->word, -(__u64)number);
@@ -134,8 +155,7 @@ static __always_inline __u32 held_live(const struct hc_user *user, __u32 now)
 	__u32 live = 0;
 
 	for (__u32 i = 0; i < HC_TICKS; i++)
-		if (!held_over(i, user->tick, now))
-			live += user->held[i];
+		live += user->held[i] & ~held_over(i, user->tick, now);
 	return live;
 }
 
