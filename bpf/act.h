@@ -51,7 +51,8 @@ user_try_reserve(struct hc_user *user, const struct hc_user_key *key, __u64 word
 
 	if (user->tick != tick || HC_USER_TAKEN(word) >= cap || !user_pin(user, word))
 		return false;
-	if (!user_same(&user->key, key)) {
+	/* Once more, behind the barrier of the pin. */
+	if (!user_same(&user->key, key) || *(volatile __u32 *)&user->cap != cap) {
 		user_give(user);
 		return false;
 	}
@@ -66,7 +67,7 @@ static __always_inline bool user_try_charge(struct hc_user *user, const struct h
 	__u32 tick = held_tick(claim->when);
 
 	if (kind == NOTHING ? !user_pin(user, word)
-			    : !held_drop(user, tick, held_tick(claim->now), 1))
+			    : !held_drop(user, tick, held_tick(claim->now)))
 		return false;
 	if (user_same(&user->key, key))
 		return true;
@@ -134,7 +135,7 @@ static __always_inline enum verdict charge_locked(struct hc_user *user, struct c
 						  enum reservation kind)
 {
 	claim->late = kind != NOTHING &&
-		      !held_drop(user, held_tick(claim->when), held_tick(claim->now), TRIES);
+		      !held_drop_locked(user, held_tick(claim->when), held_tick(claim->now));
 	if (claim->late || kind == NOTHING)
 		user_take(user);
 	return ADMITTED;
@@ -218,18 +219,14 @@ __noinline int user_drop(const struct claim *claim, const struct hc_user_key *ke
 	struct user_hash hash;
 	struct hc_user_set *set = key ? users_set_of(key, &hash) : NULL;
 	struct hc_user *user;
-	__u32 tick;
 
 	if (!set || !claim)
 		return 0;
-	tick = held_tick(claim->when);
-	user = user_at(users_seek(set, hash.set, key, hash.tag), &set);
-	if (!user || !held_drop(user, tick, held_tick(claim->now), 2))
-		return 0;
-	if (user_same(&user->key, key))
+	bpf_spin_lock(&set->lock);
+	user = users_find(set, key, hash.tag);
+	if (user && held_drop_locked(user, held_tick(claim->when), held_tick(claim->now)))
 		user_give(user);
-	else
-		held_add(user, tick);
+	bpf_spin_unlock(&set->lock);
 	return 0;
 }
 
@@ -252,7 +249,7 @@ __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __
 	user = users_find(set, key, hash.tag);
 	if (user) {
 		user_expire(user, now);
-		if (gone || !held_drop(user, held_tick(claim->when), now, 2))
+		if (gone || !held_drop_locked(user, held_tick(claim->when), now))
 			user_take(user);
 		held_add(user, held_tick(when));
 	}

@@ -29,6 +29,7 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(claim->position, &set);
 
+	claim->over = service->excess == HC_OBSERVE; /* should the record be another's */
 	if (!user)
 		return;
 	bpf_spin_lock(&set->lock);
@@ -72,7 +73,8 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 
 /* The session that was charged last, late, is refused after all: the user's counters say so. It
  * has its slot until it is closed. */
-static __noinline void user_refuse_late(struct claim *claim, const struct hc_service *service)
+static __noinline void user_refuse_late(struct claim *claim, const struct hc_user_key *key,
+					const struct hc_service *service)
 {
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(claim->position, &set);
@@ -80,8 +82,10 @@ static __noinline void user_refuse_late(struct claim *claim, const struct hc_ser
 	if (!user)
 		return;
 	bpf_spin_lock(&set->lock);
-	user->opened--;
-	refusal_count(user, claim, service, claim->excess == OVER_TOTAL);
+	if (user_same(&user->key, key)) {
+		__sync_fetch_and_add(&user->opened, -1ull);
+		refusal_count(user, claim, service, claim->excess == OVER_TOTAL);
+	}
 	bpf_spin_unlock(&set->lock);
 }
 

@@ -50,7 +50,8 @@ static __always_inline void arrival_set(struct arrival *arrival, const struct cl
 	arrival->remote_port = packet->ends.remote_port;
 	arrival->local_port = packet->ends.local_port;
 	/* Whoever sees it pending sees the rest. */
-	__sync_lock_test_and_set(&arrival->state, arrival->state + ARRIVAL_NEXT);
+	__sync_lock_test_and_set(&arrival->state,
+				 (arrival->state & ~ARRIVAL_STATE) + ARRIVAL_NEXT);
 }
 
 /* The arrival of a packet with these ports, from an address that ends with one of

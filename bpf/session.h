@@ -201,7 +201,7 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 
 	/* The record can be seen by now, and a reload may be about its flags. */
 	__sync_fetch_and_or(&session->flags, HC_S_REFUSED | HC_F_LATE);
-	user_refuse_late(claim, service);
+	user_refuse_late(claim, &session->user, service);
 	count_refused(session->user.service, claim->excess == OVER_TOTAL);
 	refusal_emit(claim, id, session, claim->excess);
 	order = bpf_ringbuf_reserve(&late, sizeof(*order), 0);

@@ -34,6 +34,14 @@ static __always_inline __u64 user_word(const struct hc_user *user)
 	return *(const volatile __u64 *)&user->word;
 }
 
+/* With the result the addition is ordered: without, clang makes one that is not, on arm64. */
+static __always_inline void word_add(struct hc_user *user, __u64 number)
+{
+	__u64 before = __sync_fetch_and_add(&user->word, number);
+
+	asm volatile("" : : "r"(before));
+}
+
 /* One slot more, if nothing has happened to the word since it was read. */
 static __always_inline bool user_pin(struct hc_user *user, __u64 word)
 {
@@ -43,7 +51,7 @@ static __always_inline bool user_pin(struct hc_user *user, __u64 word)
 /* A slot of a user that cannot be reclaimed now: its set is locked, or it has another one. */
 static __always_inline void user_take(struct hc_user *user)
 {
-	__sync_fetch_and_add(&user->word, 1);
+	word_add(user, 1);
 }
 
 /* Gives one back; how many were taken before. */
@@ -75,45 +83,44 @@ static __always_inline void held_add(struct hc_user *user, __u32 tick)
 	__sync_fetch_and_add(&user->held[tick % HC_TICKS], 1);
 }
 
-/* Without a branch, which clang would make of it: the verifier would go on from each of the
- * buckets. */
-static __always_inline __u32 is_set(__u32 bits)
+/* How many buckets from `tick` down hold live reservations at `now`: beyond is what has been
+ * forgotten, or what is of ticks to come. */
+static __always_inline __s32 held_reach(__u32 tick, __u32 now)
 {
-	__u32 negative = -bits;
-
-	asm volatile("" : "+r"(negative));
-	return (bits | negative) >> 31;
+	return tick - now + HC_HELD_TICKS;
 }
 
 /*
  * Takes a reservation out of the ring: one of `tick`, or else the next older one, since others
- * may have taken theirs from the same bucket. `now` is the tick of now. False: there is none,
- * it has been forgotten.
+ * may have taken theirs from the same bucket. `now` is the tick of now. False: none was found,
+ * or another CPU was ahead: held_drop_locked() knows.
  */
-static __always_inline bool held_drop(struct hc_user *user, __u32 tick, __u32 now, int tries)
+static __always_inline bool held_drop(struct hc_user *user, __u32 tick, __u32 now)
 {
-	/* So many buckets: beyond is what has been forgotten, or what is of ticks to come. */
-	__s32 buckets = tick - now + HC_HELD_TICKS;
+	for (__s32 age = 0; age < HC_TICKS && age < held_reach(tick, now); age++) {
+		__u32 *bucket = &user->held[(tick - age) % HC_TICKS];
+		__u32 number = *(volatile __u32 *)bucket;
 
-	if (buckets <= 0)
-		return false;
-	if (buckets > HC_TICKS)
-		buckets = HC_TICKS;
-	for (int try = 0; try < tries; try++) {
-		__u32 some = 0, age, number, *bucket;
+		/* Below 0 for a moment: held_drop_locked(). */
+		if ((__s32)number > 0)
+			return __sync_val_compare_and_swap(bucket, number, number - 1) ==
+			       number;
+	}
+	return false;
+}
 
-		for (__u32 i = 0; i < HC_TICKS; i++)
-			some |= is_set(*(volatile __u32 *)&user->held[(tick - i) % HC_TICKS])
-				<< i;
-		some &= (1u << buckets) - 1;
-		some &= -some; /* the newest alone */
-		age = is_set(some & 0xaa) | is_set(some & 0xcc) << 1 | is_set(some & 0xf0) << 2;
-		bucket = &user->held[(tick - age) % HC_TICKS];
-		number = *(volatile __u32 *)bucket;
-		if (!some)
-			return false;
-		if (number && __sync_val_compare_and_swap(bucket, number, number - 1) == number)
+/* With the set locked, the same. False: there is none, it has been forgotten. No bucket is
+ * emptied meanwhile, so that it need not be tried again. */
+static __always_inline bool held_drop_locked(struct hc_user *user, __u32 tick, __u32 now)
+{
+	for (__s32 age = 0; age < HC_TICKS && age < held_reach(tick, now); age++) {
+		__u32 *bucket = &user->held[(tick - age) % HC_TICKS];
+
+		if ((__s32) * (volatile __u32 *)bucket <= 0)
+			continue;
+		if ((__s32)__sync_fetch_and_add(bucket, -1) > 0)
 			return true;
+		__sync_fetch_and_add(bucket, 1);
 	}
 	return false;
 }
@@ -182,7 +189,7 @@ static __always_inline bool user_reclaim(struct hc_user *user)
 /* It is another's now; before, its key and the rest have been written. */
 static __always_inline void user_made(struct hc_user *user)
 {
-	__sync_fetch_and_add(&user->word, -HC_USER_MAKING);
+	word_add(user, -HC_USER_MAKING);
 }
 
 static __always_inline void peak_raise(struct hc_user *user, __u32 active)
