@@ -30,6 +30,8 @@ static __always_inline __u8 session_end_of(const struct hc_session *session,
 					     : HC_END_ABANDONED;
 	if (error)
 		return HC_END_RESET;
+	if (old_state == TCP_CLOSE) /* nobody saw how */
+		return HC_END_UNKNOWN;
 	if (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
 	    old_state == TCP_FIN_WAIT1)
 		return HC_END_ABORTED;

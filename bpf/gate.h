@@ -45,8 +45,8 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
 	before = session_of_seen(id, cookie);
-	if (before && before->flags & HC_S_CONNECTING)
-		session_unreserve(id, before, claim.now); /* of its last attempt */
+	if (before) /* of its last attempt, or of a session whose end nobody saw: it is CLOSE */
+		session_ended(id, tp, TCP_CLOSE);
 	session_set_caller(session, tp, ctx->sk);
 	person.uid = session->uid;
 	person.cgroup = session->cgroup;

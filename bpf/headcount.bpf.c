@@ -169,7 +169,7 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
 /*
  * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, another
  * sockops program has taken the flag away, and its end may not have been told; or it is none
- * of ours. Nothing sets the flag after CLOSE.
+ * of ours.
  */
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroyed, struct sock *sk)

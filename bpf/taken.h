@@ -125,16 +125,13 @@ static __always_inline bool held_drop_locked(struct hc_user *user, __u32 tick, _
 	return false;
 }
 
-/* All bits if the bucket's time is over at `now`, none if not, as the ring was brought up to
- * `upto`. */
-static __always_inline __u32 held_over(__u32 bucket, __u32 upto, __u32 now)
+/* Is the bucket's time over at `now`, as the ring was brought up to `upto`? */
+static __always_inline bool held_over(__u32 bucket, __u32 upto, __u32 now)
 {
 	__u32 newest = upto + HC_HELD_MORE;
 	__u32 tick = newest - (newest - bucket) % HC_TICKS;
-	__s32 left = tick - (now - (HC_HELD_TICKS - 1));
 
-	asm volatile("" : "+r"(left)); /* or clang would make branches of it */
-	return left >> 31;
+	return (__s32)(tick - (now - (HC_HELD_TICKS - 1))) < 0;
 }
 
 /* With the set locked: forgets the reservations whose time is over. Clocks of two CPUs may
@@ -148,7 +145,7 @@ static __always_inline void user_expire(struct hc_user *user, __u32 now)
 	for (__u32 i = 0; i < HC_TICKS; i++) {
 		__u32 number;
 
-		if (!(user->held[i] & held_over(i, upto, now)))
+		if (!user->held[i] || !held_over(i, upto, now))
 			continue;
 		number = __sync_lock_test_and_set(&user->held[i], 0);
 		__sync_fetch_and_add(&user->word, -(__u64)number);
@@ -156,14 +153,10 @@ static __always_inline void user_expire(struct hc_user *user, __u32 now)
 	*(volatile __u32 *)&user->tick = now;
 }
 
-/* Reservations whose time is not over. */
-static __always_inline __u32 held_live(const struct hc_user *user, __u32 now)
+/* Has it no live reservation? That some were renewed is not known. */
+static __always_inline bool held_idle(const struct hc_user *user, __u32 now)
 {
-	__u32 live = 0;
-
-	for (__u32 i = 0; i < HC_TICKS; i++)
-		live += user->held[i] & ~held_over(i, user->tick, now);
-	return live;
+	return !hc_user_held(user) || (__s32)(now - user->tick) >= HC_HELD_TICKS + HC_HELD_MORE;
 }
 
 /*

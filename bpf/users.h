@@ -105,7 +105,7 @@ enum worth {
 
 static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, __u64 now)
 {
-	bool idle = !held_live(user, held_tick(now));
+	bool idle = held_idle(user, held_tick(now));
 	/* Clocks differ between programs by some milliseconds: the age is signed. */
 	__s64 age = now - user->last_ns;
 	__u64 class = WORTH_JUST_GONE;

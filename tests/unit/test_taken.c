@@ -51,9 +51,9 @@ static void test_expiry(void **state)
 			for (__u32 tick = starts[i]; tick != end; tick++) {
 				user_expire(&user, tick);
 				assert_counts(&user, 0, 1);
-				assert_int_equal(held_live(&user, tick), 1);
+				assert_false(held_idle(&user, tick));
 			}
-			assert_int_equal(held_live(&user, end), 0);
+			assert_true(held_idle(&user, end - 1 + HC_HELD_TICKS + HC_HELD_MORE));
 			user_expire(&user, end);
 			assert_counts(&user, 0, 0);
 			assert_false(held_drop(&user, starts[i] + more, end));

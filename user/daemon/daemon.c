@@ -98,7 +98,7 @@ int daemon_probe(struct daemon *daemon)
 			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
 					  &daemon->programs);
 	if (needs_state(daemon))
-		daemon->programs &= ~(LOAD_DESTROYED | LOAD_WALK_PROGRAMS);
+		daemon->programs &= ~LOAD_WALK_PROGRAMS;
 	if (!error)
 		probe_cgroup_is_root();
 	return error;
