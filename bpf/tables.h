@@ -187,18 +187,10 @@ static __always_inline bool walk_recount(const struct hc_repair *repair)
 {
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(repair->id, &set);
-	bool done = false;
+	__u64 word = repair->word;
 
-	if (!user)
-		return false;
-	bpf_spin_lock(&set->lock);
-	if (user->last_ns == repair->last_ns &&
-	    (__s32)(hc_user_active(user) + repair->change) >= 0) {
-		__sync_fetch_and_add(&user->word, (__s64)repair->change);
-		done = true;
-	}
-	bpf_spin_unlock(&set->lock);
-	return done;
+	return user && __sync_val_compare_and_swap(&user->word, word,
+						   word + (__s64)repair->change) == word;
 }
 
 /* The next repair. */

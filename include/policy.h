@@ -273,8 +273,7 @@ static inline __u32 hc_user_held(const struct hc_user *user)
 	return held;
 }
 
-/* Sessions of a user. Taken first, then put into a bucket; out of it first, then given back:
- * who reads meanwhile may see a reservation as a session, and never the reverse. */
+/* Sessions of a user; by one too many or too few while others are at work. */
 static inline __u32 hc_user_active(const struct hc_user *user)
 {
 	__u32 taken = HC_USER_TAKEN(user->word), held = hc_user_held(user);

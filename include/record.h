@@ -209,11 +209,11 @@ struct hc_kill {
 
 /* What `audit --repair` asks of walk_repairs: a session's id, whose socket is gone; or a user's
  * position, whose count of sessions is to change, unless something happened to it since
- * `last_ns`.
+ * it was read.
  */
 struct hc_repair {
 	__u64 id;
-	__u64 last_ns;
+	__u64 word; /* of the user, as it was read */
 	__s32 change;
 	__u8 of_user;
 	__u8 done; /* the answer */

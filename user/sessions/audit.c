@@ -97,7 +97,9 @@ static bool quiet(const struct state_user *user, const struct look *look, size_t
 		++*at;
 	later = &look->later[*at];
 	return *at < look->later_count && later->position == user->position &&
-	       later->user.word == user->user.word && later->user.last_ns == user->user.last_ns;
+	       later->user.word == user->user.word &&
+	       !memcmp(later->user.held, user->user.held, sizeof(user->user.held)) &&
+	       later->user.last_ns == user->user.last_ns;
 }
 
 /* Each user's count against the records that are charged to it. */
@@ -125,7 +127,7 @@ static int check_users(struct look *look, struct differences *found)
 					       .kind = AUDIT_WRONG,
 					       .id = user->position,
 					       .change = held - hc_user_active(&user->user),
-					       .last_ns = user->user.last_ns,
+					       .word = user->user.word,
 					       .user = user->user.key,
 				       });
 	}
@@ -195,7 +197,7 @@ static int repair_kind(const struct headcount_bpf *walker, const struct differen
 				repairs[count++] = (struct hc_repair){
 					.id = difference->id,
 					.of_user = kind == AUDIT_WRONG,
-					.last_ns = difference->last_ns,
+					.word = difference->word,
 					.change = difference->change,
 				};
 		}
