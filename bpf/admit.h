@@ -287,7 +287,7 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
  * Releases a charge that its taker has exchanged out of the record. Returns the
  * sessions that the user still holds, and its cap in `*cap`.
  *
- * Without the lock, which is dear: it only makes room. A user with a session is
+ * It takes no lock, which would be expensive: it only makes room. A user with a session is
  * not reclaimed, so that the record is its own until `active` has been lowered;
  * after that nothing of it is touched.
  */

@@ -71,7 +71,7 @@ static __noinline void arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_p
 
 	if (!arrival)
 		return;
-	/* The same packet's: the clock is dear, and has been read for it. */
+	/* Read for the same packet; reading the clock again would be expensive. */
 	claim.now = arrival->when;
 	user_confirm(&claim, arrival_take(arrival, &claim));
 }
