@@ -100,9 +100,8 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	service = policy_service(generation, id);
 	if (!service || !service->limited)
 		return SK_PASS;
-	/* Nobody listens: the kernel refuses by itself, and it is no refusal of ours.
-	 * A named service that goes by address holds even so, should the listener
-	 * table be full. */
+	/* No listener: the kernel refuses by itself, which is no refusal of ours. A named
+	 * service by client address is capped even so: the listener table may be full. */
 	listener = listener_of(ends->netns, ends->local, ends->local_port);
 	if (listener) {
 		packet->uid = listener->uid;

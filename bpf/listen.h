@@ -18,8 +18,8 @@ static __always_inline void listener_key_of(struct hc_listener_key *key,
 	key->port = ends.local_port;
 }
 
-/* Whoever makes an entry dead deletes it at once, with preemption off: to meet a
- * dead one this often means that something else is wrong. */
+/* A dead entry is deleted at once by the program that made it dead, with preemption off: to
+ * meet a dead one this often means that something else is wrong. */
 #define LISTENER_TRIES 16
 
 /* Another socket listens there too. False: there is no entry, or a dead one. */
@@ -80,7 +80,7 @@ static __always_inline bool listening_insert(__u64 id, const struct hc_listening
 	return false;
 }
 
-/* Whoever deletes it gives its room back. */
+/* The program that deletes it gives its room back. */
 static __always_inline bool listening_delete(__u64 id, bool is_elsewhere)
 {
 	if (bpf_map_delete_elem(&listening, &id))

@@ -143,7 +143,7 @@ struct {
 } refusals SEC(".maps");
 
 /* Sessions that came late and are over their cap, for `run` to close: in a ring of its own,
- * lest a slow reader of the events keep them open. Full: the session stays until `run` starts
+ * so that no slow reader of events keeps them open. Full: the session stays until `run` starts
  * anew. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -42,8 +42,8 @@ static __always_inline bool session_set_first(struct hc_session *session,
 
 /* The process in whose context we run, and whom it acts for: a kernel thread for the
  * socket's owner. All of it by the task: not every hook has the helpers for the current
- * process. Who adds a subflow to an MPTCP connection is nobody in particular. The record is
- * still zero where this writes. `sk`: see compat_joined(). */
+ * process. Any process may add a subflow to an MPTCP connection, so that one tells nothing.
+ * The fields that this writes are still zero. `sk`: see compat_joined(). */
 static __always_inline void session_set_caller(struct hc_session *session,
 					       const struct tcp_sock *tp, void *sk)
 {

@@ -118,8 +118,8 @@ static __always_inline void session_emit_opened(__u64 id, const struct hc_sessio
 	emit_submit(event);
 }
 
-/* Tells of a session once, whoever comes first: a milestone, the walk at the
- * start, or the session's end. */
+/* Reports a session once, at the first of: a milestone, the walk at the start, the session's
+ * end. */
 static __always_inline void session_announce(__u64 id, struct hc_session *session, __u64 now)
 {
 	__u32 active, cap;
@@ -145,9 +145,8 @@ static __always_inline struct hc_session *session_begin(__u64 id, const struct t
 	return session;
 }
 
-/* The gate reserved for this session and knows whose it is: it begins with what the
- * gate said, also about the time (the clock is dear), should a reload have come
- * between. */
+/* The gate reserved for this session and knows its user: it begins with what the gate found,
+ * the time included (reading the clock is expensive), even if a reload came between. */
 static __always_inline void session_take_over(__u64 id, struct hc_session *session)
 {
 	const struct hc_control *policy = policy_control();

@@ -306,7 +306,7 @@ struct hc_service_state {
 	struct bpf_spin_lock lock;
 	__u32 spare;
 	struct hc_slots slots;
-	__u64 refused; /* refusals charged to `total`, whoever's */
+	__u64 refused; /* refusals charged to `total`, of all users */
 };
 
 /* One listening socket's owner, keyed by where it listens. */
@@ -317,8 +317,8 @@ struct hc_listener_key {
 	__u16 spare;
 };
 
-/* A listening socket: where it listens, and that nobody enforces there, or did not when it
- * began. Of those there may only be so many, lest they crowd out the others. */
+/* A listening socket: where it listens, and whether its namespace was not enforced when it
+ * began. The number of those is limited, so that they cannot crowd out the others. */
 struct hc_listening {
 	struct hc_listener_key key;
 	__u32 elsewhere;
