@@ -20,9 +20,9 @@ enum verdict {
 /* One question to the user table and its answer. */
 struct claim {
 	__u64 now;
-	__u64 when; /* when the reservation was made; as `now`: the newest until now */
+	__u64 when;     /* when the reservation was made; as `now`: the newest until now */
+	__u32 position; /* the user's; before, where it was found last, or 0 */
 	/* answers */
-	__u32 position; /* the user's */
 	__u32 active;
 	__u32 cap;
 	__u32 suppressed;
