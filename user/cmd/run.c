@@ -126,9 +126,9 @@ static int run_daemon(struct run *run)
 	error = error
 			?: netns_resolve(&daemon->netns, daemon->config.netns,
 					 daemon->config.netns_count);
-	/* Before there is anything that it could inherit. */
-	if (!error && daemon->config.netns_count)
-		error = netns_helper_start(&daemon->helper);
+	/* Whatever the start names: a reload may add a namespace, even from a file that comes
+	 * later. Before there is anything that it could inherit. */
+	error = error ?: netns_helper_start(&daemon->helper);
 	if (error)
 		return error;
 	run->lock = pins_lock(&holder);
