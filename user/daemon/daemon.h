@@ -23,7 +23,7 @@ struct daemon {
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
 	struct closer *closer;          /* of `run` */
-	struct netns_helper *helper;    /* NULL: the start named no namespaces */
+	struct netns_helper *helper;    /* of `run` */
 	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;
