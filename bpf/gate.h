@@ -103,7 +103,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		return SK_PASS;
 	/* No listener: the kernel refuses by itself, which is no refusal of ours. A named
 	 * service by client address is capped even so, as the listener table may be full; of
-	 * that the listener matters only to tell of a refusal. */
+	 * that the listener matters only to report a refusal. */
 	by_client = id >= HC_FIRST_SERVICE && service->identify == HC_BY_CLIENT;
 	packet->uid = HC_UID_UNKNOWN;
 	if (!by_client && !session_know_listener(packet))
@@ -116,7 +116,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		return SK_PASS;
 	if (verdict != ADMITTED) {
 		packet->direction = HC_INBOUND;
-		if (by_client)
+		if (by_client && claim.report)
 			session_know_listener(packet);
 		count_refused(id, verdict == OVER_TOTAL);
 		refusal_emit(&claim, 0, packet, verdict);
