@@ -108,7 +108,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		packet->cgroup = listener->cgroup;
 		packet->pid = listener->pid;
 		__builtin_memcpy(packet->comm, listener->comm, sizeof(packet->comm));
-	} else if (id < HC_FIRST_SERVICE || service->identify != HC_BY_CLIENT) {
+	} else if (id < HC_FIRST_SERVICE || !service_by_client(service)) {
 		return SK_PASS;
 	} else {
 		packet->uid = HC_UID_UNKNOWN;
