@@ -13,7 +13,8 @@
 
 /* What is done with a user's slots. */
 enum act {
-	RESERVE,    /* takes a slot, as a reservation */
+	RESERVE,    /* takes a slot, as a reservation, */
+	TAKE,       /* or for a session that is there: whoever refuses the cap, these two are */
 	CHARGE,     /* for a session that moves, */
 	CHARGE_NEW, /* or for a new one: takes a reservation over, if it has one, or a slot */
 };
@@ -26,7 +27,7 @@ static __always_inline void user_answer(struct hc_user *user, struct claim *clai
 	claim->exempt = user->exempt;
 	if (act != RESERVE)
 		peak_raise(user, claim->active);
-	if (act == CHARGE_NEW)
+	if (act == CHARGE_NEW || act == TAKE)
 		__sync_fetch_and_add(&user->opened, 1);
 	user->last_ns = claim->now;
 }
@@ -44,8 +45,9 @@ static __always_inline bool user_look_due(struct hc_user *user, __u64 word, __u6
 }
 
 /* A slot, if the cap leaves one; the lock is not held. */
-static __always_inline bool
-user_try_reserve(struct hc_user *user, const struct hc_user_key *key, __u64 word, __u32 tick)
+static __always_inline bool user_try_reserve(struct hc_user *user,
+					     const struct hc_user_key *key, __u64 word,
+					     __u32 tick, enum act act)
 {
 	__u32 cap = *(volatile __u32 *)&user->cap;
 
@@ -56,7 +58,8 @@ user_try_reserve(struct hc_user *user, const struct hc_user_key *key, __u64 word
 		user_give(user);
 		return false;
 	}
-	held_add(user, tick);
+	if (act == RESERVE)
+		held_add(user, tick);
 	return true;
 }
 
@@ -121,8 +124,8 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 	if (word & HC_USER_MAKING ||
 	    *(volatile __u32 *)&user->generation != policy_generation(policy))
 		return UNDECIDED;
-	if (act == RESERVE ? !user_try_reserve(user, key, word, held_tick(claim->now))
-			   : !user_try_charge(user, key, claim, word, kind))
+	if (act <= TAKE ? !user_try_reserve(user, key, word, held_tick(claim->now), act)
+			: !user_try_charge(user, key, claim, word, kind))
 		return UNDECIDED;
 	user_answer(user, claim, act);
 	return ADMITTED;
@@ -131,7 +134,8 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 /* With the set locked: take a slot, or count a refusal. Others take some as well, but none once
  * the cap is reached. */
 static __always_inline enum verdict reserve_locked(struct hc_user *user, struct claim *claim,
-						   const struct hc_service *service)
+						   const struct hc_service *service,
+						   enum act act)
 {
 	enum verdict verdict = ADMITTED;
 
@@ -142,7 +146,8 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 			return verdict;
 		user_take(user);
 	}
-	held_add(user, held_tick(claim->now));
+	if (act == RESERVE)
+		held_add(user, held_tick(claim->now));
 	return verdict;
 }
 
@@ -167,9 +172,9 @@ static __always_inline enum verdict act_locked(const struct hc_user_set *set, __
 	enum verdict verdict;
 
 	user_expire(user, held_tick(claim->now));
-	verdict = act == RESERVE ? reserve_locked(user, claim, service)
-				 : charge_locked(user, claim, kind);
-	user_answer(user, claim, act);
+	verdict = act <= TAKE ? reserve_locked(user, claim, service, act)
+			      : charge_locked(user, claim, kind);
+	user_answer(user, claim, verdict == ADMITTED || claim->over ? act : RESERVE);
 	claim->position = users_found_at(set, home);
 	return verdict;
 }
@@ -193,7 +198,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 
 	if (!policy || !claim || !key)
 		return UNTRACKED;
-	generation = policy_generation(policy);
+	generation = claim->generation ?: policy_generation(policy);
 	service = policy_service(generation, key->service);
 	set = users_set_of(key, &hash);
 	if (!set || !service)
@@ -207,9 +212,11 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 	if (verdict != UNTRACKED)
 		return verdict;
 
-	limits = users_limits(key, generation);
-	claim->cap = LIMITS_CAP(limits);
-	claim->exempt = LIMITS_EXEMPT(limits);
+	if (!claim->generation) {
+		limits = users_limits(key, generation);
+		claim->cap = LIMITS_CAP(limits);
+		claim->exempt = LIMITS_EXEMPT(limits);
+	}
 	bpf_spin_lock(&set->lock);
 	user = users_find(set, key, hash.tag);
 	if (!user)

@@ -20,8 +20,10 @@ enum verdict {
 /* One question to the user table and its answer. */
 struct claim {
 	__u64 now;
-	__u64 when;     /* when the reservation was made; as `now`: the newest until now */
-	__u32 position; /* the user's; before, where it was found last, or 0 */
+	__u64 when;       /* when the reservation was made; as `now`: the newest until now */
+	__u32 generation; /* of a policy by which `cap` and `exempt` are resolved; 0: they are
+			     not */
+	__u32 position;   /* the user's; before, where it was found last, or 0 */
 	/* answers */
 	__u32 active;
 	__u32 cap;

@@ -104,7 +104,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	/* No listener: the kernel refuses by itself, which is no refusal of ours. A named
 	 * service by client address is capped even so, as the listener table may be full; of
 	 * that the listener matters only to report a refusal. */
-	by_client = id >= HC_FIRST_SERVICE && service->identify == HC_BY_CLIENT;
+	by_client = id >= HC_FIRST_SERVICE && service_by_client(service);
 	packet->uid = HC_UID_UNKNOWN;
 	if (!by_client && !session_know_listener(packet))
 		return SK_PASS;

@@ -8,6 +8,7 @@
 #include "ending.h"
 #include "gate.h"
 #include "kill.h"
+#include "label.h"
 #include "tables.h"
 #include "walk.h"
 
@@ -223,6 +224,20 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
+/* Labels: every setsockopt() and getsockopt() of the host, while a service is by label. */
+
+SEC("?cgroup/setsockopt")
+int on_setsockopt(struct bpf_sockopt *ctx)
+{
+	return ctx->level == HC_SOL && ctx->optname == HC_SO_LABEL ? label_call(ctx) : 1;
+}
+
+SEC("?cgroup/getsockopt")
+int on_getsockopt(struct bpf_sockopt *ctx)
+{
+	return ctx->level == HC_SOL && ctx->optname == HC_SO_LABEL ? label_tell(ctx) : 1;
+}
+
 /* Walks over what the kernel has: iterators, which user space reads (walk.h). */
 
 /* Every TCP socket of a namespace. */
@@ -302,6 +317,13 @@ SEC("?cgroup_skb/ingress")
 int kill_mark(struct __sk_buff *ctx)
 {
 	return kill_begins(errand.kill.id);
+}
+
+/* `label` gives a session its label, whatever it has: 0 or an errno. */
+SEC("?cgroup_skb/ingress")
+int label_set(struct __sk_buff *ctx)
+{
+	return label_try(errand.label.id, &errand.label.label, LABEL_MASTER);
 }
 
 SEC("?cgroup_skb/ingress")

@@ -28,13 +28,24 @@
 #define SOL_TCP    6
 #define TCP_SYNCNT 7
 
+#define CAP_NET_ADMIN 12
+
+#define EPERM        1
+#define EAGAIN       11
 #define EEXIST       17
+#define EINVAL       22
+#define ERANGE       34
+#define ENODATA      61
+#define EMSGSIZE     90
+#define ENOPROTOOPT  92
 #define ECONNRESET   104
 #define ECONNABORTED 103
+#define ENOTCONN     107
 #define ETIMEDOUT    110
 #define ECONNREFUSED 111
 #define ENETUNREACH  101
 #define EHOSTUNREACH 113
+#define EDQUOT       122
 
 /* include/net/tcp_states.h; <linux/bpf.h> asserts the same numbers as BPF_TCP_* */
 enum {
@@ -177,8 +188,16 @@ struct bpf_prog {
 struct css_set {
 	struct cgroup *dfl_cgrp; /* in the cgroup v2 hierarchy */
 };
+struct user_namespace {
+	int level; /* 0: the initial one */
+};
+typedef struct {
+	__u64 spare; /* has another name in each kernel */
+} kernel_cap_t;
 struct cred {
 	kuid_t uid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
 };
 
 struct task_struct {

@@ -28,6 +28,9 @@ MAP(ports, BPF_MAP_TYPE_ARRAY, __u32, __u16, 2 * HC_PORTS, 0);
 MAP(addresses, BPF_MAP_TYPE_HASH, struct hc_address_key, __u16, 8192, BPF_F_NO_PREALLOC);
 MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, struct hc_override, 131072,
     BPF_F_NO_PREALLOC);
+/* Those of labels, in services by label. */
+MAP(label_overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_label_override_key, struct hc_override,
+    131072, BPF_F_NO_PREALLOC);
 /* Caps of the moment (`headcount cap`), above every override. */
 MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, struct hc_cap, 65536, BPF_F_NO_PREALLOC);
 /* Network namespaces (inode numbers) whose inbound services are enforced. */
@@ -42,6 +45,37 @@ MAP(reloads, BPF_MAP_TYPE_ARRAY, __u32, struct hc_reload, 1, 0);
  * full of users with sessions: the newcomer is admitted and counted
  * (HC_LOSS_USERS_FULL). */
 MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, 0);
+
+/* One map each, which user space makes with the first service by label, and which stays: until
+ * then they take no memory. names: the label of each user, by its position from 0 (names.h);
+ * label_sockets: the sessions of services by label, by their ends (label_index.h), as many as
+ * there is room for sessions; full: the session gets no label (HC_LOSS_LABELS_FULL). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__uint(map_flags, BPF_F_INNER_MAP);
+			__uint(key_size, sizeof(__u32)); /* clang tells no types in here */
+			__uint(value_size, sizeof(struct hc_label));
+		});
+} names SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_HASH);
+			__uint(max_entries, 1);
+			__uint(map_flags, BPF_F_NO_PREALLOC);
+			__uint(key_size, sizeof(struct hc_label_socket));
+			__uint(value_size, sizeof(struct hc_labelling));
+		});
+} label_sockets SEC(".maps");
 
 /* Slots of each service as a whole, kept only while it has a `total`. */
 MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVICES_MAX, 0);

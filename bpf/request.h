@@ -55,7 +55,7 @@ static __noinline bool request_user(struct request *request, const struct sock_c
 	if (listener) {
 		person.uid = listener->uid;
 		person.cgroup = listener->cgroup;
-	} else if (id < HC_FIRST_SERVICE || service->identify != HC_BY_CLIENT) {
+	} else if (id < HC_FIRST_SERVICE || !service_by_client(service)) {
 		return false; /* the gate let it pass, too */
 	}
 	user_of(&request->user, service, id, ends.remote, &person);

@@ -15,6 +15,7 @@
 #define HEADCOUNT_SESSION_H
 
 #include "admit.h"
+#include "label_index.h"
 #include "origin.h"
 #include "refusal.h"
 #include "request.h"
@@ -93,6 +94,26 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 	charge = __sync_lock_test_and_set(&session->charge, charge);
 	if (charge)
 		user_discharge(charge, claim->now);
+}
+
+/*
+ * The record's user is the one that its charge says, whoever has changed that. Two may do so at
+ * the same time, a reload and a label: the last to write sees the last charge, because each
+ * looks at the charge once more after it has written.
+ */
+static __noinline void session_settle(struct hc_session *session)
+{
+	for (int try = 0; try < TRIES; try++) {
+		__u64 charge = __sync_fetch_and_add(&session->charge, 0);
+		struct hc_user_set *set;
+		const struct hc_user *user = user_at(charge_position(charge), &set);
+
+		if (!user)
+			return;
+		session->user = user->key;
+		if (__sync_fetch_and_add(&session->charge, 0) == charge)
+			return;
+	}
 }
 
 /* What the user of a charge holds now; for an event, so read without the lock. */
@@ -266,6 +287,8 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	}
 	session->flags |= HC_S_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);
+	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
+		label_index_add(id, session, false, compat_is_mptcp(tp));
 	if (claim.excess > ADMITTED && service->excess != HC_OBSERVE) {
 		session_refuse(id, session, service, &claim);
 		return;

@@ -19,6 +19,7 @@ static __always_inline bool total_holds(const struct hc_service *service,
 	return service->total != HC_UNLIMITED && !key->elsewhere && !exempt;
 }
 
+/* NOTHING: for a session that is there. */
 static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 						  const struct hc_service *service,
 						  enum reservation kind)
@@ -35,7 +36,9 @@ static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 		verdict = OVER_TOTAL;
 	}
 	claim->total = verdict == ADMITTED || service->excess == HC_OBSERVE;
-	if (claim->total)
+	if (claim->total && kind == NOTHING)
+		active_add(&state->slots, 1);
+	else if (claim->total)
 		total_take(&state->slots, kind, claim->now);
 	bpf_spin_unlock(&state->lock);
 	return verdict;

@@ -206,6 +206,8 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	if (override)
 		return LIMITS(override->cap, exempt);
 	service = policy_service(generation, key->service);
+	if (service && key->kind == HC_UNLABELLED)
+		return LIMITS(service->unlabelled, false);
 	return LIMITS(service ? service->cap : HC_UNLIMITED, false);
 }
 

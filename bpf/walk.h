@@ -67,6 +67,8 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 		session_set_up(session, service);
 	else if (service)
 		session_charge(id, session, service, &claim, NOTHING);
+	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
+		label_index_add(id, session, false, compat_is_mptcp(tp));
 	return session;
 }
 

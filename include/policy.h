@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 3 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 4 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
@@ -36,13 +36,14 @@ enum hc_direction {
 };
 #define HC_BOTH_DIRECTIONS (1u << HC_OUTBOUND | 1u << HC_INBOUND)
 
-/* What identifies a user of a service. HC_BY_LABEL is reserved: no
- * program sets it yet. */
+/* What identifies a user of a service. A session of a service by label has none yet: until then
+ * it is charged to its client, which is a user of a kind of its own. */
 enum hc_identify {
-	HC_BY_CLIENT = 0, /* id: remote address, masked to the prefix */
-	HC_BY_UID = 1,    /* id: first 4 bytes are the uid */
-	HC_BY_CGROUP = 2, /* id: first 8 bytes are the cgroup v2 id */
-	HC_BY_LABEL = 3,
+	HC_BY_CLIENT = 0,  /* id: remote address, masked to the prefix */
+	HC_BY_UID = 1,     /* id: first 4 bytes are the uid */
+	HC_BY_CGROUP = 2,  /* id: first 8 bytes are the cgroup v2 id */
+	HC_BY_LABEL = 3,   /* id: hash of the label (label.h) */
+	HC_UNLABELLED = 4, /* of a user alone, not of a service; id: as HC_BY_CLIENT */
 };
 
 /* A session whose owner has closed it, before the kernel is through with it. */
@@ -58,7 +59,7 @@ enum hc_excess {
 };
 
 enum hc_mute {
-	HC_MUTE_OPENED = 1,
+	HC_MUTE_OPENED = 1, /* and labelled */
 	HC_MUTE_CLOSED = 2,
 	HC_MUTE_REFUSED = 4,
 	HC_MUTE_ALL = 7,
@@ -71,7 +72,7 @@ enum hc_mute {
 struct hc_user_key {
 	__u16 service;
 	__u8 kind;       /* enum hc_identify */
-	__u8 prefix;     /* HC_BY_CLIENT: bits of `id` that count, 0..128 */
+	__u8 prefix;     /* HC_BY_CLIENT, HC_UNLABELLED: bits of `id` that count, 0..128 */
 	__u32 elsewhere; /* 1: a session of a namespace that headcount does not enforce in */
 	union {
 		__u8 id[16];
@@ -97,6 +98,8 @@ struct hc_service {
 	__u8 mute;    /* enum hc_mute: events that are not wanted, and cost nothing */
 	__u8 orphans; /* enum hc_orphans */
 	__u8 spare[2];
+	__u32 unlabelled;  /* HC_BY_LABEL: sessions of one client without a label, */
+	__u32 login_grace; /* and for how many seconds: user space closes them. 0: for ever */
 	char name[HC_NAME_MAX];
 };
 
@@ -115,7 +118,8 @@ struct hc_control {
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
 	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
 	__u32 directions;      /* bits of enum hc_direction: which sessions are counted */
-	__u32 spare;
+	__u32 labelling;       /* bits of halves in which a service has HC_BY_LABEL */
+	__u64 label_key[2];    /* of the labels' hash, unknown to whoever chooses labels */
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
@@ -159,17 +163,32 @@ struct hc_address_key {
 	__u16 half;
 };
 
+/*
+ * A label: the name that a server program gives a session after it has authenticated somebody.
+ * 1 to HC_LABEL_MAX bytes, none of them NUL, and zeros after them. Outsiders choose them.
+ */
+#define HC_LABEL_MAX 64
+#define HC_SOL       0x6863 /* SOL_HEADCOUNT and HEADCOUNT_LABEL of headcount.h */
+#define HC_SO_LABEL  1
+struct hc_label {
+	union {
+		char text[HC_LABEL_MAX];
+		__u64 word[HC_LABEL_MAX / 8];
+	};
+};
+
 /* A user's cap of the moment (`headcount cap`), above every override. Only `cap` is the
  * kernel's business; who set it, and when, is told to people. */
 struct hc_cap {
 	__u32 cap;
 	__u32 asker;  /* the login uid of whoever set it, or without one the real uid */
 	__u64 set_ns; /* CLOCK_REALTIME */
+	struct hc_label label; /* the user's, if it has one: it may have no record */
 };
 
 /*
  * Longest-prefix key of an override. `prefixlen` counts from `half`:
- * HC_OVERRIDE_BITS + the bits of `id`; uid, cgroup and label are exact (128).
+ * HC_OVERRIDE_BITS + the bits of `id`; uid and cgroup are exact (128).
  */
 struct hc_override_key {
 	__u32 prefixlen;
@@ -182,6 +201,31 @@ struct hc_override_key {
 struct hc_override {
 	__u32 cap;
 	__u32 exempt; /* takes no slot of the service's total, and is not refused by it */
+};
+
+/* Of a label, or of all that begin alike: HC_OVERRIDE_BITS + the bits of `label` that count. */
+struct hc_label_override_key {
+	__u32 prefixlen;
+	__u16 half;
+	__u16 service;
+	struct hc_label label;
+};
+
+/* Which session a socket is, as far as a program on setsockopt() knows sockets. */
+struct hc_label_socket {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port; /* host order */
+	__u16 remote_port;
+	__u32 netns_cookie; /* its lower 32 bits */
+};
+
+/* The session of such a socket. */
+struct hc_labelling {
+	__u64 id;        /* of the session */
+	__u64 opened_ns; /* CLOCK_MONOTONIC */
+	__u32 netns;     /* inode number */
+	__u32 settled;   /* it has its label, or is not to be closed for having none */
 };
 
 /*
@@ -345,10 +389,13 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 60);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 128);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 72);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 88);
+HC_STATIC_ASSERT(sizeof(struct hc_label) == HC_LABEL_MAX);
+HC_STATIC_ASSERT(sizeof(struct hc_label_override_key) == 72);
+HC_STATIC_ASSERT(sizeof(struct hc_label_socket) == 40);
 
 #endif

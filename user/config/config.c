@@ -15,6 +15,7 @@ void config_service_defaults(struct hc_service *service, const char *name)
 	*service = (struct hc_service){
 		.cap = HC_UNLIMITED,
 		.total = HC_UNLIMITED,
+		.unlabelled = HC_UNLIMITED,
 		.used = 1,
 		.identify = HC_BY_CLIENT,
 		.excess = HC_REJECT,
@@ -78,6 +79,14 @@ bool config_ignores_orphans(const struct config *config)
 {
 	for (size_t i = 0; i < config->service_count; i++)
 		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
+			return true;
+	return false;
+}
+
+bool config_labels(const struct config *config)
+{
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.identify == HC_BY_LABEL)
 			return true;
 	return false;
 }

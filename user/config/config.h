@@ -34,6 +34,8 @@ struct config_override {
 	struct hc_user_key key; /* key.service is the index in `services` */
 	unsigned int bits;      /* of key.id that count, 128: exact */
 	__u32 cap;
+	struct hc_label
+		label;     /* of a user by label: `bits` are then bytes of it, all or fewer */
 	bool exempt;       /* from the service's total */
 	bool part;         /* written as an address, of which its user has more */
 	unsigned int line; /* of the file */
@@ -98,6 +100,9 @@ static inline bool config_wants(const struct config *config, enum hc_direction d
 
 /* Does a service not count orphans? */
 bool config_ignores_orphans(const struct config *config);
+
+/* Is a service by label? */
+bool config_labels(const struct config *config);
 
 /* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
 void config_free(struct config *config);

@@ -12,6 +12,8 @@
 /* Can anything refuse a session of this service? */
 static bool is_limited(const struct config_service *service)
 {
+	if (service->service.unlabelled != HC_UNLIMITED)
+		return true;
 	if (service->service.cap != HC_UNLIMITED || service->service.total != HC_UNLIMITED)
 		return true;
 	for (size_t i = 0; i < service->override_count; i++)
@@ -29,6 +31,10 @@ static int close_section(struct config_parser *parser)
 			return config_fail(parser, parser->section_line,
 					   "[service %s] needs a line \"listen = PORT\"",
 					   service->service.name);
+		if (parser->label_line && service->service.identify != HC_BY_LABEL)
+			return config_fail(parser, parser->label_line,
+					   "unlabelled and login_grace are of a service with "
+					   "user = label");
 		if (config_resolve_overrides(parser))
 			return -EINVAL;
 		service->service.limited = is_limited(service);
@@ -104,6 +110,7 @@ static int open_section(struct config_parser *parser, char *text)
 	text = trim(text + 1);
 	parser->section_line = parser->line;
 	parser->keys_seen = 0;
+	parser->label_line = 0;
 	if (!strcmp(text, "headcount"))
 		parser->where = CONFIG_HEADCOUNT;
 	else if (strncmp(text, "service", 7) || (text[7] && !isblank((unsigned char)text[7])))

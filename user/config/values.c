@@ -45,6 +45,19 @@ static int set_total(struct config_parser *parser, const char *value)
 	return set_limit(parser, value, &config_current(parser)->service.total);
 }
 
+static int set_unlabelled(struct config_parser *parser, const char *value)
+{
+	parser->label_line = parser->line;
+	return set_limit(parser, value, &config_current(parser)->service.unlabelled);
+}
+
+static int set_login_grace(struct config_parser *parser, const char *value)
+{
+	parser->label_line = parser->line;
+	return config_set_number(parser, value, 0, 86400,
+				 &config_current(parser)->service.login_grace);
+}
+
 /* Calls `add` for each word of a list. */
 static int for_each_word(struct config_parser *parser, const char *value,
 			 int (*add)(struct config_parser *parser, const char *word))
@@ -189,12 +202,12 @@ static int set_user(struct config_parser *parser, const char *value)
 		service->identify = HC_BY_UID;
 	else if (!strcmp(value, "cgroup"))
 		service->identify = HC_BY_CGROUP;
-	else if (!strcmp(value, "label"))
-		return config_fail(parser, parser->line, "user = label is not supported yet");
+	else if (!strcmp(value, "label") && parser->where != CONFIG_OUTBOUND)
+		service->identify = HC_BY_LABEL;
 	else if (parse_client_user(value, service))
 		return config_fail(parser, parser->line,
 				   "bad user \"%s\": client, client/0..32, "
-				   "client/0..32/0..128, uid or cgroup",
+				   "client/0..32/0..128, uid, cgroup or label",
 				   value);
 	return 0;
 }
@@ -303,6 +316,8 @@ static const struct config_key {
 	{"user", CONFIG_SERVICE, ONCE, set_user},
 	{"cap", CONFIG_SERVICE, ONCE, set_cap},
 	{"total", CONFIG_SERVICE, ONCE, set_total},
+	{"unlabelled", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_unlabelled},
+	{"login_grace", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_login_grace},
 	{"excess", CONFIG_SERVICE, ONCE, set_excess},
 	{"emit", CONFIG_SERVICE, ONCE, set_emit},
 	{"orphans", CONFIG_SERVICE, ONCE, set_orphans},

@@ -11,6 +11,7 @@
 #include "user/daemon/reload_record.h"
 #include "user/daemon/signals.h"
 #include "user/kernel/feature.h"
+#include "user/kernel/labels.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_apply.h"
 #include "user/kernel/probe.h"
@@ -19,7 +20,7 @@
 #include "user/sessions/closer.h"
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
-#define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
+#define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL)
 #define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
 #define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
 /* The gates, and what they need. */
@@ -43,6 +44,8 @@ static int enforce(struct daemon *daemon)
 		error = attach_resent(&daemon->links, daemon->object);
 	if (needs_release(&daemon->config))
 		error = error ?: attach_release(&daemon->links, daemon->object);
+	if (config_labels(&daemon->config))
+		error = error ?: attach_labels(&daemon->links, daemon->object);
 	if (config_wants(&daemon->config, HC_OUTBOUND))
 		error = error ?: attach_connect(&daemon->links, daemon->object);
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
@@ -57,7 +60,8 @@ static unsigned int run_programs(const struct config *config)
 {
 	return RUN_PROGRAMS | (config_wants(config, HC_OUTBOUND) ? OUTBOUND_PROGRAMS : 0) |
 	       (config_wants(config, HC_INBOUND) ? INBOUND_PROGRAMS : 0) |
-	       (config_ignores_orphans(config) ? LOAD_RELEASE : 0);
+	       (config_ignores_orphans(config) ? LOAD_RELEASE : 0) |
+	       (config_labels(config) ? LOAD_LABEL : 0);
 }
 
 /*
@@ -129,6 +133,8 @@ static int start_fresh(struct daemon *daemon)
 			?: load_walker(daemon, WALKS_START | WALKS_LATER | LOAD_STATE |
 						       LOAD_WALK_PROGRAMS);
 	error = error ?: load_control(daemon->object, daemon->config.directions);
+	if (!error)
+		labels_use(daemon->object);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
 	if (!error && daemon->gates)
 		error = pins_begin(daemon->object);
@@ -167,11 +173,15 @@ int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 	/* Before any session is told to ask it; and until none is. */
 	int error = needs_release(config) ? attach_release(&daemon->links, daemon->object) : 0;
 
+	if (!error && config_labels(config))
+		error = attach_labels(&daemon->links, daemon->object);
 	error = error ?: policy_apply(daemon->object, config, netns);
 	if (!error && walk_sessions(daemon->walker))
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!needs_release(error ? &daemon->config : config))
 		attach_drop_release(&daemon->links);
+	if (!config_labels(error ? &daemon->config : config))
+		attach_drop_labels(&daemon->links);
 	return error;
 }
 
@@ -179,6 +189,7 @@ int daemon_adopt(struct daemon *daemon)
 {
 	int error = load_walker(daemon, WALKS_LATER | LOAD_STATE | LOAD_WALK_PROGRAMS);
 
+	labels_use(daemon->object);
 	reload_record_forget(daemon->object);
 	error = error ?: attach_adopt(&daemon->links, daemon->object);
 	error = error ?: daemon_watch_programs(daemon);
@@ -209,8 +220,10 @@ int daemon_refresh_names(struct daemon *daemon)
 	struct policy *policy;
 	int error = policy_read_new(daemon->object, &policy);
 
-	if (!error)
+	if (!error) {
 		drain_set_policy(daemon->drain, policy);
+		grace_set(&daemon->grace, policy);
+	}
 	free(policy);
 	return error;
 }
@@ -275,6 +288,7 @@ void daemon_free(struct daemon *daemon)
 	netns_helper_end(daemon->helper);
 	sinks_free(daemon->sinks);
 	attach_close(&daemon->links);
+	labels_use(NULL);
 	headcount_bpf__destroy(daemon->walker);
 	headcount_bpf__destroy(daemon->object);
 	netns_free(&daemon->netns);

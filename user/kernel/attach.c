@@ -18,11 +18,13 @@
 #include "user/kernel/links.h"
 #include "user/kernel/pins.h"
 
-#define NETNS_LINK     "netns_"
-#define RELEASE_LINK   "on_release"
-#define STATE_LINK     "on_state"
-#define DESTROYED_LINK "on_destroyed"
-#define MILESTONE_LINK "on_milestone"
+#define NETNS_LINK      "netns_"
+#define RELEASE_LINK    "on_release"
+#define STATE_LINK      "on_state"
+#define DESTROYED_LINK  "on_destroyed"
+#define MILESTONE_LINK  "on_milestone"
+#define LABEL_LINK      "on_setsockopt"
+#define LABEL_READ_LINK "on_getsockopt"
 
 static struct attach_link *list(struct attachments *links, const char *name)
 {
@@ -177,6 +179,36 @@ void attach_drop_release(struct attachments *links)
 	hc_step("detached cgroup/sock_release");
 }
 
+int attach_labels(struct attachments *links, const struct headcount_bpf *object)
+{
+	struct load_request request = {.programs = LOAD_LABEL, .shared = object};
+	struct headcount_bpf *copy;
+	int error;
+
+	if (find(links, LABEL_LINK) && find(links, LABEL_READ_LINK))
+		return 0;
+	attach_drop_labels(links);
+	error = load_object(&copy, &request);
+	error = error ?: to_cgroup(links, copy->progs.on_getsockopt);
+	error = error ?: to_cgroup(links, copy->progs.on_setsockopt);
+	headcount_bpf__destroy(copy);
+	return error;
+}
+
+void attach_drop_labels(struct attachments *links)
+{
+	static const char *const names[] = {LABEL_LINK, LABEL_READ_LINK};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct attach_link *item = find(links, names[i]);
+
+		if (!item)
+			continue;
+		drop(links, item);
+		hc_step("detached %s", names[i]);
+	}
+}
+
 int attach_arrival(struct attachments *links, const struct headcount_bpf *object,
 		   const struct netns *netns)
 {
@@ -252,6 +284,7 @@ bool attach_is_whole(const struct headcount_bpf *object)
 	const bool outbound = control.directions & 1u << HC_OUTBOUND;
 	const bool inbound = control.directions & 1u << HC_INBOUND;
 	const bool ignoring = control.ignoring & 1u << (control.generation & 1);
+	const bool labelling = control.labelling & 1u << (control.generation & 1);
 	const struct {
 		const char *name;
 		bool needed;
@@ -261,6 +294,8 @@ bool attach_is_whole(const struct headcount_bpf *object)
 		{"on_connect6", outbound},
 		{"on_resent", inbound},
 		{RELEASE_LINK, outbound || ignoring},
+		{LABEL_LINK, labelling},
+		{LABEL_READ_LINK, labelling},
 	};
 	__u32 program;
 

@@ -41,6 +41,11 @@ int attach_resent(struct attachments *links, const struct headcount_bpf *object)
 int attach_release(struct attachments *links, const struct headcount_bpf *object);
 void attach_drop_release(struct attachments *links);
 
+/* on_setsockopt and on_getsockopt, unless they are attached: asked where a service is by label.
+ * The same. */
+int attach_labels(struct attachments *links, const struct headcount_bpf *object);
+void attach_drop_labels(struct attachments *links);
+
 /* Inbound caps hold from here on in this namespace; a copy of the program that
  * knows the namespace is loaded on the maps of `object`. */
 int attach_arrival(struct attachments *links, const struct headcount_bpf *object,

@@ -64,6 +64,7 @@ static struct feature rows[] = {
 	MAP(HASH, "listeners and caps"),
 	MAP(LPM_TRIE, "overrides of prefixes"),
 	MAP(LRU_HASH, "slow handshakes"),
+	MAP(ARRAY_OF_MAPS, "labels"),
 	MAP(RINGBUF, "events (Linux 5.8)"),
 
 	PROGRAM(STATE, REFUSES_BOTH, LOAD_TRACE, "seeing sessions end", NULL),
@@ -116,6 +117,11 @@ static struct feature rows[] = {
 	HELPER(skc_to_tcp_request_sock, "tp_btf/tcp_retransmit_synack", REFUSES_RUN, RESENT,
 	       "inbound caps: slow handshakes (Linux 5.9)", NULL),
 	PROGRAM("sk_lookup", REFUSES_RUN, LOAD_ARRIVAL, "inbound caps", NULL),
+
+	PROGRAM("cgroup/setsockopt", REFUSES_RUN, LOAD_LABEL, "user = label", NULL),
+	PROGRAM("cgroup/getsockopt", REFUSES_RUN, LOAD_LABEL, "user = label", NULL),
+	HELPER(get_netns_cookie, "cgroup/setsockopt", REFUSES_RUN, LOAD_LABEL,
+	       "user = label (Linux 5.15)", NULL),
 
 	PROGRAM("iter/tcp", REFUSES_RUN, SOCKETS,
 		"sessions older than headcount; sessions, audit, kill and top",

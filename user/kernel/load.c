@@ -88,7 +88,9 @@ int load_control(const struct headcount_bpf *object, __u32 directions)
 	};
 	__u32 zero = 0;
 
-	if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
+	if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed) ||
+	    getrandom(control.label_key, sizeof(control.label_key), 0) !=
+		    sizeof(control.label_key))
 		return hc_error_errno(errno, "cannot read random bytes");
 	if (bpf_map_update_elem(bpf_map__fd(object->maps.control), &zero, &control, BPF_ANY))
 		return hc_error_errno(errno, "cannot write the control record");
@@ -131,6 +133,9 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		{object->progs.walk_repairs, LOAD_WALK_REPAIRS},
 		{object->progs.kill_mark, LOAD_KILL},
 		{object->progs.kill_tell, LOAD_KILL},
+		{object->progs.on_setsockopt, LOAD_LABEL},
+		{object->progs.on_getsockopt, LOAD_LABEL},
+		{object->progs.label_set, LOAD_LABEL_SET},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -272,7 +277,7 @@ static void set_constants(struct headcount_bpf *object, const struct load_reques
 	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
 	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
 	set_directions(object, request);
-	if (!(request->programs & (LOAD_TRACE | LOAD_CONNECT | LOAD_STATE)))
+	if (!(request->programs & (LOAD_TRACE | LOAD_CONNECT | LOAD_STATE | LOAD_LABEL)))
 		return;
 	object->rodata->compat_callbacks = features_have_callbacks();
 	object->rodata->compat_retval =

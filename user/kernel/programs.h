@@ -18,7 +18,9 @@ enum load_programs {
 	LOAD_STATE = 2048,     /* on_state */
 	LOAD_DESTROYED = 4096, /* on_destroyed */
 	LOAD_WALK_PROGRAMS = 8192,
-	LOAD_NOTHING = 1u << 31, /* the maps alone */
+	LOAD_LABEL = 1 << 14,     /* on_setsockopt, on_getsockopt */
+	LOAD_LABEL_SET = 1 << 15, /* label_set */
+	LOAD_NOTHING = 1u << 31,  /* the maps alone */
 };
 
 #endif

@@ -13,6 +13,8 @@ char *service_user_format(const struct hc_service *service, char text[SERVICE_US
 		return strcpy(text, "uid");
 	if (service->identify == HC_BY_CGROUP)
 		return strcpy(text, "cgroup");
+	if (service->identify == HC_BY_LABEL)
+		return strcpy(text, "label");
 	snprintf(text, SERVICE_USER_TEXT, "client/%u/%u", service->prefix4, service->prefix6);
 	return text;
 }
