@@ -9,6 +9,7 @@ to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 install: ## into DESTDIR and PREFIX (/usr/local)
 	$(BUILD_AS_CALLER) all $(BUILD)/headcount.service
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/headcount
+	$(to)include include/headcount.h
 	$(to)share/man/man5 $(MAN5)
 	$(to)share/man/man8 $(MAN8)
 	$(to)lib/systemd/system $(BUILD)/headcount.service
