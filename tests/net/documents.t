@@ -218,7 +218,7 @@ def installed():
     run("make", "-s", "-C", TOP, "install", "DESTDIR=/run/there", "PREFIX=/opt/hc")
     files = {os.path.relpath(os.path.join(folder, name), "/run/there/opt/hc")
              for folder, _, names in os.walk("/run/there") for name in names}
-    equal(files, {"sbin/headcount", "lib/systemd/system/headcount.service", "share/man/man5/headcount.conf.5",
+    equal(files, {"sbin/headcount", "include/headcount.h", "lib/systemd/system/headcount.service", "share/man/man5/headcount.conf.5",
                   "share/man/man8/headcount.8", "share/bash-completion/completions/headcount",
                   "share/headcount/prometheus/headcount.rules.yml", "share/headcount/grafana/headcount.json"}
           | {f"share/doc/headcount/examples/{os.path.basename(path)}" for path in glob.glob(f"{TOP}/tools/examples/*")},
@@ -235,6 +235,17 @@ def prefixes():
     equal(os.path.exists("/run/default/usr/local/sbin/headcount"), True, "installed")
     equal(sorted(os.listdir("/run/default/usr")), ["local"], "folders in /usr")
     equal("PREFIX=/usr install" in text(f"{TOP}/tools/debian/build"), True, "the package's")
+
+
+@test
+def header():
+    """headcount.h is C of 1999 and later, and C++; its numbers alone are for the BPF programs"""
+    need("clang")
+    use = '#include "headcount.h"\nint f(int fd) { return headcount_label(fd, "a", 1); }\n'
+    for options in ("-xc", "-std=c99"), ("-xc", "-std=c2x"), ("-xc++", "-std=c++98"), ("-xc++", "-std=c++20"):
+        run("clang", *options, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", f"-I{TOP}/include", "-", input=use)
+    run("clang", "--target=bpf", "-xc", "-fsyntax-only", f"-I{TOP}/include", "-",
+        input='#include "headcount.h"\nint f = SOL_HEADCOUNT + HEADCOUNT_LABEL + HEADCOUNT_LABEL_MAX;\n')
 
 
 @test

@@ -8,6 +8,7 @@
 #include "ioloop.h"
 #include "module-context.h"
 #include "client-common.h"
+#include "auth-client.h"
 
 #include "headcount.h"
 
@@ -23,14 +24,21 @@ static MODULE_CONTEXT_DEFINE_INIT(headcount_module, &login_module_register);
 
 const char *headcount_plugin_version = DOVECOT_ABI_VERSION;
 
+static bool speaks(const char *protocol)
+{
+	return strcmp(login_binary->protocol, protocol) == 0;
+}
+
+/* POP3 has no farewell: a client would take it for the answer to its next command. */
 static void end_client(struct client *client)
 {
-	client_notify_disconnect(client, CLIENT_DISCONNECT_RESOURCE_CONSTRAINT, TOO_MANY);
+	if (!speaks("pop3"))
+		client_notify_disconnect(client, CLIENT_DISCONNECT_RESOURCE_CONSTRAINT,
+					 TOO_MANY);
 	client_destroy(client, "Too many sessions (headcount)");
 }
 
-/* Authentication has succeeded. The client may not be destroyed in here: Dovecot still reads
- * it. */
+/* Authentication has succeeded. Dovecot still reads the client when this has returned. */
 static bool check_login(struct client *client)
 {
 	struct headcount_client *ours = HEADCOUNT_CLIENT(client);
@@ -47,6 +55,8 @@ static bool check_login(struct client *client)
 			e_error(client->event, "headcount does not take the name: %m");
 		return TRUE;
 	}
+	/* Dovecot's auth process is not to wait for the session. */
+	auth_client_send_cancel(auth_client, client->master_auth_id);
 	ours->over = TRUE;
 	client_auth_fail(client, TOO_MANY);
 	ours->over = FALSE;
@@ -58,21 +68,21 @@ static bool check_login(struct client *client)
 }
 
 /*
- * Writes what each protocol says: IMAP passes on a text that begins with a code; POP3 puts
- * [AUTH] before some results' text, but nothing before this one's. To others it is a failure
- * that passes.
+ * Over the cap, in the words of the protocol. Releases differ in what they make of "limit
+ * reached"; they agree in that IMAP passes on a text that begins with a code.
  */
 static void auth_result(struct client *client, enum client_auth_result result,
 			const struct client_auth_reply *reply, const char *text)
 {
 	struct headcount_client *ours = HEADCOUNT_CLIENT(client);
 
-	if (ours->over && strcmp(login_binary->protocol, "imap") == 0) {
+	if (ours->over && speaks("pop3")) {
+		client_send_raw(client, "-ERR [IN-USE] " TOO_MANY "\r\n");
+		return;
+	}
+	if (ours->over && speaks("imap")) {
 		result = CLIENT_AUTH_RESULT_AUTHFAILED_REASON;
 		text = "[LIMIT] " TOO_MANY;
-	} else if (ours->over && strcmp(login_binary->protocol, "pop3") == 0) {
-		result = CLIENT_AUTH_RESULT_LIMIT_REACHED;
-		text = "[IN-USE] " TOO_MANY;
 	} else if (ours->over) {
 		result = CLIENT_AUTH_RESULT_TEMPFAIL;
 	}

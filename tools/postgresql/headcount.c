@@ -29,9 +29,10 @@ static void label_session(Port *port, int status)
 		return;
 	error = headcount_label(port->sock, port->user_name, strlen(port->user_name));
 	if (error == -EDQUOT)
-		ereport(FATAL, (errcode(ERRCODE_TOO_MANY_CONNECTIONS),
-				errmsg("too many sessions for role \"%s\"", port->user_name),
-				errdetail("The cap is that of headcount on this server.")));
+		ereport(FATAL,
+			(errcode(ERRCODE_TOO_MANY_CONNECTIONS),
+			 errmsg("too many sessions for role \"%s\"", port->user_name),
+			 errdetail_log("The cap is headcount's: see \"headcount users\".")));
 	if (error) {
 		errno = -error;
 		ereport(LOG, (errmsg("headcount does not take the name of role \"%s\": %m",
