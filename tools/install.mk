@@ -24,9 +24,9 @@ install: ## into DESTDIR and PREFIX (/usr/local)
 $(BUILD)/headcount.service: tools/systemd/headcount.service.in
 	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@.new && mv $@.new $@
 
-deb: ## a Debian package, in build/ (as root)
+deb: ## Debian packages of the program and of the modules, in build/ (as root)
 	$(Q)tools/packages build deb
-	$(BUILD_AS_CALLER) all
+	$(BUILD_AS_CALLER) all modules
 	$(Q)tools/debian/build $(BUILD) $(VERSION)
 
 # The package in a Debian of its own, with a systemd that runs there.

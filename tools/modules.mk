@@ -6,8 +6,8 @@ MODULE_CC  = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) -std=gnu11 $(WARNINGS) $(WERR
 PAM       := $(if $(wildcard /usr/include/security/pam_modules.h),$(BUILD)/modules/pam_headcount.so)
 DOVECOT   := $(if $(wildcard /usr/include/dovecot/login-common.h),$(BUILD)/modules/headcount_plugin.so)
 # One for each release of PostgreSQL, under its number.
-POSTGRESQL := $(patsubst /usr/include/postgresql/%/server/postgres.h,$(BUILD)/modules/postgresql-%/headcount.so, \
-	      $(wildcard /usr/include/postgresql/*/server/postgres.h))
+RELEASES  := $(patsubst /usr/include/postgresql/%/server/postgres.h,%,$(wildcard /usr/include/postgresql/*/server/postgres.h))
+POSTGRESQL := $(RELEASES:%=$(BUILD)/modules/postgresql-%/headcount.so)
 MODULES   := $(PAM) $(DOVECOT) $(POSTGRESQL)
 
 .PHONY: modules install-pam install-dovecot install-postgresql
@@ -28,15 +28,18 @@ $(BUILD)/modules/postgresql-%/headcount.so: tools/postgresql/headcount.c
 
 pam_dir     = $(firstword $(wildcard /usr/lib/$(shell $(CC) -print-multiarch)/security /usr/lib64/security))
 dovecot_dir = $(shell . $(wildcard /usr/lib*/dovecot/dovecot-config) && echo $$dovecot_moduledir)/login
-install-pam: $(or $(PAM),headers-of-pam) ## pam_headcount.so, as root
+install-pam: $(if $(PAM),,headers-of-pam) ## pam_headcount.so, as root
+	$(BUILD_AS_CALLER) $(PAM)
 	install -D -m 644 -t $(DESTDIR)$(pam_dir) $(PAM)
-install-dovecot: $(or $(DOVECOT),headers-of-dovecot) ## the login plugin, as root
+install-dovecot: $(if $(DOVECOT),,headers-of-dovecot) ## the plugin for Dovecot, as root
+	$(BUILD_AS_CALLER) $(DOVECOT)
 	install -D -m 644 -t $(DESTDIR)$(dovecot_dir) $(DOVECOT)
-install-postgresql: $(or $(POSTGRESQL),headers-of-postgresql) ## the library, for each release, as root
-	$(foreach file,$(POSTGRESQL),install -D -m 644 -t $(DESTDIR)/usr/lib/postgresql/$(patsubst \
-		$(BUILD)/modules/postgresql-%/headcount.so,%,$(file))/lib $(file) &&) true
+install-postgresql: $(or $(RELEASES:%=install-postgresql-%),headers-of-postgresql) ## the library for PostgreSQL, as root
+install-postgresql-%:
+	$(BUILD_AS_CALLER) $(BUILD)/modules/postgresql-$*/headcount.so
+	install -D -m 644 -t $(DESTDIR)/usr/lib/postgresql/$*/lib $(BUILD)/modules/postgresql-$*/headcount.so
 .PHONY: headers-of-pam headers-of-dovecot headers-of-postgresql
-headers-of-%:
+headers-of-pam headers-of-dovecot headers-of-postgresql: headers-of-%:
 	$(Q)echo 'the headers of $* are not installed: tools/$*/README.md names their package' >&2; false
 
 -include $(MODULES:.so=.d)
