@@ -12,9 +12,9 @@ MODULES   := $(PAM) $(DOVECOT) $(POSTGRESQL)
 
 .PHONY: modules install-pam install-dovecot install-postgresql
 modules: $(MODULES) ## for PAM, Dovecot, PostgreSQL: those whose headers are here
-	$(Q)$(if $(PAM),,echo 'not built: pam (needs libpam0g-dev)')
-	$(Q)$(if $(DOVECOT),,echo 'not built: dovecot (needs dovecot-dev)')
-	$(Q)$(if $(POSTGRESQL),,echo 'not built: postgresql (needs postgresql-server-dev-*)')
+	$(Q):$(if $(PAM),,; echo 'not built: pam (needs libpam0g-dev)')
+	$(Q):$(if $(DOVECOT),,; echo 'not built: dovecot (needs dovecot-dev)')
+	$(Q):$(if $(POSTGRESQL),,; echo 'not built: postgresql (needs postgresql-server-dev-*)')
 
 $(BUILD)/modules/pam_headcount.so: tools/pam/pam_headcount.c
 	$(call say,MODULE,$@)
