@@ -8,21 +8,13 @@ import ssl
 from modules import *
 
 IMAP, IMAPS, POP3, POP3S = PORTS = 1143, 1993, 1110, 1995
-CONFIG = """base_dir = /run/dovecot
-state_dir = /run/dovecot-state
-log_path = /run/dovecot.log
-protocols = imap pop3
-listen = {listen}
-ssl = yes
-ssl_cert = <{certificate}
-ssl_key = <{key}
+# What 2.4 writes otherwise than 2.3.
+OLD = """protocols = imap pop3
+ssl_cert = </run/cert.pem
+ssl_key = </run/key.pem
 disable_plaintext_auth = no
 auth_username_format = %Lu
 mail_location = maildir:/run/mail/%u
-first_valid_uid = 1
-mail_max_userip_connections = 100
-login_plugin_dir = {modules}
-login_plugins = headcount
 passdb {{
   driver = static
   args = password={password}
@@ -31,6 +23,36 @@ userdb {{
   driver = static
   args = uid={uid} gid={uid} home=/run/mail/%u
 }}
+"""
+NEW = """dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+protocols = imap pop3
+ssl_server_cert_file = /run/cert.pem
+ssl_server_key_file = /run/key.pem
+auth_allow_cleartext = yes
+auth_username_format = %{{user|lower}}
+mail_driver = maildir
+mail_path = /run/mail/%{{user}}
+passdb static {{
+  password = {password}
+}}
+userdb static {{
+  fields {{
+    uid = {uid}
+    gid = {uid}
+    home = /run/mail/%{{user}}
+  }}
+}}
+"""
+BOTH = """base_dir = /run/dovecot
+state_dir = /run/dovecot-state
+log_path = /run/dovecot.log
+listen = {listen}
+ssl = yes
+first_valid_uid = 1
+mail_max_userip_connections = 100
+login_plugin_dir = {modules}
+login_plugins = headcount
 service imap-login {{
   inet_listener imap {{
     port = 1143
@@ -57,12 +79,14 @@ def dovecot():
     need("dovecot")
     module("headcount_plugin.so")
     if not os.path.exists("/run/dovecot.conf"):
-        key, public = certificate()
+        certificate()
         os.mkdir("/run/mail")
         os.chown("/run/mail", UID, UID)
+        version = run("dovecot", "--version")
+        config = (OLD if version.startswith("2.3.") else NEW) + BOTH
         with open("/run/dovecot.conf", "w") as file:
-            file.write(CONFIG.format(listen=SERVER, key=key, certificate=public, modules=MODULES,
-                                     password=PASSWORD.replace(" ", ""), uid=UID))
+            file.write(config.format(listen=SERVER, modules=MODULES, uid=UID,
+                                     password=PASSWORD.replace(" ", "")))
     return server(shutil.which("dovecot"), "-F", "-c", "/run/dovecot.conf", ports=set(PORTS))
 
 

@@ -42,11 +42,10 @@ def accounts(*names):
 
 
 def certificate(owner="root"):
-    """The server's, for TLS: its key and itself."""
+    """The server's, for TLS: /run/key.pem and /run/cert.pem."""
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
         "-subj", "/CN=localhost", "-keyout", "/run/key.pem", "-out", "/run/cert.pem")
     shutil.chown("/run/key.pem", owner)
-    return "/run/key.pem", "/run/cert.pem"
 
 
 @contextlib.contextmanager
@@ -56,6 +55,7 @@ def server(*command, ports, **options):
         process = start(*command, stdout=log, stderr=log, **options)
     try:
         until(lambda: process.poll() is not None or ports <= listening(), "the server to listen")
+        equal(process.poll(), None, "exit code of the server")
         yield process
     except AssertionError:
         with open("/run/server.log") as log:

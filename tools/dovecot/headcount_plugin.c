@@ -29,12 +29,14 @@ static bool speaks(const char *protocol)
 	return strcmp(login_binary->protocol, protocol) == 0;
 }
 
-/* POP3 has no farewell: a client would take it for the answer to its next command. */
+/*
+ * POP3 has no farewell: a client would take it for the answer to its next command. The reason
+ * is one that adds nothing to the text, nor to Dovecot's log.
+ */
 static void end_client(struct client *client)
 {
 	if (!speaks("pop3"))
-		client_notify_disconnect(client, CLIENT_DISCONNECT_RESOURCE_CONSTRAINT,
-					 TOO_MANY);
+		client_notify_disconnect(client, CLIENT_DISCONNECT_TIMEOUT, TOO_MANY);
 	client_destroy(client, "Too many sessions (headcount)");
 }
 
