@@ -14,13 +14,14 @@ enum verdict {
 	UNTRACKED, /* admitted, no slot taken; the loss is counted */
 	OVER_CAP,
 	OVER_TOTAL,
+	UNDECIDED, /* by user_try(): the lock is needed */
 };
 
 /* One question to the user table and its answer. */
 struct claim {
 	__u64 now;
-	__u64 when; /* when the reservation was made; as `now`: the newest handshake's until now
-		     */
+	__u64 when; /* when the reservation was made; as `now`: the newest until now */
+	__u32 generation; /* of a policy by which `cap` and `exempt` are resolved; 0: they are not */
 	/* answers */
 	__u32 position; /* the user's */
 	__u32 active;
@@ -32,6 +33,7 @@ struct claim {
 	__u8 total;  /* a slot of the service's total is taken too */
 	__u8 excess; /* enum verdict: late, and what it was charged to is over now */
 	__u8 exempt; /* the user takes none */
+	__u8 look;   /* packets in hand may hold what is missing */
 };
 
 static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,
@@ -52,7 +54,7 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	}
 	if (refusals->sent >= HC_REFUSALS_PER_WINDOW) {
 		refusals->suppressed++;
-		refusals->active = user->slots.active;
+		refusals->active = hc_user_active(user);
 		refusals->cap = user->cap;
 		return;
 	}

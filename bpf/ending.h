@@ -30,6 +30,8 @@ static __always_inline __u8 session_end_of(const struct hc_session *session,
 					     : HC_END_ABANDONED;
 	if (error)
 		return HC_END_RESET;
+	if (old_state == TCP_CLOSE) /* nobody saw how */
+		return HC_END_UNKNOWN;
 	if (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT ||
 	    old_state == TCP_FIN_WAIT1)
 		return HC_END_ABORTED;
@@ -94,6 +96,8 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	}
 	if (session->flags & HC_S_REFUSED) { /* it was told as refused, and never opened */
 		user_discharge(__sync_lock_test_and_set(&session->charge, 0), now);
+		if (session->user.kind >= HC_BY_LABEL)
+			label_index_drop(id, session);
 		session_free(id, session);
 		return;
 	}
@@ -107,6 +111,8 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		held.active = user_release(charge, now, &held.cap);
 	else if (session->flags & HC_S_IGNORING) /* released before, as an orphan's */
 		user_look(&held, &session->user);
+	if (session->user.kind >= HC_BY_LABEL)
+		label_index_drop(id, session);
 	end = session_end_of(session, sk, old_state);
 	count_closed(session, end, now);
 	event = emit_begin(id, session, HC_CLOSED, now);

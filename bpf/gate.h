@@ -10,7 +10,7 @@
 #ifndef HEADCOUNT_GATE_H
 #define HEADCOUNT_GATE_H
 
-#include "arrival.h"
+#include "admit.h"
 #include "compat.h"
 #include "ending.h"
 
@@ -31,18 +31,22 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 
 	if (!policy)
 		return 1;
+	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
+	if (!tp)
+		return 1;
+	/* Fast Open may put the SYN off, and TCP_CONNECT_CB with it: on_milestone hears of
+	 * SYN_SENT, and of the end, so. */
+	if (compat_callbacks && BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
+		compat_set_callbacks(ctx, tp);
 	service = policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
 	claim.now = bpf_ktime_get_ns();
-	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
-	if (!tp)
-		return 1;
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
 	before = session_of_seen(id, cookie);
-	if (before && before->flags & HC_S_CONNECTING)
-		session_unreserve(id, before, claim.now); /* of its last attempt */
+	if (before) /* of its last attempt, or of a session whose end nobody saw: it is CLOSE */
+		session_ended(id, tp, TCP_CLOSE);
 	session_set_caller(session, tp, ctx->sk);
 	person.uid = session->uid;
 	person.cgroup = session->cgroup;
@@ -84,7 +88,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	__u32 generation;
 	__u16 id;
 
-	if (arrival->pending)
+	if (arrival_any(arrival))
 		arrival_clear(arrival, claim.now);
 	if (!policy)
 		return SK_PASS;
@@ -104,7 +108,7 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		packet->cgroup = listener->cgroup;
 		packet->pid = listener->pid;
 		__builtin_memcpy(packet->comm, listener->comm, sizeof(packet->comm));
-	} else if (id < HC_FIRST_SERVICE || service->identify != HC_BY_CLIENT) {
+	} else if (id < HC_FIRST_SERVICE || !service_by_client(service)) {
 		return SK_PASS;
 	} else {
 		packet->uid = HC_UID_UNKNOWN;

@@ -8,6 +8,7 @@
 #include "ending.h"
 #include "gate.h"
 #include "kill.h"
+#include "label.h"
 #include "tables.h"
 #include "walk.h"
 
@@ -90,6 +91,13 @@ int on_arrival(struct bpf_sk_lookup *ctx)
 
 /* The socket's own milestones, on the whole host. */
 
+/* The end, the first FIN, and a SYN, which Fast Open may put off. */
+static __always_inline bool state_matters(int new_state)
+{
+	return new_state == TCP_CLOSE || half_closes(new_state) ||
+	       (new_state == TCP_SYN_SENT && session_is_wanted(HC_OUTBOUND));
+}
+
 SEC("?sockops")
 int on_milestone(struct bpf_sock_ops *ctx)
 {
@@ -103,19 +111,27 @@ int on_milestone(struct bpf_sock_ops *ctx)
 				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] != TCP_CLOSE && !half_closes(ctx->args[1]))
+		if (!state_matters(ctx->args[1]) ||
+		    (ctx->args[1] == TCP_SYN_SENT && !compat_callbacks))
 			return 1;
 		break;
-	case BPF_SOCK_OPS_TCP_LISTEN_CB:
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		if (!session_is_wanted(HC_OUTBOUND))
+			return 1;
+		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		/* From here on its state changes come here too; see on_state. */
-		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
-						       BPF_SOCK_OPS_STATE_CB_FLAG);
+		if (!session_is_wanted(HC_INBOUND))
+			return 1;
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB: /* tells directions apart: wanted in any case */
 		break;
 	default:
 		return 1;
 	}
+	/* From here on its state changes come here too; see on_state. */
+	if (ctx->op != BPF_SOCK_OPS_STATE_CB)
+		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
+						       BPF_SOCK_OPS_STATE_CB_FLAG);
 	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
@@ -124,7 +140,10 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	id = cookie ?: bpf_get_socket_cookie(ctx);
 	if (ctx->op == BPF_SOCK_OPS_STATE_CB && half_closes(ctx->args[1]))
 		half_closed_note(id);
-	else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
+	else if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_SYN_SENT) {
+		if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
+			session_connecting(id, tp, cookie, ctx->sk);
+	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		session_accepted(id, tp, cookie);
@@ -149,10 +168,29 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
 }
 
 /*
+ * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, another
+ * sockops program has taken the flag away, and its end may not have been told; or it is none
+ * of ours.
+ */
+SEC("?tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroyed, struct sock *sk)
+{
+	__u64 id = sk->__sk_common.skc_cookie.counter;
+	const struct tcp_sock *tp = id ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (!tp || tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG)
+		return 0;
+	listener_closed(id);
+	session_ended(id, tp, TCP_CLOSE);
+	return 0;
+}
+
+/*
  * Every state change of every TCP socket of the host: a second look at the end of
  * sockets that do not tell on_milestone, because the kernel (before 6.12) could not
  * make those that are older than headcount do so, or because another program has
- * taken the flag away. And a connect() that sends no SYN yet.
+ * taken the flag away. And a connect() that sends no SYN yet. Attached only while
+ * there may be such sockets.
  *
  * It is not relied on for others: the kernel does not run a tracing program inside
  * itself (6.2 and later), so that it misses a socket that an interrupt's packets
@@ -166,7 +204,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	struct tcp_sock *tp;
 	__u64 id;
 
-	if (new_state != TCP_CLOSE && new_state != TCP_SYN_SENT && !half_closes(new_state))
+	if (!state_matters(new_state))
 		return 0;
 	id = sk->__sk_common.skc_cookie.counter;
 	if (!id || session_was_closed(id))
@@ -186,6 +224,20 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
+/* Labels: every setsockopt() and getsockopt() of the host, while a service is by label. */
+
+SEC("?cgroup/setsockopt")
+int on_setsockopt(struct bpf_sockopt *ctx)
+{
+	return ctx->level == HC_SOL && ctx->optname == HC_SO_LABEL ? label_call(ctx) : 1;
+}
+
+SEC("?cgroup/getsockopt")
+int on_getsockopt(struct bpf_sockopt *ctx)
+{
+	return ctx->level == HC_SOL && ctx->optname == HC_SO_LABEL ? label_tell(ctx) : 1;
+}
+
 /* Walks over what the kernel has: iterators, which user space reads (walk.h). */
 
 /* Every TCP socket of a namespace. */
@@ -197,6 +249,17 @@ int walk_sockets(struct bpf_iter__tcp *ctx)
 
 	if (tp)
 		walk_socket(ctx->meta->seq, common, tp);
+	return 0;
+}
+
+/* Every program that is loaded. */
+SEC("?iter/bpf_prog")
+int walk_programs(struct bpf_iter__bpf_prog *ctx)
+{
+	const struct bpf_prog *prog = ctx->prog;
+
+	if (prog)
+		walk_program(prog);
 	return 0;
 }
 
@@ -254,6 +317,13 @@ SEC("?cgroup_skb/ingress")
 int kill_mark(struct __sk_buff *ctx)
 {
 	return kill_begins(errand.kill.id);
+}
+
+/* `label` gives a session its label, whatever it has: 0 or an errno. */
+SEC("?cgroup_skb/ingress")
+int label_set(struct __sk_buff *ctx)
+{
+	return label_try(errand.label.id, &errand.label.label, LABEL_MASTER);
 }
 
 SEC("?cgroup_skb/ingress")

@@ -172,6 +172,12 @@ static __always_inline __u32 listener_kind(const struct hc_listener_key *key)
 	return HC_LISTEN_ADDRESS;
 }
 
+/* Is whoever comes in charged to his address, at first at least? */
+static __always_inline bool service_by_client(const struct hc_service *service)
+{
+	return service->identify == HC_BY_CLIENT || service->identify == HC_BY_LABEL;
+}
+
 static __always_inline void user_of(struct hc_user_key *key, const struct hc_service *service,
 				    __u16 id, const __u8 remote[16],
 				    const struct person *person)
@@ -184,6 +190,8 @@ static __always_inline void user_of(struct hc_user_key *key, const struct hc_ser
 	} else if (service->identify == HC_BY_CGROUP) {
 		key->cgroup = person->cgroup;
 	} else {
+		if (service->identify == HC_BY_LABEL)
+			key->kind = HC_UNLABELLED;
 		__builtin_memcpy(key->id, remote, sizeof(key->id));
 		key->prefix =
 			address_is_ipv4(remote) ? 96 + service->prefix4 : service->prefix6;

@@ -23,16 +23,29 @@
 #define SOCK_DEAD     0          /* include/net/sock.h, enum sock_flags: no process has it */
 #define SOCK_DONE     1          /* a FIN was received */
 
+#define SOCK_BINDPORT_LOCK 8 /* include/net/sock.h: bind() chose the port */
+
 #define SOL_TCP    6
 #define TCP_SYNCNT 7
 
+#define CAP_NET_ADMIN 12
+
+#define EPERM        1
+#define EAGAIN       11
 #define EEXIST       17
+#define EINVAL       22
+#define ERANGE       34
+#define ENODATA      61
+#define EMSGSIZE     90
+#define ENOPROTOOPT  92
 #define ECONNRESET   104
 #define ECONNABORTED 103
+#define ENOTCONN     107
 #define ETIMEDOUT    110
 #define ECONNREFUSED 111
 #define ENETUNREACH  101
 #define EHOSTUNREACH 113
+#define EDQUOT       122
 
 /* include/net/tcp_states.h; <linux/bpf.h> asserts the same numbers as BPF_TCP_* */
 enum {
@@ -104,6 +117,7 @@ struct socket;
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
+	__u8 sk_userlocks : 4;
 	int sk_err;
 	struct socket *sk_socket; /* NULL until accept(), for a child */
 	kuid_t sk_uid;
@@ -161,11 +175,27 @@ struct mptcp_sock { /* what the program has; its subflows are the kernel's */
 	struct sock *first; /* subflow; NULL once that is closed */
 };
 
+struct bpf_prog_aux {
+	char name[16];
+};
+struct bpf_prog {
+	enum bpf_prog_type type;
+	struct bpf_prog_aux *aux;
+};
+
 struct css_set {
 	struct cgroup *dfl_cgrp; /* in the cgroup v2 hierarchy */
 };
+struct user_namespace {
+	int level; /* 0: the initial one */
+};
+typedef struct {
+	__u64 spare; /* has another name in each kernel */
+} kernel_cap_t;
 struct cred {
 	kuid_t uid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
 };
 
 struct task_struct {
@@ -190,6 +220,10 @@ struct bpf_iter_meta {
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+struct bpf_iter__bpf_prog {
+	struct bpf_iter_meta *meta;
+	struct bpf_prog *prog;
 };
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;

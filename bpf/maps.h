@@ -28,6 +28,9 @@ MAP(ports, BPF_MAP_TYPE_ARRAY, __u32, __u16, 2 * HC_PORTS, 0);
 MAP(addresses, BPF_MAP_TYPE_HASH, struct hc_address_key, __u16, 8192, BPF_F_NO_PREALLOC);
 MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, struct hc_override, 131072,
     BPF_F_NO_PREALLOC);
+/* Those of labels, in services by label. */
+MAP(label_overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_label_override_key, struct hc_override,
+    131072, BPF_F_NO_PREALLOC);
 /* Caps of the moment (`headcount cap`), above every override. */
 MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, struct hc_cap, 65536, BPF_F_NO_PREALLOC);
 /* Network namespaces (inode numbers) whose inbound services are enforced. */
@@ -42,6 +45,37 @@ MAP(reloads, BPF_MAP_TYPE_ARRAY, __u32, struct hc_reload, 1, 0);
  * full of users with sessions: the newcomer is admitted and counted
  * (HC_LOSS_USERS_FULL). */
 MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, 0);
+
+/* One map each, which user space makes with the first service by label, and which stays: until
+ * then they take no memory. names: the label of each user, by its position from 0 (names.h);
+ * label_sockets: the sessions of services by label, by their ends (label_index.h), as many as
+ * there is room for sessions; full: the session gets no label (HC_LOSS_LABELS_FULL). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__uint(map_flags, BPF_F_INNER_MAP);
+			__uint(key_size, sizeof(__u32)); /* clang tells no types in here */
+			__uint(value_size, sizeof(struct hc_label));
+		});
+} names SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_HASH);
+			__uint(max_entries, 1);
+			__uint(map_flags, BPF_F_NO_PREALLOC);
+			__uint(key_size, sizeof(struct hc_label_socket));
+			__uint(value_size, sizeof(struct hc_labelling));
+		});
+} label_sockets SEC(".maps");
 
 /* Slots of each service as a whole, kept only while it has a `total`. */
 MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVICES_MAX, 0);
@@ -75,29 +109,42 @@ MAP(elsewhere, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, 0);
 const volatile __u32 listening_elsewhere = 1;
 
 /*
- * What one CPU has to remember between two hooks of the same packet.
+ * What one CPU has to remember between two hooks of the same packet. By its number and not
+ * per-CPU: others look.
  *
  * arrival: the slot that sk_lookup reserved for a packet that may be a SYN.
  * If it is one, TIMEOUT_INIT (a request was queued) or PASSIVE_ESTABLISHED (SYN
  * cookie, Fast Open) takes it over before this CPU sees another packet; if not,
- * the next packet's sk_lookup gives it back.
+ * the next packet's sk_lookup gives it back, or after 29 ms another CPU that misses it.
  */
+enum arrival_state {
+	ARRIVAL_NONE,
+	ARRIVAL_PENDING,
+	ARRIVAL_GONE,  /* another CPU has given its slot back */
+	ARRIVAL_STATE, /* these bits; above them arrivals are counted: none is taken for another
+			*/
+	ARRIVAL_NEXT = ARRIVAL_STATE + 1 + ARRIVAL_PENDING, /* from none */
+};
+
 struct arrival {
 	struct hc_user_key user;
+	__u64 state;
 	__u64 when;       /* of the reservation */
 	__u32 remote_low; /* last 4 bytes of the peer's address */
 	__u16 local_port;
 	__u16 remote_port;
-	__u8 pending;
 	__u8 total; /* a slot of the service's total is taken too */
-	__u8 spare[6];
+	__u8 spare[7];
 };
 
 struct cpu_state {
 	struct arrival arrival;
-	__u64 closed; /* the socket whose end on_milestone saw last, for on_state */
+	__u64 closed;   /* the socket whose end on_milestone saw last, for on_state */
+	__u64 spare[7]; /* no two CPUs in one cache line */
 };
-MAP(cpu_states, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
+/* (sized: possible CPUs) */
+MAP(cpu_states, BPF_MAP_TYPE_ARRAY, __u32, struct cpu_state, 1, 0);
+#define HC_CPUS_MAX 512 /* of more, the others' arrivals wait for their CPU's next packet */
 
 /* Handshakes whose SYN-ACK went out more than once, by the cookie that the session will have;
  * made and renewed by request.h, deleted when the session is accepted. Those that came to
@@ -191,11 +238,14 @@ static __always_inline struct hc_service *policy_service(__u32 generation, __u32
 	return bpf_map_lookup_elem(&services, &index);
 }
 
+static __always_inline struct cpu_state *cpu_state_of(__u32 cpu)
+{
+	return bpf_map_lookup_elem(&cpu_states, &cpu);
+}
+
 static __always_inline struct cpu_state *this_cpu(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&cpu_states, &zero);
+	return cpu_state_of(bpf_get_smp_processor_id());
 }
 
 #endif

@@ -55,7 +55,7 @@ static __noinline bool request_user(struct request *request, const struct sock_c
 	if (listener) {
 		person.uid = listener->uid;
 		person.cgroup = listener->cgroup;
-	} else if (id < HC_FIRST_SERVICE || service->identify != HC_BY_CLIENT) {
+	} else if (id < HC_FIRST_SERVICE || !service_by_client(service)) {
 		return false; /* the gate let it pass, too */
 	}
 	user_of(&request->user, service, id, ends.remote, &person);
@@ -68,13 +68,13 @@ static __always_inline void request_renew(__u64 id, const struct tcp_request_soc
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	struct request *known = bpf_map_lookup_elem(&requests, &id), fresh = {};
 	__u64 when =
-		slots_renewed(claim.now, BPF_CORE_READ_BITFIELD(&req->req.req, num_timeout));
+		held_renewed(claim.now, BPF_CORE_READ_BITFIELD(&req->req.req, num_timeout));
 
 	if (known) {
 		claim.when = known->when;
 		/* The timer on one CPU, a repeated SYN on another: one renews. */
 		if (__sync_val_compare_and_swap(&known->when, claim.when, when) == claim.when)
-			user_settle(&claim, &known->user, HELD, when);
+			user_renew(&claim, &known->user, when, false);
 		return;
 	}
 	if (!request_user(&fresh, &req->req.req.__req_common))
@@ -83,7 +83,7 @@ static __always_inline void request_renew(__u64 id, const struct tcp_request_soc
 	if (bpf_map_update_elem(&requests, &id, &fresh, BPF_NOEXIST))
 		return;
 	claim.when = req->snt_synack * 1000;
-	user_settle(&claim, &fresh.user, HELD, when);
+	user_renew(&claim, &fresh.user, when, false);
 }
 
 /* When the reservation of a session that is being accepted was made, as far as it was renewed.

@@ -14,11 +14,21 @@
 #ifndef HEADCOUNT_SESSION_H
 #define HEADCOUNT_SESSION_H
 
-#include "arrival.h"
+#include "admit.h"
+#include "label_index.h"
 #include "origin.h"
 #include "refusal.h"
 #include "request.h"
 #include "tally.h"
+
+/* Bits of enum hc_direction. A constant: what is not counted costs nothing, and cannot be
+ * counted later, for nobody would know of the sessions that began before. */
+const volatile __u32 directions = HC_BOTH_DIRECTIONS;
+
+static __always_inline bool session_is_wanted(enum hc_direction direction)
+{
+	return directions & 1u << direction;
+}
 
 /* Service and `*user` of a session whose ends and owner are known. */
 static __always_inline const struct hc_service *
@@ -86,6 +96,26 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 		user_discharge(charge, claim->now);
 }
 
+/*
+ * The record's user is the one that its charge says, whoever has changed that. Two may do so at
+ * the same time, a reload and a label: the last to write sees the last charge, because each looks
+ * at the charge once more after it has written.
+ */
+static __noinline void session_settle(struct hc_session *session)
+{
+	for (int try = 0; try < TRIES; try++) {
+		__u64 charge = __sync_fetch_and_add(&session->charge, 0);
+		struct hc_user_set *set;
+		const struct hc_user *user = user_at(charge_position(charge), &set);
+
+		if (!user)
+			return;
+		session->user = user->key;
+		if (__sync_fetch_and_add(&session->charge, 0) == charge)
+			return;
+	}
+}
+
 /* What the user of a charge holds now; for an event, so read without the lock. */
 static __always_inline void session_count(const struct hc_session *session, __u32 *active,
 					  __u32 *cap)
@@ -93,7 +123,7 @@ static __always_inline void session_count(const struct hc_session *session, __u3
 	struct hc_user_set *set;
 	const struct hc_user *user = user_at(charge_position(session->charge), &set);
 
-	*active = user ? user->slots.active : 0;
+	*active = user ? hc_user_active(user) : 0;
 	*cap = user ? user->cap : HC_UNLIMITED;
 }
 
@@ -191,7 +221,7 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 
 	/* The record can be seen by now, and a reload may be about its flags. */
 	__sync_fetch_and_or(&session->flags, HC_S_REFUSED | HC_F_LATE);
-	user_refuse_late(claim, service);
+	user_refuse_late(claim, &session->user, service);
 	count_refused(session->user.service, claim->excess == OVER_TOTAL);
 	refusal_emit(claim, id, session, claim->excess);
 	order = bpf_ringbuf_reserve(&late, sizeof(*order), 0);
@@ -233,7 +263,9 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	low = *(__u32 *)&session->ends.remote[12];
 	arrival = arrival_of(low, low, session->ends.remote_port, session->ends.local_port);
 	if (arrival) {
-		arrival_take(arrival, &claim);
+		arrival_done(arrival);
+		claim.when = arrival->when;
+		claim.total = arrival->total;
 		kind = UNSURE;
 	} else if (service->limited && policy_gated() && !session->user.elsewhere) {
 		kind = HELD;
@@ -246,6 +278,8 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	}
 	session->flags |= HC_S_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);
+	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
+		label_index_add(id, session, false);
 	if (claim.excess > ADMITTED && service->excess != HC_OBSERVE) {
 		session_refuse(id, session, service, &claim);
 		return;

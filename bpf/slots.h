@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Arithmetic of struct hc_slots: taking, keeping and giving back. The caller
- * holds the lock of whatever the slots are part of, and has called
- * slots_forget() with the same `now` in the same locked section. No kernel
- * call is made here, so that the unit tests can run it as it is.
+ * Arithmetic of struct hc_slots, those of a service as a whole: taking, keeping and giving
+ * back. The caller holds its lock, and has called total_forget() with the same `now` in the
+ * same locked section. No kernel call is made here, so that the unit tests can run it as it is.
  */
 #ifndef HEADCOUNT_SLOTS_H
 #define HEADCOUNT_SLOTS_H
@@ -39,25 +38,6 @@ static __always_inline void ring_take(struct hc_ring *ring, __u64 when, __u32 sh
 	ring->sum++;
 }
 
-/* The same of a handshake whose reservation was made about then: another one of the user may
- * have taken over a newer one than its own (ring_drop_newest), so that what is left is older.
- */
-static __always_inline bool ring_drop_about(struct hc_ring *ring, __u64 when, __u32 shift)
-{
-	__s64 youngest = ring->tick - (when >> shift);
-
-	for (__u32 age = 0; age < HC_TICKS; age++) {
-		__u32 *bucket = &ring->bucket[(ring->tick - age) % HC_TICKS];
-
-		if ((__s64)age >= youngest && *bucket) {
-			*bucket -= 1;
-			ring->sum--;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Gives back what was taken at `when`; false if it has been forgotten. */
 static __always_inline bool ring_drop(struct hc_ring *ring, __u64 when, __u32 shift)
 {
@@ -85,20 +65,6 @@ static __always_inline bool ring_drop_newest(struct hc_ring *ring)
 		}
 	}
 	return false;
-}
-
-/* Nothing in it, or all of it past its time: the newest is `age` ticks older than the ring. */
-static __always_inline bool ring_idle(const struct hc_ring *ring, __u64 now, __u32 shift,
-				      __u32 age)
-{
-	return !ring->sum || (__s64)((now >> shift) - ring->tick) >= HC_TICKS - age;
-}
-
-static __always_inline void slots_forget(struct hc_slots *slots, __u64 now)
-{
-	/* The ring runs ahead: there is room for reservations of a later time than now. */
-	ring_forget(&slots->held, now + HC_HELD_LEAD, HC_HELD_SHIFT);
-	ring_forget(&slots->unsure, now, HC_UNSURE_SHIFT);
 }
 
 /* Of a service as a whole: see HC_TOTAL_SHIFT. */
@@ -131,49 +97,12 @@ static __always_inline __u32 active_take(struct hc_slots *slots)
 	return before ? before - 1 : 0;
 }
 
-/* Nothing holds on to these slots: neither sessions nor live reservations. */
-static __always_inline bool slots_idle(const struct hc_slots *slots, __u64 now)
-{
-	return !slots->active &&
-	       ring_idle(&slots->held, now + HC_HELD_LEAD, HC_HELD_SHIFT,
-			 HC_TICKS - HC_HELD_TICKS - HC_HELD_MORE) &&
-	       ring_idle(&slots->unsure, now, HC_UNSURE_SHIFT, 0);
-}
-
 /* How a slot is reserved, and what a charge takes over. */
 enum reservation {
 	NOTHING,
 	UNSURE, /* taken in sk_lookup, for the packet in hand */
 	HELD,   /* a handshake under way */
 };
-
-/* The time of a reservation that is renewed as its SYN-ACK goes out again: so much later that
- * it lives until the next time, or the end, which comes in 2 s, then 4. Before that it had gone
- * out `resent` times by the timer, at most HC_SYN_RETRIES - 1 on a listener that we have
- * bounded. */
-static __always_inline __u64 slots_renewed(__u64 now, __u32 resent)
-{
-	return resent ? now + ((__u64)HC_HELD_MORE << HC_HELD_SHIFT) : now;
-}
-
-static __always_inline void slots_reserve(struct hc_slots *slots, enum reservation kind,
-					  __u64 now)
-{
-	if (kind == UNSURE)
-		ring_take(&slots->unsure, now, HC_UNSURE_SHIFT);
-	else if (kind == HELD)
-		ring_take(&slots->held, now, HC_HELD_SHIFT);
-}
-
-/* Gives back a reservation of `when`, of a handshake's the newest until then; false if it has
- * been forgotten. */
-static __always_inline bool slots_unreserve(struct hc_slots *slots, enum reservation kind,
-					    __u64 when)
-{
-	if (kind == UNSURE)
-		return ring_drop(&slots->unsure, when, HC_UNSURE_SHIFT);
-	return kind == NOTHING || ring_drop_about(&slots->held, when, HC_HELD_SHIFT);
-}
 
 static __always_inline void total_take(struct hc_slots *slots, enum reservation kind, __u64 now)
 {

@@ -12,11 +12,13 @@
 #define HEADCOUNT_TABLES_H
 
 #include "ending.h"
+#include "label.h"
 
 /* Does a session of the user take a slot of the total, by the policy of now? In a frame of its
  * own, as the key that the limits are looked up by is large. */
-static __noinline bool walk_total_holds(const struct hc_user_key *user)
+static __noinline bool walk_total_holds(const struct hc_user_key *user, __u32 position)
 {
+	struct claim claim = {};
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
 	__u32 generation;
@@ -26,8 +28,13 @@ static __noinline bool walk_total_holds(const struct hc_user_key *user)
 	generation = policy_generation(policy);
 	service = policy_service(generation, user->service);
 	/* Most services have no total: nothing to look up. */
-	return service && total_holds(service, user, false) &&
-	       total_holds(service, user, LIMITS_EXEMPT(users_limits(user, generation)));
+	if (!service || !total_holds(service, user, false))
+		return false;
+	if (user->kind == HC_BY_LABEL)
+		name_limits(&claim, user, position);
+	else
+		claim.exempt = LIMITS_EXEMPT(users_limits(user, generation));
+	return !claim.exempt;
 }
 
 /* The session takes a slot of its service's total, or gives it back; all else stays. */
@@ -47,32 +54,65 @@ static __always_inline void walk_total(struct hc_session *session, __u64 before)
 		active_take(&state->slots);
 }
 
-/* Moves a session that was charged under another policy. */
+/* In the index of labels, or not any more, by the policy of now. */
+static __always_inline void walk_index(__u64 id, const struct hc_session *session,
+				       const struct hc_user_key *user)
+{
+	if (user->kind >= HC_BY_LABEL && !user->elsewhere)
+		label_index_add(id, session, true);
+	else if (session->user.kind >= HC_BY_LABEL)
+		label_index_drop(id, session);
+}
+
+/* The record that a labelled session's user has now knows its label, as that of before does. */
+static __noinline void walk_name(__u64 before, __u64 after, const struct hc_user_key *user)
+{
+	const struct hc_label *label = name_at(charge_position(before));
+
+	if (label)
+		name_note(charge_position(after), user, label);
+}
+
+/* Moves a session that was charged under another policy. Whose it is is what its charge says:
+ * if that changes meanwhile, the compare-and-swap fails. */
 static __noinline void walk_move(__u64 id, struct hc_session *session)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	struct hc_user_key user; /* not a copy of the session: the stack is full */
+	struct hc_user_set *set;
 	__u64 before = session->charge, after;
+	const struct hc_user *holder = user_at(charge_position(before), &set);
 	const struct hc_service *service = session_identify(session, &user);
 
-	if (!before || !service)
+	if (!holder || !service)
 		return;
 	session_set_up(session, service);
-	if (user_same(&user, &session->user)) {
-		if (walk_total_holds(&user) != !!(before & HC_CHARGE_TOTAL))
+	walk_index(id, session, &user);
+	if (user.kind == HC_UNLABELLED && holder->key.kind == HC_BY_LABEL) {
+		user.kind = HC_BY_LABEL; /* it keeps its label */
+		user.prefix = 0;
+		user.word[0] = holder->key.word[0];
+		user.word[1] = holder->key.word[1];
+		name_limits(&claim, &user, charge_position(before));
+	}
+	if (user_same(&user, &holder->key)) {
+		if (walk_total_holds(&user, charge_position(before)) !=
+		    !!(before & HC_CHARGE_TOTAL))
 			walk_total(session, before);
 		return;
 	}
 	after = user_charge(&claim, &user, service, NOTHING, id, CHARGE);
 	if (!after)
 		return;
+	if (user.kind == HC_BY_LABEL)
+		walk_name(before, after, &user);
 	/* Lost against the session's end: it released the old charge, and nobody
 	 * but us knows of the new one. */
 	if (__sync_val_compare_and_swap(&session->charge, before, after) != before) {
 		user_discharge(after, claim.now);
 		return;
 	}
-	session->user = user;
+	session_settle(session);
 	user_discharge(before, claim.now);
 }
 
@@ -140,7 +180,7 @@ __noinline int walk_user(__u32 position)
 	last.direction = last.user.service ? HC_INBOUND : HC_OUTBOUND;
 	if (last.user.kind == HC_BY_UID)
 		last.uid = last.user.uid;
-	if (last.user.kind == HC_BY_CLIENT)
+	if (last.user.kind == HC_BY_CLIENT || last.user.kind == HC_UNLABELLED)
 		__builtin_memcpy(last.ends.remote, last.user.id, sizeof(last.user.id));
 	service = policy_service(policy_generation(policy), last.user.service);
 	if (service && !(service->mute & HC_MUTE_REFUSED))
@@ -154,7 +194,7 @@ static __always_inline void walk_user_set(void)
 	__u32 set = errand.next++;
 
 	for (__u32 way = 0; way < HC_WAYS; way++)
-		walk_user(set * HC_WAYS + way + 1);
+		walk_user(hc_user_position(set, way));
 }
 
 /* A session whose socket is gone: its end, told without a socket. False: it has ended. */
@@ -173,6 +213,8 @@ static __always_inline bool walk_end(__u64 id)
 		session_free(id, session);
 		return true;
 	}
+	if (session->user.kind >= HC_BY_LABEL)
+		label_index_drop(id, session);
 	session_announce(id, session, now);
 	count_closed(session, HC_END_UNKNOWN, now);
 	event = emit_begin(id, session, HC_CLOSED, now);
@@ -187,18 +229,10 @@ static __always_inline bool walk_recount(const struct hc_repair *repair)
 {
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(repair->id, &set);
-	bool done = false;
+	__u64 word = repair->word;
 
-	if (!user)
-		return false;
-	bpf_spin_lock(&set->lock);
-	if (user->last_ns == repair->last_ns &&
-	    (__s32)(user->slots.active + repair->change) >= 0) {
-		active_add(&user->slots, repair->change);
-		done = true;
-	}
-	bpf_spin_unlock(&set->lock);
-	return done;
+	return user && __sync_val_compare_and_swap(&user->word, word,
+						   word + (__s64)repair->change) == word;
 }
 
 /* The next repair. */

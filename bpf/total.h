@@ -19,6 +19,7 @@ static __always_inline bool total_holds(const struct hc_service *service,
 	return service->total != HC_UNLIMITED && !key->elsewhere && !exempt;
 }
 
+/* NOTHING: for a session that is there. */
 static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 						  const struct hc_service *service,
 						  enum reservation kind)
@@ -35,7 +36,9 @@ static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 		verdict = OVER_TOTAL;
 	}
 	claim->total = verdict == ADMITTED || service->excess == HC_OBSERVE;
-	if (claim->total)
+	if (claim->total && kind == NOTHING)
+		active_add(&state->slots, 1);
+	else if (claim->total)
 		total_take(&state->slots, kind, claim->now);
 	bpf_spin_unlock(&state->lock);
 	return verdict;
@@ -50,8 +53,8 @@ enum total_step {
 
 /* With TOTAL_CHARGE: false if the reservation was forgotten, and the total `most` is passed
  * now. */
-static __always_inline bool total_step(struct claim *claim, __u32 id, enum reservation kind,
-				       enum total_step step, __u32 most)
+static __always_inline bool total_step(const struct claim *claim, __u32 id,
+				       enum reservation kind, enum total_step step, __u32 most)
 {
 	struct hc_service_state *state = total_state(id);
 	bool within = true;

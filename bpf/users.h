@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The user table: finding, making and reclaiming a user's way in its set. All
- * of it under the set's lock, so no user can be found half-made or charged
- * while it is reclaimed.
+ * The user table: finding, making and reclaiming a user's way in its set. Making and
+ * reclaiming are done under the set's lock; taken.h is about those who do not hold it.
  */
 #ifndef HEADCOUNT_USERS_H
 #define HEADCOUNT_USERS_H
@@ -10,6 +9,7 @@
 #include "maps.h"
 #include "sets.h"
 #include "slots.h"
+#include "taken.h"
 
 static __always_inline struct hc_user_set *users_set(__u32 set)
 {
@@ -62,9 +62,24 @@ static __always_inline struct hc_user *users_found(struct hc_user_set *set)
 /* Its position; `home` is the set's number. */
 static __always_inline __u32 users_found_at(const struct hc_user_set *set, __u32 home)
 {
-	return home * HC_WAYS + (set->found & (HC_WAYS - 1)) + 1;
+	return hc_user_position(home, set->found & (HC_WAYS - 1));
 }
 
+/*
+ * The user's position, without the lock; 0 if it is not found. `home` is the set's number. The
+ * record may become another's at any time: see taken.h. The verifier would go on from here once
+ * for every way, but for a number that it reads from memory.
+ */
+static __always_inline __u32 users_seek(const struct hc_user_set *set, __u32 home,
+					const struct hc_user_key *key, __u32 tag)
+{
+	for (__u32 i = 0; i < HC_WAYS; i++)
+		if (set->tag[i] == tag && user_same(&set->way[i].key, key))
+			return hc_user_position(home, i);
+	return 0;
+}
+
+/* With the set locked. */
 static __always_inline struct hc_user *users_find(struct hc_user_set *set,
 						  const struct hc_user_key *key, __u32 tag)
 {
@@ -90,14 +105,15 @@ enum worth {
 
 static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, __u64 now)
 {
-	bool idle = slots_idle(&user->slots, now);
+	bool idle = held_idle(user, held_tick(now));
 	/* Clocks differ between programs by some milliseconds: the age is signed. */
 	__s64 age = now - user->last_ns;
 	__u64 class = WORTH_JUST_GONE;
 
 	if (!tag)
 		return 0;
-	if (user->slots.active || (user->opened && !idle))
+	/* A reservation that is just being made, or taken over, may look like a session. */
+	if (HC_USER_TAKEN(user_word(user)) != hc_user_held(user) || (user->opened && !idle))
 		return ~0ull;
 	if (!idle)
 		class = WORTH_HANDSHAKE;
@@ -134,12 +150,15 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 	if (way >= HC_WAYS)
 		return NULL;
 	user = &set->way[way];
+	if (!user_reclaim(user))
+		return NULL;
 	*forgotten = set->tag[way] ? user->refusals.suppressed : 0;
 	set->tag[way] = tag;
-	__builtin_memset(user, 0, sizeof(*user));
+	__builtin_memset(&user->key, 0, sizeof(*user) - sizeof(user->word));
 	user->key = *key;
-	slots_forget(&user->slots, now);
+	user->tick = held_tick(now);
 	user->last_ns = now;
+	user_made(user);
 	return user;
 }
 
@@ -184,6 +203,8 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	if (override)
 		return LIMITS(override->cap, exempt);
 	service = policy_service(generation, key->service);
+	if (service && key->kind == HC_UNLABELLED)
+		return LIMITS(service->unlabelled, false);
 	return LIMITS(service ? service->cap : HC_UNLIMITED, false);
 }
 

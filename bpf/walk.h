@@ -4,6 +4,7 @@
  *
  *   walk_sockets  every TCP socket of a namespace, as it is now; the snapshot
  *                 at the start (walk_adopt) and `sessions`, `audit`
+ *   walk_programs which sockops programs may take callbacks away
  *   walk_files    whose sockets they are: noted for those older than headcount, or told
  */
 #ifndef HEADCOUNT_WALK_H
@@ -26,6 +27,30 @@ static __always_inline bool walk_is_session(__u8 state)
 	       state != TCP_SYN_RECV;
 }
 
+/* Who opened a session that nobody has seen begin: a socket with the port of a listener was
+ * accepted, unless it was bound to that port itself. connect() chooses no port that somebody is
+ * bound to. */
+static __always_inline enum hc_direction walk_direction(bool listens, const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	return listens && !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		       ? HC_INBOUND
+		       : HC_OUTBOUND;
+}
+
+/* Is a socket without a record one of those that are counted? */
+static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
+{
+	struct hc_ends ends = {};
+
+	if (directions == HC_BOTH_DIRECTIONS)
+		return true;
+	ends_of(&ends, tp);
+	return session_is_wanted(
+		walk_direction(!!listener_of(ends.netns, ends.local, ends.local_port), tp));
+}
+
 /* A session that headcount has not seen begin, under its socket's lock. */
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
@@ -36,13 +61,14 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 	if (!session)
 		return NULL;
 	session->flags |= HC_F_FOUND;
-	if (session_set_listener(session, tp))
-		session->direction = HC_INBOUND;
+	session->direction = walk_direction(session_set_listener(session, tp), tp);
 	service = session_identify(session, &session->user);
 	if (service && service->orphans == HC_ORPHANS_IGNORE && peer_orphan(tp))
 		session_set_up(session, service);
 	else if (service)
 		session_charge(id, session, service, &claim, NOTHING);
+	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
+		label_index_add(id, session, false);
 	return session;
 }
 
@@ -80,16 +106,17 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 {
 	__u64 id = bpf_get_socket_cookie(common);
 	__u8 state = common->skc_state;
-	struct hc_session *session;
+	struct hc_session *session = session_of(id);
 	bool repaired = false;
 
+	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
+		return;
 	if (walk_adopt)
-		compat_set_callbacks(tp);
+		compat_set_callbacks(tp, tp);
 	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);
 	}
-	session = session_of(id);
 	/* A Fast Open child has a record while it is still in SYN_RECV. */
 	if (!walk_is_session(state) && !(session && state == TCP_SYN_RECV))
 		return;
@@ -100,6 +127,20 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 			count_loss(HC_LOSS_CORRECTED);
 	}
 	walk_row(seq, tp, id, session, repaired);
+}
+
+/* Counts it as a stranger, if it is another's and may take callbacks away. */
+static __always_inline void walk_program(const struct bpf_prog *prog)
+{
+	const char ours[] = "on_milestone"; /* of any build: none takes a callback away */
+	bool same = true;
+
+	if (prog->type != BPF_PROG_TYPE_SOCK_OPS)
+		return;
+#pragma unroll
+	for (unsigned int i = 0; i < sizeof(ours); i++)
+		same &= prog->aux->name[i] == ours[i];
+	errand.strangers += !same;
 }
 
 static __always_inline void walk_holder(struct seq_file *seq, const struct task_struct *task,

@@ -21,6 +21,7 @@
 	X(REFUSALS_FULL, EVENTS, "refusal-ring-full", "refusal ring full, reported later")     \
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \
 	  "suppressed refusals of a user that made room for another")                          \
+	X(LABELS_FULL, NOTE, "labels-full", "session that cannot be given a label: no memory") \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
 	X(LATE_FULL, NOTE, "late-full", "late session over its cap, not closed")               \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \

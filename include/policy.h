@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 3 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 4 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
@@ -34,14 +34,16 @@ enum hc_direction {
 	HC_OUTBOUND = 0,
 	HC_INBOUND = 1,
 };
+#define HC_BOTH_DIRECTIONS (1u << HC_OUTBOUND | 1u << HC_INBOUND)
 
-/* What identifies a user of a service. HC_BY_LABEL is reserved: no
- * program sets it yet. */
+/* What identifies a user of a service. A session of a service by label has none yet: until then
+ * it is charged to its client, which is a user of a kind of its own. */
 enum hc_identify {
 	HC_BY_CLIENT = 0, /* id: remote address, masked to the prefix */
 	HC_BY_UID = 1,    /* id: first 4 bytes are the uid */
 	HC_BY_CGROUP = 2, /* id: first 8 bytes are the cgroup v2 id */
-	HC_BY_LABEL = 3,
+	HC_BY_LABEL = 3,  /* id: hash of the label (label.h) */
+	HC_UNLABELLED = 4, /* of a user alone, not of a service; id: as HC_BY_CLIENT */
 };
 
 /* A session whose owner has closed it, before the kernel is through with it. */
@@ -57,7 +59,7 @@ enum hc_excess {
 };
 
 enum hc_mute {
-	HC_MUTE_OPENED = 1,
+	HC_MUTE_OPENED = 1, /* and labelled */
 	HC_MUTE_CLOSED = 2,
 	HC_MUTE_REFUSED = 4,
 	HC_MUTE_ALL = 7,
@@ -70,7 +72,7 @@ enum hc_mute {
 struct hc_user_key {
 	__u16 service;
 	__u8 kind;       /* enum hc_identify */
-	__u8 prefix;     /* HC_BY_CLIENT: bits of `id` that count, 0..128 */
+	__u8 prefix;     /* HC_BY_CLIENT, HC_UNLABELLED: bits of `id` that count, 0..128 */
 	__u32 elsewhere; /* 1: a session of a namespace that headcount does not enforce in */
 	union {
 		__u8 id[16];
@@ -96,6 +98,8 @@ struct hc_service {
 	__u8 mute;    /* enum hc_mute: events that are not wanted, and cost nothing */
 	__u8 orphans; /* enum hc_orphans */
 	__u8 spare[2];
+	__u32 unlabelled;  /* HC_BY_LABEL: sessions of one client without a label, */
+	__u32 login_grace; /* and for how many seconds: user space closes them. 0: for ever */
 	char name[HC_NAME_MAX];
 };
 
@@ -113,6 +117,9 @@ struct hc_control {
 	__u32 netns_cookie[2]; /* and of which cookie: struct hc_namespace */
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
 	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
+	__u32 directions;      /* bits of enum hc_direction: which sessions are counted */
+	__u32 labelling; /* bits of halves in which a service has HC_BY_LABEL */
+	__u64 label_key[2]; /* of the labels' hash, unknown to whoever chooses labels */
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
@@ -156,17 +163,32 @@ struct hc_address_key {
 	__u16 half;
 };
 
+/*
+ * A label: the name that a server program gives a session after it has authenticated somebody.
+ * 1 to HC_LABEL_MAX bytes, none of them NUL, and zeros after them. Outsiders choose them.
+ */
+#define HC_LABEL_MAX 64
+#define HC_SOL       0x6863 /* SOL_HEADCOUNT and HEADCOUNT_LABEL of headcount.h */
+#define HC_SO_LABEL  1
+struct hc_label {
+	union {
+		char text[HC_LABEL_MAX];
+		__u64 word[HC_LABEL_MAX / 8];
+	};
+};
+
 /* A user's cap of the moment (`headcount cap`), above every override. Only `cap` is the
  * kernel's business; who set it, and when, is told to people. */
 struct hc_cap {
 	__u32 cap;
 	__u32 asker;  /* the login uid of whoever set it, or without one the real uid */
 	__u64 set_ns; /* CLOCK_REALTIME */
+	struct hc_label label; /* the user's, if it has one: it may have no record */
 };
 
 /*
  * Longest-prefix key of an override. `prefixlen` counts from `half`:
- * HC_OVERRIDE_BITS + the bits of `id`; uid, cgroup and label are exact (128).
+ * HC_OVERRIDE_BITS + the bits of `id`; uid and cgroup are exact (128).
  */
 struct hc_override_key {
 	__u32 prefixlen;
@@ -181,14 +203,38 @@ struct hc_override {
 	__u32 exempt; /* takes no slot of the service's total, and is not refused by it */
 };
 
+/* Of a label, or of all that begin alike: HC_OVERRIDE_BITS + the bits of `label` that count. */
+struct hc_label_override_key {
+	__u32 prefixlen;
+	__u16 half;
+	__u16 service;
+	struct hc_label label;
+};
+
+/* Which session a socket is, as far as a program on setsockopt() knows sockets. */
+struct hc_label_socket {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port; /* host order */
+	__u16 remote_port;
+	__u32 netns_cookie; /* its lower 32 bits */
+};
+
+/* The session of such a socket. */
+struct hc_labelling {
+	__u64 id;        /* of the session */
+	__u64 opened_ns; /* CLOCK_MONOTONIC */
+	__u32 netns;     /* inode number */
+	__u32 labelled;  /* it has its label */
+};
+
 /*
- * Slots of a user, or of a service as a whole. A slot is taken by an admitted
- * session (active), by a handshake under way (held), or by a packet that may
- * turn out to be the start of one (unsure); the cap bounds the sum.
+ * A slot is taken by an admitted session (active), by a handshake under way (held), or by a
+ * packet that may turn out to be the start of one (unsure); the cap bounds the sum.
  *
  * What never comes to anything is forgotten by time: reservations are counted in
  * a ring of HC_TICKS buckets, each for the reservations of one tick, and a bucket
- * that is HC_TICKS old is emptied. A reservation lives for 7 to 8 ticks.
+ * whose time is over is emptied.
  *
  * A handshake's is renewed each time that its SYN-ACK goes out again (bpf/request.h), the last
  * time HC_SYN_RETRIES after the first; until the next it is at most 4 s, and so it lives as
@@ -199,13 +245,13 @@ struct hc_override {
 #define HC_SYN_RETRIES 2 /* after 1 and 3 s; the request goes after 7 */
 #define HC_TICKS       8
 #define HC_HELD_SHIFT                                                                          \
-	30                /* tick of 2^30 ns = 1.07 s; a handshake has HC_HELD_TICKS of them:  \
-			   */
-#define HC_HELD_TICKS   4 /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
-#define HC_HELD_MORE    2 /* ticks that it may have more then */
-#define HC_HELD_LEAD    ((__u64)(HC_TICKS - HC_HELD_TICKS) << HC_HELD_SHIFT)
+	30                 /* tick of 2^30 ns = 1.07 s; a handshake has HC_HELD_TICKS of them: \
+			    */
+#define HC_HELD_TICKS   4  /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
+#define HC_HELD_MORE    2  /* ticks that it may have more then */
 #define HC_TOTAL_SHIFT  27 /* 2^27 ns = 134 ms: 0.94 to 1.07 s for one, of a service's total */
-#define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet */
+#define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet, which has */
+#define HC_UNSURE_TICKS 8  /* so many of them */
 
 struct hc_ring {
 	__u64 tick; /* the newest bucket's: ns >> shift */
@@ -214,6 +260,7 @@ struct hc_ring {
 	__u32 spare;
 };
 
+/* Of a service as a whole: under its lock. */
 struct hc_slots {
 	struct hc_ring held;
 	struct hc_ring unsure;
@@ -228,30 +275,59 @@ struct hc_slots {
 
 struct hc_refusals {
 	__u32 window;     /* ns >> HC_WINDOW_SHIFT */
-	__u32 sent;       /* reported in this window */
+	__u16 sent;       /* reported in this window */
+	__u16 flags;      /* HC_F_OBSERVED, HC_F_TOTAL */
 	__u32 suppressed; /* counted since the last report; of the last one of them: */
-	__u32 flags;      /* HC_F_OBSERVED, HC_F_TOTAL */
 	__u32 active;     /* the user's sessions at that moment */
 	__u32 cap;
 };
 
+/*
+ * A user. Its slots are counted without a lock, by atomics: bpf/taken.h says how. The rest is
+ * written under the lock of its set, but for `peak`, `opened` and `last_ns`.
+ */
 struct hc_user {
+	__u64 word; /* HC_USER_TAKEN, HC_USER_MAKING, HC_USER_EPOCH */
 	struct hc_user_key key;
-	struct hc_slots slots;
-	struct hc_refusals refusals;
-	__u64 opened;  /* sessions since the record was made */
-	__u64 refused; /* attempts refused, or in observe mode attempts over the cap */
-	__u64 last_ns; /* CLOCK_MONOTONIC of the last change */
-	__u32 cap;     /* resolved under `generation`, as is `exempt` */
+	__u32 cap; /* resolved under `generation`, as is `exempt` */
 	__u32 generation;
+	__u32 tick; /* the ring has been brought up to: ns >> HC_HELD_SHIFT */
 	__u32 peak;
-	__u32 exempt; /* see struct hc_override */
+	__u64 opened;         /* sessions since the record was made */
+	__u64 last_ns;        /* CLOCK_MONOTONIC of the last change */
+	__u32 held[HC_TICKS]; /* reservations of tick t: held[t % HC_TICKS] */
+	__u64 refused;        /* attempts refused, or in observe mode attempts over the cap */
+	struct hc_refusals refusals;
+	__u16 looked; /* ns >> HC_UNSURE_SHIFT, when packets in hand were last looked through */
+	__u8 exempt;  /* see struct hc_override */
+	__u8 spare;
 };
 
+#define HC_USER_TAKEN(word) ((__u32)(word)) /* slots: sessions and reservations */
+#define HC_USER_MAKING      (1ull << 32)    /* the record is becoming another user's */
+#define HC_USER_EPOCH       (1ull << 33)    /* counts to whom it has belonged, from here up */
+
+/* Reservations of a user, those included whose time is over and that nobody has emptied yet. */
+static inline __u32 hc_user_held(const struct hc_user *user)
+{
+	__u32 held = 0;
+
+	for (int i = 0; i < HC_TICKS; i++)
+		held += user->held[i];
+	return held;
+}
+
+/* Sessions of a user; by one too many or too few while others are at work. */
+static inline __u32 hc_user_active(const struct hc_user *user)
+{
+	__u32 taken = HC_USER_TAKEN(user->word), held = hc_user_held(user);
+
+	return taken > held ? taken - held : 0;
+}
+
 /*
- * The user table is set-associative: a key hashes to one set, and everything
- * about its users (find, make, reclaim, charge) happens under the set's lock.
- * There is nothing to free and so no race between freeing and charging.
+ * The user table is set-associative: a key hashes to one set, and its user is made and
+ * reclaimed there under the set's lock. There is nothing to free.
  */
 #define HC_WAYS 32
 
@@ -262,6 +338,12 @@ struct hc_user_set {
 	__u32 tag[HC_WAYS]; /* 0: free; else the upper 32 bits of the key's hash, never 0 */
 	struct hc_user way[HC_WAYS];
 };
+
+/* A way by its number in the whole table, from 1; 0 is none. */
+static inline __u32 hc_user_position(__u32 set, __u32 way)
+{
+	return set * HC_WAYS + way + 1;
+}
 
 /* Slots and refusals of one service as a whole, index is the service id. */
 struct hc_service_state {
@@ -307,10 +389,13 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 52);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 60);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
-HC_STATIC_ASSERT(sizeof(struct hc_user) == 192);
+HC_STATIC_ASSERT(sizeof(struct hc_user) == 128);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 64);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 88);
+HC_STATIC_ASSERT(sizeof(struct hc_label) == HC_LABEL_MAX);
+HC_STATIC_ASSERT(sizeof(struct hc_label_override_key) == 72);
+HC_STATIC_ASSERT(sizeof(struct hc_label_socket) == 40);
 
 #endif

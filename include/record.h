@@ -10,13 +10,14 @@
 
 #include "policy.h"
 
-#define HC_RECORD_VERSION 2
+#define HC_RECORD_VERSION 3
 
 enum hc_event_type {
 	HC_OPENED = 1,
 	HC_CLOSED = 2,
 	HC_REFUSED = 3,
 	HC_KILLED = 4, /* an administrator had it closed; HC_CLOSED tells of the end */
+	HC_LABELLED = 5, /* it was given a label, and is its user's now */
 };
 
 /* Flags of an event, which fit its 8 bits; a session has them, too, to hand them on. */
@@ -101,9 +102,14 @@ struct hc_event {
 	__u64 time_ns;
 	__u64 start_ns;      /* 0 with HC_F_FOUND */
 	__u64 id;            /* socket cookie; 0 for an inbound refusal */
-	__u64 rx_bytes;      /* payload from the peer */
-	__u64 tx_bytes;      /* payload the peer acknowledged */
-	struct hc_idle idle; /* HC_CLOSED */
+	union {
+		struct {
+			__u64 rx_bytes;      /* payload from the peer */
+			__u64 tx_bytes;      /* payload the peer acknowledged */
+			struct hc_idle idle; /* HC_CLOSED */
+		};
+		struct hc_user_key before; /* HC_LABELLED: whose it was */
+	};
 	struct hc_user_key user;
 	__u32 active; /* the user's sessions after this event */
 	__u32 cap;
@@ -124,6 +130,12 @@ struct hc_event {
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 	__u32 half_closed;      /* HC_CLOSED: see struct hc_socket */
 	__u32 spare;
+};
+
+/* An event that also tells the label of its user: that it was given, or refused. */
+struct hc_label_event {
+	struct hc_event event;
+	struct hc_label label;
 };
 
 /*
@@ -207,13 +219,19 @@ struct hc_kill {
 	struct hc_session session;
 };
 
+/* What `label` asks of label_set: the label that the session is to have. */
+struct hc_label_order {
+	__u64 id;
+	struct hc_label label;
+};
+
 /* What `audit --repair` asks of walk_repairs: a session's id, whose socket is gone; or a user's
  * position, whose count of sessions is to change, unless something happened to it since
- * `last_ns`.
+ * it was read.
  */
 struct hc_repair {
 	__u64 id;
-	__u64 last_ns;
+	__u64 word; /* of the user, as it was read */
 	__s32 change;
 	__u8 of_user;
 	__u8 done; /* the answer */
@@ -225,11 +243,15 @@ struct hc_repair {
 struct hc_errand {
 	__u32 next;  /* the walks: the set, or the repair, that the next run takes */
 	__u32 flush; /* walk_users reports every refusal, however recent the last report is */
+	__u32 strangers; /* walk_programs: sockops programs that are no headcount's */
+	__u32 spare;
 	struct hc_kill kill;
+	struct hc_label_order label;
 	struct hc_repair repairs[HC_REPAIRS_AT_ONCE];
 };
 
 HC_STATIC_ASSERT(sizeof(struct hc_event) == 176);
+HC_STATIC_ASSERT(sizeof(struct hc_label_event) == 240);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, time_ns) == 8);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, user) == 56);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, ends) == 112);

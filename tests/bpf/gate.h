@@ -101,7 +101,7 @@ static void start(const char *text)
 	read_config(&config, text);
 	request.config = &config;
 	request.netns = enforced.items[0].inode;
-	error = load_object(&object, &request) ?: load_control(object);
+	error = load_object(&object, &request) ?: load_control(object, HC_BOTH_DIRECTIONS);
 	error = error ?: policy_apply(object, &config, &enforced);
 	config_free(&config);
 	assert_int_equal(error, 0);
@@ -253,6 +253,20 @@ static inline struct hc_user user_read(const struct hc_user_key *key)
 	return user ? *user : (struct hc_user){};
 }
 
+static inline __u32 user_held(const struct hc_user_key *key)
+{
+	struct hc_user user = user_read(key);
+
+	return hc_user_held(&user);
+}
+
+static inline __u32 user_active(const struct hc_user_key *key)
+{
+	struct hc_user user = user_read(key);
+
+	return hc_user_active(&user);
+}
+
 /* As if the user, whom the kernel knows, had so many sessions. */
 static inline void user_set_active(const struct hc_user_key *key, __u32 active)
 {
@@ -262,7 +276,7 @@ static inline void user_set_active(const struct hc_user_key *key, __u32 active)
 	read_set(set_of(key), &set);
 	user = user_in(&set, key);
 	assert_non_null(user);
-	user->slots.active = active;
+	user->word += (__s64)active - hc_user_active(user);
 	write_set(set_of(key), &set);
 }
 

@@ -45,12 +45,14 @@ static void connect_as(uid_t uid, int fd)
 
 static void attach_all(void)
 {
-	struct load_request request = {.programs = LOAD_TRACE | LOAD_CONNECT};
+	struct load_request request = {.programs = LOAD_TRACE | LOAD_STATE | LOAD_CONNECT};
 
 	start(SMALL "[service outbound]\nuser = uid\ncap = 100\n");
 	request.shared = object;
 	assert_int_equal(load_object(&programs, &request), 0);
+	assert_int_equal(attach_state(&links, programs), 0);
 	assert_int_equal(attach_trace(&links, programs), 0);
+	assert_int_equal(attach_release(&links, programs), 0);
 	assert_int_equal(attach_connect(&links, programs), 0);
 }
 
@@ -68,9 +70,9 @@ static __u32 active(__s32 add)
 			continue;
 		index = (users[i].position - 1) / HC_WAYS;
 		map_get(object->maps.users, &index, &set, BPF_F_LOCK);
-		set.way[(users[i].position - 1) % HC_WAYS].slots.active += add;
+		set.way[(users[i].position - 1) % HC_WAYS].word += add;
 		map_put(object->maps.users, &index, &set, BPF_F_LOCK);
-		number = set.way[(users[i].position - 1) % HC_WAYS].slots.active;
+		number = hc_user_active(&set.way[(users[i].position - 1) % HC_WAYS]);
 	}
 	free(users);
 	return number;

@@ -91,7 +91,7 @@ static void test_active_stay(void **state)
 		}
 	assert_false(is_known(0));
 	for (int i = 1; i < HC_WAYS; i++)
-		assert_int_equal(user_read(&user[i]).slots.active, i % 4 + 1);
+		assert_int_equal(user_active(&user[i]), i % 4 + 1);
 	assert_int_equal(lost(HC_LOSS_USERS_FULL), 0);
 	assert_int_equal(users_known(), HC_WAYS);
 }
@@ -182,10 +182,10 @@ static void test_arrival_outlives_user(void **state)
 		write_set(one_set, &set);
 		/* The total's slot comes back even so, or this were refused. */
 		assert_int_equal(arrive(client[again]), SK_PASS);
-		assert_int_equal(user_read(&user[again]).slots.unsure.sum, 1);
-		assert_int_equal(user_read(&user[again]).slots.active, 0);
+		assert_int_equal(user_held(&user[again]), 1);
+		assert_int_equal(user_active(&user[again]), 0);
 		assert_int_equal(arrive_packet(packet_of(client[0], LOCAL4, 80), 1), SK_PASS);
-		assert_int_equal(user_read(&user[again]).slots.unsure.sum, 0);
+		assert_int_equal(user_held(&user[again]), 0);
 	}
 }
 
@@ -254,13 +254,13 @@ static void test_elsewhere(void **state)
 	assert_int_equal(walk_sessions(object), 0);
 	session = get_session(1234);
 	assert_memory_equal(&session.user, &away, sizeof(away));
-	assert_int_equal(user_read(&here).slots.active, 0);
-	assert_int_equal(user_read(&away).slots.active, 1);
+	assert_int_equal(user_active(&here), 0);
+	assert_int_equal(user_active(&away), 1);
 	assert_int_equal(user_read(&away).cap, HC_UNLIMITED);
 	user_set_active(&away, 100);
 	assert_int_equal(arrive("10.0.0.1"), SK_PASS);
-	assert_int_equal(user_read(&here).slots.unsure.sum, 1);
-	assert_int_equal(user_read(&away).slots.unsure.sum, 0);
+	assert_int_equal(user_held(&here), 1);
+	assert_int_equal(user_held(&away), 0);
 	/* Not even by a cap of the moment. */
 	assert_int_equal(policy_set_cap(object, &away, 0, false), 0);
 	assert_int_equal(policy_read(object, &policy), 0);
@@ -276,8 +276,8 @@ static void test_elsewhere(void **state)
 	reload(text);
 	enforced = one;
 	assert_int_equal(walk_sessions(object), 0);
-	assert_int_equal(user_read(&here).slots.active, 1);
-	assert_int_equal(user_read(&away).slots.active, 0);
+	assert_int_equal(user_active(&here), 1);
+	assert_int_equal(user_active(&away), 0);
 	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
 }
 
@@ -312,15 +312,15 @@ static void test_suppressed(void **state)
 static void test_handshakes_stay(void **state)
 {
 	struct hc_user_set set;
-	struct hc_slots *slots;
+	struct hc_user *found;
 
 	(void)state;
 	start_crowd(SMALL EXACT "cap = 5\n");
 	assert_int_equal(arrive(client[0]), SK_PASS);
 	arrive_packet(packet_of(client[0], LOCAL4, 80), 1);
 	read_set(one_set, &set);
-	slots = &user_in(&set, &user[0])->slots;
-	slots->held.sum = slots->held.bucket[slots->held.tick % HC_TICKS] = 5;
+	found = user_in(&set, &user[0]);
+	found->word = found->held[found->tick % HC_TICKS] = 5;
 	write_set(one_set, &set);
 	assert_int_equal(arrive(client[0]), SK_DROP);
 	for (int i = 1; i <= HC_WAYS; i++)

@@ -122,6 +122,13 @@ def log_in(client, name):
         return error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
 
 
+def hang_up(*clients):
+    for client in clients:
+        with contextlib.suppress(OSError):
+            client.sock.shutdown(socket.SHUT_RDWR)
+        client.sock.close()
+
+
 def ended(client):
     """Whether the server has closed it, with what it said before."""
     client.sock.settimeout(30 * SLOW)
@@ -140,7 +147,7 @@ def absent():
         for protocol, tls in WAYS:
             client = connect(protocol, tls)
             equal(log_in(client, "alice"), None, f"{protocol}, {tls}")
-            client.shutdown() if protocol == "imap" else client.close()
+            hang_up(client)
 
 
 @test
@@ -156,15 +163,14 @@ def over():
             said = log_in(last, name.upper())
             equal(said and code in said and TOO_MANY in said, True, f"{protocol}, {tls}, {said}: {code}")
             ended(last)
-            last.sock.close()
+            hang_up(last)
             equal(active("mail", name), 2, "sessions after that")
             hc.wait_event(event__action="session-refused", headcount__user=name)
-            held.pop().sock.close()
+            hang_up(held.pop())
             until_equal(lambda: active("mail", name), 1, "sessions when one is closed")
             held.append(connect(protocol, tls))
             equal(log_in(held[-1], name), None, "the next login")
-            for client in held:
-                client.sock.close()
+            hang_up(*held)
         for number in range(len(WAYS)):
             until_equal(lambda: active("mail", f"user{number}@example.org"), 0, "sessions at the end")
         equal(headcount("audit")[0], 0, "exit code of audit")
@@ -186,8 +192,7 @@ def stale():
         run("ip", "link", "set", "v1", "up")
         held.append(connect("imap", "plain"))
         equal(log_in(held[-1], "alice"), None, "the next login")
-        for client in held:
-            client.sock.close()
+        hang_up(*held)
 
 
 def imap_processes():

@@ -192,7 +192,7 @@ def programs():
             with crowd(count=3) as clients:
                 equal(clients.go(), {"ok": 3}, "outcomes")
             for metrics in page(HTTP), printed():
-                for program in "on_milestone", "on_arrival", "on_state":
+                for program in "on_milestone", "on_arrival":
                     runs, seconds = [metrics[name, program] for name in names]
                     equal((runs >= 3, 0 < seconds < runs), (True, True), f"{runs} runs of {program} in {seconds} s")
         finally:

@@ -53,14 +53,14 @@ def sshd():
     return server(shutil.which("sshd"), "-D", "-e", "-f", "/run/sshd.conf", ports={PORT})
 
 
-def ssh(name, *command, method="publickey"):
+def ssh(name, *command, method="publickey", **options):
     """ssh in the client's namespace."""
-    options = [f"PreferredAuthentications={method}", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null",
-               "IdentitiesOnly=yes", "NumberOfPasswordPrompts=1", "ControlPath=/run/control-%r"]
+    settings = [f"PreferredAuthentications={method}", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null",
+                "IdentitiesOnly=yes", "NumberOfPasswordPrompts=1", "ControlPath=/run/control-%r"]
     with inside(CLIENT):
-        return start("ssh", "-F", "none", "-i", "/run/key", "-p", str(PORT), *[f"-o{o}" for o in options],
+        return start("ssh", "-F", "none", "-i", "/run/key", "-p", str(PORT), *[f"-o{o}" for o in settings],
                      *command[:1], f"{name}@{SERVER}", *command[1:],
-                     env={**os.environ, "SSH_ASKPASS": "/run/askpass", "SSH_ASKPASS_REQUIRE": "force"})
+                     env={**os.environ, "SSH_ASKPASS": "/run/askpass", "SSH_ASKPASS_REQUIRE": "force"}, **options)
 
 
 def finish(process):
@@ -112,7 +112,7 @@ def channels():
     with sshd(), labels("ssh", PORT, cap=1):
         master = ssh("alice", "-MN")
         until(lambda: os.path.exists("/run/control-alice"), "the connection")
-        cats = [ssh("alice", "-T", "cat") for _ in range(4)]
+        cats = [ssh("alice", "-T", "cat", stdin=subprocess.PIPE) for _ in range(4)]
         equal(active("ssh", "alice"), 1, "sessions")
         for number in range(3):
             equal(finish(ssh("alice", "-T", "echo", str(number)))[:2], (0, str(number)), "another channel")

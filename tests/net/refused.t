@@ -17,7 +17,7 @@ def kernel_types():
     """Numbers of types and functions in the kernel's BTF."""
     found = {}
     for line in run("bpftool", "btf", "dump", "file", "/sys/kernel/btf/vmlinux").splitlines():
-        if match := re.match(r"\[(\d+)\] (FUNC 'bpf_iter_(?:tcp|task_file)'|TYPEDEF 'btf_trace_(?:inet_sock_set_state|tcp_retransmit_synack)')", line):
+        if match := re.match(r"\[(\d+)\] (FUNC 'bpf_iter_(?:tcp|task_file|bpf_prog)'|TYPEDEF 'btf_trace_(?:inet_sock_set_state|tcp_destroy_sock|tcp_retransmit_synack)')", line):
             found[match[2].split("'")[1]] = match[1]
     return found
 
@@ -26,6 +26,8 @@ TYPES = kernel_types()
 PROGRAMS = {  # linux/bpf.h: enum bpf_prog_type, enum bpf_attach_type
     "socket": "type=1",
     "tp_btf/inet_sock_set_state": f"type=26 btf={TYPES['btf_trace_inet_sock_set_state']}",
+    "tp_btf/tcp_destroy_sock": f"type=26 btf={TYPES['btf_trace_tcp_destroy_sock']}",
+    "iter/bpf_prog": f"type=26 btf={TYPES['bpf_iter_bpf_prog']}",
     "sockops": "type=13",
     "cgroup/connect4": "type=18 attach=10",
     "cgroup/connect6": "type=18 attach=11",
@@ -110,9 +112,9 @@ def works(name, command, ready, notices, **options):
 
 
 # Notices of those who use a feature, and go on without it.
-NOTICES = {"trace": ["bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_seq_write",
+NOTICES = {"trace": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_seq_write",
                      "bpf_sock_from_file", "cgroup_skb/ingress"],
-           "run": ["bpf_skc_to_mptcp_sock", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
+           "run": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
 
 
 def stops(name, command):
@@ -170,11 +172,23 @@ def starts():
 
 
 @test
+def directions():
+    """with directions = inbound run goes on without what only outbound needs; orphans = ignore takes sock_release"""
+    text = section("headcount", directions="inbound") + CONFIG
+    for name in "cgroup/connect4", "cgroup/connect6", "cgroup/sock_release", "bpf_set_retval":
+        works(name, ["run", "-c", config(text)], "headcount: ready", [], env=refusing(name, EINVAL))
+    fails("cgroup/sock_release", ["run", "-c", config(text + "orphans = ignore\n")], env=refusing("cgroup/sock_release", EINVAL))
+    text = section("headcount", directions="outbound")
+    for name in "sk_lookup", "tp_btf/tcp_retransmit_synack":
+        works(name, ["run", "-c", config(text)], "headcount: ready", [], env=refusing(name, EINVAL))
+
+
+@test
 def attachments():
     """what loads, but may not be attached, pinned or run: one line that names it, and nothing is left"""
     before = left()
     for words, name in (("link=3", "sockops"), ("link=10", "cgroup/connect4"), ("link=11", "cgroup/connect6"), ("link=34", "cgroup/sock_release"),
-                        ("link=36", "sk_lookup"), ("link=23", "tp_btf/inet_sock_set_state"), ("command=6", "cannot pin"),
+                        ("link=36", "sk_lookup"), ("link=23", "tp_btf/"), ("command=6", "cannot pin"),
                         ("command=10", "cgroup_skb/ingress"), ("command=18", "the kernel refuses")):
         # Of the tracepoint EINVAL says that there are no such links; it can be attached as before there were.
         for number in (EPERM, E2BIG) if words == "link=23" else (EPERM, EINVAL):
@@ -248,7 +262,10 @@ def adopts():
     """run --pin takes over what is pinned, or leaves it as it was"""
     with Headcount(CONFIG, "--pin"):
         pass
-    whole = left(), sorted(os.listdir(PINS))
+
+    def pins():  # on_state comes where what does without it cannot be had, or for another sockops program
+        return left(), sorted({*os.listdir(PINS)} - {"link_on_state"})
+    whole = pins()
     for name, number in cases():
         command = ["run", "--pin", "-c", config()]
         if stops(name, "run"):
@@ -259,7 +276,7 @@ def adopts():
             equal((any("adopted" in line for line in said), said[-1].partition(";")[0]), (True, "headcount: ready"), f"{name}: {said}")
             process.terminate()
             equal(process.wait(30 * SLOW), 0, "exit code")
-        equal((left(), sorted(os.listdir(PINS))), whole, f"{name}: the pins")
+        equal(pins(), whole, f"{name}: the pins")
     equal(headcount("detach")[0], 0, "exit code of detach")
 
 

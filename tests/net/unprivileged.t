@@ -32,7 +32,7 @@ def by_pin(path):
 
 def ids_of_maps():
     maps = json.loads(run("bpftool", "-j", "map", "show", "pinned", PINS + "/users"))
-    progs = [p["id"] for p in json.loads(run("bpftool", "-j", "prog", "show")) if p.get("name") == "on_state"]
+    progs = [p["id"] for p in json.loads(run("bpftool", "-j", "prog", "show")) if p.get("name") == "on_milestone"]
     return maps["id"], progs[-1]
 
 
@@ -41,8 +41,8 @@ def maps_are_closed():
     """maps and programs are to be had neither by their pins nor by their ids; nor is the daemon to be stopped"""
     with Headcount(CONFIG, "--pin") as hc:
         map_id, prog_id = ids_of_maps()
-        attempts = [(os.listdir, PINS), (os.unlink, PINS + "/link_on_state"), (os.open, PINS + "/users", os.O_RDONLY),
-                    (os.rename, PINS, PINS + "2"), (by_pin, PINS + "/users"), (by_pin, PINS + "/link_on_state"),
+        attempts = [(os.listdir, PINS), (os.unlink, PINS + "/link_on_milestone"), (os.open, PINS + "/users", os.O_RDONLY),
+                    (os.rename, PINS, PINS + "2"), (by_pin, PINS + "/users"), (by_pin, PINS + "/link_on_milestone"),
                     (by_id, MAP_GET_FD_BY_ID, map_id), (by_id, PROG_GET_FD_BY_ID, prog_id),
                     (os.open, "/run/headcount.lock", os.O_RDONLY), (os.unlink, "/run/headcount.lock"),
                     (os.kill, hc.process.pid, signal.SIGTERM), (os.kill, hc.process.pid, signal.SIGHUP)]

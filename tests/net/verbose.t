@@ -10,7 +10,7 @@ STEPS = {
     "looked for a feature": "looked for the kernel feature .*: found$", "looked for cgroup v2": "looked for cgroup v2: /",
     "looked for bpffs": "looked for a bpffs: /sys/fs/bpf$", "opened a namespace": r"opened the network namespace /\S+ \(\d+\)$",
     "loaded": r"loaded the program on_state \(tp_btf/inet_sock_set_state\)$", "pinned a map": r"pinned the map /\S+/users$",
-    "attached": "attached tp_btf/inet_sock_set_state$", "attached a gate": r"attached sk_lookup to the network namespace \d+$",
+    "attached": r"attached tp_btf/(tcp_destroy_sock|inet_sock_set_state)$", "attached a gate": r"attached sk_lookup to the network namespace \d+$",
     "published": "published the pins as /sys/fs/bpf/headcount$", "gave up": "gave up privileges, and keeps .*bpf",
     "wrote": "wrote the policy: 3 services, generation 1$", "listens": "opened 127.0.0.1:9143 for metrics$"}
 

@@ -22,19 +22,17 @@ struct subject {
 	enum reservation kind;
 	__u32 shift, life; /* in ticks */
 };
-static struct subject held = {HELD, HC_HELD_SHIFT, HC_HELD_TICKS},
+static struct subject held = {HELD, HC_TOTAL_SHIFT, HC_TICKS},
 		      unsure = {UNSURE, HC_UNSURE_SHIFT, HC_TICKS};
 
-/* A handshake has 3.2 to 4.3 s, of a total 0.94 to 1.07 s, a packet has 29 to 34 ms. */
-HC_STATIC_ASSERT((HC_HELD_TICKS - 1ull) << HC_HELD_SHIFT > 3200000000 &&
-		 (__u64)HC_HELD_TICKS << HC_HELD_SHIFT < 4300000000);
+/* A handshake has 0.94 to 1.07 s, a packet 29 to 34 ms. */
 HC_STATIC_ASSERT(7ull << HC_TOTAL_SHIFT > 930000000 && 8ull << HC_TOTAL_SHIFT < 1080000000);
 HC_STATIC_ASSERT(7ull << HC_UNSURE_SHIFT > 29000000 && 8ull << HC_UNSURE_SHIFT < 34000000);
 HC_STATIC_ASSERT(HC_TICKS == 8);
 
 #define TICK(subject) (1ull << (subject)->shift)
 /* A time with some room before it, at the start of a tick of both kinds. */
-#define START (1000ull << HC_HELD_SHIFT)
+#define START (1000ull << HC_TOTAL_SHIFT)
 /* The ticks' 32 bits run over here. */
 #define WRAP(subject) (TICK(subject) << 32)
 #define DAY           (24 * 3600 * 1000000000ull)
@@ -42,7 +40,7 @@ HC_STATIC_ASSERT(HC_TICKS == 8);
 static inline struct hc_slots fresh(__u64 now)
 {
 	return (struct hc_slots){
-		.held.tick = (now + HC_HELD_LEAD) >> HC_HELD_SHIFT,
+		.held.tick = now >> HC_TOTAL_SHIFT,
 		.unsure.tick = now >> HC_UNSURE_SHIFT,
 	};
 }
@@ -65,8 +63,8 @@ static inline void assert_at_rest(const struct hc_slots *slots)
 
 static inline void take_at(struct hc_slots *slots, const struct subject *subject, __u64 now)
 {
-	slots_forget(slots, now);
-	slots_reserve(slots, subject->kind, now);
+	total_forget(slots, now);
+	total_take(slots, subject->kind, now);
 }
 
 #define OF_BOTH(test)                                                                          \

@@ -55,6 +55,7 @@ static void test_headcount_section(void **state)
 	read_good(&config, "[headcount]\nsessions_max = 1024 ; least\nusers_max = 4194304\n"
 			   "listeners_max = 64\n"
 			   "netns = blue, /run/netns/red\nnetns = green\n");
+	assert_int_equal(config.directions, HC_BOTH_DIRECTIONS);
 	assert_int_equal(config.sessions_max, 1024);
 	assert_int_equal(config.users_max, 4194304);
 	assert_int_equal(config.listeners_max, 64);
@@ -62,6 +63,26 @@ static void test_headcount_section(void **state)
 	assert_string_equal(config.netns[0], "blue");
 	assert_string_equal(config.netns[1], "/run/netns/red");
 	assert_string_equal(config.netns[2], "green");
+	config_free(&config);
+}
+
+static void test_directions(void **state)
+{
+	struct config config;
+
+	(void)state;
+	read_good(&config, IMAP "[headcount]\ndirections = inbound\n");
+	assert_true(config_wants(&config, HC_INBOUND) && !config_wants(&config, HC_OUTBOUND));
+	assert_false(config.services[HC_OUTBOUND_SERVICE].service.used);
+	assert_true(config.services[HC_INBOUND_SERVICE].service.used);
+	config_free(&config);
+	read_good(&config, "[service outbound]\ncap = 1\n[headcount]\ndirections = outbound\n");
+	assert_true(config_wants(&config, HC_OUTBOUND) && !config_wants(&config, HC_INBOUND));
+	assert_true(config.services[HC_OUTBOUND_SERVICE].service.used);
+	assert_false(config.services[HC_INBOUND_SERVICE].service.used);
+	config_free(&config);
+	read_good(&config, "[headcount]\ndirections = outbound, inbound\nnetns = a\n");
+	assert_int_equal(config.directions, HC_BOTH_DIRECTIONS);
 	config_free(&config);
 }
 
@@ -270,11 +291,11 @@ int main(void)
 {
 	static const struct CMUnitTest config[] = {
 		cmocka_unit_test(test_defaults),          cmocka_unit_test(test_empty_file),
-		cmocka_unit_test(test_headcount_section), cmocka_unit_test(test_metrics),
-		cmocka_unit_test(test_service),           cmocka_unit_test(test_outbound),
-		cmocka_unit_test(test_errno_words),       cmocka_unit_test(test_limited),
-		cmocka_unit_test(test_spellings),         cmocka_unit_test(test_longest_line),
-		cmocka_unit_test(test_name_of_31),
+		cmocka_unit_test(test_headcount_section), cmocka_unit_test(test_directions),
+		cmocka_unit_test(test_metrics),           cmocka_unit_test(test_service),
+		cmocka_unit_test(test_outbound),          cmocka_unit_test(test_errno_words),
+		cmocka_unit_test(test_limited),           cmocka_unit_test(test_spellings),
+		cmocka_unit_test(test_longest_line),      cmocka_unit_test(test_name_of_31),
 	};
 	int failed;
 

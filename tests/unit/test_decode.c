@@ -80,14 +80,14 @@ static void ranges(void **state)
 	REFUSED(version, HC_RECORD_VERSION + 1);
 	REFUSED(type, 0);
 	ACCEPTED(type, HC_OPENED);
-	ACCEPTED(type, HC_KILLED);
-	REFUSED(type, HC_KILLED + 1);
+	ACCEPTED(type, HC_LABELLED);
+	REFUSED(type, HC_LABELLED + 1);
 	ACCEPTED(direction, HC_OUTBOUND);
 	REFUSED(direction, HC_INBOUND + 1);
 	ACCEPTED(user.service, HC_SERVICES_MAX - 1);
 	REFUSED(user.service, HC_SERVICES_MAX);
-	ACCEPTED(user.kind, HC_BY_LABEL);
-	REFUSED(user.kind, HC_BY_LABEL + 1);
+	ACCEPTED(user.kind, HC_UNLABELLED);
+	REFUSED(user.kind, HC_UNLABELLED + 1);
 	ACCEPTED(user.prefix, 0);
 	REFUSED(user.prefix, 129);
 	ACCEPTED(end, 255); /* has a word all the same */

@@ -41,7 +41,7 @@ static void same_text(const struct hc_event *event)
 	want = strdup(buffer.data);
 	parse_printed(event);
 	print_text_row(&buffer, &plain, &line.event,
-		       &(struct print_names){line.service, line.user, line.process});
+		       &(struct print_names){line.service, line.user, line.process, line.before});
 	printed(want);
 	free(want);
 	event_line_free(&line);

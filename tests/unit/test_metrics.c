@@ -8,6 +8,7 @@
 
 #include "user/base/words.h"
 #include "user/metrics/page.h"
+#include "labels.h"
 
 static struct metrics metrics; /* all zero but for what a test fills in */
 static char *text;
@@ -171,23 +172,21 @@ static void programs(void **state)
 static void users(void **state)
 {
 	struct state_user users[2] = {
-		{.user = {.key = {.service = 9, .kind = HC_BY_LABEL}, .cap = 5, .refused = 6}},
+		{.user = {.key = {.service = 9}, .cap = 5, .refused = 6}},
 		{.user = {.key = {.service = 9, .kind = HC_BY_UID, .uid = 7},
 			  .cap = HC_UNLIMITED}},
 	};
 
 	(void)state;
 	service(9, "imap");
-	memcpy(users[0].user.key.id,
-	       "a\"b\\c\nd\x1b\xff"
-	       "e",
-	       11);
-	users[0].user.slots.active = 4;
+	be_labelled(&users[0].user.key, "a\"b\\c\nd\x1b\xff"
+					"e");
+	users[0].user.word = 4;
 	metrics.top = users;
 	metrics.top_count = 2;
 	print(METRICS_PROMETHEUS);
 	assert_has("headcount_user_sessions{service=\"imap\","
-		   "user=\"a\\\"b\\\\c\\nd\\\\x1b\\\\xffe\"} 4");
+		   "user=\"a\\\"b%5cc%0ad%1b%ffe\"} 4");
 	assert_has("headcount_user_sessions{service=\"imap\",user=\"7\"} 0");
 	assert_non_null(strstr(text, "headcount_user_cap{"));
 	assert_null(strstr(text, "headcount_user_cap{service=\"imap\",user=\"7\"}"));

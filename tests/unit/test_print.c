@@ -10,6 +10,7 @@
 
 #include "print_samples.h"
 #include "user/base/user_name.h"
+#include "labels.h"
 
 #define HEAD(time, type, action, sequence)                                                     \
 	"{\"@timestamp\":\"2023-11-14T22:" time "Z\",\"event.kind\":\"event\","                \
@@ -212,15 +213,14 @@ static void json_hostile(void **state)
 
 	(void)state;
 	memcpy(event.comm, "\"},{\n\x80\xe2\x80\xa8xxxxxxx", sizeof(event.comm));
-	event.user.kind = HC_BY_LABEL;
-	memcpy(event.user.id, "\\\"\x01\xff", 5);
+	be_labelled(&event.user, "\\\"\x01\xff");
 	print_json_event(&buffer, &context, &event);
 	*print_reserve(&buffer, 1) = '\0';
 	assert_non_null(
 		strstr(buffer.data,
 		       ",\"process.name\":\"\\u0022},{\\u000a\xef\xbf\xbd\\u2028xxxxxxx\""));
 	assert_non_null(strstr(buffer.data,
-			       ",\"headcount.user\":\"\\u005c\\u0022\\u0001\xef\xbf\xbd\","));
+			       ",\"headcount.user\":\"%5c\\u0022%01%ff\","));
 }
 
 static void json_lost(void **state)

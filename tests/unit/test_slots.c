@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reservations: given back, expired, renewed, told apart. */
+/* bpf/slots.h, the slots of a total: given back, expired, told apart. */
 #include "slots.h"
 
 static void test_give_back(void **state)
@@ -8,19 +8,18 @@ static void test_give_back(void **state)
 	struct hc_slots slots = fresh(START);
 	const __u64 tick = TICK(subject);
 
-	assert_false(slots_unreserve(&slots, subject->kind, START));
+	assert_false(total_give(&slots, subject->kind, START));
 	take_at(&slots, subject, START);
 	take_at(&slots, subject, START + tick - 1);
 	take_at(&slots, subject, START + tick);
-	slots_forget(&slots, START + 2 * tick);
-	if (subject->kind == UNSURE) /* a handshake may take over an older one's: test_older */
-		assert_false(slots_unreserve(&slots, subject->kind, START + 2 * tick));
+	total_forget(&slots, START + 2 * tick);
+	assert_false(total_give(&slots, subject->kind, START + 2 * tick));
 	assert_int_equal(slots_taken(&slots), 3);
-	assert_true(slots_unreserve(&slots, subject->kind, START + tick / 2));
-	assert_true(slots_unreserve(&slots, subject->kind, START));
-	assert_false(slots_unreserve(&slots, subject->kind, START));
+	assert_true(total_give(&slots, subject->kind, START + tick / 2));
+	assert_true(total_give(&slots, subject->kind, START));
+	assert_false(total_give(&slots, subject->kind, START));
 	assert_int_equal(slots_taken(&slots), 1);
-	assert_true(slots_unreserve(&slots, subject->kind, START + tick));
+	assert_true(total_give(&slots, subject->kind, START + tick));
 	assert_at_rest(&slots);
 }
 
@@ -34,9 +33,9 @@ static void test_give_back_expired(void **state)
 	take_at(&slots, subject, START);
 	take_at(&slots, subject, later);
 	assert_int_equal(slots_taken(&slots), 1);
-	assert_false(slots_unreserve(&slots, subject->kind, START));
+	assert_false(total_give(&slots, subject->kind, START));
 	assert_int_equal(slots_taken(&slots), 1);
-	assert_true(slots_unreserve(&slots, subject->kind, later));
+	assert_true(total_give(&slots, subject->kind, later));
 	assert_at_rest(&slots);
 }
 
@@ -49,84 +48,16 @@ static void test_give_back_newest(void **state)
 	assert_false(ring_drop_newest(&slots.held));
 	for (int i = 0; i < 4; i++)
 		take_at(&slots, &held, START + taken[i] * TICK(&held));
-	slots_forget(&slots, START + 3 * TICK(&held));
+	total_forget(&slots, START + 3 * TICK(&held));
 	for (int left = 3; left >= 0; left--) {
 		assert_true(ring_drop_newest(&slots.held));
 		assert_int_equal(slots.held.sum, left);
 		/* It was the newest that went. */
-		assert_int_equal(slots.held.bucket[(slots.held.tick - 4) % HC_TICKS], 0);
-		assert_int_equal(slots.held.bucket[(slots.held.tick - 6) % HC_TICKS],
+		assert_int_equal(slots.held.bucket[(slots.held.tick) % HC_TICKS], 0);
+		assert_int_equal(slots.held.bucket[(slots.held.tick - 2) % HC_TICKS],
 				 left > 1 ? left - 1 : 0);
 	}
 	assert_at_rest(&slots);
-}
-
-/* Another handshake of the user took over a newer reservation than its own: what is left is
- * older, and is taken over by the one that is left, be it renewed or not. Never a newer one. */
-static void test_older(void **state)
-{
-	struct hc_slots slots = fresh(START);
-	const __u64 tick = TICK(&held);
-
-	(void)state;
-	take_at(&slots, &held, START);
-	take_at(&slots, &held, START + 2 * tick);
-	assert_true(ring_drop_newest(&slots.held)); /* it was the first one's end */
-	assert_true(slots_unreserve(&slots, HELD, START + 2 * tick));
-	assert_at_rest(&slots);
-	take_at(&slots, &held, START + 2 * tick);
-	assert_false(slots_unreserve(&slots, HELD, START + tick));
-	assert_true(slots_unreserve(&slots, HELD, START + 3 * tick));
-	assert_at_rest(&slots);
-	/* What is too old has been forgotten. */
-	take_at(&slots, &held, START + 2 * tick);
-	slots_forget(&slots, START + 11 * tick);
-	assert_false(slots_unreserve(&slots, HELD, START + 11 * tick));
-}
-
-/* A renewed one lives until the request ends: 2^n s after its SYN-ACK went out for the n-th
- * time. */
-static void test_renewed(void **state)
-{
-	(void)state;
-	for (__u32 resent = 0; resent < HC_SYN_RETRIES; resent++) {
-		const __u64 gap = 1000000000ull << (resent + 1);
-
-		for (__u64 now = START; now < START + TICK(&held); now += TICK(&held) / 5) {
-			struct hc_slots slots = fresh(now);
-			__u64 when = slots_renewed(now, resent);
-
-			slots_forget(&slots, now);
-			slots_reserve(&slots, HELD, when);
-			slots_forget(&slots, now + gap * 21 / 20);
-			assert_int_equal(slots_taken(&slots), 1);
-			slots_forget(&slots, now + 6 * TICK(&held));
-			assert_int_equal(slots_taken(&slots), 0);
-		}
-	}
-}
-
-/* A total's handshakes are forgotten sooner. */
-static void test_total(void **state)
-{
-	const __u64 tick = 1ull << HC_TOTAL_SHIFT;
-	struct hc_slots slots = {};
-
-	(void)state;
-	total_forget(&slots, START);
-	total_take(&slots, HELD, START);
-	total_take(&slots, HELD, START + 1);
-	total_take(&slots, UNSURE, START);
-	assert_int_equal(slots_taken(&slots), 3);
-	assert_true(total_give(&slots, UNSURE, START));
-	assert_true(total_give(&slots, HELD, START));
-	total_forget(&slots, START + HC_TICKS * tick - 1);
-	assert_int_equal(slots_taken(&slots), 1);
-	total_forget(&slots, START + HC_TICKS * tick);
-	assert_int_equal(slots_taken(&slots), 0);
-	assert_false(total_give(&slots, HELD, START));
-	assert_false(total_give(&slots, HELD, 0));
-	assert_true(total_give(&slots, NOTHING, 0));
 }
 
 /* To the tick, wherever in its tick a slot was taken; also across the wrap. */
@@ -141,15 +72,11 @@ static void test_expiry(void **state)
 		__u64 tick = starts[i] / one * one, end = tick + subject->life * one;
 
 		take_at(&slots, subject, starts[i]);
-		assert_false(slots_idle(&slots, end - 1));
-		/* It is not known whether a handshake's was renewed. */
-		assert_true(slots_idle(&slots,
-				       subject->kind == HELD ? end + HC_HELD_MORE * one : end));
 		for (; tick < end; tick += one)
-			slots_forget(&slots, tick);
-		slots_forget(&slots, end - 1);
+			total_forget(&slots, tick);
+		total_forget(&slots, end - 1);
 		assert_int_equal(slots_taken(&slots), 1);
-		slots_forget(&slots, end);
+		total_forget(&slots, end);
 		assert_at_rest(&slots);
 	}
 }
@@ -166,11 +93,11 @@ static void test_expiry_of_each(void **state)
 		take_at(&slots, subject, now);
 	assert_int_equal(slots_taken(&slots), subject->life);
 	for (int left = subject->life - 1; left >= 3; left--, now += tick) {
-		slots_forget(&slots, now);
+		total_forget(&slots, now);
 		assert_int_equal(slots_taken(&slots), left);
 		assert_int_equal(in_buckets(&slots), left);
 	}
-	slots_forget(&slots, now + 1000000 * tick);
+	total_forget(&slots, now + 1000000 * tick);
 	assert_at_rest(&slots);
 }
 
@@ -186,7 +113,7 @@ static void test_stale_among_new(void **state)
 	while ((now += step) < 3 * end - 2 * START) {
 		take_at(&slots, subject, now);
 		assert_int_equal(slots_taken(&slots), now < end ? 2 : 1);
-		assert_true(slots_unreserve(&slots, subject->kind, now));
+		assert_true(total_give(&slots, subject->kind, now));
 	}
 	assert_at_rest(&slots);
 }
@@ -200,21 +127,20 @@ static void test_clock_backwards(void **state)
 	struct hc_slots slots = fresh(START), before;
 
 	take_at(&slots, subject, START);
-	slots_forget(&slots, ahead);
+	total_forget(&slots, ahead);
 	before = slots;
-	slots_forget(&slots, behind);
+	total_forget(&slots, behind);
 	assert_memory_equal(&slots, &before, sizeof(slots));
 	take_at(&slots, subject, behind);
-	if (subject->kind == UNSURE) /* a handshake may take over an older one's */
-		assert_false(slots_unreserve(&slots, subject->kind, ahead));
-	assert_true(slots_unreserve(&slots, subject->kind, behind));
+	assert_false(total_give(&slots, subject->kind, ahead));
+	assert_true(total_give(&slots, subject->kind, behind));
 	take_at(&slots, subject, ahead);
 	take_at(&slots, subject, behind);
-	slots_forget(&slots, START + subject->life * TICK(subject) - 1);
+	total_forget(&slots, START + subject->life * TICK(subject) - 1);
 	assert_int_equal(slots_taken(&slots), 3);
-	slots_forget(&slots, START + subject->life * TICK(subject));
+	total_forget(&slots, START + subject->life * TICK(subject));
 	assert_int_equal(slots_taken(&slots), 1);
-	slots_forget(&slots, ahead + subject->life * TICK(subject));
+	total_forget(&slots, ahead + subject->life * TICK(subject));
 	assert_at_rest(&slots);
 }
 
@@ -228,42 +154,36 @@ static void test_any_time(void **state)
 
 		if (now / (DAY / 8) % 2)
 			take_at(&slots, subject, START);
-		assert_true(slots_idle(&slots, now));
 		take_at(&slots, subject, now);
 		take_at(&slots, subject, now);
 		assert_int_equal(slots_taken(&slots), 2);
-		assert_true(slots_unreserve(&slots, subject->kind, now));
+		assert_true(total_give(&slots, subject->kind, now));
 		assert_int_equal(slots_taken(&slots), 1);
-		slots_forget(&slots, now + subject->life * TICK(subject));
+		total_forget(&slots, now + subject->life * TICK(subject));
 		assert_at_rest(&slots);
 	}
 }
 
-static void test_taken_and_idle(void **state)
+static void test_taken(void **state)
 {
 	struct hc_slots slots = fresh(START);
 
 	(void)state;
 	assert_at_rest(&slots);
-	assert_true(slots_idle(&slots, START));
 	slots.active = 3;
-	assert_false(slots_idle(&slots, START + 100 * TICK(&held)));
 	take_at(&slots, &held, START);
 	take_at(&slots, &unsure, START);
 	assert_int_equal(slots_taken(&slots), 5);
 	slots.active = 0;
-	assert_true(slots_unreserve(&slots, UNSURE, START));
-	assert_false(slots_unreserve(&slots, UNSURE, START));
-	assert_false(slots_idle(&slots, START));
-	assert_true(slots_unreserve(&slots, HELD, START));
-	assert_true(slots_idle(&slots, START));
+	assert_true(total_give(&slots, UNSURE, START));
+	assert_false(total_give(&slots, UNSURE, START));
+	assert_true(total_give(&slots, HELD, START));
 	take_at(&slots, &unsure, START);
-	assert_false(slots_idle(&slots, START));
-	assert_false(slots_unreserve(&slots, HELD, START));
-	assert_false(ring_drop_newest(&slots.held));
-	assert_true(slots_unreserve(&slots, UNSURE, START));
-	slots_reserve(&slots, NOTHING, START);
-	assert_true(slots_unreserve(&slots, NOTHING, START));
+	assert_false(total_give(&slots, HELD, START));
+	assert_false(total_give(&slots, HELD, 0)); /* the newest */
+	assert_true(total_give(&slots, UNSURE, START));
+	total_take(&slots, NOTHING, START);
+	assert_true(total_give(&slots, NOTHING, START));
 	assert_at_rest(&slots);
 }
 
@@ -273,15 +193,12 @@ int main(void)
 		OF_BOTH(test_give_back),
 		OF_BOTH(test_give_back_expired),
 		cmocka_unit_test(test_give_back_newest),
-		cmocka_unit_test(test_older),
-		cmocka_unit_test(test_renewed),
-		cmocka_unit_test(test_total),
 		OF_BOTH(test_expiry),
 		OF_BOTH(test_expiry_of_each),
 		OF_BOTH(test_stale_among_new),
 		OF_BOTH(test_clock_backwards),
 		OF_BOTH(test_any_time),
-		cmocka_unit_test(test_taken_and_idle),
+		cmocka_unit_test(test_taken),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -48,7 +48,7 @@ static struct state_user row(unsigned int service, unsigned int last, __u32 acti
 	return (struct state_user){
 		.position = last + 1,
 		.user = {.key = client(service, last),
-			 .slots.active = active,
+			 .word = active,
 			 .refused = refused,
 			 .opened = opened,
 			 .cap = cap},
@@ -147,21 +147,21 @@ static void cursor_follows(void **state)
 	take(rows, 3);
 	assert_int_equal(users.list.cursor, 0);
 	/* Nobody was chosen: it stays on the first, whoever that is. */
-	rows[2].user.slots.active = 20;
+	rows[2].user.word = 20;
 	take(rows, 3);
 	shows("3 1 2");
 	assert_int_equal(users.list.cursor, 0);
 	/* Chosen, it goes along. */
 	top_list_move(&users.list, 1);
 	top_users_select(&users);
-	rows[0].user.slots.active = 1;
+	rows[0].user.word = 1;
 	take(rows, 3);
 	shows("3 2 1");
 	assert_int_equal(users.list.cursor, 2);
-	rows[0].user.slots.active = 30;
+	rows[0].user.word = 30;
 	take(rows, 3);
 	assert_int_equal(users.list.cursor, 0);
-	rows[0].user.slots.active = 1;
+	rows[0].user.word = 1;
 	take(rows, 3);
 	assert_int_equal(users.list.cursor, 2);
 	/* Gone, it stays in the list. */
@@ -220,10 +220,10 @@ static void many(void **state)
 		const struct hc_user *a = top_users_at(&users, i - 1);
 		const struct hc_user *b = top_users_at(&users, i);
 
-		assert_true(a->slots.active >= b->slots.active);
-		if (a->slots.active == b->slots.active)
+		assert_true(hc_user_active(a) >= hc_user_active(b));
+		if (hc_user_active(a) == hc_user_active(b))
 			assert_true(a->refused >= b->refused);
-		if (a->slots.active == b->slots.active && a->refused == b->refused)
+		if (hc_user_active(a) == hc_user_active(b) && a->refused == b->refused)
 			assert_true(a->opened >= b->opened);
 	}
 	free(rows);
@@ -362,9 +362,9 @@ static void merges(void **state)
 	for (int i = 0; i < 4; i++) {
 		const struct hc_user *user = &rows[i].user;
 
-		active += user->slots.active;
+		active += hc_user_active(user);
 		if (user->key.id[15] == 7 && !user->key.elsewhere) {
-			assert_int_equal(user->slots.active, 5);
+			assert_int_equal(hc_user_active(user), 5);
 			assert_int_equal(user->opened, 9);
 			assert_int_equal(user->refused, 1);
 			assert_int_equal(user->peak, 5);
@@ -372,7 +372,7 @@ static void merges(void **state)
 		} else if (user->key.id[15] == 7) {
 			assert_false(state_user_shown(user));
 		} else if (user->key.id[15] == 9) {
-			assert_int_equal(user->slots.active, 6);
+			assert_int_equal(hc_user_active(user), 6);
 		}
 	}
 	assert_int_equal(active, 13);

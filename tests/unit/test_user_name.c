@@ -14,6 +14,7 @@
 
 #include "user/base/cgroup.h"
 #include "user/base/user_name.h"
+#include "labels.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -122,7 +123,19 @@ static void test_bad(void **state)
 		{HC_BY_UID, "10.0.0.1", "no account"},
 		{HC_BY_CGROUP, "", "starts with /"},
 		{HC_BY_CGROUP, "user.slice", "starts with /"},
-		{HC_BY_LABEL, "alice", "not supported yet"},
+		{HC_BY_LABEL, "", "it is empty"},
+		{HC_BY_LABEL, "a%4", "two hexadecimal digits"},
+		{HC_BY_LABEL, "a%00", "not 0"},
+		{HC_BY_LABEL, "a%zz", "two hexadecimal digits"},
+		{HC_BY_LABEL, "a*b", "* is written %2a"},
+		{HC_BY_LABEL,
+		 "01234567890123456789012345678901234567890123456789012345678901234",
+		 "more than 64 bytes"},
+		{HC_BY_LABEL,
+		 "0123456789012345678901234567890123456789012345678901234567890123*",
+		 "* is written %2a"},
+		{HC_BY_LABEL, "label#123", "no hash"},
+		{HC_BY_LABEL, "unlabelled/alice", "is not an IPv4"},
 	};
 	char why[256];
 
@@ -253,15 +266,72 @@ static void test_uid_cache(void **state)
 
 static void test_label(void **state)
 {
-	struct hc_user_key key = {.kind = HC_BY_LABEL};
-	char text[HC_USER_TEXT];
+	static const struct {
+		const char *label, *text;
+	} rows[] = {
+		{"alice", "alice"},
+		{"a@example.com", "a@example.com"},
+		{"J\xc3\xbcrgen M", "J\xc3\xbcrgen M"},
+		{"\"<'&", "\"<'&"},
+		{"50%", "50%25"},
+		{"%41", "%2541"},
+		{"a\\x41", "a%5cx41"},
+		{"a\x1b[31m\n\x7f", "a%1b[31m%0a%7f"},
+		{"cut \xc3", "cut %c3"},
+		{"\xff\xfe", "%ff%fe"},
+		{"all*", "all%2a"},
+		{"unlabelled/10.0.0.7", "%75nlabelled/10.0.0.7"},
+		{"label#00", "%6cabel#00"},
+		{"unlabelled", "unlabelled"},
+		{"imap", "imap"},
+		{"0123456789012345678901234567890123456789012345678901234567890123",
+		 "0123456789012345678901234567890123456789012345678901234567890123"},
+	};
+	struct hc_service service = by(HC_BY_LABEL, 32, 64);
+	struct hc_user_key key, back;
+	char text[HC_USER_TEXT], why[512];
+	unsigned int bits;
 
 	(void)state;
-	memcpy(key.id, "alice", 5);
-	assert_string_equal(user_key_format(&key, true, text, sizeof(text)), "alice");
-	memcpy(key.id, "0123456789abcdef", 16);
-	assert_string_equal(user_key_format(&key, true, text, sizeof(text)),
-			    "0123456789abcdef");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		key = (struct hc_user_key){.service = 3};
+		be_labelled(&key, rows[i].label);
+		assert_string_equal(user_key_format(&key, true, text, sizeof(text)),
+				    rows[i].text);
+		assert_int_equal(
+			user_key_parse(text, &service, 3, &back, &bits, why, sizeof(why)), 0);
+		assert_memory_equal(&back, &key, sizeof(key));
+		assert_int_equal(bits, 128);
+	}
+	/* Of a prefix: how many bytes it has. */
+	assert_int_equal(user_key_parse("a%2ab*", &service, 3, &back, &bits, why, sizeof(why)),
+			 0);
+	assert_int_equal(bits, 3);
+}
+
+/* What is no label is a client, or a hash; and says what it is. */
+static void test_not_labelled(void **state)
+{
+	struct hc_service service = by(HC_BY_LABEL, 32, 64);
+	struct hc_user_key key = {.service = 3, .kind = HC_BY_LABEL}, back;
+	char text[HC_USER_TEXT], why[512];
+	unsigned int bits;
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		key.id[i] = i * 17;
+	user_key_format(&key, true, text, sizeof(text));
+	assert_string_equal(text, "label#00112233445566778899aabbccddeeff");
+	assert_int_equal(user_key_parse(text, &service, 3, &back, &bits, why, sizeof(why)), 0);
+	assert_memory_equal(&back, &key, sizeof(key));
+	assert_int_equal(user_key_parse("unlabelled/2001:db8::7", &service, 3, &back, &bits, why,
+					sizeof(why)),
+			 0);
+	assert_int_equal(back.kind, HC_UNLABELLED);
+	assert_int_equal(back.prefix, 64);
+	assert_true(user_is_more(&back, "unlabelled/2001:db8::7"));
+	assert_string_equal(user_key_format(&back, true, text, sizeof(text)),
+			    "unlabelled/2001:db8::/64");
 }
 
 static void test_cgroup_mount(void **state)
@@ -288,7 +358,8 @@ int main(void)
 		cmocka_unit_test(test_prefix_mask), cmocka_unit_test(test_client),
 		cmocka_unit_test(test_bad),         cmocka_unit_test(test_uid),
 		cmocka_unit_test(test_account),     cmocka_unit_test(test_uid_cache),
-		cmocka_unit_test(test_label),       cmocka_unit_test(test_cgroup_mount),
+		cmocka_unit_test(test_label),       cmocka_unit_test(test_not_labelled),
+		cmocka_unit_test(test_cgroup_mount),
 		cmocka_unit_test(test_prefix),
 	};
 

@@ -43,8 +43,8 @@ int floor_milestone(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int floor_state(void *ctx)
+SEC("tp_btf/tcp_destroy_sock")
+int floor_destroyed(void *ctx)
 {
 	return 0;
 }

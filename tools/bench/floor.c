@@ -21,7 +21,7 @@ static bool named(char **words, const char *word)
 static struct bpf_link *attach(const struct floor_bpf *floor, const struct bpf_program *program,
 			       int root, int netns)
 {
-	if (program == floor->progs.floor_state)
+	if (program == floor->progs.floor_destroyed)
 		return bpf_program__attach_trace(program);
 	if (program == floor->progs.floor_arrival)
 		return bpf_program__attach_netns(program, netns);

@@ -190,7 +190,7 @@ VARIANTS = {
 }
 # What each hook has in that: only where --variants names them.
 PARTS = {
-    "floor-no-state": floor("floor_state"),
+    "floor-no-destroyed": floor("floor_destroyed"),
     "floor-no-milestone": floor("floor_milestone"),
     "floor-no-release": floor("floor_release"),
     "floor-no-arrival": floor("floor_arrival"),
@@ -200,7 +200,7 @@ WHAT = {
     "bare": "bare kernel",
     "floor": "empty programs on our hooks",
     "floor-no-states": "the same, sockops not asked for state changes",
-    "floor-no-state": "all but the tracepoint",
+    "floor-no-destroyed": "all but the tracepoint",
     "floor-no-milestone": "all but sockops",
     "floor-no-release": "all but sock_release",
     "floor-no-arrival": "all but sk_lookup",

@@ -2,7 +2,7 @@
 # bash completion for headcount(8). A line per command: its options, those with a value as
 # -l,--long=VALUE, and then its arguments. tests/net/completion.t compares it with the program.
 _headcount_table='
-trace     -j,--json
+trace     -j,--json --inbound --outbound
 run       -c,--config=FILE -e,--events=LIST -p,--pin --check
 users     -s,--service=SERVICE -j,--json
 events    -s,--service=SERVICE -u,--user=USER -a,--action=ACTION -f,--format=FORMAT --socket=PATH

@@ -14,6 +14,7 @@
 #include "user/base/account.h"
 #include "user/base/address.h"
 #include "user/base/cgroup.h"
+#include "user/base/label.h"
 #include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/base/put.h"
@@ -42,6 +43,20 @@ void prefix_mask(__u8 id[16], unsigned int bits)
 	memset(id + byte + 1, 0, 15 - byte);
 }
 
+/* The label, or its hash where that is all that is known. */
+static char *format_label(const struct hc_user_key *key, char *text)
+{
+	struct hc_label label;
+	char *p;
+
+	if (label_find(key, &label))
+		return label_format(&label, text);
+	p = stpcpy(text, LABEL_UNKNOWN);
+	for (size_t i = 0; i < sizeof(key->id); i++)
+		p += sprintf(p, "%02x", key->id[i]);
+	return text;
+}
+
 char *user_key_format(const struct hc_user_key *key, bool names, char *text, size_t size)
 {
 	const char *name;
@@ -59,9 +74,11 @@ char *user_key_format(const struct hc_user_key *key, bool names, char *text, siz
 		return text;
 	case HC_BY_CGROUP:
 		return cgroup_path(key->cgroup, text, size);
-	default:
-		snprintf(text, size, "%.*s", (int)sizeof(key->id), (const char *)key->id);
+	case HC_UNLABELLED:
+		*put_prefix(stpcpy(text, LABEL_UNLABELLED), key->id, key->prefix) = '\0';
 		return text;
+	default:
+		return format_label(key, text);
 	}
 }
 
@@ -212,6 +229,47 @@ static int parse_client(const char *text, const struct hc_service *service,
 	return 0;
 }
 
+/* The hash of a label that nobody knows, as format_label() writes it. */
+static int parse_hash(const char *text, __u8 id[16])
+{
+	unsigned int byte;
+	int end;
+
+	for (size_t i = 0; i < 16; i++, text += 2) {
+		if (sscanf(text, "%2x%n", &byte, &end) != 1 || end != 2)
+			return -EINVAL;
+		id[i] = byte;
+	}
+	return *text ? -EINVAL : 0;
+}
+
+static int parse_label(const char *text, const struct hc_service *service,
+		       struct hc_user_key *key, unsigned int *bits, char *why, size_t why_size)
+{
+	struct hc_label label;
+	unsigned int length;
+	int error;
+
+	if (!strncmp(text, LABEL_UNLABELLED, strlen(LABEL_UNLABELLED))) {
+		key->kind = HC_UNLABELLED;
+		return parse_client(text + strlen(LABEL_UNLABELLED), service, key, bits, why,
+				    why_size);
+	}
+	if (!strncmp(text, LABEL_UNKNOWN, strlen(LABEL_UNKNOWN)))
+		return parse_hash(text + strlen(LABEL_UNKNOWN), key->id)
+			       ? because(why, why_size, "\"%s\": no hash of a label", text)
+			       : 0;
+	error = label_parse(text, &label, &length, why, why_size);
+	if (error)
+		return error;
+	label_hash(&label, key->id);
+	if (length < HC_LABEL_MAX)
+		*bits = length;
+	else
+		label_learn(&label);
+	return 0;
+}
+
 int user_key_parse(const char *text, const struct hc_service *service, __u16 service_id,
 		   struct hc_user_key *key, unsigned int *bits, char *why, size_t why_size)
 {
@@ -227,11 +285,15 @@ int user_key_parse(const char *text, const struct hc_service *service, __u16 ser
 	case HC_BY_CGROUP:
 		return parse_cgroup(text, key, why, why_size);
 	default:
-		return because(why, why_size, "users by label are not supported yet");
+		return parse_label(text, service, key, bits, why, why_size);
 	}
 }
 
 bool user_is_more(const struct hc_user_key *key, const char *given)
 {
-	return key->kind == HC_BY_CLIENT && key->prefix < 128 && !strchr(given, '/');
+	if (key->kind == HC_UNLABELLED)
+		given += strlen(LABEL_UNLABELLED);
+	else if (key->kind != HC_BY_CLIENT)
+		return false;
+	return key->prefix < 128 && !strchr(given, '/');
 }

@@ -17,7 +17,8 @@ void prefix_mask(__u8 id[16], unsigned int bits);
 /*
  * Text of `key` without its service: an address (10.0.0.7, 2001:db8::1), a prefix where it is
  * shorter than the address (10.1.0.0/16, 2001:db8:1:2::/64), a uid's number (or with `names`
- * the account's name where there is one), a cgroup's path. Always NUL-terminated. Outsiders'
+ * the account's name where there is one), a cgroup's path, a label (label.h; a client without
+ * one is unlabelled/10.0.0.7). Always NUL-terminated. Outsiders'
  * bytes are not escaped here. Returns `text`.
  */
 char *user_key_format(const struct hc_user_key *key, bool names, char *text, size_t size);
@@ -27,7 +28,8 @@ char *user_key_format(const struct hc_user_key *key, bool names, char *text, siz
  * `key` with its exact id for this service's kind of user. A client's address is masked to the
  * service's prefix length. `*bits` receives how many bits of the id were given: 128 for an
  * exact user, fewer for a client prefix shorter than the service's (only overrides accept that;
- * for IPv4, 96 + length). uid: number or account name. cgroup: path below the cgroup v2 mount,
+ * for IPv4, 96 + length). A label that ends in * is all that begin so: `*bits` is then how many
+ * bytes that are. uid: number or account name. cgroup: path below the cgroup v2 mount,
  * starting with "/". Returns 0, or -EINVAL with the reason in `why` (no trailing newline).
  */
 int user_key_parse(const char *text, const struct hc_service *service, __u16 service_id,

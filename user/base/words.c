@@ -42,6 +42,7 @@ static const struct {
 	[HC_CLOSED] = {"closed", "session-closed"},
 	[HC_REFUSED] = {"refused", "session-refused"},
 	[HC_KILLED] = {"killed", "session-killed"},
+	[HC_LABELLED] = {"labelled", "session-labelled"},
 };
 _Static_assert(COUNT(actions) == ACTION_COUNT, "each has its words");
 

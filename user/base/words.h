@@ -8,7 +8,7 @@ const char *word_of_state(unsigned int state); /* "ESTAB", "FIN-WAIT-1" .. as ss
 
 /* By an event's type; events that are lost have none. */
 #define ACTION_LOST  0
-#define ACTION_COUNT 5
+#define ACTION_COUNT 6
 const char *word_of_action(unsigned int type); /* "opened", "closed", ..; "lost" */
 const char *name_of_action(unsigned int type); /* "session-opened", ..; "events-lost" */
 

@@ -103,7 +103,8 @@ static void print_as_text(struct output *output, const struct event_line *line,
 				line->reason, line->lost);
 	else
 		print_text_row(&output->out, &output->context, &line->event,
-			       &(const struct print_names){line->service, user, line->process});
+			       &(const struct print_names){line->service, user, line->process,
+							   line->before});
 }
 
 /* conn.log has no line for a gap. */

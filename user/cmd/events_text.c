@@ -15,7 +15,7 @@ static void print_alike(FILE *out, const struct config *config, __u8 mute)
 	for (size_t i = 0; i < config->service_count; i++) {
 		const struct hc_service *service = &config->services[i].service;
 
-		if (service->mute == mute && ++count <= NAMED)
+		if (service->used && service->mute == mute && ++count <= NAMED)
 			fprintf(out, "%s%s", count > 1 ? ", " : "", service->name);
 	}
 	if (count > NAMED)
@@ -25,7 +25,8 @@ static void print_alike(FILE *out, const struct config *config, __u8 mute)
 static bool any_of(const struct config *config, __u8 mute)
 {
 	for (size_t i = 0; i < config->service_count; i++)
-		if (config->services[i].service.mute == mute)
+		if (config->services[i].service.used &&
+		    config->services[i].service.mute == mute)
 			return true;
 	return false;
 }

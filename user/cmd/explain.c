@@ -118,6 +118,20 @@ static void explain_overrides(const struct config *config)
 	table_free(table);
 }
 
+static void explain_directions(const struct config *config)
+{
+	if (!config_wants(config, HC_OUTBOUND))
+		printf("\noutbound sessions are not counted");
+	if (!config_wants(config, HC_INBOUND)) {
+		printf("\ninbound sessions are not counted");
+		return;
+	}
+	printf("\ninbound services hold in %s",
+	       config->netns_count ? "the network namespaces" : "the network namespace of run");
+	for (size_t i = 0; i < config->netns_count; i++)
+		print_escaped(config->netns[i]);
+}
+
 void explain(const struct config *config, const char *path)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -130,6 +144,8 @@ void explain(const struct config *config, const char *path)
 		const struct config_service *service = &config->services[i];
 		char emit[SERVICE_EMIT_TEXT];
 
+		if (!service->service.used)
+			continue;
 		table_add_text(table, service->service.name);
 		add_listen_cell(table, service);
 		explain_limits(table, &service->service);
@@ -142,10 +158,7 @@ void explain(const struct config *config, const char *path)
 		table_print(table, stdout, false);
 	table_free(table);
 	explain_overrides(config);
-	printf("\ninbound services hold in %s",
-	       config->netns_count ? "the network namespaces" : "the network namespace of run");
-	for (size_t i = 0; i < config->netns_count; i++)
-		print_escaped(config->netns[i]);
+	explain_directions(config);
 	explain_events(&config->events);
 	if (*config->metrics.text)
 		printf("\nmetrics at %s, %u users by name", config->metrics.text,

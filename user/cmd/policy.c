@@ -220,18 +220,27 @@ static int print_policy_text(const struct policy_view *view, const struct servic
 	if (view->moment_count && !error)
 		error = print_part(caps_table(view, false),
 				   "\nset with headcount cap, above every override:\n", false);
-	return error ?: print_part(netns_table(view), "\ninbound services hold in:\n", false);
+	if (!(view->policy.control.directions & 1u << HC_OUTBOUND))
+		printf("\noutbound sessions are not counted\n");
+	if (view->policy.control.directions & 1u << HC_INBOUND)
+		return error
+			       ?: print_part(netns_table(view), "\ninbound services hold in:\n",
+					     false);
+	printf("\ninbound sessions are not counted\n");
+	return error;
 }
 
 static int print_policy_json(const struct policy_view *view, const struct service_total *totals)
 {
+	char directions[DIRECTIONS_TEXT];
 	int error = print_part(services_table(view, totals), "{\"services\":", true);
 
 	error = error ?: print_part(listens_table(view), ",\"listen\":", true);
 	error = error ?: print_part(overrides_table(view, true), ",\"overrides\":", true);
 	error = error ?: print_part(caps_table(view, true), ",\"caps\":", true);
 	error = error ?: print_part(netns_table(view), ",\"namespaces\":", true);
-	printf("}\n");
+	printf(",\"directions\":[\"%s\"]}\n",
+	       directions_format(view->policy.control.directions, "\",\"", directions));
 	return error;
 }
 

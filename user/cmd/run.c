@@ -31,6 +31,7 @@ static bool fits(const struct headcount_bpf *pinned, const struct config *config
 	bool fit = !policy_read_new(pinned, &policy) &&
 		   policy->control.version == HC_STATE_VERSION &&
 		   policy->control.build == load_build() &&
+		   policy->control.directions == config->directions &&
 		   policy->control.user_sets == load_user_sets(config->users_max) &&
 		   bpf_map__max_entries(pinned->maps.listeners) == config->listeners_max &&
 		   bpf_map__max_entries(pinned->maps.sessions) ==
@@ -45,7 +46,8 @@ static int rebuild(struct daemon *daemon)
 {
 	int error;
 
-	hc_notice("the pinned state is of another version or size, or damaged: counting anew");
+	hc_notice("the pinned state is of another version or size, or damaged, or counts other "
+		  "directions: counting anew");
 	error = daemon_start(daemon);
 	if (!error)
 		hc_notice("rebuilt from the socket table; caps held throughout, but peak, "
@@ -123,9 +125,7 @@ static int run_daemon(struct run *run)
 	signals_catch(true);
 	error = daemon_probe(daemon);
 	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
-	error = error
-			?: netns_resolve(&daemon->netns, daemon->config.netns,
-					 daemon->config.netns_count);
+	error = error ?: daemon_resolve_netns(&daemon->config, &daemon->netns);
 	/* Before there is anything that it could inherit. */
 	if (!error && daemon->config.netns_count)
 		error = netns_helper_start(&daemon->helper);

@@ -18,6 +18,7 @@
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_maps.h"
 #include "user/kernel/probe.h"
+#include "user/kernel/service_text.h"
 #include "user/kernel/state.h"
 #include "user/kernel/totals_maps.h"
 
@@ -97,6 +98,28 @@ static const char *reload_line(const struct status *status, char line[1024])
 	return line;
 }
 
+static bool has_state(const struct status *status)
+{
+	for (size_t i = 0; i < status->links_count; i++)
+		if (!strcmp(status->links[i].program, "on_state"))
+			return true;
+	return false;
+}
+
+/* Why on_state, which costs the most, is attached or not. */
+static const char *state_reason(const struct status *status)
+{
+	if (!has_state(status))
+		return "not needed: sockets tell of their ends themselves";
+	if (!features_have_callbacks())
+		return "needed: some sockets do not tell of their ends (before Linux 6.12)";
+	return features_have_watch()
+		       ? "needed: another sockops program is there, or was, and may keep "
+			 "sockets from telling of their ends"
+		       : "needed: without tp_btf/tcp_destroy_sock and iter/bpf_prog nobody "
+			 "knows whether sockets tell of their ends";
+}
+
 static bool has_total(const struct status *status, int id)
 {
 	const struct hc_service *service = &status->policy.services[id];
@@ -143,7 +166,7 @@ static void print_status_text(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
-	char absence[256], when[TIME_TEXT], line[1024];
+	char absence[256], when[TIME_TEXT], line[1024], directions[DIRECTIONS_TEXT];
 
 	if (status->pid)
 		printf("headcount " HC_VERSION " is running, pid %d%s\n", status->pid,
@@ -160,10 +183,15 @@ static void print_status_text(const struct status *status)
 		       time_format(status->reload.time_ns, false, when),
 		       status->reload.result == HC_RELOAD_DONE ? "" : "failed: ",
 		       reload_line(status, line));
+	if (status->object && status->policy.control.directions != HC_BOTH_DIRECTIONS)
+		printf("counts %s sessions only\n",
+		       directions_format(status->policy.control.directions, "", directions));
 	if (status->object || status->links_count)
 		printf("\nattached:\n");
 	for (size_t i = 0; i < status->links_count; i++)
 		printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
+	if (status->object)
+		printf("on_state is %s\n", state_reason(status));
 	if (status->object) {
 		printf("\nfill:\n");
 		for (int i = 0; i < FILL_COUNT; i++)
@@ -203,7 +231,7 @@ static void print_status_json(const struct status *status)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
-	char absence[256], path[8192];
+	char absence[256], path[8192], directions[DIRECTIONS_TEXT];
 
 	printf("{\"running\":%s,\"pid\":", status->pid ? "true" : "false");
 	printf(status->pid ? "%d" : "null", status->pid);
@@ -224,7 +252,12 @@ static void print_status_json(const struct status *status)
 	for (int i = 0; i < FILL_COUNT && status->object; i++)
 		printf("%s{\"map\":\"%s\",\"entries\":%llu,\"capacity\":%llu}", i ? "," : "",
 		       status->fill[i].map, status->fill[i].entries, status->fill[i].capacity);
-	printf("],\"totals\":[");
+	printf("],\"on_state\":{\"attached\":%s,\"why\":\"%s\"}",
+	       has_state(status) ? "true" : "false",
+	       status->object ? state_reason(status) : "");
+	directions_format(status->policy.control.directions, "\",\"", directions);
+	printf(*directions ? ",\"directions\":[\"%s\"]" : ",\"directions\":[]", directions);
+	printf(",\"totals\":[");
 	print_json_totals(status);
 	printf("],\"last_reload\":");
 	print_json_reload(status);

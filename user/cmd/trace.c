@@ -16,7 +16,10 @@ static int introduce(const struct daemon *daemon)
 	unsigned long long count = error ? 0 : counters_sessions(counters);
 
 	if (!error)
-		hc_notice("watching TCP, %llu session%s; Ctrl-C ends; next: headcount run -h",
+		hc_notice("watching TCP%s, %llu session%s; Ctrl-C ends; next: headcount run -h",
+			  config_wants(&daemon->config, HC_OUTBOUND)
+				  ? config_wants(&daemon->config, HC_INBOUND) ? "" : " outbound"
+				  : " inbound",
 			  count, count == 1 ? "" : "s");
 	free(counters);
 	return error;
@@ -24,9 +27,11 @@ static int introduce(const struct daemon *daemon)
 
 int cmd_trace(const struct command *command, int argc, char **argv)
 {
-	bool json = false;
+	bool json = false, inbound = false, outbound = false;
 	const struct command_option options[] = {
 		OPTION_FLAG("json", 'j', "print JSON lines", &json),
+		OPTION_FLAG("inbound", 0, "only sessions that others open", &inbound),
+		OPTION_FLAG("outbound", 0, "only sessions that this host opens", &outbound),
 		{},
 	};
 	struct daemon daemon = {};
@@ -35,8 +40,11 @@ int cmd_trace(const struct command *command, int argc, char **argv)
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
 	signals_catch(false);
-	error = daemon_probe(&daemon);
-	error = error ?: config_defaults(&daemon.config);
+	error = config_defaults(&daemon.config);
+	if (!error && inbound != outbound)
+		config_set_directions(&daemon.config,
+				      inbound ? 1u << HC_INBOUND : 1u << HC_OUTBOUND);
+	error = error ?: daemon_probe(&daemon);
 	/* Nothing is enforced: all namespaces share the half that is for those. */
 	daemon.config.listeners_max *= 2;
 	error = error ?: daemon_open_sinks(&daemon);

@@ -30,7 +30,7 @@ static void add_user_row(struct table *table, const struct policy *policy,
 
 	table_add_text(table, policy->services[user->key.service].name);
 	table_add_text(table, user_key_format(&user->key, !json, name, sizeof(name)));
-	table_add_number(table, user->slots.active);
+	table_add_number(table, hc_user_active(user));
 	explain_limit(table, user->cap);
 	table_add_number(table, user->peak);
 	table_add_number(table, user->opened);

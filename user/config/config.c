@@ -15,6 +15,7 @@ void config_service_defaults(struct hc_service *service, const char *name)
 	*service = (struct hc_service){
 		.cap = HC_UNLIMITED,
 		.total = HC_UNLIMITED,
+		.unlabelled = HC_UNLIMITED,
 		.used = 1,
 		.identify = HC_BY_CLIENT,
 		.excess = HC_REJECT,
@@ -28,6 +29,7 @@ void config_service_defaults(struct hc_service *service, const char *name)
 int config_defaults(struct config *config)
 {
 	*config = (struct config){
+		.directions = HC_BOTH_DIRECTIONS,
 		.sessions_max = SESSIONS_DEFAULT,
 		.users_max = USERS_DEFAULT,
 		.metrics.max = CONFIG_METRICS_MAX_DEFAULT,
@@ -64,4 +66,27 @@ int config_find(const struct config *config, const char *name)
 		if (!strcmp(config->services[i].service.name, name))
 			return i;
 	return -1;
+}
+
+void config_set_directions(struct config *config, __u32 directions)
+{
+	config->directions = directions;
+	config->services[HC_OUTBOUND_SERVICE].service.used = config_wants(config, HC_OUTBOUND);
+	config->services[HC_INBOUND_SERVICE].service.used = config_wants(config, HC_INBOUND);
+}
+
+bool config_ignores_orphans(const struct config *config)
+{
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
+			return true;
+	return false;
+}
+
+bool config_labels(const struct config *config)
+{
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.identify == HC_BY_LABEL)
+			return true;
+	return false;
 }

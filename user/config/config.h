@@ -34,7 +34,8 @@ struct config_override {
 	struct hc_user_key key; /* key.service is the index in `services` */
 	unsigned int bits;      /* of key.id that count, 128: exact */
 	__u32 cap;
-	bool exempt;       /* from the service's total */
+	struct hc_label label; /* of a user by label; `bits` are then its bytes that count */
+	bool exempt;           /* from the service's total */
 	bool part;         /* written as an address, of which its user has more */
 	unsigned int line; /* of the file */
 };
@@ -58,6 +59,7 @@ struct config_metrics {
 /* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
  * there; named ones follow in the order of the file. */
 struct config {
+	__u32 directions;    /* bits of enum hc_direction; default both */
 	__u32 sessions_max;  /* default 262144, 1024 .. 16777216 */
 	__u32 users_max;     /* default 65536, 64 .. 4194304 */
 	__u32 listeners_max; /* default 65536, 64 .. 4194304 */
@@ -85,6 +87,21 @@ int config_read(struct config *config, const char *path, char *why, size_t why_s
 
 /* The path of its Unix socket, or NULL. */
 const char *config_metrics_path(const struct config_metrics *metrics);
+
+/* Counts the sessions of these directions (bits of enum hc_direction) and no others: the
+ * services of another are not in use. */
+void config_set_directions(struct config *config, __u32 directions);
+
+static inline bool config_wants(const struct config *config, enum hc_direction direction)
+{
+	return config->directions & 1u << direction;
+}
+
+/* Does a service not count orphans? */
+bool config_ignores_orphans(const struct config *config);
+
+/* Is a service by label? */
+bool config_labels(const struct config *config);
 
 /* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
 void config_free(struct config *config);

@@ -12,6 +12,8 @@
 /* Can anything refuse a session of this service? */
 static bool is_limited(const struct config_service *service)
 {
+	if (service->service.unlabelled != HC_UNLIMITED)
+		return true;
 	if (service->service.cap != HC_UNLIMITED || service->service.total != HC_UNLIMITED)
 		return true;
 	for (size_t i = 0; i < service->override_count; i++)
@@ -29,6 +31,10 @@ static int close_section(struct config_parser *parser)
 			return config_fail(parser, parser->section_line,
 					   "[service %s] needs a line \"listen = PORT\"",
 					   service->service.name);
+		if (parser->label_line && service->service.identify != HC_BY_LABEL)
+			return config_fail(parser, parser->label_line,
+					   "unlabelled and login_grace are of a service with "
+					   "user = label");
 		if (config_resolve_overrides(parser))
 			return -EINVAL;
 		service->service.limited = is_limited(service);
@@ -104,6 +110,7 @@ static int open_section(struct config_parser *parser, char *text)
 	text = trim(text + 1);
 	parser->section_line = parser->line;
 	parser->keys_seen = 0;
+	parser->label_line = 0;
 	if (!strcmp(text, "headcount"))
 		parser->where = CONFIG_HEADCOUNT;
 	else if (strncmp(text, "service", 7) || (text[7] && !isblank((unsigned char)text[7])))
@@ -113,7 +120,29 @@ static int open_section(struct config_parser *parser, char *text)
 	if (parser->where & ~CONFIG_NAMED & parser->sections_seen)
 		return config_fail(parser, parser->line, "second section [%s]", text);
 	parser->sections_seen |= parser->where;
+	if (parser->where == CONFIG_OUTBOUND)
+		parser->outbound_line = parser->line;
+	else if (parser->where & CONFIG_SERVICE && !parser->inbound_line)
+		parser->inbound_line = parser->line;
 	return 0;
+}
+
+/* Lines about sessions that are not counted would be ignored. */
+static void check_directions(struct config_parser *parser)
+{
+	const struct config *config = parser->config;
+
+	if (!config_wants(config, HC_OUTBOUND) && parser->outbound_line)
+		config_fail(parser, parser->outbound_line,
+			    "a section of outbound sessions, and directions = inbound");
+	else if (!config_wants(config, HC_INBOUND) && parser->inbound_line)
+		config_fail(parser, parser->inbound_line,
+			    "a section of inbound sessions, and directions = outbound");
+	else if (!config_wants(config, HC_INBOUND) && parser->netns_line)
+		config_fail(parser, parser->netns_line,
+			    "netns is of inbound sessions, and directions = outbound");
+	else
+		config_set_directions(parser->config, config->directions);
 }
 
 /*
@@ -172,8 +201,8 @@ static void parse_file(struct config_parser *parser)
 	/* libinih goes on after a line that it cannot parse, and only its number is known. */
 	if (status > 0 && (!parser->error || (unsigned int)status < parser->error_line))
 		config_fail(parser, status, "neither a [section], KEY = VALUE nor a comment");
-	if (!parser->error)
-		close_section(parser);
+	if (!parser->error && !close_section(parser))
+		check_directions(parser);
 }
 
 static int open_source(struct config_parser *parser)

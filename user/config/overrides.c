@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/label.h"
 #include "user/base/number.h"
 #include "user/base/user_name.h"
 #include "user/config/parser.h"
@@ -84,6 +85,9 @@ static int resolve_override(struct config_parser *parser, const struct config_pe
 				   HC_UNLIMITED - 1);
 	if (user_key_parse(pending->text, &service->service, parser->service, &override.key,
 			   &override.bits, why, sizeof(why)))
+		return config_fail(parser, pending->line, "%s", why);
+	if (override.key.kind == HC_BY_LABEL &&
+	    label_parse(pending->text, &override.label, &(unsigned int){0}, why, sizeof(why)))
 		return config_fail(parser, pending->line, "%s", why);
 	override.part = user_is_more(&override.key, pending->text);
 	return config_append(parser, &service->overrides, &service->override_count, &override,

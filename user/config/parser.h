@@ -36,8 +36,12 @@ struct config_parser {
 	enum config_where where;
 	unsigned int section_line;
 	unsigned int sections_seen; /* bits of config_where */
-	unsigned int keys_seen;     /* in this section, bits in the order of the keys' table */
-	size_t service;             /* of this section */
+	unsigned int inbound_line;  /* the first section or key that is about a direction; */
+	unsigned int outbound_line; /* 0: none */
+	unsigned int netns_line;
+	unsigned int label_line; /* in this section, a key that is about labels; 0: none */
+	unsigned int keys_seen; /* in this section, bits in the order of the keys' table */
+	size_t service;         /* of this section */
 	struct config_pending *pending;
 	size_t pending_count;
 

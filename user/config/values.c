@@ -45,6 +45,19 @@ static int set_total(struct config_parser *parser, const char *value)
 	return set_limit(parser, value, &config_current(parser)->service.total);
 }
 
+static int set_unlabelled(struct config_parser *parser, const char *value)
+{
+	parser->label_line = parser->line;
+	return set_limit(parser, value, &config_current(parser)->service.unlabelled);
+}
+
+static int set_login_grace(struct config_parser *parser, const char *value)
+{
+	parser->label_line = parser->line;
+	return config_set_number(parser, value, 0, 86400,
+				 &config_current(parser)->service.login_grace);
+}
+
 /* Calls `add` for each word of a list. */
 static int for_each_word(struct config_parser *parser, const char *value,
 			 int (*add)(struct config_parser *parser, const char *word))
@@ -61,6 +74,29 @@ static int for_each_word(struct config_parser *parser, const char *value,
 		error = add(parser, word);
 	free(copy);
 	return error;
+}
+
+static int add_direction(struct config_parser *parser, const char *word)
+{
+	__u32 *directions = &parser->config->directions, bit;
+
+	if (!strcmp(word, "inbound"))
+		bit = 1u << HC_INBOUND;
+	else if (!strcmp(word, "outbound"))
+		bit = 1u << HC_OUTBOUND;
+	else
+		return config_fail(parser, parser->line,
+				   "bad direction \"%s\": inbound or outbound", word);
+	if (*directions & bit)
+		return config_fail(parser, parser->line, "direction %s twice", word);
+	*directions |= bit;
+	return 0;
+}
+
+static int set_directions(struct config_parser *parser, const char *value)
+{
+	parser->config->directions = 0;
+	return for_each_word(parser, value, add_direction);
 }
 
 static int add_netns(struct config_parser *parser, const char *word)
@@ -87,6 +123,8 @@ static int add_netns(struct config_parser *parser, const char *word)
 
 static int set_netns(struct config_parser *parser, const char *value)
 {
+	if (!parser->netns_line)
+		parser->netns_line = parser->line;
 	return for_each_word(parser, value, add_netns);
 }
 
@@ -164,12 +202,12 @@ static int set_user(struct config_parser *parser, const char *value)
 		service->identify = HC_BY_UID;
 	else if (!strcmp(value, "cgroup"))
 		service->identify = HC_BY_CGROUP;
-	else if (!strcmp(value, "label"))
-		return config_fail(parser, parser->line, "user = label is not supported yet");
+	else if (!strcmp(value, "label") && parser->where != CONFIG_OUTBOUND)
+		service->identify = HC_BY_LABEL;
 	else if (parse_client_user(value, service))
 		return config_fail(parser, parser->line,
 				   "bad user \"%s\": client, client/0..32, "
-				   "client/0..32/0..128, uid or cgroup",
+				   "client/0..32/0..128, uid, cgroup or label",
 				   value);
 	return 0;
 }
@@ -268,6 +306,7 @@ static const struct config_key {
 	{"metrics", CONFIG_HEADCOUNT, ONCE, config_set_metrics},
 	{"metrics_max", CONFIG_HEADCOUNT, ONCE, config_set_metrics_max},
 	{"metrics_top_users", CONFIG_HEADCOUNT, ONCE, config_set_metrics_top_users},
+	{"directions", CONFIG_HEADCOUNT, ONCE, set_directions},
 	{"netns", CONFIG_HEADCOUNT, REPEATS, set_netns},
 	{"events", CONFIG_HEADCOUNT, REPEATS, set_events},
 	{"events_mode", CONFIG_HEADCOUNT, ONCE, set_events_mode},
@@ -277,6 +316,8 @@ static const struct config_key {
 	{"user", CONFIG_SERVICE, ONCE, set_user},
 	{"cap", CONFIG_SERVICE, ONCE, set_cap},
 	{"total", CONFIG_SERVICE, ONCE, set_total},
+	{"unlabelled", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_unlabelled},
+	{"login_grace", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_login_grace},
 	{"excess", CONFIG_SERVICE, ONCE, set_excess},
 	{"emit", CONFIG_SERVICE, ONCE, set_emit},
 	{"orphans", CONFIG_SERVICE, ONCE, set_orphans},

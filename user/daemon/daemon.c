@@ -11,6 +11,7 @@
 #include "user/daemon/reload_record.h"
 #include "user/daemon/signals.h"
 #include "user/kernel/feature.h"
+#include "user/kernel/labels.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_apply.h"
 #include "user/kernel/probe.h"
@@ -20,15 +21,33 @@
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
 #define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
-#define RUN_PROGRAMS (LOAD_TRACE | LOAD_CONNECT | LOAD_ARRIVAL | WALKS_START | WALKS_LATER)
+#define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
+#define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
+/* The gates, and what they need. */
+#define OUTBOUND_PROGRAMS (LOAD_CONNECT | LOAD_RELEASE)
+#define INBOUND_PROGRAMS  (LOAD_ARRIVAL | LOAD_RESENT)
 /* Nothing is refused: no gates, and nothing to tell of refusals. */
-#define TRACE_PROGRAMS (LOAD_TRACE | WALKS_START | LOAD_WALK_SESSIONS)
+#define TRACE_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | LOAD_WALK_SESSIONS)
 
-/* What is counted is capped from here on, and others find it. */
+static bool needs_release(const struct config *config)
+{
+	return config_wants(config, HC_OUTBOUND) || config_ignores_orphans(config);
+}
+
+/* What is counted is capped from here on, and others find it. What gives slots back, or keeps
+ * them, is there before what takes them. */
 static int enforce(struct daemon *daemon)
 {
-	int error = attach_connect(&daemon->links, daemon->object);
+	int error = 0;
 
+	if (config_wants(&daemon->config, HC_INBOUND))
+		error = attach_resent(&daemon->links, daemon->object);
+	if (needs_release(&daemon->config))
+		error = error ?: attach_release(&daemon->links, daemon->object);
+	if (config_labels(&daemon->config))
+		error = error ?: attach_labels(&daemon->links, daemon->object);
+	if (config_wants(&daemon->config, HC_OUTBOUND))
+		error = error ?: attach_connect(&daemon->links, daemon->object);
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		error = attach_arrival(&daemon->links, daemon->object, &daemon->netns.items[i]);
 	error = error ?: load_gated(daemon->object);
@@ -37,14 +56,53 @@ static int enforce(struct daemon *daemon)
 	return error;
 }
 
+static unsigned int run_programs(const struct config *config)
+{
+	return RUN_PROGRAMS | (config_wants(config, HC_OUTBOUND) ? OUTBOUND_PROGRAMS : 0) |
+	       (config_wants(config, HC_INBOUND) ? INBOUND_PROGRAMS : 0) |
+	       (config_ignores_orphans(config) ? LOAD_RELEASE : 0) |
+	       (config_labels(config) ? LOAD_LABEL : 0);
+}
+
+/*
+ * on_state is for sockets that do not call back. Those that are older than headcount do not
+ * before 6.12, nor there, or if connect() is not ours, those of which Fast Open puts the SYN
+ * off. Or another program takes the callback away: that we look for, and until we have found it
+ * on_destroyed tells of the end, when the socket goes.
+ */
+static bool needs_state(const struct daemon *daemon)
+{
+	return !features_have_callbacks() || !features_have_watch() ||
+	       (!daemon->gates && config_wants(&daemon->config, HC_OUTBOUND));
+}
+
+/* Once it is there it stays: nobody knows of which sockets the flag is gone. */
+int daemon_watch_programs(struct daemon *daemon)
+{
+	__u32 strangers = 1;
+	int error = 0;
+
+	if (attach_has_state(&daemon->links))
+		return 0;
+	if (daemon->programs & LOAD_WALK_PROGRAMS)
+		error = walk_programs(daemon->walker, &strangers);
+	if (!error && !strangers)
+		return 0;
+	error = attach_state(&daemon->links, daemon->walker);
+	metrics_show(daemon->metrics, &daemon->links, &daemon->config);
+	return error;
+}
+
 int daemon_probe(struct daemon *daemon)
 {
 	int error = probe_privileges();
 
-	daemon->programs = daemon->gates ? RUN_PROGRAMS : TRACE_PROGRAMS;
+	daemon->programs = daemon->gates ? run_programs(&daemon->config) : TRACE_PROGRAMS;
 	error = error
 			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
 					  &daemon->programs);
+	if (needs_state(daemon))
+		daemon->programs &= ~LOAD_WALK_PROGRAMS;
 	if (!error)
 		probe_cgroup_is_root();
 	return error;
@@ -65,18 +123,27 @@ static int load_walker(struct daemon *daemon, unsigned int walks)
 static int start_fresh(struct daemon *daemon)
 {
 	struct load_request request = {
-		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT),
+		.programs = daemon->programs &
+			    (LOAD_TRACE | LOAD_DESTROYED | LOAD_CONNECT | LOAD_RESENT),
 		.config = &daemon->config,
 	};
 	int error = load_object(&daemon->object, &request);
 
-	error = error ?: load_walker(daemon, WALKS_START | WALKS_LATER);
-	error = error ?: load_control(daemon->object);
+	error = error
+			?: load_walker(daemon, WALKS_START | WALKS_LATER | LOAD_STATE |
+						       LOAD_WALK_PROGRAMS);
+	error = error ?: load_control(daemon->object, daemon->config.directions);
+	if (!error)
+		labels_use(daemon->object);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
 	if (!error && daemon->gates)
 		error = pins_begin(daemon->object);
 	daemon->links.pinned = daemon->pin;
+	/* Ends before beginnings. */
+	if (!(daemon->programs & LOAD_WALK_PROGRAMS))
+		error = error ?: attach_state(&daemon->links, daemon->walker);
 	error = error ?: attach_trace(&daemon->links, daemon->object);
+	error = error ?: daemon_watch_programs(daemon);
 	error = error ?: snapshot_take(daemon->walker);
 	if (daemon->gates)
 		error = error ?: enforce(daemon);
@@ -93,22 +160,39 @@ int daemon_start(struct daemon *daemon)
 	return error;
 }
 
+int daemon_resolve_netns(const struct config *config, struct netns_list *netns)
+{
+	return config_wants(config, HC_INBOUND)
+		       ? netns_resolve(netns, config->netns, config->netns_count)
+		       : 0;
+}
+
 int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 			 const struct netns_list *netns)
 {
-	int error = policy_apply(daemon->object, config, netns);
+	/* Before any session is told to ask it; and until none is. */
+	int error = needs_release(config) ? attach_release(&daemon->links, daemon->object) : 0;
 
+	if (!error && config_labels(config))
+		error = attach_labels(&daemon->links, daemon->object);
+	error = error ?: policy_apply(daemon->object, config, netns);
 	if (!error && walk_sessions(daemon->walker))
 		hc_error("cannot re-assign open sessions; they keep their old service");
+	if (!needs_release(error ? &daemon->config : config))
+		attach_drop_release(&daemon->links);
+	if (!config_labels(error ? &daemon->config : config))
+		attach_drop_labels(&daemon->links);
 	return error;
 }
 
 int daemon_adopt(struct daemon *daemon)
 {
-	int error = load_walker(daemon, WALKS_LATER);
+	int error = load_walker(daemon, WALKS_LATER | LOAD_STATE | LOAD_WALK_PROGRAMS);
 
+	labels_use(daemon->object);
 	reload_record_forget(daemon->object);
 	error = error ?: attach_adopt(&daemon->links, daemon->object);
+	error = error ?: daemon_watch_programs(daemon);
 	for (size_t i = 0; i < daemon->netns.count && !error; i++)
 		if (!attach_has_arrival(&daemon->links, daemon->netns.items[i].inode))
 			error = attach_arrival(&daemon->links, daemon->object,
@@ -202,6 +286,7 @@ void daemon_free(struct daemon *daemon)
 	netns_helper_end(daemon->helper);
 	sinks_free(daemon->sinks);
 	attach_close(&daemon->links);
+	labels_use(NULL);
 	headcount_bpf__destroy(daemon->walker);
 	headcount_bpf__destroy(daemon->object);
 	netns_free(&daemon->netns);

@@ -27,6 +27,7 @@ struct daemon {
 	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
 	bool gates;                     /* run, not trace */
 	bool pin;
+	__u64 watch_ns;       /* when other sockops programs are looked for again */
 	bool not_reloaded;    /* the last reload failed */
 	__u64 status_told_ns; /* to systemd */
 };
@@ -51,6 +52,14 @@ int daemon_refresh_names(struct daemon *daemon);
 
 /* Without --config, the file at its usual place, once there is one. */
 void daemon_find_config(struct daemon *daemon);
+
+/* The namespaces in which inbound sessions are capped: none, if they are not counted. Prints
+ * the error. */
+int daemon_resolve_netns(const struct config *config, struct netns_list *netns);
+
+/* Attaches on_state when another sockops program is found. Returns 0, or a negative errno after
+ * the printed error. */
+int daemon_watch_programs(struct daemon *daemon);
 
 /* Puts --events above what the configuration says; if neither says anything, chooses.
  * Returns 0, or -EINVAL and why. */

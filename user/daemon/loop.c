@@ -13,6 +13,8 @@
 #define NAP_MS      20                   /* how old a record may get before it is printed */
 #define UPKEEP_NS   NS_PER_SECOND        /* how often held-back refusals are looked for */
 #define UPKEEP_LAST 3                    /* rounds of that after the last refusal */
+#define WATCH_NS    NS_PER_SECOND        /* how often other sockops programs are looked for */
+#define PATIENCE_NS (60 * NS_PER_SECOND) /* what failed is not tried again sooner */
 #define STATUS_NS   (30 * NS_PER_SECOND) /* how old what systemd is told may get */
 
 /* Refusals that were held back by the rate limit are told once it lets them, or
@@ -46,6 +48,15 @@ static void reload_and_tell(struct daemon *daemon)
 	tell_status(daemon, "READY=1\n");
 }
 
+static void watch_programs(struct daemon *daemon)
+{
+	__u64 now = clock_monotonic_ns();
+
+	if (now < daemon->watch_ns)
+		return;
+	daemon->watch_ns = now + (daemon_watch_programs(daemon) ? PATIENCE_NS : WATCH_NS);
+}
+
 int daemon_loop(struct daemon *daemon)
 {
 	__u64 upkeep_ns = 0;
@@ -60,6 +71,7 @@ int daemon_loop(struct daemon *daemon)
 			reload_and_tell(daemon);
 		if (clock_monotonic_ns() >= daemon->status_told_ns + STATUS_NS)
 			tell_status(daemon, "");
+		watch_programs(daemon);
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
 		if (!error && rounds && clock_monotonic_ns() >= upkeep_ns + UPKEEP_NS) {

@@ -77,8 +77,11 @@ static void drop_gates(struct daemon *daemon, const struct netns_list *from,
 		}
 }
 
-static int same_sizes(const struct config *old, const struct config *fresh)
+/* What cannot change while running: the sizes of the maps, and what the programs count. */
+static int same_shape(const struct config *old, const struct config *fresh)
 {
+	if (old->directions != fresh->directions)
+		return hc_error("directions cannot change while running: restart headcount");
 	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max &&
 	    old->listeners_max == fresh->listeners_max)
 		return 0;
@@ -123,14 +126,12 @@ static int read_next(struct daemon *daemon, struct config *config,
 /* All that can fail; then nothing has changed. */
 static int prepare_next(struct daemon *daemon, struct next *next)
 {
-	int error = same_sizes(&daemon->config, &next->config);
+	int error = same_shape(&daemon->config, &next->config);
 
 	error = error
 			?: open_files_check(&daemon->config, &next->config,
 					    sinks_subscribers(daemon->sinks));
-	error = error
-			?: netns_resolve(&next->netns, next->config.netns,
-					 next->config.netns_count);
+	error = error ?: daemon_resolve_netns(&next->config, &next->netns);
 	netns_take_cookies(&next->netns, &daemon->netns);
 	error = error ?: sinks_prepare(daemon->sinks, &next->config.events);
 	error = error ?: next_metrics(daemon, &next->config, &next->metrics);

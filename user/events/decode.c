@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/base/address.h"
+#include "user/base/label.h"
 #include "user/events/decode.h"
 
 /* IPv4 on the wire means an IPv4 address, or none where it is not known. */
@@ -14,7 +15,7 @@ static bool family_agrees(const __u8 address[16])
 
 static bool user_is_valid(const struct hc_user_key *user)
 {
-	return user->service < HC_SERVICES_MAX && user->kind <= HC_BY_LABEL &&
+	return user->service < HC_SERVICES_MAX && user->kind <= HC_UNLABELLED &&
 	       user->prefix <= 128;
 }
 
@@ -22,11 +23,12 @@ static bool event_is_valid(const struct hc_event *event)
 {
 	if (event->version != HC_RECORD_VERSION)
 		return false;
-	if (event->type < HC_OPENED || event->type > HC_KILLED)
+	if (event->type < HC_OPENED || event->type > HC_LABELLED)
 		return false;
 	if (event->direction > HC_INBOUND)
 		return false;
-	if (!user_is_valid(&event->user))
+	if (!user_is_valid(&event->user) ||
+	    (event->type == HC_LABELLED && !user_is_valid(&event->before)))
 		return false;
 	if (event->flags & HC_F_IPV4)
 		return family_agrees(event->ends.local) && family_agrees(event->ends.remote);
@@ -35,10 +37,16 @@ static bool event_is_valid(const struct hc_event *event)
 
 int decode_event(struct hc_event *event, const void *data, size_t size)
 {
-	if (size != sizeof(*event))
+	const struct hc_label_event *labelled = data;
+
+	if (size != sizeof(*event) && size != sizeof(*labelled))
 		return -EINVAL;
 	memcpy(event, data, sizeof(*event));
-	return event_is_valid(event) ? 0 : -EINVAL;
+	if (!event_is_valid(event))
+		return -EINVAL;
+	if (size == sizeof(*labelled))
+		label_learn(&labelled->label);
+	return 0;
 }
 
 bool decode_was_established(const struct hc_event *event)

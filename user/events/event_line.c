@@ -149,6 +149,7 @@ int event_line_parse(struct event_line *line, const char *text, size_t length)
 	line->action = text_of(line->object, "event.action");
 	line->service = text_of(line->object, "rule.name");
 	line->user = text_of(line->object, "headcount.user");
+	line->before = text_of(line->object, "headcount.user_before");
 	line->process = text_of(line->object, "process.name");
 	line->reason = text_of(line->object, "event.reason");
 	line->lost = PRINT_LOST_UNKNOWN;

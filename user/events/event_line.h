@@ -13,7 +13,7 @@ struct event_line {
 	struct json_object *object; /* has the texts */
 	struct hc_event event;      /* times are nanoseconds since 1970; no user, no comm */
 	const char *action;         /* never NULL, nor are the next: "" if not there */
-	const char *service, *user, *process, *reason;
+	const char *service, *user, *before, *process, *reason;
 	__u64 lost; /* of events-lost, PRINT_LOST_UNKNOWN if it does not say */
 };
 

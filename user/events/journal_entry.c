@@ -13,9 +13,10 @@
 #include "user/events/journal_entry.h"
 #include "user/events/print.h"
 
-/* A user is the longest field, and stands in the message too; the others take less than 2000.
+/* A user is the longest field, and stands in the message too, as may another; the others take
+ * less than 2000.
  */
-#define ENTRY_ROOM (4096 + 2 * 4 * HC_USER_TEXT)
+#define ENTRY_ROOM (4096 + 3 * 4 * HC_USER_TEXT)
 
 /* One for each action, and never another: catalogs and filters refer to them. */
 static const char *const message_ids[] = {
@@ -24,6 +25,7 @@ static const char *const message_ids[] = {
 	[HC_CLOSED] = "02780c8456af446fa1981f7c4e0abca7",
 	[HC_REFUSED] = "33d5a158fe8348a3a460a8f7ff629544",
 	[HC_KILLED] = "b9a9c507c6b349eb95a3cfb25717d5fc",
+	[HC_LABELLED] = "0217444524394b39a4a3048d1ea50479",
 };
 
 static char *put_field(char *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -79,6 +81,8 @@ static const char *verb(const struct hc_event *event)
 		return "closed a session";
 	if (event->type == HC_KILLED)
 		return "had a session closed";
+	if (event->type == HC_LABELLED)
+		return "was given a session";
 	return event->flags & HC_F_OBSERVED ? "is over its cap" : "was refused";
 }
 
@@ -166,7 +170,7 @@ bool journal_entry_event(struct print_buffer *out, const struct print_context *c
 			 const struct hc_event *event)
 {
 	const char *service = context->service_names[event->user.service];
-	char *p = print_reserve(out, ENTRY_ROOM), user[HC_USER_TEXT];
+	char *p = print_reserve(out, ENTRY_ROOM), user[HC_USER_TEXT], before[HC_USER_TEXT];
 
 	if (!p)
 		return false;
@@ -177,6 +181,10 @@ bool journal_entry_event(struct print_buffer *out, const struct print_context *c
 			   print_realtime(context, event->time_ns));
 	p = put_text(p, "HEADCOUNT_SERVICE", service, strnlen(service, HC_NAME_MAX));
 	p = put_text(p, "HEADCOUNT_USER", user, strlen(user));
+	if (event->type == HC_LABELLED) {
+		user_key_format(&event->before, false, before, sizeof(before));
+		p = put_text(p, "HEADCOUNT_USER_BEFORE", before, strlen(before));
+	}
 	p = put_entry_session(p, event);
 	*p++ = '\0';
 	print_commit(out, p);

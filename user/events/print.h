@@ -43,6 +43,7 @@ void print_text_event(struct print_buffer *out, struct print_context *context,
 /* The same of an event whose names are known already. */
 struct print_names {
 	const char *service, *user, *process;
+	const char *before; /* of HC_LABELLED: whose it was */
 };
 void print_text_row(struct print_buffer *out, struct print_context *context,
 		    const struct hc_event *event, const struct print_names *names);

@@ -18,9 +18,9 @@
 /*
  * The longest line: the keys take less than 1400 bytes, the numbers, times and
  * addresses less than 500, the service, the process and two accounts less than
- * 900. A user is its text, every byte of which may become six.
+ * 900. Users, of whom there may be two, are their texts, every byte of which may become six.
  */
-#define LINE_ROOM (3072 + 6 * HC_USER_TEXT)
+#define LINE_ROOM (3072 + 2 * 6 * HC_USER_TEXT)
 
 #define ACCOUNT_ROOM 256 /* an account's name, escaped, with its NUL */
 #define CGROUPS      256
@@ -74,6 +74,8 @@ static char *put_account(char *p, const char *key, __u32 uid)
 
 static char *put_user(char *p, const struct hc_user_key *user)
 {
+	char text[HC_USER_TEXT];
+
 	switch (user->kind) {
 	case HC_BY_CLIENT:
 		return put_prefix(p, user->id, user->prefix);
@@ -82,8 +84,8 @@ static char *put_user(char *p, const struct hc_user_key *user)
 	case HC_BY_CGROUP:
 		return put_cgroup(p, user);
 	default:
-		return put_escaped(p, (const char *)user->id,
-				   strnlen((const char *)user->id, sizeof(user->id)));
+		user_key_format(user, false, text, sizeof(text));
+		return put_escaped(p, text, strlen(text));
 	}
 }
 
@@ -108,7 +110,7 @@ static const char *event_types(const struct hc_event *event)
 		return "\"connection\",\"start\"";
 	if (event->type == HC_CLOSED)
 		return "\"connection\",\"end\"";
-	if (event->type == HC_KILLED)
+	if (event->type == HC_KILLED || event->type == HC_LABELLED)
 		return "\"connection\",\"info\"";
 	return event->flags & HC_F_OBSERVED ? "\"connection\",\"allowed\""
 					    : "\"connection\",\"denied\"";
@@ -241,6 +243,11 @@ static char *put_charge(char *p, const char *service, const struct hc_event *eve
 	p = PUT(p, ",\"headcount.user\":\"");
 	p = put_user(p, &event->user);
 	*p++ = '"';
+	if (event->type == HC_LABELLED) {
+		p = PUT(p, ",\"headcount.user_before\":\"");
+		p = put_user(p, &event->before);
+		*p++ = '"';
+	}
 	if (event->type != HC_KILLED) {
 		p = PUT(p, ",\"headcount.active\":");
 		p = put_number(p, event->active);

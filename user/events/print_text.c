@@ -155,10 +155,21 @@ static const char *event_word(const struct hc_event *event)
 		return decode_was_established(event) ? "close" : "fail";
 	if (event->type == HC_KILLED)
 		return "kill";
+	if (event->type == HC_LABELLED)
+		return "label";
 	return event->flags & HC_F_OBSERVED ? "observe" : "refuse";
 }
 
-static void put_outcome(struct line *line, const struct hc_event *event)
+/* Where the others say how it went: whose it was. */
+static void put_before(struct line *line, const char *before)
+{
+	char text[HC_USER_TEXT + 8];
+
+	snprintf(text, sizeof(text), "was %s", before);
+	put_note(line, text);
+}
+
+static void put_outcome(struct line *line, const struct hc_event *event, const char *before)
 {
 	if (event->type == HC_REFUSED) {
 		put_refusal_note(line, event);
@@ -170,6 +181,8 @@ static void put_outcome(struct line *line, const struct hc_event *event)
 		put_cell(line, word_of_end(event->end));
 	} else if (event->type == HC_KILLED) {
 		put_killer(line, event);
+	} else if (event->type == HC_LABELLED) {
+		put_before(line, before);
 	} else if (event->flags & HC_F_FOUND) {
 		put_note(line, "was there before");
 	}
@@ -194,7 +207,8 @@ void print_text_row(struct print_buffer *out, struct print_context *context,
 
 	context->sequence++;
 	if (!line_begin(&line, out, context,
-			LINE_ROOM + 4 * strlen(names->service) + 4 * strlen(names->user)))
+			LINE_ROOM + 4 * strlen(names->service) + 4 * strlen(names->user) +
+				4 * strlen(names->before ?: "")))
 		return;
 	put_clock(&line, context, event->time_ns);
 	put_cell(&line, event_word(event));
@@ -205,20 +219,23 @@ void print_text_row(struct print_buffer *out, struct print_context *context,
 	put_port_cell(&line, event->ends.local_port);
 	put_end_cell(&line, event->ends.local, event->ends.local_port);
 	put_end_cell(&line, event->ends.remote, event->ends.remote_port);
-	put_outcome(&line, event);
+	put_outcome(&line, event, names->before ?: "");
 	line_end(&line, out);
 }
 
 void print_text_event(struct print_buffer *out, struct print_context *context,
 		      const struct hc_event *event)
 {
-	char user[HC_USER_TEXT], service[HC_NAME_MAX + 1] = "", process[HC_COMM_MAX + 1] = "";
+	char user[HC_USER_TEXT], service[HC_NAME_MAX + 1] = "", process[HC_COMM_MAX + 1] = "",
+				 before[HC_USER_TEXT] = "";
 
 	strncat(service, context->service_names[event->user.service], HC_NAME_MAX);
 	strncat(process, event->comm, HC_COMM_MAX);
 	user_key_format(&event->user, true, user, sizeof(user));
+	if (event->type == HC_LABELLED)
+		user_key_format(&event->before, true, before, sizeof(before));
 	print_text_row(out, context, event,
-		       &(const struct print_names){service, user, process});
+		       &(const struct print_names){service, user, process, before});
 }
 
 void print_text_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,

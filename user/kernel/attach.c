@@ -18,7 +18,13 @@
 #include "user/kernel/links.h"
 #include "user/kernel/pins.h"
 
-#define NETNS_LINK "netns_"
+#define NETNS_LINK     "netns_"
+#define RELEASE_LINK   "on_release"
+#define STATE_LINK     "on_state"
+#define DESTROYED_LINK "on_destroyed"
+#define MILESTONE_LINK "on_milestone"
+#define LABEL_LINK     "on_setsockopt"
+#define LABEL_READ_LINK "on_getsockopt"
 
 static struct attach_link *list(struct attachments *links, const char *name)
 {
@@ -97,20 +103,110 @@ static int to_cgroup(struct attachments *links, struct bpf_program *program)
 int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 {
 	/* Ends before beginnings: what is charged is sure to be released. */
-	int error = keep(links, bpf_program__attach_trace(object->progs.on_state),
-			 object->progs.on_state, "on_state", 0);
+	int error = 0;
 
+	if (bpf_program__autoload(object->progs.on_destroyed))
+		error = keep(links, bpf_program__attach_trace(object->progs.on_destroyed),
+			     object->progs.on_destroyed, DESTROYED_LINK, 0);
 	return error ?: to_cgroup(links, object->progs.on_milestone);
 }
 
 int attach_connect(struct attachments *links, const struct headcount_bpf *object)
 {
-	/* What gives slots back, or keeps them, is there before what takes them. */
+	return to_cgroup(links, object->progs.on_connect4)
+		       ?: to_cgroup(links, object->progs.on_connect6);
+}
+
+int attach_resent(struct attachments *links, const struct headcount_bpf *object)
+{
 	return keep(links, bpf_program__attach_trace(object->progs.on_resent),
-		    object->progs.on_resent, "on_resent", 0)
-			?: to_cgroup(links, object->progs.on_release)
-			?: to_cgroup(links, object->progs.on_connect4)
-			?: to_cgroup(links, object->progs.on_connect6);
+		    object->progs.on_resent, "on_resent", 0);
+}
+
+static struct attach_link *find(struct attachments *links, const char *name)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (!strcmp(links->items[i].name, name))
+			return &links->items[i];
+	return NULL;
+}
+
+int attach_state(struct attachments *links, const struct headcount_bpf *object)
+{
+	return find(links, STATE_LINK)
+		       ? 0
+		       : keep(links, bpf_program__attach_trace(object->progs.on_state),
+			      object->progs.on_state, STATE_LINK, 0);
+}
+
+bool attach_has_state(struct attachments *links)
+{
+	return find(links, STATE_LINK);
+}
+
+/* The pin goes, and the link with it. */
+static void drop(struct attachments *links, struct attach_link *item)
+{
+	if (links->pinned)
+		pins_drop_link(item->name);
+	bpf_link__destroy(item->link);
+	close(item->program);
+	*item = links->items[--links->count];
+}
+
+int attach_release(struct attachments *links, const struct headcount_bpf *object)
+{
+	struct load_request request = {.programs = LOAD_RELEASE, .shared = object};
+	struct headcount_bpf *copy;
+	int error;
+
+	if (find(links, RELEASE_LINK))
+		return 0;
+	error = load_object(&copy, &request);
+	error = error ?: to_cgroup(links, copy->progs.on_release);
+	/* The link holds the program. */
+	headcount_bpf__destroy(copy);
+	return error;
+}
+
+void attach_drop_release(struct attachments *links)
+{
+	struct attach_link *item = find(links, RELEASE_LINK);
+
+	if (!item)
+		return;
+	drop(links, item);
+	hc_step("detached cgroup/sock_release");
+}
+
+int attach_labels(struct attachments *links, const struct headcount_bpf *object)
+{
+	struct load_request request = {.programs = LOAD_LABEL, .shared = object};
+	struct headcount_bpf *copy;
+	int error;
+
+	if (find(links, LABEL_LINK) && find(links, LABEL_READ_LINK))
+		return 0;
+	attach_drop_labels(links);
+	error = load_object(&copy, &request);
+	error = error ?: to_cgroup(links, copy->progs.on_getsockopt);
+	error = error ?: to_cgroup(links, copy->progs.on_setsockopt);
+	headcount_bpf__destroy(copy);
+	return error;
+}
+
+void attach_drop_labels(struct attachments *links)
+{
+	static const char *const names[] = {LABEL_LINK, LABEL_READ_LINK};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct attach_link *item = find(links, names[i]);
+
+		if (!item)
+			continue;
+		drop(links, item);
+		hc_step("detached %s", names[i]);
+	}
 }
 
 int attach_arrival(struct attachments *links, const struct headcount_bpf *object,
@@ -150,12 +246,8 @@ void attach_drop_arrival(struct attachments *links, unsigned int netns)
 
 		if (!item->netns || item->netns != netns)
 			continue;
-		if (links->pinned)
-			pins_drop_link(item->name);
-		bpf_link__destroy(item->link);
-		close(item->program);
+		drop(links, item);
 		hc_step("detached the gate of the network namespace %u", netns);
-		*item = links->items[--links->count];
 		return;
 	}
 }
@@ -183,14 +275,35 @@ static bool is_live(const char *name, const struct headcount_bpf *object, __u32 
 
 bool attach_is_whole(const struct headcount_bpf *object)
 {
-	static const char *const needed[] = {"on_state",    "on_milestone", "on_connect4",
-					     "on_connect6", "on_release",   "on_resent"};
+	struct hc_control control;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.control), &zero, &control))
+		return false;
+
+	const bool outbound = control.directions & 1u << HC_OUTBOUND;
+	const bool inbound = control.directions & 1u << HC_INBOUND;
+	const bool ignoring = control.ignoring & 1u << (control.generation & 1);
+	const bool labelling = control.labelling & 1u << (control.generation & 1);
+	const struct {
+		const char *name;
+		bool needed;
+	} rows[] = {
+		{MILESTONE_LINK, true},
+		{"on_connect4", outbound},
+		{"on_connect6", outbound},
+		{"on_resent", inbound},
+		{RELEASE_LINK, outbound || ignoring},
+		{LABEL_LINK, labelling},
+		{LABEL_READ_LINK, labelling},
+	};
 	__u32 program;
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!is_live(needed[i], object, &program))
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].needed && !is_live(rows[i].name, object, &program))
 			return false;
-	return true;
+	return is_live(DESTROYED_LINK, object, &program) ||
+	       is_live(STATE_LINK, object, &program);
 }
 
 static int adopt(struct attachments *links, const char *name, __u32 program)

@@ -25,8 +25,26 @@ struct attachments {
 /* Sessions are seen from here on. */
 int attach_trace(struct attachments *links, const struct headcount_bpf *object);
 
-/* Outbound caps hold from here on. */
+/* And every state change of every socket, by on_state of `object`; unless that is so. */
+int attach_state(struct attachments *links, const struct headcount_bpf *object);
+
+bool attach_has_state(struct attachments *links);
+
+/* Outbound caps hold from here on, if on_release is attached. */
 int attach_connect(struct attachments *links, const struct headcount_bpf *object);
+
+/* on_resent keeps what on_arrival takes: before it. */
+int attach_resent(struct attachments *links, const struct headcount_bpf *object);
+
+/* on_release, unless it is attached: it gives back what connect() takes, and is asked where
+ * orphans = ignore. Loaded on the maps of `object`, which may not have it. */
+int attach_release(struct attachments *links, const struct headcount_bpf *object);
+void attach_drop_release(struct attachments *links);
+
+/* on_setsockopt and on_getsockopt, unless they are attached: asked where a service is by label.
+ * The same. */
+int attach_labels(struct attachments *links, const struct headcount_bpf *object);
+void attach_drop_labels(struct attachments *links);
 
 /* Inbound caps hold from here on in this namespace; a copy of the program that
  * knows the namespace is loaded on the maps of `object`. */

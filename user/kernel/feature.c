@@ -12,6 +12,10 @@
 
 #define EVERY   (~0u)
 #define CONNECT LOAD_CONNECT
+#define RELEASE LOAD_RELEASE
+#define RESENT  LOAD_RESENT
+/* One of these is in every run. */
+#define GATES   (CONNECT | LOAD_ARRIVAL)
 #define SOCKETS LOAD_WALK_SOCKETS
 #define TABLES  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_WALK_REPAIRS | LOAD_KILL)
 #define STATE   "tp_btf/inet_sock_set_state"
@@ -46,9 +50,9 @@
 static struct feature rows[] = {
 	OTHER("BTF", try_btf, REFUSES_BOTH, EVERY,
 	      "reading kernel structures (CONFIG_DEBUG_INFO_BTF)", NULL),
-	OTHER("cgroup v2", try_cgroup, REFUSES_BOTH, LOAD_TRACE | CONNECT,
+	OTHER("cgroup v2", try_cgroup, REFUSES_BOTH, LOAD_TRACE,
 	      "attaching to the whole host (a cgroup v2 mount)", NULL),
-	OTHER("bpffs", try_bpffs, REFUSES_RUN, CONNECT,
+	OTHER("bpffs", try_bpffs, REFUSES_RUN, GATES,
 	      "the other commands to find what run counts", NULL),
 	PROGRAM("socket", REFUSES_BOTH, EVERY, "libbpf to probe the kernel", NULL),
 	{ROW(OTHER, "atomic exchange", REFUSES_BOTH, EVERY,
@@ -60,11 +64,14 @@ static struct feature rows[] = {
 	MAP(HASH, "listeners and caps"),
 	MAP(LPM_TRIE, "overrides of prefixes"),
 	MAP(LRU_HASH, "slow handshakes"),
+	MAP(ARRAY_OF_MAPS, "labels"),
 	MAP(RINGBUF, "events (Linux 5.8)"),
 
 	PROGRAM(STATE, REFUSES_BOTH, LOAD_TRACE, "seeing sessions end", NULL),
 	HELPER(get_socket_cookie, STATE, REFUSES_BOTH, EVERY,
 	       "telling sessions apart (Linux 5.12)", NULL),
+	HELPER(get_smp_processor_id, STATE, REFUSES_BOTH, EVERY,
+	       "keeping a slot for the packet in hand", NULL),
 	HELPER(spin_lock, STATE, REFUSES_BOTH, EVERY,
 	       "exact counts (Linux 5.12)", NULL),
 	HELPER(spin_unlock, STATE, REFUSES_BOTH, EVERY,
@@ -88,9 +95,16 @@ static struct feature rows[] = {
 	     "the owner of an MPTCP subflow (Linux 5.19)",
 	     "a subflow that joins an MPTCP connection is charged to whoever added it"),
 
+	PROGRAM("tp_btf/tcp_destroy_sock", 0, LOAD_DESTROYED,
+		"ends of sockets whose callbacks another program has taken",
+		"every state change of every socket is looked at by " STATE),
+	PROGRAM("iter/bpf_prog", 0, LOAD_WALK_PROGRAMS,
+		"finding other sockops programs",
+		"every state change of every socket is looked at by " STATE),
+
 	PROGRAM("cgroup/connect4", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/connect6", REFUSES_RUN, CONNECT, "outbound caps", NULL),
-	PROGRAM("cgroup/sock_release", REFUSES_RUN, CONNECT,
+	PROGRAM("cgroup/sock_release", REFUSES_RUN, RELEASE,
 		"outbound caps: connects without a route; orphans = ignore", NULL),
 	WEAK(set_retval, "cgroup/connect4", 0, CONNECT,
 	     "errno of a refused connect() (Linux 5.18)",
@@ -98,11 +112,16 @@ static struct feature rows[] = {
 	WEAK(get_retval, "cgroup/connect4", 0, CONNECT,
 	     "refusals of other programs (Linux 5.18)",
 	     "a connect() that another program refuses holds a slot until its socket is closed"),
-	PROGRAM("tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
+	PROGRAM("tp_btf/tcp_retransmit_synack", REFUSES_RUN, RESENT,
 		"inbound caps: slow handshakes", NULL),
-	HELPER(skc_to_tcp_request_sock, "tp_btf/tcp_retransmit_synack", REFUSES_RUN, CONNECT,
+	HELPER(skc_to_tcp_request_sock, "tp_btf/tcp_retransmit_synack", REFUSES_RUN, RESENT,
 	       "inbound caps: slow handshakes (Linux 5.9)", NULL),
 	PROGRAM("sk_lookup", REFUSES_RUN, LOAD_ARRIVAL, "inbound caps", NULL),
+
+	PROGRAM("cgroup/setsockopt", REFUSES_RUN, LOAD_LABEL, "user = label", NULL),
+	PROGRAM("cgroup/getsockopt", REFUSES_RUN, LOAD_LABEL, "user = label", NULL),
+	HELPER(get_netns_cookie, "cgroup/setsockopt", REFUSES_RUN, LOAD_LABEL,
+	       "user = label (Linux 5.15)", NULL),
 
 	PROGRAM("iter/tcp", REFUSES_RUN, SOCKETS,
 		"sessions older than headcount; sessions, audit, kill and top",
@@ -251,6 +270,29 @@ bool features_have(int helper)
 		if (rows[i].section && rows[i].number == helper)
 			return !rows[i].error;
 	return false;
+}
+
+bool features_have_callbacks(void)
+{
+	size_t count;
+
+	features_list(&count);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].try == try_callbacks)
+			return !rows[i].error;
+	return false;
+}
+
+bool features_have_watch(void)
+{
+	size_t count;
+
+	features_list(&count);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].programs & (LOAD_DESTROYED | LOAD_WALK_PROGRAMS) &&
+		    rows[i].kind == FEATURE_PROGRAM && rows[i].error)
+			return false;
+	return true;
 }
 
 const char *features_need(const char *section)

@@ -56,6 +56,12 @@ int features_explain(unsigned int programs, const char *section, int error);
 /* Is the helper there? One that has no row is not. */
 bool features_have(int helper);
 
+/* Can other programs than sockops make a socket call back (TCP_BPF_SOCK_OPS_CB_FLAGS)? */
+bool features_have_callbacks(void);
+
+/* Can it be found out that another program has taken that away? */
+bool features_have_watch(void);
+
 /* What a program of this section is needed for. */
 const char *features_need(const char *section);
 

@@ -77,17 +77,20 @@ __u64 load_build(void)
 	return hash;
 }
 
-int load_control(const struct headcount_bpf *object)
+int load_control(const struct headcount_bpf *object, __u32 directions)
 {
 	struct hc_control control = {
 		.version = HC_STATE_VERSION,
 		.user_sets = bpf_map__max_entries(object->maps.users),
 		.build = load_build(),
+		.directions = directions,
 		.started_ns = clock_monotonic_ns(),
 	};
 	__u32 zero = 0;
 
-	if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
+	if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed) ||
+	    getrandom(control.label_key, sizeof(control.label_key), 0) !=
+		    sizeof(control.label_key))
 		return hc_error_errno(errno, "cannot read random bytes");
 	if (bpf_map_update_elem(bpf_map__fd(object->maps.control), &zero, &control, BPF_ANY))
 		return hc_error_errno(errno, "cannot write the control record");
@@ -114,12 +117,14 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		struct bpf_program *program;
 		unsigned int when;
 	} rows[] = {
-		{object->progs.on_state, LOAD_TRACE},
+		{object->progs.on_state, LOAD_STATE},
+		{object->progs.on_destroyed, LOAD_DESTROYED},
+		{object->progs.walk_programs, LOAD_WALK_PROGRAMS},
 		{object->progs.on_milestone, LOAD_TRACE},
 		{object->progs.on_connect4, LOAD_CONNECT},
 		{object->progs.on_connect6, LOAD_CONNECT},
-		{object->progs.on_release, LOAD_CONNECT},
-		{object->progs.on_resent, LOAD_CONNECT},
+		{object->progs.on_release, LOAD_RELEASE},
+		{object->progs.on_resent, LOAD_RESENT},
 		{object->progs.on_arrival, LOAD_ARRIVAL},
 		{object->progs.walk_sockets, LOAD_WALK_SOCKETS},
 		{object->progs.walk_files, LOAD_WALK_FILES},
@@ -128,6 +133,9 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		{object->progs.walk_repairs, LOAD_WALK_REPAIRS},
 		{object->progs.kill_mark, LOAD_KILL},
 		{object->progs.kill_tell, LOAD_KILL},
+		{object->progs.on_setsockopt, LOAD_LABEL},
+		{object->progs.on_getsockopt, LOAD_LABEL},
+		{object->progs.label_set, LOAD_LABEL_SET},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -192,6 +200,7 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 	int error;
 
 	if (!request->shared && !request->pins) {
+		bpf_map__set_max_entries(object->maps.cpu_states, libbpf_num_possible_cpus());
 		bpf_map__set_max_entries(object->maps.sessions,
 					 load_session_sets(request->config->sessions_max));
 		bpf_map__set_max_entries(object->maps.users,
@@ -211,6 +220,22 @@ static int set_up_maps(struct headcount_bpf *object, const struct load_request *
 					      bpf_map__name(map));
 	}
 	return 0;
+}
+
+/* Which sessions are counted: as the configuration of fresh maps says, or what shares or pinned
+ * them was told. */
+static void set_directions(struct headcount_bpf *object, const struct load_request *request)
+{
+	struct hc_control control;
+	__u32 zero = 0;
+
+	if (request->config)
+		object->rodata->directions = request->config->directions;
+	else if (request->shared)
+		object->rodata->directions = request->shared->rodata->directions;
+	else if (request->pins &&
+		 !bpf_map_lookup_elem(bpf_map__fd(object->maps.control), &zero, &control))
+		object->rodata->directions = control.directions;
 }
 
 const char *load_section(const struct bpf_program *program)
@@ -251,8 +276,10 @@ static void set_constants(struct headcount_bpf *object, const struct load_reques
 	object->rodata->walk_holders = request->holders;
 	object->rodata->listening_elsewhere = bpf_map__max_entries(object->maps.listening) / 2;
 	object->rodata->session_sets = bpf_map__max_entries(object->maps.sessions);
-	if (!(request->programs & (LOAD_TRACE | LOAD_CONNECT)))
+	set_directions(object, request);
+	if (!(request->programs & (LOAD_TRACE | LOAD_CONNECT | LOAD_STATE | LOAD_LABEL)))
 		return;
+	object->rodata->compat_callbacks = features_have_callbacks();
 	object->rodata->compat_retval =
 		features_have(BPF_FUNC_set_retval) && features_have(BPF_FUNC_get_retval);
 	object->rodata->compat_mptcp = features_have(BPF_FUNC_skc_to_mptcp_sock);

@@ -15,7 +15,7 @@
 
 struct load_request {
 	unsigned int programs;              /* enum load_programs */
-	const struct config *config;        /* sizes of fresh maps */
+	const struct config *config;        /* sizes of fresh maps, and what is counted */
 	const struct headcount_bpf *shared; /* share this object's maps, or */
 	const char *pins;                   /* open the maps pinned in this folder */
 	bool quiet;                         /* say nothing of pins that cannot be used */
@@ -46,7 +46,7 @@ __u64 load_build(void);
 bool load_is_shared(const struct bpf_map *map);
 
 /* Writes the first control record of fresh maps. */
-int load_control(const struct headcount_bpf *object);
+int load_control(const struct headcount_bpf *object, __u32 directions);
 
 /* Notes in it that the gates are attached. */
 int load_gated(const struct headcount_bpf *object);

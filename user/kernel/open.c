@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "user/base/log.h"
+#include "user/kernel/labels.h"
 #include "user/kernel/open.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/probe.h"
@@ -53,12 +54,17 @@ int open_maps(struct headcount_bpf **object, unsigned int programs)
 		return error;
 	if (programs & LOAD_WALK_FILES) {
 		request.holders = request.optional = true;
-		if (!load_object(object, &request))
+		if (!load_object(object, &request)) {
+			labels_use(*object);
 			return 0;
+		}
 		request.programs &= ~LOAD_WALK_FILES;
 		request.optional = false;
 	}
-	return load_object(object, &request);
+	error = load_object(object, &request);
+	if (!error)
+		labels_use(*object);
+	return error;
 }
 
 struct headcount_bpf *open_quietly(void)
@@ -73,5 +79,6 @@ struct headcount_bpf *open_quietly(void)
 
 	if (runs(request.pins) && !pins_read_control(request.pins, &control))
 		load_object(&object, &request);
+	labels_use(object);
 	return object;
 }

@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "user/base/log.h"
+#include "user/kernel/labels.h"
 #include "user/kernel/policy_apply.h"
 #include "user/kernel/policy_caps.h"
 #include "user/kernel/policy_maps.h"
@@ -17,7 +18,7 @@
 /* Deletes the entries of `half` from a map whose keys hold their half at `offset`. */
 static void clear_half(const struct bpf_map *map, size_t offset, __u16 half)
 {
-	char key[64], next[64];
+	char key[128], next[128];
 	int fd = bpf_map__fd(map);
 	bool more = !bpf_map_get_next_key(fd, NULL, next);
 
@@ -64,6 +65,21 @@ static int assign_ids(const struct policy *now, const struct config *config, int
 	return 0;
 }
 
+static int write_label_override(const struct headcount_bpf *object,
+				const struct config_override *override, __u32 half, int id)
+{
+	struct hc_label_override_key key = {
+		.prefixlen = HC_OVERRIDE_BITS +
+			     8 * (override->bits < 128 ? override->bits : HC_LABEL_MAX),
+		.half = half,
+		.service = id,
+		.label = override->label,
+	};
+	struct hc_override value = {override->cap, override->exempt};
+
+	return policy_put(object->maps.label_overrides, &key, &value);
+}
+
 static int write_service(const struct headcount_bpf *object, const struct config_service *from,
 			 __u32 half, int id)
 {
@@ -71,7 +87,6 @@ static int write_service(const struct headcount_bpf *object, const struct config
 	__u32 index = half * HC_SERVICES_MAX + id;
 	int error = 0;
 
-	service.used = true;
 	for (size_t i = 0; i < from->override_count && !error; i++) {
 		const struct config_override *override = &from->overrides[i];
 		struct hc_override_key key = {
@@ -82,6 +97,10 @@ static int write_service(const struct headcount_bpf *object, const struct config
 
 		struct hc_override value = {override->cap, override->exempt};
 
+		if (override->key.kind == HC_BY_LABEL) {
+			error = write_label_override(object, override, half, id);
+			continue;
+		}
 		memcpy(key.id, override->key.id, sizeof(key.id));
 		error = policy_put(object->maps.overrides, &key, &value);
 	}
@@ -173,6 +192,8 @@ static int write_half(const struct headcount_bpf *object, const struct policy *n
 	int error = 0;
 
 	clear_half(object->maps.overrides, offsetof(struct hc_override_key, half), half);
+	clear_half(object->maps.label_overrides, offsetof(struct hc_label_override_key, half),
+		   half);
 	clear_half(object->maps.addresses, offsetof(struct hc_address_key, half), half);
 	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		__u32 index = half * HC_SERVICES_MAX + id;
@@ -200,9 +221,11 @@ static int switch_half(const struct headcount_bpf *object, struct policy *now,
 	now->control.netns[half] = enforced->count ? enforced->items[0].inode : 0;
 	now->control.netns_cookie[half] = enforced->count ? enforced->items[0].cookie : 0;
 	now->control.ignoring &= ~(1u << half);
-	for (size_t i = 0; i < config->service_count; i++)
-		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
-			now->control.ignoring |= 1u << half;
+	if (config_ignores_orphans(config))
+		now->control.ignoring |= 1u << half;
+	now->control.labelling &= ~(1u << half);
+	if (config_labels(config))
+		now->control.labelling |= 1u << half;
 	error = policy_put(object->maps.control, &zero, &now->control);
 	now->control.generation++;
 	return error ?: policy_put(object->maps.control, &zero, &now->control);
@@ -220,6 +243,8 @@ int policy_apply(const struct headcount_bpf *object, const struct config *config
 	for (size_t i = 0; i < config->service_count && !error; i++)
 		if (!now->services[ids[i]].used)
 			error = counters_clear(object, ids[i]);
+	if (!error && config_labels(config))
+		error = labels_make(object);
 	error = error ?: write_half(object, now, config, enforced, ids);
 	error = error ?: switch_half(object, now, config, enforced);
 	if (!error) {

@@ -13,6 +13,8 @@ char *service_user_format(const struct hc_service *service, char text[SERVICE_US
 		return strcpy(text, "uid");
 	if (service->identify == HC_BY_CGROUP)
 		return strcpy(text, "cgroup");
+	if (service->identify == HC_BY_LABEL)
+		return strcpy(text, "label");
 	snprintf(text, SERVICE_USER_TEXT, "client/%u/%u", service->prefix4, service->prefix6);
 	return text;
 }
@@ -28,6 +30,16 @@ char *service_emit_format(__u8 mute, const char *between, char text[SERVICE_EMIT
 		strcat(text, word_of_action(type));
 	}
 	return *text ? text : strcpy(text, "none");
+}
+
+char *directions_format(__u32 directions, const char *between, char text[DIRECTIONS_TEXT])
+{
+	const bool inbound = directions & 1u << HC_INBOUND,
+		   outbound = directions & 1u << HC_OUTBOUND;
+
+	snprintf(text, DIRECTIONS_TEXT, "%s%s%s", inbound ? "inbound" : "",
+		 inbound && outbound ? between : "", outbound ? "outbound" : "");
+	return text;
 }
 
 char *listen_format(const __u8 address[16], __u16 first, __u16 last, char text[LISTEN_TEXT])

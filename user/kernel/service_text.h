@@ -8,6 +8,7 @@
 
 #define SERVICE_USER_TEXT 24
 #define SERVICE_EMIT_TEXT 32
+#define DIRECTIONS_TEXT   24
 #define LISTEN_TEXT       (END_TEXT + 6)
 
 /* "client/32/64", "uid", "cgroup" */
@@ -15,6 +16,9 @@ char *service_user_format(const struct hc_service *service, char text[SERVICE_US
 
 /* "opened closed refused", "none"; `between` the words */
 char *service_emit_format(__u8 mute, const char *between, char text[SERVICE_EMIT_TEXT]);
+
+/* "inbound", "inbound,outbound": bits of enum hc_direction, and between them `between` */
+char *directions_format(__u32 directions, const char *between, char text[DIRECTIONS_TEXT]);
 
 /* "143", "5900-5999", "192.0.2.1:143" */
 char *listen_format(const __u8 address[16], __u16 first, __u16 last, char text[LISTEN_TEXT]);

@@ -16,7 +16,7 @@ bool state_user_shown(const struct hc_user *user)
 {
 	__s64 age;
 
-	if (user->slots.active)
+	if (hc_user_active(user))
 		return true;
 	if (!user->opened && !user->refused)
 		return false;
@@ -48,7 +48,7 @@ static size_t copy_users(const struct reading *reading, const void *from, __u32 
 	for (__u32 way = 0; way < HC_WAYS; way++) {
 		if (!set->tag[way])
 			continue;
-		users[count].position = index * HC_WAYS + way + 1;
+		users[count].position = hc_user_position(index, way);
 		users[count++].user = set->way[way];
 	}
 	return count;

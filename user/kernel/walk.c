@@ -117,6 +117,20 @@ int walk_holders(const struct headcount_bpf *object, struct walk_holders *found)
 	return run_iterator(object->progs.walk_files, &to);
 }
 
+int walk_programs(const struct headcount_bpf *object, __u32 *strangers)
+{
+	struct walk_holders nothing = {};
+	struct sink to = {(void **)&nothing.rows, sizeof(*nothing.rows), &nothing.count,
+			  &nothing.room};
+	int error;
+
+	object->bss->errand.strangers = 0;
+	error = run_iterator(object->progs.walk_programs, &to);
+	*strangers = object->bss->errand.strangers;
+	free(nothing.rows);
+	return error;
+}
+
 int walk_files(const struct headcount_bpf *object)
 {
 	struct walk_holders nothing = {};

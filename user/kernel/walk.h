@@ -43,6 +43,9 @@ int walk_holders(const struct headcount_bpf *object, struct walk_holders *found)
  * after the printed error.
  */
 int walk_files(const struct headcount_bpf *object);
+
+/* How many sockops programs are loaded that are no headcount's. The same. */
+int walk_programs(const struct headcount_bpf *object, __u32 *strangers);
 int walk_sessions(const struct headcount_bpf *object);
 int walk_users(const struct headcount_bpf *object, bool flush);
 int walk_repairs(const struct headcount_bpf *object, __u32 count);

@@ -20,8 +20,8 @@ static int gather_users(struct metrics *metrics, const struct headcount_bpf *obj
 	for (size_t i = 0; i < count; i++) {
 		const struct hc_user *user = &metrics->top[i].user;
 
-		metrics->sessions[user->key.service] += user->slots.active;
-		metrics->users[user->key.service] += !!user->slots.active;
+		metrics->sessions[user->key.service] += hc_user_active(user);
+		metrics->users[user->key.service] += !!hc_user_active(user);
 	}
 	if (top)
 		qsort(metrics->top, count, sizeof(*metrics->top), users_by_activity);

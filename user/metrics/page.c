@@ -280,7 +280,7 @@ static void top_sessions(struct page *page)
 {
 	for (size_t i = 0; i < page->metrics->top_count; i++)
 		top_sample(page, "", &page->metrics->top[i].user,
-			   page->metrics->top[i].user.slots.active);
+			   hc_user_active(&page->metrics->top[i].user));
 }
 
 static void top_cap(struct page *page)

@@ -97,7 +97,8 @@ static bool quiet(const struct state_user *user, const struct look *look, size_t
 		++*at;
 	later = &look->later[*at];
 	return *at < look->later_count && later->position == user->position &&
-	       later->user.slots.active == user->user.slots.active &&
+	       later->user.word == user->user.word &&
+	       !memcmp(later->user.held, user->user.held, sizeof(user->user.held)) &&
 	       later->user.last_ns == user->user.last_ns;
 }
 
@@ -120,15 +121,15 @@ static int check_users(struct look *look, struct differences *found)
 		       charge_position(look->sessions[at].session.charge) == user->position;
 		     at++)
 			held++;
-		if (held != user->user.slots.active && quiet(user, look, &later))
-			error = add_difference(found,
-					       &(struct audit_difference){
-						       .kind = AUDIT_WRONG,
-						       .id = user->position,
-						       .change = held - user->user.slots.active,
-						       .last_ns = user->user.last_ns,
-						       .user = user->user.key,
-					       });
+		if (held != hc_user_active(&user->user) && quiet(user, look, &later))
+			error = add_difference(
+				found, &(struct audit_difference){
+					       .kind = AUDIT_WRONG,
+					       .id = user->position,
+					       .change = held - hc_user_active(&user->user),
+					       .word = user->user.word,
+					       .user = user->user.key,
+				       });
 	}
 	return error;
 }
@@ -196,7 +197,7 @@ static int repair_kind(const struct headcount_bpf *walker, const struct differen
 				repairs[count++] = (struct hc_repair){
 					.id = difference->id,
 					.of_user = kind == AUDIT_WRONG,
-					.last_ns = difference->last_ns,
+					.word = difference->word,
 					.change = difference->change,
 				};
 		}

@@ -17,7 +17,7 @@ struct audit_difference {
 	} kind;
 	__s32 change; /* AUDIT_WRONG: what the user's count lacks */
 	__u64 id;
-	__u64 last_ns;           /* AUDIT_WRONG: the user's last change that was seen */
+	__u64 word;              /* AUDIT_WRONG: the user's, as it was read */
 	struct hc_user_key user; /* not of AUDIT_MISSING, which nobody is charged for */
 };
 

@@ -17,12 +17,12 @@ static int by_user_key(const void *left, const void *right)
 
 static void add_counts(struct hc_user *here, struct hc_user *there)
 {
-	here->slots.active += there->slots.active;
+	here->word += hc_user_active(there);
 	here->opened += there->opened;
 	here->refused += there->refused;
 	if (here->peak < there->peak)
 		here->peak = there->peak;
-	there->opened = there->refused = there->slots.active = 0;
+	there->opened = there->refused = there->word = 0;
 }
 
 void users_view_merge(struct state_user *users, size_t count)
@@ -127,8 +127,8 @@ int users_by_activity(const void *left, const void *right)
 	const struct hc_user *a = &((const struct state_user *)left)->user;
 	const struct hc_user *b = &((const struct state_user *)right)->user;
 
-	if (a->slots.active != b->slots.active)
-		return a->slots.active < b->slots.active ? 1 : -1;
+	if (hc_user_active(a) != hc_user_active(b))
+		return hc_user_active(a) < hc_user_active(b) ? 1 : -1;
 	if (a->refused != b->refused)
 		return a->refused < b->refused ? 1 : -1;
 	if (a->opened != b->opened)

@@ -51,7 +51,7 @@ void top_ask_user(struct top *top)
 	if (top->view == TOP_SESSIONS)
 		ask_about(top, &top->sessions.user, top->sessions.count);
 	else if (user)
-		ask_about(top, &user->key, user->slots.active);
+		ask_about(top, &user->key, hc_user_active(user));
 }
 
 /* Through the maps of now: headcount may have been started anew since. */

@@ -82,8 +82,8 @@ static void draw_user_row(const struct top *top, const struct column *columns,
 	bool capped = user->cap != HC_UNLIMITED;
 	char name[HC_USER_TEXT], text[TOP_NUMBER], bar[BAR + 1];
 	__u64 numbers[USER_COLUMNS] = {
-		[ACTIVE] = user->slots.active, [CAP] = user->cap,         [PEAK] = user->peak,
-		[OPENED] = user->opened,       [REFUSED] = user->refused,
+		[ACTIVE] = hc_user_active(user), [CAP] = user->cap,         [PEAK] = user->peak,
+		[OPENED] = user->opened,         [REFUSED] = user->refused,
 	};
 	int x = 1;
 
@@ -92,15 +92,15 @@ static void draw_user_row(const struct top *top, const struct column *columns,
 		      look);
 	x = draw_cell(&columns[USER], y, x,
 		      user_key_format(&user->key, true, name, sizeof(name)), look);
-	if (capped && user->slots.active >= user->cap)
+	if (capped && hc_user_active(user) >= user->cap)
 		load = TOP_ALARM;
-	else if (capped && user->slots.active >= user->cap * 0.8)
+	else if (capped && hc_user_active(user) >= user->cap * 0.8)
 		load = TOP_NEAR;
 	for (int i = ACTIVE; i < USER_COLUMNS; i++) {
 		const char *shown = text;
 
 		if (i == LOAD)
-			shown = top_bar(user->slots.active, user->cap, BAR, bar, sizeof(bar));
+			shown = top_bar(hc_user_active(user), user->cap, BAR, bar, sizeof(bar));
 		else if (i == CAP && !capped)
 			shown = "-";
 		else

@@ -63,7 +63,7 @@ static int by_rank(const void *left, const void *right)
 static void rank_user(struct user_rank *rank, const struct hc_user *user, unsigned int order,
 		      __u32 index)
 {
-	__u64 counts[] = {user->slots.active, user->refused, user->opened};
+	__u64 counts[] = {hc_user_active(user), user->refused, user->opened};
 	bool is_address = user->key.kind == HC_BY_CLIENT;
 
 	rank->by[0] = counts[order];
@@ -175,8 +175,10 @@ int top_users_take(struct top_users *users, const struct policy *policy,
 	users->count = count;
 	users->active = users->at_cap = 0;
 	for (size_t i = 0; i < count; i++) {
-		users->active += items[i].user.slots.active;
-		users->at_cap += items[i].user.slots.active >= items[i].user.cap;
+		__u32 active = hc_user_active(&items[i].user);
+
+		users->active += active;
+		users->at_cap += active >= items[i].user.cap;
 	}
 	return top_users_arrange(users, policy);
 }

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* bpf/taken.h as it is: its steps need no kernel. One after the other, and by threads at once.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#include "../../bpf/taken.h"
+
+/* A handshake has 3.2 to 4.3 s. */
+HC_STATIC_ASSERT((HC_HELD_TICKS - 1ull) << HC_HELD_SHIFT > 3200000000 &&
+		 (__u64)HC_HELD_TICKS << HC_HELD_SHIFT < 4300000000);
+/* Of the buckets that are not forgotten yet none is that of a tick to come. */
+HC_STATIC_ASSERT(HC_HELD_TICKS + HC_HELD_MORE < HC_TICKS);
+
+static void reserve(struct hc_user *user, __u32 tick, __u32 when)
+{
+	user_expire(user, tick);
+	user_take(user);
+	held_add(user, when);
+}
+
+static void assert_counts(const struct hc_user *user, __u32 active, __u32 held)
+{
+	assert_int_equal(hc_user_active(user), active);
+	assert_int_equal(hc_user_held(user), held);
+	assert_int_equal(HC_USER_TAKEN(user->word), active + held);
+}
+
+/* To the tick, whenever it was taken: also where the ticks run over, and ahead of time. */
+static void test_expiry(void **state)
+{
+	static const __u32 starts[] = {0, 1, 5, 1000, 0xfffffffb, 0xffffffff};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+		for (__u32 more = 0; more <= HC_HELD_MORE; more++) {
+			struct hc_user user = {.tick = starts[i]};
+			__u32 end = starts[i] + more + HC_HELD_TICKS;
+
+			reserve(&user, starts[i], starts[i] + more);
+			for (__u32 tick = starts[i]; tick != end; tick++) {
+				user_expire(&user, tick);
+				assert_counts(&user, 0, 1);
+				assert_false(held_idle(&user, tick));
+			}
+			assert_true(held_idle(&user, end - 1 + HC_HELD_TICKS + HC_HELD_MORE));
+			user_expire(&user, end);
+			assert_counts(&user, 0, 0);
+			assert_false(held_drop(&user, starts[i] + more, end));
+		}
+}
+
+/* One a tick: each goes when its own time has come, and a leap takes all. */
+static void test_expiry_of_each(void **state)
+{
+	struct hc_user user = {.tick = 100};
+
+	(void)state;
+	for (__u32 tick = 100; tick < 110; tick++) {
+		reserve(&user, tick, tick);
+		assert_counts(&user, 0, tick < 103 ? tick - 99 : HC_HELD_TICKS);
+	}
+	user_expire(&user, 105); /* another CPU's clock */
+	assert_counts(&user, 0, HC_HELD_TICKS);
+	user_expire(&user, 1000000);
+	assert_counts(&user, 0, 0);
+}
+
+/* A reservation becomes a session, and is given back as one. */
+static void test_take_over(void **state)
+{
+	struct hc_user user = {.tick = 100};
+
+	(void)state;
+	reserve(&user, 100, 100);
+	assert_true(held_drop(&user, 100, 101));
+	assert_counts(&user, 1, 0);
+	assert_false(held_drop(&user, 100, 101));
+	user_expire(&user, 200);
+	assert_counts(&user, 1, 0);
+	assert_int_equal(user_give(&user), 1);
+	assert_counts(&user, 0, 0);
+	assert_int_equal(user_give(&user), 0); /* never below */
+	assert_counts(&user, 0, 0);
+	assert_true(user_take_below(&user, 1));
+	assert_false(user_take_below(&user, 1));
+	assert_counts(&user, 1, 0);
+}
+
+/* Another handshake of the user took over a newer reservation than its own: what is left is
+ * older, and is taken over by the one that is left. Never a newer one. */
+static void test_older(void **state)
+{
+	struct hc_user user = {.tick = 100};
+
+	(void)state;
+	reserve(&user, 100, 100);
+	reserve(&user, 100, 102);
+	assert_true(held_drop(&user, 102, 102));
+	assert_true(held_drop(&user, 102, 102));
+	assert_counts(&user, 2, 0);
+	reserve(&user, 102, 104);
+	assert_false(held_drop(&user, 102, 102));
+	assert_false(held_drop(&user, 103, 103));
+	assert_true(held_drop(&user, 104, 102));
+	assert_counts(&user, 3, 0);
+}
+
+/* A renewed one lives until the request ends: 2^n s after its SYN-ACK went out for the n-th
+ * time. */
+static void test_renewed(void **state)
+{
+	const __u64 tick = 1ull << HC_HELD_SHIFT, start = 1000 * tick;
+
+	(void)state;
+	for (__u32 resent = 0; resent < HC_SYN_RETRIES; resent++) {
+		const __u64 gap = 1000000000ull << (resent + 1);
+
+		for (__u64 now = start; now < start + tick; now += tick / 5) {
+			struct hc_user user = {.tick = held_tick(now)};
+
+			reserve(&user, held_tick(now), held_tick(held_renewed(now, resent)));
+			user_expire(&user, held_tick(now + gap * 21 / 20));
+			assert_counts(&user, 0, 1);
+			user_expire(&user, held_tick(now + 6 * tick));
+			assert_counts(&user, 0, 0);
+		}
+	}
+}
+
+/* Only a user without sessions, and once; who has read the word before comes too late. */
+static void test_reclaim(void **state)
+{
+	struct hc_user user = {.tick = 100};
+	__u64 before;
+
+	(void)state;
+	reserve(&user, 100, 100);
+	reserve(&user, 100, 101);
+	assert_true(held_drop(&user, 100, 101));
+	assert_false(user_reclaim(&user));
+	assert_counts(&user, 1, 0); /* what was given up is late */
+	user_give(&user);
+	before = user_word(&user);
+	assert_true(user_reclaim(&user));
+	assert_true(user_word(&user) & HC_USER_MAKING);
+	assert_false(user_pin(&user, before));
+	user_made(&user);
+	assert_false(user_word(&user) & HC_USER_MAKING);
+	assert_false(user_pin(&user, before));
+	assert_true(user_pin(&user, user_word(&user)));
+	assert_counts(&user, 1, 0);
+}
+
+/*
+ * Threads on one record, which belongs to two users in turn: each reserves as user_try() and
+ * user_act() do, takes over, gives back, lets expire, renews, and releases. The lock is the
+ * set's. Counted beside it: sessions of each user, which the cap bounds, but for late ones.
+ */
+#define CAP     3
+#define THREADS 4
+#define ROUNDS  1000000
+
+static struct {
+	struct hc_user user;
+	pthread_mutex_t lock;
+	__u32 sessions, now, late, reclaimed, fast;
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool fast_reserve(__u64 key, __u32 now)
+{
+	struct hc_user *user = &shared.user;
+	__u64 word = user_word(user);
+
+	if (word & HC_USER_MAKING || *(volatile __u32 *)&user->tick != now ||
+	    HC_USER_TAKEN(word) >= CAP || !user_pin(user, word))
+		return false;
+	if (*(volatile __u64 *)user->key.word != key) {
+		user_give(user);
+		return false;
+	}
+	held_add(user, now);
+	__sync_fetch_and_add(&shared.fast, 1);
+	return true;
+}
+
+/* The record is the key's, or becomes it if it can. */
+static bool own_locked(__u64 key, __u32 now)
+{
+	struct hc_user *user = &shared.user;
+
+	user_expire(user, now);
+	if (user->key.word[0] == key)
+		return true;
+	if (HC_USER_TAKEN(user_word(user)) || !user_reclaim(user))
+		return false;
+	*(volatile __u64 *)user->key.word = key;
+	user->tick = now;
+	shared.reclaimed++;
+	user_made(user);
+	return true;
+}
+
+static bool slow_reserve(__u64 key, __u32 now)
+{
+	bool taken;
+
+	pthread_mutex_lock(&shared.lock);
+	taken = own_locked(key, now) && user_take_below(&shared.user, CAP);
+	if (taken)
+		held_add(&shared.user, now);
+	pthread_mutex_unlock(&shared.lock);
+	return taken;
+}
+
+/* The session is charged, or is late: whoever finds no reservation, and no record. */
+static bool charge(__u64 key, __u32 when, __u32 now)
+{
+	struct hc_user *user = &shared.user;
+
+	if (*(volatile __u64 *)user->key.word == key && !(user_word(user) & HC_USER_MAKING) &&
+	    held_drop(user, when, now)) {
+		if (*(volatile __u64 *)user->key.word == key)
+			return true;
+		held_add(user, when);
+	}
+	__sync_fetch_and_add(&shared.late, 1);
+	return false;
+}
+
+static void unreserve(__u64 key, __u32 when, __u32 now)
+{
+	struct hc_user *user = &shared.user;
+
+	if (*(volatile __u64 *)user->key.word != key || !held_drop(user, when, now))
+		return;
+	if (*(volatile __u64 *)user->key.word == key)
+		user_give(user);
+	else
+		held_add(user, when);
+}
+
+static void *strain(void *context)
+{
+	unsigned int seed = (uintptr_t)context;
+	bool over = false;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		__u64 key = rand_r(&seed) % 2;
+		__u32 now = *(volatile __u32 *)&shared.now, when = now;
+		int fate = rand_r(&seed) % 16;
+		bool stalls = rand_r(&seed) % 64 == 0;
+
+		if (!fast_reserve(key, now) && !slow_reserve(key, now)) {
+			if (fate == 15)
+				__sync_fetch_and_add(&shared.now, 1);
+			continue;
+		}
+		if (stalls)
+			now = __sync_add_and_fetch(&shared.now, rand_r(&seed) % HC_TICKS);
+		if (fate < 8 && charge(key, when, now)) {
+			over |= __sync_add_and_fetch(&shared.sessions, 1) > CAP;
+			__sync_fetch_and_add(&shared.sessions, -1);
+			user_give(&shared.user);
+		} else if (fate < 14) {
+			unreserve(key, when, now);
+		} /* else it is left to expire */
+	}
+	return (void *)(uintptr_t)over;
+}
+
+static void test_at_once(void **state)
+{
+	pthread_t threads[THREADS];
+	bool over = false;
+
+	(void)state;
+	shared.now = 100;
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, strain, (void *)(i + 1)), 0);
+	for (int i = 0; i < THREADS; i++) {
+		void *result;
+
+		pthread_join(threads[i], &result);
+		over |= !!result;
+	}
+	printf("# %u ticks, %u times another's, %u reserved without the lock, %u late\n",
+	       shared.now - 100, shared.reclaimed, shared.fast, shared.late);
+	assert_false(over);
+	assert_true(shared.fast > ROUNDS / 100 && shared.late > 10 && shared.reclaimed > 100 &&
+		    shared.now > 200);
+	user_expire(&shared.user, shared.now + HC_TICKS);
+	assert_counts(&shared.user, 0, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_expiry),    cmocka_unit_test(test_expiry_of_each),
+		cmocka_unit_test(test_take_over), cmocka_unit_test(test_older),
+		cmocka_unit_test(test_renewed),   cmocka_unit_test(test_reclaim),
+		cmocka_unit_test(test_at_once),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
