@@ -13,6 +13,7 @@ PasswordAuthentication yes
 KbdInteractiveAuthentication yes
 AuthorizedKeysFile /run/key.pub
 StrictModes no
+UseDNS yes
 MaxStartups 100
 """
 STACK = f"""auth required pam_unix.so
@@ -32,6 +33,7 @@ def prepare():
         return
     accounts("alice", "bob", "carol")
     instead("/etc/pam.d")
+    instead("/etc/hosts", f"{address(1, 2)} client.example\n")  # so that PAM_RHOST is no address
     for name in "sshd", "headcount-test":
         with open("/etc/pam.d/" + name, "w") as file:
             file.write(STACK)
@@ -146,13 +148,14 @@ def log_in(channel, sockets, zero, name, host):
 def without_ssh():
     """other servers: the session is descriptor 0, or the only one whose peer is PAM_RHOST"""
     prepare()
-    host, mapped = address(1, 2), "::ffff:" + address(1, 2)
-    cases = [(True, 1, "name.example", 1), (True, 2, host, 1), (False, 1, host, 1), (False, 1, mapped, 1),
+    host, mapped, v6 = address(1, 2), "::ffff:" + address(1, 2), address(1, 2, 6)
+    cases = [(True, 1, "name.example", 1), (True, 2, host, 1), (False, 1, host, 1), (False, 1, mapped, 1), (False, 1, v6, 1),
              (False, 2, host, 0), (False, 1, "name.example", 0), (False, 1, address(1, 3), 0), (False, 1, "", 0)]
-    with socket.create_server((SERVER, INETD)) as listener, labels("inetd", INETD):
+    with socket.create_server(("::", INETD), family=socket.AF_INET6, dualstack_ipv6=True) as listener, labels("inetd", INETD):
         for zero, count, rhost, want in cases:
             with inside(CLIENT):
-                clients = [socket.create_connection((SERVER, INETD)) for _ in range(count)]
+                there, here = ((address(1, 1, 6), INETD), v6) if rhost == v6 else ((SERVER, INETD), host)
+                clients = [socket.create_connection(there, source_address=(here, 0)) for _ in range(count)]
             sockets = [listener.accept()[0] for _ in clients]
             with Child(log_in, sockets, zero, "alice", rhost, keep=[s.fileno() for s in sockets]) as child:
                 equal(child.hear(), 0, "verdict of PAM")
