@@ -45,9 +45,9 @@ static __always_inline bool user_look_due(struct hc_user *user, __u64 word, __u6
 }
 
 /* A slot, if the cap leaves one; the lock is not held. */
-static __always_inline bool
-user_try_reserve(struct hc_user *user, const struct hc_user_key *key, __u64 word, __u32 tick,
-		 enum act act)
+static __always_inline bool user_try_reserve(struct hc_user *user,
+					     const struct hc_user_key *key, __u64 word,
+					     __u32 tick, enum act act)
 {
 	__u32 cap = *(volatile __u32 *)&user->cap;
 

@@ -20,8 +20,9 @@ enum verdict {
 /* One question to the user table and its answer. */
 struct claim {
 	__u64 now;
-	__u64 when; /* when the reservation was made; as `now`: the newest until now */
-	__u32 generation; /* of a policy by which `cap` and `exempt` are resolved; 0: they are not */
+	__u64 when;       /* when the reservation was made; as `now`: the newest until now */
+	__u32 generation; /* of a policy by which `cap` and `exempt` are resolved; 0: they are
+			     not */
 	/* answers */
 	__u32 position; /* the user's */
 	__u32 active;

@@ -6,9 +6,9 @@
  *   label_give()   the session's charge moves from whoever had it to the label's user
  *
  * The move is one step. A slot of the label's user is taken, if the cap leaves one; then the
- * charge in the session's record is exchanged by compare-and-swap; then whoever lost it is given
- * its slot back. If the exchange fails (a reload has moved the session, or it has ended), the
- * new slot is given back, and nothing has changed. A slot of the total goes over with the
+ * charge in the session's record is exchanged by compare-and-swap; then whoever lost it is
+ * given its slot back. If the exchange fails (a reload has moved the session, or it has ended),
+ * the new slot is given back, and nothing has changed. A slot of the total goes over with the
  * charge: it is neither given back nor taken anew.
  *
  * A program on setsockopt() can learn neither the cookie of its socket nor its struct sock. It
@@ -61,8 +61,8 @@ static __noinline void label_refused(const struct claim *claim, __u64 id,
 		return;
 	}
 	emit_fill(&event->event, id, session, HC_REFUSED, claim->now);
-	event->event.flags = (session->flags & HC_F_IPV4) |
-			     (claim->over ? HC_F_OBSERVED : 0) | (claim->excess == OVER_TOTAL ? HC_F_TOTAL : 0);
+	event->event.flags = (session->flags & HC_F_IPV4) | (claim->over ? HC_F_OBSERVED : 0) |
+			     (claim->excess == OVER_TOTAL ? HC_F_TOTAL : 0);
 	event->event.user = *user;
 	event->event.active = claim->active;
 	event->event.cap = claim->cap;
@@ -128,8 +128,8 @@ static __noinline enum verdict label_take(struct claim *claim, const struct hc_u
 	return verdict;
 }
 
-/* The service by label that the session is of, and the key of a user there; or NULL. In a frame of
- * its own. */
+/* The service by label that the session is of, and the key of a user there; or NULL. In a frame
+ * of its own. */
 static __noinline const struct hc_service *label_service(const struct hc_session *session,
 							 struct hc_user_key *user)
 {
@@ -300,7 +300,9 @@ static __always_inline int label_tell(struct bpf_sockopt *ctx)
 	__u8 *value = ctx->optval, *end = ctx->optval_end;
 	__u32 length = 0;
 
-	if (!sk || (sk->protocol != IPPROTO_TCP && sk->protocol != IPPROTO_MPTCP))
+	/* By the control record attach_is_whole() knows whose program this is, too. */
+	if (!sk || !policy_control() ||
+	    (sk->protocol != IPPROTO_TCP && sk->protocol != IPPROTO_MPTCP))
 		return 1;
 	found = label_index_find(ctx);
 	session = found ? session_of(found->id) : NULL;

@@ -2,8 +2,8 @@
 /*
  * The index of the sessions of services by label, by their ends; in a map that is made with the
  * first such service. A session is in it from its beginning, or from the reload that makes its
- * service one by label, until its end. An entry that is out of date does no harm: the session is
- * looked up by its cookie, and not found.
+ * service one by label, until its end. An entry that is out of date does no harm: the session
+ * is looked up by its cookie, and not found.
  */
 #ifndef HEADCOUNT_LABEL_INDEX_H
 #define HEADCOUNT_LABEL_INDEX_H
@@ -43,11 +43,13 @@ static __noinline void label_index_drop(__u64 id, const struct hc_session *sessi
 }
 
 /*
- * `walking`: by a reload, without the socket's lock. The session may end meanwhile. Its end takes
- * the charge out first and drops the entry then: either the end sees the entry, or we see that
- * there is no charge.
+ * `settled`: see struct hc_labelling. MPTCP is: a subflow that joined has no label of its own.
+ * `walking`: by a reload, without the socket's lock. The session may end meanwhile. Its end
+ * takes the charge out first and drops the entry then: either the end sees the entry, or we see
+ * that there is no charge.
  */
-static __noinline void label_index_add(__u64 id, const struct hc_session *session, bool walking)
+static __noinline void label_index_add(__u64 id, const struct hc_session *session, bool walking,
+				       bool settled)
 {
 	void *index = label_index_map();
 	struct hc_label_socket key;
@@ -55,16 +57,21 @@ static __noinline void label_index_add(__u64 id, const struct hc_session *sessio
 		.id = id,
 		.opened_ns = session->opened_ns,
 		.netns = session->ends.netns,
-		.labelled = session->user.kind == HC_BY_LABEL,
+		.settled = settled,
 	};
+
+	const struct hc_labelling *known;
 
 	if (!index)
 		return;
 	label_index_key(&key, session);
+	known = walking ? bpf_map_lookup_elem(index, &key) : NULL;
+	if (known && known->id == id)
+		return;
 	if (bpf_map_update_elem(index, &key, &entry, BPF_ANY))
 		count_loss(HC_LOSS_LABELS_FULL);
-	else if (walking && (!*(const volatile __u64 *)&session->charge ||
-			     session_of(id) != session))
+	else if (walking &&
+		 (!*(const volatile __u64 *)&session->charge || session_of(id) != session))
 		bpf_map_delete_elem(index, &key);
 }
 
@@ -80,7 +87,7 @@ static __noinline void label_index_mark(const struct hc_session *session)
 	label_index_key(&key, session);
 	entry = bpf_map_lookup_elem(index, &key);
 	if (entry)
-		entry->labelled = true;
+		entry->settled = true;
 }
 
 /* The session of the socket that setsockopt() was called for. */

@@ -3,11 +3,11 @@
  * The labels of users. A user's key has a hash of its label; the label itself is kept by the
  * position of the user's record, in an array that is made with the first service by label.
  *
- * It is written under the lock of the user's set, and only if the record is that user's then: so
- * whatever is written last is the label of the user that has the record, in any interleaving.
- * Who has given a session its label holds a slot, so that the record stays that user's: each user
- * with a session has its label here. A record that another user takes over has the old one's
- * label for a moment, or for good if that has none: readers ask the hash.
+ * It is written under the lock of the user's set, and only if the record is that user's then:
+ * so whatever is written last is the label of the user that has the record, in any
+ * interleaving. Who has given a session its label holds a slot, so that the record stays that
+ * user's: each user with a session has its label here. A record that another user takes over
+ * has the old one's label for a moment, or for good if that has none: readers ask the hash.
  */
 #ifndef HEADCOUNT_NAMES_H
 #define HEADCOUNT_NAMES_H
@@ -41,8 +41,8 @@ static __noinline void name_note(__u32 position, const struct hc_user_key *key,
 }
 
 /*
- * The cap of a label's user, and whether it is exempt from the total, by the policy of now: into
- * the claim, for user_act(). In the order of users_limits(), which does not know labels.
+ * The cap of a label's user, and whether it is exempt from the total, by the policy of now:
+ * into the claim, for user_act(). In the order of users_limits(), which does not know labels.
  */
 static __noinline void label_limits(struct claim *claim, const struct hc_user_key *user,
 				    const struct hc_label *label)

@@ -98,8 +98,8 @@ static __always_inline void session_charge(__u64 id, struct hc_session *session,
 
 /*
  * The record's user is the one that its charge says, whoever has changed that. Two may do so at
- * the same time, a reload and a label: the last to write sees the last charge, because each looks
- * at the charge once more after it has written.
+ * the same time, a reload and a label: the last to write sees the last charge, because each
+ * looks at the charge once more after it has written.
  */
 static __noinline void session_settle(struct hc_session *session)
 {
@@ -279,7 +279,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	session->flags |= HC_S_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
-		label_index_add(id, session, false);
+		label_index_add(id, session, false, compat_is_mptcp(tp));
 	if (claim.excess > ADMITTED && service->excess != HC_OBSERVE) {
 		session_refuse(id, session, service, &claim);
 		return;

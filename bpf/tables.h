@@ -56,10 +56,10 @@ static __always_inline void walk_total(struct hc_session *session, __u64 before)
 
 /* In the index of labels, or not any more, by the policy of now. */
 static __always_inline void walk_index(__u64 id, const struct hc_session *session,
-				       const struct hc_user_key *user)
+				       const struct hc_user_key *user, bool labelled)
 {
 	if (user->kind >= HC_BY_LABEL && !user->elsewhere)
-		label_index_add(id, session, true);
+		label_index_add(id, session, true, labelled);
 	else if (session->user.kind >= HC_BY_LABEL)
 		label_index_drop(id, session);
 }
@@ -87,7 +87,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 	if (!holder || !service)
 		return;
 	session_set_up(session, service);
-	walk_index(id, session, &user);
+	walk_index(id, session, &user, holder->key.kind == HC_BY_LABEL);
 	if (user.kind == HC_UNLABELLED && holder->key.kind == HC_BY_LABEL) {
 		user.kind = HC_BY_LABEL; /* it keeps its label */
 		user.prefix = 0;

@@ -68,7 +68,7 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 	else if (service)
 		session_charge(id, session, service, &claim, NOTHING);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
-		label_index_add(id, session, false);
+		label_index_add(id, session, false, compat_is_mptcp(tp));
 	return session;
 }
 

@@ -39,10 +39,10 @@ enum hc_direction {
 /* What identifies a user of a service. A session of a service by label has none yet: until then
  * it is charged to its client, which is a user of a kind of its own. */
 enum hc_identify {
-	HC_BY_CLIENT = 0, /* id: remote address, masked to the prefix */
-	HC_BY_UID = 1,    /* id: first 4 bytes are the uid */
-	HC_BY_CGROUP = 2, /* id: first 8 bytes are the cgroup v2 id */
-	HC_BY_LABEL = 3,  /* id: hash of the label (label.h) */
+	HC_BY_CLIENT = 0,  /* id: remote address, masked to the prefix */
+	HC_BY_UID = 1,     /* id: first 4 bytes are the uid */
+	HC_BY_CGROUP = 2,  /* id: first 8 bytes are the cgroup v2 id */
+	HC_BY_LABEL = 3,   /* id: hash of the label (label.h) */
 	HC_UNLABELLED = 4, /* of a user alone, not of a service; id: as HC_BY_CLIENT */
 };
 
@@ -118,8 +118,8 @@ struct hc_control {
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
 	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
 	__u32 directions;      /* bits of enum hc_direction: which sessions are counted */
-	__u32 labelling; /* bits of halves in which a service has HC_BY_LABEL */
-	__u64 label_key[2]; /* of the labels' hash, unknown to whoever chooses labels */
+	__u32 labelling;       /* bits of halves in which a service has HC_BY_LABEL */
+	__u64 label_key[2];    /* of the labels' hash, unknown to whoever chooses labels */
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
@@ -225,7 +225,7 @@ struct hc_labelling {
 	__u64 id;        /* of the session */
 	__u64 opened_ns; /* CLOCK_MONOTONIC */
 	__u32 netns;     /* inode number */
-	__u32 labelled;  /* it has its label */
+	__u32 settled;   /* it has its label, or is not to be closed for having none */
 };
 
 /*

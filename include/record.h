@@ -16,7 +16,7 @@ enum hc_event_type {
 	HC_OPENED = 1,
 	HC_CLOSED = 2,
 	HC_REFUSED = 3,
-	HC_KILLED = 4, /* an administrator had it closed; HC_CLOSED tells of the end */
+	HC_KILLED = 4,   /* an administrator had it closed; HC_CLOSED tells of the end */
 	HC_LABELLED = 5, /* it was given a label, and is its user's now */
 };
 
@@ -100,8 +100,8 @@ struct hc_event {
 	__u8 error;      /* HC_CLOSED: the socket's errno, 0 if none */
 	__u8 unanswered; /* HC_CLOSED: struct hc_peer */
 	__u64 time_ns;
-	__u64 start_ns;      /* 0 with HC_F_FOUND */
-	__u64 id;            /* socket cookie; 0 for an inbound refusal */
+	__u64 start_ns; /* 0 with HC_F_FOUND */
+	__u64 id;       /* socket cookie; 0 for an inbound refusal */
 	union {
 		struct {
 			__u64 rx_bytes;      /* payload from the peer */
@@ -167,7 +167,7 @@ struct hc_session {
  * HC_SESSION_TRIES sets. id 0: the way is free. */
 #define HC_SESSION_WAYS   8
 #define HC_SESSION_TRIES  6
-#define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: bpf/sets.h */
+#define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: sets.h */
 #define HC_SESSION_HOT    32 /* sets of the first; 16 times as many of each next */
 
 struct hc_session_set {

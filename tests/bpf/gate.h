@@ -21,7 +21,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "bpf/sets.h"
+#include "sets.h"
 #include "charge.h"
 #include "user/base/clock.h"
 #include "user/events/decode.h"

@@ -34,6 +34,8 @@ PROGRAMS = {  # linux/bpf.h: enum bpf_prog_type, enum bpf_attach_type
     "cgroup/sock_release": "type=9 attach=34",
     "tp_btf/tcp_retransmit_synack": f"type=26 btf={TYPES['btf_trace_tcp_retransmit_synack']}",
     "sk_lookup": "type=30",
+    "cgroup/setsockopt": "type=25 attach=22",
+    "cgroup/getsockopt": "type=25 attach=21",
     "iter/tcp": f"type=26 btf={TYPES['bpf_iter_tcp']}",
     "iter/task_file": f"type=26 btf={TYPES['bpf_iter_task_file']}",
     "cgroup_skb/ingress": "type=8",
@@ -43,11 +45,11 @@ WEAK = {  # what a kernel without the helper refuses is what tries it: the verif
 }
 OTHERS = {
     "atomic exchange": "atomics=1", "SOCK_DESTROY": "destroy=1",
-    "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map RINGBUF": "map=27",
+    "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
     "bpf_ktime_get_ns": "helper=5", "bpf_get_socket_cookie": "helper=46", "bpf_setsockopt": "helper=49",
     "bpf_sock_ops_cb_flags_set": "helper=59", "bpf_spin_lock": "helper=93", "bpf_spin_unlock": "helper=94",
-    "bpf_jiffies64": "helper=118", "bpf_seq_write": "helper=127", "bpf_ringbuf_reserve": "helper=131",
+    "bpf_jiffies64": "helper=118", "bpf_get_netns_cookie": "helper=122", "bpf_seq_write": "helper=127", "bpf_ringbuf_reserve": "helper=131",
     "bpf_ringbuf_submit": "helper=132", "bpf_skc_to_tcp_sock": "helper=137", "bpf_skc_to_tcp_request_sock": "helper=139", "bpf_get_current_task_btf": "helper=158",
     "bpf_sock_from_file": "helper=162",
 }

@@ -40,8 +40,9 @@ static void same_text(const struct hc_event *event)
 	*print_reserve(&buffer, 1) = '\0';
 	want = strdup(buffer.data);
 	parse_printed(event);
-	print_text_row(&buffer, &plain, &line.event,
-		       &(struct print_names){line.service, line.user, line.process, line.before});
+	print_text_row(
+		&buffer, &plain, &line.event,
+		&(struct print_names){line.service, line.user, line.process, line.before});
 	printed(want);
 	free(want);
 	event_line_free(&line);

@@ -219,8 +219,7 @@ static void json_hostile(void **state)
 	assert_non_null(
 		strstr(buffer.data,
 		       ",\"process.name\":\"\\u0022},{\\u000a\xef\xbf\xbd\\u2028xxxxxxx\""));
-	assert_non_null(strstr(buffer.data,
-			       ",\"headcount.user\":\"%5c\\u0022%01%ff\","));
+	assert_non_null(strstr(buffer.data, ",\"headcount.user\":\"%5c\\u0022%01%ff\","));
 }
 
 static void json_lost(void **state)

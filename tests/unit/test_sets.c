@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../bpf/sets.h"
+#include "sets.h"
 
 static unsigned char *used; /* ways of each set */
 

@@ -324,8 +324,8 @@ static void test_not_labelled(void **state)
 	assert_string_equal(text, "label#00112233445566778899aabbccddeeff");
 	assert_int_equal(user_key_parse(text, &service, 3, &back, &bits, why, sizeof(why)), 0);
 	assert_memory_equal(&back, &key, sizeof(key));
-	assert_int_equal(user_key_parse("unlabelled/2001:db8::7", &service, 3, &back, &bits, why,
-					sizeof(why)),
+	assert_int_equal(user_key_parse("unlabelled/2001:db8::7", &service, 3, &back, &bits,
+					why, sizeof(why)),
 			 0);
 	assert_int_equal(back.kind, HC_UNLABELLED);
 	assert_int_equal(back.prefix, 64);
@@ -355,12 +355,11 @@ static void test_cgroup_mount(void **state)
 int main(void)
 {
 	static const struct CMUnitTest user_name[] = {
-		cmocka_unit_test(test_prefix_mask), cmocka_unit_test(test_client),
-		cmocka_unit_test(test_bad),         cmocka_unit_test(test_uid),
-		cmocka_unit_test(test_account),     cmocka_unit_test(test_uid_cache),
-		cmocka_unit_test(test_label),       cmocka_unit_test(test_not_labelled),
-		cmocka_unit_test(test_cgroup_mount),
-		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_prefix_mask),  cmocka_unit_test(test_client),
+		cmocka_unit_test(test_bad),          cmocka_unit_test(test_uid),
+		cmocka_unit_test(test_account),      cmocka_unit_test(test_uid_cache),
+		cmocka_unit_test(test_label),        cmocka_unit_test(test_not_labelled),
+		cmocka_unit_test(test_cgroup_mount), cmocka_unit_test(test_prefix),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -4,8 +4,8 @@
  *
  * A label is written as it is, but for bytes that are control characters or no UTF-8, for those
  * that would steer a terminal, and for % * and \: they become %XX. A label that begins with
- * "unlabelled/" or "label#" has its first byte written so. So it passes every printer unchanged,
- * is no other user's text, and can be read back.
+ * "unlabelled/" or "label#" has its first byte written so. So it passes every printer
+ * unchanged, is no other user's text, and can be read back.
  *
  * The maps know a user by a hash of its label, with a key that each headcount chooses anew. All
  * of this may be called by any thread.
@@ -23,8 +23,8 @@
 
 char *label_format(const struct hc_label *label, char text[LABEL_TEXT]);
 
-/* With `*prefix` also one that ends in *, for all that begin so: `*prefix` is how many bytes that
- * are, else HC_LABEL_MAX. Returns 0, or -EINVAL and why. */
+/* With `*prefix` also one that ends in *, for all that begin so: `*prefix` is how many bytes
+ * that are, else HC_LABEL_MAX. Returns 0, or -EINVAL and why. */
 int label_parse(const char *text, struct hc_label *label, unsigned int *prefix, char *why,
 		size_t why_size);
 

@@ -82,6 +82,15 @@ char *user_key_format(const struct hc_user_key *key, bool names, char *text, siz
 	}
 }
 
+char *user_override_format(const struct hc_user_key *key, const struct hc_label *label,
+			   unsigned int bits, bool names, char *text, size_t size)
+{
+	if (key->kind != HC_BY_LABEL)
+		return user_key_format(key, names, text, size);
+	label_format(label, text);
+	return bits < HC_LABEL_MAX ? strcat(text, "*") : text;
+}
+
 static int parse_cgroup(const char *text, struct hc_user_key *key, char *why, size_t why_size)
 {
 	/* With the mount as root neither ".." nor a link leads to another file system, whose

@@ -23,6 +23,11 @@ void prefix_mask(__u8 id[16], unsigned int bits);
  */
 char *user_key_format(const struct hc_user_key *key, bool names, char *text, size_t size);
 
+/* The same of an override, which may be of all labels that begin alike: `label` has the first
+ * `bits` bytes of them. Of others both say nothing. */
+char *user_override_format(const struct hc_user_key *key, const struct hc_label *label,
+			   unsigned int bits, bool names, char *text, size_t size);
+
 /*
  * Parses one user of `service` (id `service_id`) as written in `cap` and in an override, into
  * `key` with its exact id for this service's kind of user. A client's address is masked to the

@@ -105,8 +105,10 @@ static void explain_overrides(const struct config *config)
 			const struct config_override *override = &service->overrides[j];
 
 			table_add_text(table, service->service.name);
-			table_add_text(table, user_key_format(&override->key, true, user,
-							      sizeof(user)));
+			table_add_text(table,
+				       user_override_format(&override->key, &override->label,
+							    override->bits, true, user,
+							    sizeof(user)));
 			explain_limit(table, override->cap);
 			table_add_text(table, override->exempt ? "exempt" : NULL);
 		}

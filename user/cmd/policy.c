@@ -33,6 +33,8 @@ static const struct table_column service_columns[] = {
 	{.key = "emit_opened", .kind = TABLE_BOOL},
 	{.key = "emit_closed", .kind = TABLE_BOOL},
 	{.key = "emit_refused", .kind = TABLE_BOOL},
+	{.key = "unlabelled", .kind = TABLE_NUMBER},
+	{.key = "login_grace", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column listen_columns[] = {
@@ -109,6 +111,13 @@ static void add_service(struct table *table, const struct policy_view *view,
 	table_add_text(table, service_emit_format(service->mute, " ", emit));
 	for (int type = HC_OPENED; type <= HC_REFUSED; type++)
 		table_add_text(table, service->mute & MUTE_OF_ACTION(type) ? "no" : "yes");
+	if (service->identify == HC_BY_LABEL) {
+		explain_limit(table, service->unlabelled);
+		table_add_number(table, service->login_grace);
+	} else {
+		table_add_text(table, NULL);
+		table_add_text(table, NULL);
+	}
 }
 
 static struct table *services_table(const struct policy_view *view,
@@ -151,12 +160,18 @@ static void add_user(struct table *table, const struct policy_view *view,
 static struct table *overrides_table(const struct policy_view *view, bool json)
 {
 	struct table *table = table_new(override_columns, COUNT(override_columns));
+	char name[HC_USER_TEXT];
 
 	for (size_t i = 0; table && i < view->override_count; i++) {
-		add_user(table, view, &view->overrides[i].key, json);
-		explain_limit(table, view->overrides[i].value.cap);
-		table_add_text(table, view->overrides[i].value.exempt ? "exempt" : NULL);
-		table_add_text(table, view->overrides[i].value.exempt ? "yes" : "no");
+		const struct policy_override *override = &view->overrides[i];
+
+		table_add_text(table, view->policy.services[override->key.service].name);
+		table_add_text(table,
+			       user_override_format(&override->key, &override->label,
+						    override->bits, !json, name, sizeof(name)));
+		explain_limit(table, override->value.cap);
+		table_add_text(table, override->value.exempt ? "exempt" : NULL);
+		table_add_text(table, override->value.exempt ? "yes" : "no");
 	}
 	return table;
 }

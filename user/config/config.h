@@ -34,8 +34,9 @@ struct config_override {
 	struct hc_user_key key; /* key.service is the index in `services` */
 	unsigned int bits;      /* of key.id that count, 128: exact */
 	__u32 cap;
-	struct hc_label label; /* of a user by label; `bits` are then its bytes that count */
-	bool exempt;           /* from the service's total */
+	struct hc_label
+		label;     /* of a user by label: `bits` are then bytes of it, all or fewer */
+	bool exempt;       /* from the service's total */
 	bool part;         /* written as an address, of which its user has more */
 	unsigned int line; /* of the file */
 };

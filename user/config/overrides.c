@@ -87,7 +87,7 @@ static int resolve_override(struct config_parser *parser, const struct config_pe
 			   &override.bits, why, sizeof(why)))
 		return config_fail(parser, pending->line, "%s", why);
 	if (override.key.kind == HC_BY_LABEL &&
-	    label_parse(pending->text, &override.label, &(unsigned int){0}, why, sizeof(why)))
+	    label_parse(pending->text, &override.label, &override.bits, why, sizeof(why)))
 		return config_fail(parser, pending->line, "%s", why);
 	override.part = user_is_more(&override.key, pending->text);
 	return config_append(parser, &service->overrides, &service->override_count, &override,

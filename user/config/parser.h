@@ -40,8 +40,8 @@ struct config_parser {
 	unsigned int outbound_line; /* 0: none */
 	unsigned int netns_line;
 	unsigned int label_line; /* in this section, a key that is about labels; 0: none */
-	unsigned int keys_seen; /* in this section, bits in the order of the keys' table */
-	size_t service;         /* of this section */
+	unsigned int keys_seen;  /* in this section, bits in the order of the keys' table */
+	size_t service;          /* of this section */
 	struct config_pending *pending;
 	size_t pending_count;
 

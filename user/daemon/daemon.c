@@ -20,7 +20,7 @@
 #include "user/sessions/closer.h"
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
-#define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS)
+#define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL)
 #define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
 #define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
 /* The gates, and what they need. */
@@ -220,8 +220,10 @@ int daemon_refresh_names(struct daemon *daemon)
 	struct policy *policy;
 	int error = policy_read_new(daemon->object, &policy);
 
-	if (!error)
+	if (!error) {
 		drain_set_policy(daemon->drain, policy);
+		grace_set(&daemon->grace, policy);
+	}
 	free(policy);
 	return error;
 }

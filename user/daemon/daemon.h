@@ -10,6 +10,7 @@
 #include "user/events/drain.h"
 #include "user/kernel/attach.h"
 #include "user/metrics/server.h"
+#include "user/sessions/grace.h"
 
 struct daemon {
 	struct config config;
@@ -23,9 +24,11 @@ struct daemon {
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
 	struct closer *closer;          /* of `run` */
-	struct netns_helper *helper;    /* NULL: the start named no namespaces */
-	unsigned int programs;          /* enum load_programs: what this kernel lets us have */
-	bool gates;                     /* run, not trace */
+	struct grace grace;
+	__u64 grace_ns;              /* when sessions without a label are looked for again */
+	struct netns_helper *helper; /* NULL: the start named no namespaces */
+	unsigned int programs;       /* enum load_programs: what this kernel lets us have */
+	bool gates;                  /* run, not trace */
 	bool pin;
 	__u64 watch_ns;       /* when other sockops programs are looked for again */
 	bool not_reloaded;    /* the last reload failed */

@@ -48,6 +48,17 @@ static void reload_and_tell(struct daemon *daemon)
 	tell_status(daemon, "READY=1\n");
 }
 
+/* Those without a label, whose time for that is over. */
+static void close_unlabelled(struct daemon *daemon)
+{
+	__u64 now = clock_monotonic_ns();
+
+	if (!daemon->closer || !daemon->grace.any || now < daemon->grace_ns)
+		return;
+	daemon->grace_ns = now + UPKEEP_NS;
+	grace_close(&daemon->grace, daemon->walker, daemon->closer);
+}
+
 static void watch_programs(struct daemon *daemon)
 {
 	__u64 now = clock_monotonic_ns();
@@ -72,6 +83,7 @@ int daemon_loop(struct daemon *daemon)
 		if (clock_monotonic_ns() >= daemon->status_told_ns + STATUS_NS)
 			tell_status(daemon, "");
 		watch_programs(daemon);
+		close_unlabelled(daemon);
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
 		if (!error && rounds && clock_monotonic_ns() >= upkeep_ns + UPKEEP_NS) {

@@ -227,7 +227,7 @@ void print_text_event(struct print_buffer *out, struct print_context *context,
 		      const struct hc_event *event)
 {
 	char user[HC_USER_TEXT], service[HC_NAME_MAX + 1] = "", process[HC_COMM_MAX + 1] = "",
-				 before[HC_USER_TEXT] = "";
+						       before[HC_USER_TEXT] = "";
 
 	strncat(service, context->service_names[event->user.service], HC_NAME_MAX);
 	strncat(process, event->comm, HC_COMM_MAX);

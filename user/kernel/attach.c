@@ -18,12 +18,12 @@
 #include "user/kernel/links.h"
 #include "user/kernel/pins.h"
 
-#define NETNS_LINK     "netns_"
-#define RELEASE_LINK   "on_release"
-#define STATE_LINK     "on_state"
-#define DESTROYED_LINK "on_destroyed"
-#define MILESTONE_LINK "on_milestone"
-#define LABEL_LINK     "on_setsockopt"
+#define NETNS_LINK      "netns_"
+#define RELEASE_LINK    "on_release"
+#define STATE_LINK      "on_state"
+#define DESTROYED_LINK  "on_destroyed"
+#define MILESTONE_LINK  "on_milestone"
+#define LABEL_LINK      "on_setsockopt"
 #define LABEL_READ_LINK "on_getsockopt"
 
 static struct attach_link *list(struct attachments *links, const char *name)

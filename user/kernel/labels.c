@@ -6,7 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "bpf/sets.h"
+#include "sets.h"
 #include "user/base/label.h"
 #include "user/base/log.h"
 #include "user/kernel/labels.h"
@@ -49,7 +49,7 @@ static int open_inner(const struct bpf_map *outer)
 	__u32 zero = 0, id;
 
 	return bpf_map_lookup_elem(bpf_map__fd(outer), &zero, &id) ? -1
-								    : bpf_map_get_fd_by_id(id);
+								   : bpf_map_get_fd_by_id(id);
 }
 
 static void close_all(void)
@@ -99,15 +99,17 @@ static int make_inner(const struct bpf_map *outer, const char *name, enum bpf_ma
 
 int labels_make(const struct headcount_bpf *object)
 {
-	int error = make_inner(object->maps.names, "hc_names", BPF_MAP_TYPE_ARRAY, sizeof(__u32),
-			       sizeof(struct hc_label),
+	int error = make_inner(object->maps.names, "hc_names", BPF_MAP_TYPE_ARRAY,
+			       sizeof(__u32), sizeof(struct hc_label),
 			       bpf_map__max_entries(object->maps.users) * HC_WAYS,
 			       BPF_F_INNER_MAP, &names);
 
-	return error ?: make_inner(object->maps.label_sockets, "hc_sockets", BPF_MAP_TYPE_HASH,
-				   sizeof(struct hc_label_socket), sizeof(struct hc_labelling),
-				   bpf_map__max_entries(object->maps.sessions) * HC_SESSION_WAYS,
-				   BPF_F_NO_PREALLOC, &sockets);
+	return error
+		       ?: make_inner(
+				  object->maps.label_sockets, "hc_sockets", BPF_MAP_TYPE_HASH,
+				  sizeof(struct hc_label_socket), sizeof(struct hc_labelling),
+				  bpf_map__max_entries(object->maps.sessions) * HC_SESSION_WAYS,
+				  BPF_F_NO_PREALLOC, &sockets);
 }
 
 int labels_sockets(void)

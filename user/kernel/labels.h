@@ -6,9 +6,9 @@
 
 #include "user/kernel/load.h"
 
-/* From now on labels are looked for in the maps of `object` (base/label.h), which stays open until
- * this is called with another one, or NULL. To open the maps that are there takes CAP_SYS_ADMIN:
- * without it, labels of users that are not told of are not known. */
+/* From now on labels are looked for in the maps of `object` (base/label.h), which stays open
+ * until this is called with another one, or NULL. To open the maps that are there takes
+ * CAP_SYS_ADMIN: without it, labels of users that are not told of are not known. */
 void labels_use(const struct headcount_bpf *object);
 
 /* Makes the maps, unless they are there. Of the object that is in use. Prints the error. */

@@ -69,8 +69,7 @@ static int write_label_override(const struct headcount_bpf *object,
 				const struct config_override *override, __u32 half, int id)
 {
 	struct hc_label_override_key key = {
-		.prefixlen = HC_OVERRIDE_BITS +
-			     8 * (override->bits < 128 ? override->bits : HC_LABEL_MAX),
+		.prefixlen = HC_OVERRIDE_BITS + 8 * override->bits,
 		.half = half,
 		.service = id,
 		.label = override->label,

@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include "user/base/clock.h"
+#include "user/base/label.h"
 #include "user/base/log.h"
 #include "user/base/user_name.h"
 #include "user/kernel/policy_caps.h"
@@ -49,6 +50,21 @@ void policy_drop_caps(const struct headcount_bpf *object, const int *ids, size_t
 	}
 }
 
+/* What an override says of a label that is known. */
+static int cap_of_label(const struct headcount_bpf *object, __u32 half,
+			const struct hc_user_key *key, struct hc_override *found)
+{
+	struct hc_label_override_key override = {
+		.prefixlen = HC_OVERRIDE_BITS + 8 * HC_LABEL_MAX,
+		.half = half,
+		.service = key->service,
+	};
+
+	if (!label_find(key, &override.label))
+		return -ENOENT;
+	return bpf_map_lookup_elem(bpf_map__fd(object->maps.label_overrides), &override, found);
+}
+
 /* What the configuration says of the user, in a half of the maps. */
 static __u32 cap_of_file(const struct headcount_bpf *object, __u32 half,
 			 const struct hc_user_key *key)
@@ -63,11 +79,13 @@ static __u32 cap_of_file(const struct headcount_bpf *object, __u32 half,
 	struct hc_override found;
 
 	memcpy(override.id, key->id, sizeof(override.id));
-	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, &found))
+	if (key->kind == HC_BY_LABEL ? !cap_of_label(object, half, key, &found)
+				     : !bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides),
+							    &override, &found))
 		return found.cap;
-	if (!bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index, &service))
-		return service.cap;
-	return HC_UNLIMITED;
+	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index, &service))
+		return HC_UNLIMITED;
+	return key->kind == HC_UNLABELLED ? service.unlabelled : service.cap;
 }
 
 __u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
@@ -135,6 +153,9 @@ static int write_cap(const struct headcount_bpf *object, const struct hc_user_ke
 		.set_ns = clock_realtime_ns(),
 	};
 
+	if (key->kind == HC_BY_LABEL)
+		label_find(key, &moment.label);
+
 	return policy_put(object->maps.caps, key, &moment);
 }
 
@@ -200,8 +221,10 @@ int policy_read_caps(const struct headcount_bpf *object, struct policy_moment **
 		rows[used].key = next.key;
 		before = &rows[used].key;
 		if (!bpf_map_lookup_elem(fd, before, &rows[used].cap) &&
-		    next.key.service < HC_SERVICES_MAX)
+		    next.key.service < HC_SERVICES_MAX) {
+			label_learn(&rows[used].cap.label);
 			used++;
+		}
 	}
 	qsort(rows, used, sizeof(*rows), by_time);
 	*count = used;

@@ -105,6 +105,7 @@ static int by_user(const void *left, const void *right)
 	int order = a->key.service - b->key.service;
 
 	order = order ?: memcmp(a->key.id, b->key.id, sizeof(a->key.id));
+	order = order ?: memcmp(&a->label, &b->label, sizeof(a->label));
 	return order ?: a->key.prefix - b->key.prefix;
 }
 
@@ -125,6 +126,8 @@ static int read_overrides(const struct headcount_bpf *object, struct policy_view
 		if (key.half != policy_half(&view->policy) || key.service >= HC_SERVICES_MAX ||
 		    bpf_map_lookup_elem(fd, &key, &override.value))
 			continue;
+		if (service->identify == HC_BY_LABEL)
+			override.key.kind = HC_UNLABELLED;
 		memcpy(override.key.id, key.id, sizeof(key.id));
 		override.key.prefix = key.prefixlen - HC_OVERRIDE_BITS;
 		if (override.key.prefix ==
@@ -132,6 +135,29 @@ static int read_overrides(const struct headcount_bpf *object, struct policy_view
 			override.key.prefix = address_is_ipv4(key.id)
 						      ? IPV4_BITS + service->prefix4
 						      : service->prefix6;
+		error = array_append(&view->overrides, &view->override_count, &override,
+				     sizeof(override));
+	}
+	return error;
+}
+
+static int read_label_overrides(const struct headcount_bpf *object, struct policy_view *view)
+{
+	int fd = bpf_map__fd(object->maps.label_overrides), error = 0;
+	struct hc_label_override_key key, *before = NULL;
+
+	while (!error && !bpf_map_get_next_key(fd, before, &key)) {
+		struct policy_override override = {
+			.key.service = key.service,
+			.key.kind = HC_BY_LABEL,
+			.label = key.label,
+			.bits = (key.prefixlen - HC_OVERRIDE_BITS) / 8,
+		};
+
+		before = &key;
+		if (key.half != policy_half(&view->policy) || key.service >= HC_SERVICES_MAX ||
+		    bpf_map_lookup_elem(fd, &key, &override.value))
+			continue;
 		error = array_append(&view->overrides, &view->override_count, &override,
 				     sizeof(override));
 	}
@@ -164,6 +190,7 @@ struct policy_view *policy_view_read(const struct headcount_bpf *object)
 	error = error ?: read_ports(object, view);
 	error = error ?: read_addresses(object, view);
 	error = error ?: read_overrides(object, view);
+	error = error ?: read_label_overrides(object, view);
 	error = error ?: read_namespaces(object, view);
 	if (error && !told)
 		hc_error_errno(error, "cannot read the policy");

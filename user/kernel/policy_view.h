@@ -13,7 +13,9 @@ struct policy_listen {
 };
 
 struct policy_override {
-	struct hc_user_key key; /* with the prefix that it is of */
+	struct hc_user_key key; /* with the prefix that it is of; of a label, no id */
+	struct hc_label label;
+	unsigned int bits; /* of a label: its bytes that count */
 	struct hc_override value;
 };
 

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "sets.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/state.h"
@@ -147,4 +148,24 @@ int state_read_sessions(const struct headcount_bpf *object, state_wanted *wanted
 	*sessions = error ? NULL : (struct state_session *)reading.rows;
 	*count = error ? 0 : reading.count;
 	return error;
+}
+
+bool state_read_session(const struct headcount_bpf *object, __u64 id,
+			struct hc_session *session)
+{
+	__u32 sets = bpf_map__max_entries(object->maps.sessions);
+	struct hc_session_set set;
+
+	for (__u32 try = 0; try < HC_SESSION_TRIES; try++) {
+		__u32 index = session_set_of(id, try, sets);
+
+		if (bpf_map_lookup_elem(bpf_map__fd(object->maps.sessions), &index, &set))
+			return false;
+		for (int way = 0; way < HC_SESSION_WAYS; way++) {
+			*session = set.way[way];
+			if (set.id[way] == id)
+				return true;
+		}
+	}
+	return false;
 }

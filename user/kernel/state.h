@@ -27,6 +27,10 @@ typedef bool state_wanted(void *context, const struct hc_session *session);
 int state_read_sessions(const struct headcount_bpf *object, state_wanted *wanted, void *context,
 			struct state_session **sessions, size_t *count);
 
+/* One session's record; false: there is none. */
+bool state_read_session(const struct headcount_bpf *object, __u64 id,
+			struct hc_session *session);
+
 /* Is the user worth a row: sessions now, or some in the last minutes? */
 bool state_user_shown(const struct hc_user *user);
 

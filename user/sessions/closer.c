@@ -42,7 +42,7 @@ static int open_diag(void *context)
 	return *diag ? 0 : hc_error_errno(errno, "cannot ask the kernel to close sockets");
 }
 
-static void close_one(struct closer *closer, __u64 id, const struct hc_ends *ends)
+int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends)
 {
 	struct hc_socket socket = {.id = id, .session.ends = *ends};
 	int error = -EACCES; /* one in which nobody could open a socket for us */
@@ -52,6 +52,13 @@ static void close_one(struct closer *closer, __u64 id, const struct hc_ends *end
 		if (closer->entries[i].netns == ends->netns)
 			error = diag_destroy(closer->entries[i].diag, &socket);
 	pthread_mutex_unlock(&closer->lock);
+	return error;
+}
+
+static void close_one(struct closer *closer, __u64 id, const struct hc_ends *ends)
+{
+	int error = closer_close(closer, id, ends);
+
 	if (!error || error == -ENOENT || closer->complained) /* or it has ended by itself */
 		return;
 	closer->complained = true;

@@ -28,6 +28,10 @@ void closer_drop(struct closer *closer, unsigned int netns);
  * capabilities that we have now. */
 int closer_start(struct closer *closer);
 
+/* Closes one session, at once: 0, or a negative errno, -EACCES where no socket could be opened
+ * for us. */
+int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends);
+
 /* Ends the thread; takes NULL. */
 void closer_free(struct closer *closer);
 
