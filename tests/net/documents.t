@@ -212,6 +212,17 @@ def examples():
 
 
 @test
+def modules():
+    """what the pages of the modules put into headcount.conf is correct"""
+    for name in "pam", "dovecot", "postgresql":
+        config, = re.findall(r"```ini\n(.*?)```", text(f"{TOP}/tools/{name}/README.md"), re.S)
+        with open("/run/module.conf", "w") as file:
+            file.write(config)
+        code, out, err = headcount("run", "--check", "-c", "/run/module.conf")
+        equal((code, err, "label" in out), (0, "", True), f"exit code and stderr of {name}: {out}")
+
+
+@test
 def installed():
     """make install keeps to DESTDIR and PREFIX, and the unit starts what is installed"""
     need("make")

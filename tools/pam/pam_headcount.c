@@ -44,8 +44,7 @@ static bool end_text(char text[END_SIZE], int fd, name_call *call)
 	return true;
 }
 
-/* A connection of TCP (or MPTCP) as in SSH_CONNECTION: the peer's address and port, then ours.
- */
+/* A connection of TCP (or MPTCP) as in SSH_CONNECTION: the peer's end, then ours. */
 static bool connection_text(char text[TEXT_SIZE], int fd)
 {
 	char peer[END_SIZE], local[END_SIZE];
@@ -95,8 +94,7 @@ static int client_socket(pam_handle_t *pamh)
 
 	if (fd < 0 && connection_text(text, 0))
 		fd = 0;
-	if (fd < 0 && pam_get_item(pamh, PAM_RHOST, &host) == PAM_SUCCESS && host &&
-	    *(char *)host)
+	if (fd < 0 && !pam_get_item(pamh, PAM_RHOST, &host) && host && *(char *)host)
 		fd = find_connection(unmapped(host));
 	return fd;
 }
@@ -121,9 +119,8 @@ int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 			pam_error(pamh, "Too many sessions: end one of yours, then try again.");
 		return PAM_PERM_DENIED;
 	}
-	if (!error)
-		return PAM_SUCCESS;
 	errno = -error;
-	pam_syslog(pamh, LOG_ERR, "headcount does not take the name %s: %m", name);
-	return PAM_IGNORE;
+	if (error)
+		pam_syslog(pamh, LOG_ERR, "headcount does not take the name %s: %m", name);
+	return error ? PAM_IGNORE : PAM_SUCCESS;
 }
