@@ -80,5 +80,5 @@ clean: ## removes the build
 	rm -rf $(BUILD)
 
 -include $(USER_OBJ:.o=.d) $(BUILD)/headcount.bpf.d
-PARTS := tests/tests.mk tools/lint.mk tools/install.mk tools/bench/bench.mk
+PARTS := tests/tests.mk tools/lint.mk tools/install.mk tools/modules.mk tools/bench/bench.mk
 include $(PARTS)

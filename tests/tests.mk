@@ -14,7 +14,7 @@ THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/holdbac
 $(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
-test-programs: $(IN_C) $(BUILD)/tests/net/refuse.so bench-programs
+test-programs: $(IN_C) $(BUILD)/tests/net/refuse.so bench-programs modules
 
 unit: $(UNIT) ## the tests of pure code: in seconds, without root
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $^

@@ -9,6 +9,7 @@ to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 install: ## into DESTDIR and PREFIX (/usr/local)
 	$(BUILD_AS_CALLER) all $(BUILD)/headcount.service
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/headcount
+	$(to)include include/headcount.h
 	$(to)share/man/man5 $(MAN5)
 	$(to)share/man/man8 $(MAN8)
 	$(to)lib/systemd/system $(BUILD)/headcount.service
@@ -23,9 +24,9 @@ install: ## into DESTDIR and PREFIX (/usr/local)
 $(BUILD)/headcount.service: tools/systemd/headcount.service.in
 	$(Q)sed 's,@PREFIX@,$(PREFIX),' $< >$@.new && mv $@.new $@
 
-deb: ## a Debian package, in build/ (as root)
+deb: ## Debian packages of the program and of the modules, in build/ (as root)
 	$(Q)tools/packages build deb
-	$(BUILD_AS_CALLER) all
+	$(BUILD_AS_CALLER) all modules
 	$(Q)tools/debian/build $(BUILD) $(VERSION)
 
 # The package in a Debian of its own, with a systemd that runs there.

@@ -212,13 +212,24 @@ def examples():
 
 
 @test
+def modules():
+    """what the pages of the modules put into headcount.conf is correct"""
+    for name in "pam", "dovecot", "postgresql":
+        config, = re.findall(r"```ini\n(.*?)```", text(f"{TOP}/tools/{name}/README.md"), re.S)
+        with open("/run/module.conf", "w") as file:
+            file.write(config)
+        code, out, err = headcount("run", "--check", "-c", "/run/module.conf")
+        equal((code, err, "label" in out), (0, "", True), f"exit code and stderr of {name}: {out}")
+
+
+@test
 def installed():
     """make install keeps to DESTDIR and PREFIX, and the unit starts what is installed"""
     need("make")
     run("make", "-s", "-C", TOP, "install", "DESTDIR=/run/there", "PREFIX=/opt/hc")
     files = {os.path.relpath(os.path.join(folder, name), "/run/there/opt/hc")
              for folder, _, names in os.walk("/run/there") for name in names}
-    equal(files, {"sbin/headcount", "lib/systemd/system/headcount.service", "share/man/man5/headcount.conf.5",
+    equal(files, {"sbin/headcount", "include/headcount.h", "lib/systemd/system/headcount.service", "share/man/man5/headcount.conf.5",
                   "share/man/man8/headcount.8", "share/bash-completion/completions/headcount",
                   "share/headcount/prometheus/headcount.rules.yml", "share/headcount/grafana/headcount.json"}
           | {f"share/doc/headcount/examples/{os.path.basename(path)}" for path in glob.glob(f"{TOP}/tools/examples/*")},
@@ -234,7 +245,18 @@ def prefixes():
     run("make", "-s", "-C", TOP, "install", "DESTDIR=/run/default")
     equal(os.path.exists("/run/default/usr/local/sbin/headcount"), True, "installed")
     equal(sorted(os.listdir("/run/default/usr")), ["local"], "folders in /usr")
-    equal("PREFIX=/usr install" in text(f"{TOP}/tools/debian/build"), True, "the package's")
+    equal("PREFIX=/usr $3" in text(f"{TOP}/tools/debian/build"), True, "the package's")
+
+
+@test
+def header():
+    """headcount.h is C of 1999 and later, and C++; its numbers alone are for the BPF programs"""
+    need("clang")
+    use = '#include "headcount.h"\nint f(int fd) { return headcount_label(fd, "a", 1); }\n'
+    for options in ("-xc", "-std=c99"), ("-xc", "-std=c2x"), ("-xc++", "-std=c++98"), ("-xc++", "-std=c++20"):
+        run("clang", *options, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", f"-I{TOP}/include", "-", input=use)
+    run("clang", "--target=bpf", "-xc", "-fsyntax-only", f"-I{TOP}/include", "-",
+        input='#include "headcount.h"\nint f = SOL_HEADCOUNT + HEADCOUNT_LABEL + HEADCOUNT_LABEL_MAX;\n')
 
 
 @test
