@@ -158,6 +158,18 @@ static __always_inline enum verdict act_locked(const struct hc_user_set *set, __
 	return verdict;
 }
 
+/* With the set locked: the cap by the policy `generation`, unless it is a newer one's.
+ * user_try() believes the number, which the exchange keeps behind the cap, on arm64 too. */
+static __always_inline void user_resolve(struct hc_user *user, const struct claim *claim,
+					 __u32 generation)
+{
+	if ((__s32)(user->generation - generation) >= 0)
+		return;
+	user->cap = claim->cap;
+	user->exempt = claim->exempt;
+	__sync_lock_test_and_set(&user->generation, generation);
+}
+
 /*
  * Finds or makes the user and reserves or charges under the lock; returns enum
  * verdict. The cap of a new user, or after a change of policy, is looked up
@@ -199,10 +211,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 	if (!user)
 		user = users_make(set, key, hash.tag, claim->now, &forgotten);
 	if (user) {
-		user->cap = claim->cap;
-		user->exempt = claim->exempt;
-		barrier();
-		*(volatile __u32 *)&user->generation = generation;
+		user_resolve(user, claim, generation);
 		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
 	}
 	bpf_spin_unlock(&set->lock);
@@ -230,10 +239,8 @@ __noinline int user_drop(const struct claim *claim, const struct hc_user_key *ke
 	return 0;
 }
 
-/*
- * A reservation as that of a handshake that was made at `when`, whatever the cap says: instead
- * of that of claim->when, or with `gone` of one that was given back. Returns 0.
- */
+/* A reservation as that of a handshake that was made at `when`: instead of that of claim->when,
+ * or with `gone` of one that was given back, if the cap leaves a slot. Returns 0. */
 __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __u64 when,
 			  bool gone)
 {
@@ -249,9 +256,7 @@ __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __
 	user = users_find(set, key, hash.tag);
 	if (user) {
 		user_expire(user, now);
-		if (gone || !held_drop_locked(user, held_tick(claim->when), now))
-			user_take(user);
-		held_add(user, held_tick(when));
+		user_renewed(user, held_tick(claim->when), held_tick(when), now, gone);
 	}
 	bpf_spin_unlock(&set->lock);
 	return 0;
