@@ -130,12 +130,16 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 	return verdict;
 }
 
-/* With the set locked: a session is charged, taking over its reservation. */
+/* With the set locked: a session is charged, taking over a reservation. Late, it is over the
+ * cap if that leaves no slot: what stands in the word besides sessions will be some. */
 static __always_inline enum verdict charge_locked(struct hc_user *user, struct claim *claim,
 						  enum reservation kind)
 {
-	claim->late = kind != NOTHING &&
-		      !held_drop_locked(user, held_tick(claim->when), held_tick(claim->now));
+	claim->late = kind != NOTHING && !held_drop_any(user, held_tick(claim->when));
+	if (claim->late && user_take_below(user, user->cap))
+		return ADMITTED;
+	if (claim->late)
+		claim->excess = OVER_CAP;
 	if (claim->late || kind == NOTHING)
 		user_take(user);
 	return ADMITTED;

@@ -257,7 +257,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	}
 	session->flags |= HC_S_ANNOUNCED;
 	session_charge(id, session, service, &claim, kind);
-	if (claim.excess > ADMITTED && service->excess != HC_OBSERVE) {
+	if (claim.excess && service->excess != HC_OBSERVE) {
 		session_refuse(id, session, service, &claim);
 		return;
 	}

@@ -125,6 +125,14 @@ static __always_inline bool held_drop_locked(struct hc_user *user, __u32 tick, _
 	return false;
 }
 
+/* With the set locked, and the ring brought up to now: for a session, one of whatever tick, at
+ * last those that were renewed. False: there is none, and so nobody else's is to come on top of
+ * it. */
+static __always_inline bool held_drop_any(struct hc_user *user, __u32 tick)
+{
+	return held_drop_locked(user, tick, tick - HC_TICKS);
+}
+
 /* Is the bucket's time over at `now`, as the ring was brought up to `upto`? */
 static __always_inline bool held_over(__u32 bucket, __u32 upto, __u32 now)
 {

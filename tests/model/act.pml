@@ -232,9 +232,23 @@ inline charge_locked(when)
 	user_act();
 	if
 	:: r != NONE ->
-		held_drop_locked(when);
+		held_drop_any(when);
 		if
-		:: !got -> charge_late(when); user_take()
+		:: !got ->
+			charge_late(when);
+#ifdef PLANT_Q /* sessions alone are compared with the cap */
+			atomic { got = TAKEN(user[r].word) - RESERVED(r) < THE_CAP };
+			if
+			:: got -> user_take()
+			:: else
+			fi;
+#else
+			user_take_below();
+#endif
+			if
+			:: !got -> beyond[k]++; user_take() /* it is to be closed */
+			:: else
+			fi
 		:: else
 		fi;
 		session_begins()

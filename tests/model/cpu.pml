@@ -41,11 +41,7 @@ inline charge_late(when)
 {
 	atomic {
 		assert(lost[k] > 0 || excused || when + LIVES <= clock);
-		lost[k]--;
-		if
-		:: r != NONE -> beyond[k]++
-		:: else
-		fi
+		lost[k]--
 	}
 }
 

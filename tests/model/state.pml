@@ -67,7 +67,7 @@ books book[RECORDS];
 short sessions[USERS];  /* sessions charged to the user */
 short lost[USERS];      /* reservations that have gone, and whose owners have not noticed */
 short forgotten[USERS]; /* reservations whose owners will never come */
-byte beyond[USERS];     /* how often the user was charged late, or for an older session: without asking the cap */
+byte beyond[USERS];     /* sessions over the cap: late ones, which are to be closed, and older ones */
 bool excused;           /* a CPU slept for as long as its own reservation lives: it took that of a stranger
 			 * for its own, if only for a moment, or made one that was past its time */
 byte settled[CPUS];     /* the last packet of each CPU whose slot somebody has taken over */

@@ -129,16 +129,21 @@ inline held_drop(when)
 }
 
 #ifdef PLANT_H /* the lock-free one, under the lock: a lost comparison is taken for "forgotten" */
-inline held_drop_locked(when)
-{
-	held_drop(when)
-}
+#define held_drop_any(when)    held_drop(when)
+#define held_drop_locked(when) held_drop(when)
 #else
-inline held_drop_locked(when)
+#define held_drop_locked(when) held_drop_from(when, now - LIVES + 1)
+#ifdef PLANT_Q
+#define held_drop_any(when) held_drop_locked(when)
+#else
+#define held_drop_any(when) held_drop_from(when, when - HC_TICKS + 1)
+#endif
+
+inline held_drop_from(when, last)
 {
 	atomic { b = when; got = false };
 	do
-	:: got || b < now - LIVES + 1 -> break
+	:: got || b < last -> break
 	:: else ->
 		held_read();
 		if

@@ -116,6 +116,21 @@ static void test_older(void **state)
 	assert_counts(&user, 3, 0);
 }
 
+/* A session takes over whichever there is, at last one that was renewed. */
+static void test_any(void **state)
+{
+	struct hc_user user = {.tick = 100};
+
+	(void)state;
+	reserve(&user, 100, 102);
+	reserve(&user, 100, 98);
+	assert_true(held_drop_any(&user, 100));
+	assert_int_equal(user.held[102 % HC_TICKS], 1);
+	assert_true(held_drop_any(&user, 100));
+	assert_counts(&user, 2, 0);
+	assert_false(held_drop_any(&user, 100));
+}
+
 /* A renewed one lives until the request ends: 2^n s after its SYN-ACK went out for the n-th
  * time. */
 static void test_renewed(void **state)
@@ -346,11 +361,11 @@ static void test_at_once(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_expiry),       cmocka_unit_test(test_expiry_of_each),
-		cmocka_unit_test(test_take_over),    cmocka_unit_test(test_older),
-		cmocka_unit_test(test_renewed),      cmocka_unit_test(test_reclaim),
-		cmocka_unit_test(test_renewed_anew), cmocka_unit_test(test_correct),
-		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_expiry),    cmocka_unit_test(test_expiry_of_each),
+		cmocka_unit_test(test_take_over), cmocka_unit_test(test_older),
+		cmocka_unit_test(test_renewed),   cmocka_unit_test(test_reclaim),
+		cmocka_unit_test(test_any),       cmocka_unit_test(test_renewed_anew),
+		cmocka_unit_test(test_correct),   cmocka_unit_test(test_at_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
