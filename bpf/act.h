@@ -151,12 +151,16 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 	return verdict;
 }
 
-/* With the set locked: a session is charged, taking over its reservation. */
+/* With the set locked: a session is charged, taking over a reservation. Late, it is over the
+ * cap if that leaves no slot: what stands in the word besides sessions will be some. */
 static __always_inline enum verdict charge_locked(struct hc_user *user, struct claim *claim,
 						  enum reservation kind)
 {
-	claim->late = kind != NOTHING &&
-		      !held_drop_locked(user, held_tick(claim->when), held_tick(claim->now));
+	claim->late = kind != NOTHING && !held_drop_any(user, held_tick(claim->when));
+	if (claim->late && user_take_below(user, user->cap))
+		return ADMITTED;
+	if (claim->late)
+		claim->excess = OVER_CAP;
 	if (claim->late || kind == NOTHING)
 		user_take(user);
 	return ADMITTED;
@@ -177,6 +181,18 @@ static __always_inline enum verdict act_locked(const struct hc_user_set *set, __
 	user_answer(user, claim, verdict == ADMITTED || claim->over ? act : RESERVE);
 	claim->position = users_found_at(set, home);
 	return verdict;
+}
+
+/* With the set locked: the cap by the policy `generation`, unless it is a newer one's.
+ * user_try() believes the number, which the exchange keeps behind the cap, on arm64 too. */
+static __always_inline void user_resolve(struct hc_user *user, const struct claim *claim,
+					 __u32 generation)
+{
+	if ((__s32)(user->generation - generation) >= 0)
+		return;
+	user->cap = claim->cap;
+	user->exempt = claim->exempt;
+	__sync_lock_test_and_set(&user->generation, generation);
 }
 
 /*
@@ -222,10 +238,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 	if (!user)
 		user = users_make(set, key, hash.tag, claim->now, &forgotten);
 	if (user) {
-		user->cap = claim->cap;
-		user->exempt = claim->exempt;
-		barrier();
-		*(volatile __u32 *)&user->generation = generation;
+		user_resolve(user, claim, generation);
 		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
 	}
 	bpf_spin_unlock(&set->lock);
@@ -253,10 +266,8 @@ __noinline int user_drop(const struct claim *claim, const struct hc_user_key *ke
 	return 0;
 }
 
-/*
- * A reservation as that of a handshake that was made at `when`, whatever the cap says: instead
- * of that of claim->when, or with `gone` of one that was given back. Returns 0.
- */
+/* A reservation as that of a handshake that was made at `when`: instead of that of claim->when,
+ * or with `gone` of one that was given back, if the cap leaves a slot. Returns 0. */
 __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __u64 when,
 			  bool gone)
 {
@@ -272,9 +283,7 @@ __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __
 	user = users_find(set, key, hash.tag);
 	if (user) {
 		user_expire(user, now);
-		if (gone || !held_drop_locked(user, held_tick(claim->when), now))
-			user_take(user);
-		held_add(user, held_tick(when));
+		user_renewed(user, held_tick(claim->when), held_tick(when), now, gone);
 	}
 	bpf_spin_unlock(&set->lock);
 	return 0;

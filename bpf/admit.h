@@ -103,11 +103,10 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 	if (user_try(claim, key, act, kind) != ADMITTED &&
 	    user_act(claim, key, act, kind) != ADMITTED)
 		return 0;
-	claim->excess = claim->late && claim->active > claim->cap ? OVER_CAP : ADMITTED;
 	claim->total = total_holds(service, key, claim->exempt);
 	if (claim->total &&
 	    !total_step(claim, key->service, total_kind, TOTAL_CHARGE, service->total) &&
-	    claim->excess == ADMITTED)
+	    !claim->excess)
 		claim->excess = OVER_TOTAL;
 	if (claim->late)
 		count_loss(HC_LOSS_LATE);

@@ -84,9 +84,11 @@ static __noinline void arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_p
 		return;
 	claim.now = claim.when = arrival->when;
 	claim.total = arrival->total;
-	if (!arrival_done(arrival)) { /* this CPU stalled */
-		count_loss(HC_LOSS_LATE);
+	/* This CPU stalled, and somebody else has the slot: another one, if there is. What
+	 * stays without, of the user or of the total, comes late. */
+	if (!arrival_done(arrival)) {
 		user_renew(&claim, &arrival->user, claim.now, true);
+		return;
 	}
 	if (claim.total)
 		total_step(&claim, arrival->user.service, UNSURE, TOTAL_HOLD, 0);

@@ -32,7 +32,7 @@ struct claim {
 	__u8 over;   /* observe: admitted over the cap */
 	__u8 late;   /* the reservation had expired */
 	__u8 total;  /* a slot of the service's total is taken too */
-	__u8 excess; /* enum verdict: late, and what it was charged to is over now */
+	__u8 excess; /* OVER_CAP, OVER_TOTAL: late, and what it was charged to is over now */
 	__u8 exempt; /* the user takes none */
 	__u8 look;   /* packets in hand may hold what is missing */
 };

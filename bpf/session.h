@@ -289,7 +289,7 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	session_charge(id, session, service, &claim, kind);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
 		label_index_add(id, session, false, compat_is_mptcp(tp));
-	if (claim.excess > ADMITTED && service->excess != HC_OBSERVE) {
+	if (claim.excess && service->excess != HC_OBSERVE) {
 		session_refuse(id, session, service, &claim);
 		return;
 	}

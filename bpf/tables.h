@@ -229,10 +229,8 @@ static __always_inline bool walk_recount(const struct hc_repair *repair)
 {
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(repair->id, &set);
-	__u64 word = repair->word;
 
-	return user && __sync_val_compare_and_swap(&user->word, word,
-						   word + (__s64)repair->change) == word;
+	return user && user_correct(user, repair->word, repair->change);
 }
 
 /* The next repair. */

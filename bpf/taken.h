@@ -125,6 +125,14 @@ static __always_inline bool held_drop_locked(struct hc_user *user, __u32 tick, _
 	return false;
 }
 
+/* With the set locked, and the ring brought up to now: for a session, one of whatever tick, at
+ * last those that were renewed. False: there is none, and so nobody else's is to come on top of
+ * it. */
+static __always_inline bool held_drop_any(struct hc_user *user, __u32 tick)
+{
+	return held_drop_locked(user, tick, tick - HC_TICKS);
+}
+
 /* Is the bucket's time over at `now`, as the ring was brought up to `upto`? */
 static __always_inline bool held_over(__u32 bucket, __u32 upto, __u32 now)
 {
@@ -183,6 +191,27 @@ static __always_inline bool user_reclaim(struct hc_user *user)
 static __always_inline void user_made(struct hc_user *user)
 {
 	word_add(user, -HC_USER_MAKING);
+}
+
+/*
+ * With the set locked, and the ring brought up to `now`: a reservation of `tick` becomes one of
+ * tick `to`. One that is not there any more, or with `gone` has been given back by another CPU,
+ * is made anew if the cap leaves a slot; if not, its session comes late and is looked at then.
+ */
+static __always_inline void user_renewed(struct hc_user *user, __u32 tick, __u32 to, __u32 now,
+					 bool gone)
+{
+	if ((!gone && held_drop_locked(user, tick, now)) || user_take_below(user, user->cap))
+		held_add(user, to);
+}
+
+/* By `audit --repair`: so many more, unless something has happened to the word since it was
+ * read. The epoch makes it another one for good: of two repairs at once only one is done,
+ * whatever the users' number comes to meanwhile. */
+static __always_inline bool user_correct(struct hc_user *user, __u64 word, __s32 change)
+{
+	return __sync_val_compare_and_swap(&user->word, word,
+					   word + (__s64)change + HC_USER_EPOCH) == word;
 }
 
 static __always_inline void peak_raise(struct hc_user *user, __u32 active)

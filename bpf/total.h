@@ -64,7 +64,8 @@ static __always_inline bool total_step(const struct claim *claim, __u32 id,
 	bpf_spin_lock(&state->lock);
 	total_forget(&state->slots, claim->now);
 	within = total_give(&state->slots, kind, claim->when);
-	if (!within && kind == HELD && claim->when == claim->now) /* not known: the newest */
+	/* Not known, or forgotten: the newest. Whose that is comes late, and is looked at. */
+	if (!within && kind == HELD && step == TOTAL_CHARGE)
 		within = total_give(&state->slots, kind, 0);
 	if (step == TOTAL_HOLD)
 		total_take(&state->slots, HELD, claim->now);

@@ -76,6 +76,28 @@ static void test_reload(void **state)
 	assert_int_equal(user_read(&user).refused, 3);
 }
 
+/* A CPU that stalled decides by a policy that is not the newest any more: that one's cap stays.
+ */
+static void test_older_policy(void **state)
+{
+	struct hc_user_key key = client_at("10.0.0.1");
+	struct hc_user_set set;
+	struct hc_user *user;
+
+	(void)state;
+	start(SMALL EXACT "cap = 2\n");
+	listen_at(NULL, 143);
+	assert_cap("10.0.0.1", 2);
+	read_set(set_of(&key), &set);
+	user = user_in(&set, &key);
+	assert_non_null(user);
+	user->generation += 2;
+	user->cap = 0;
+	write_set(set_of(&key), &set);
+	assert_int_equal(arrive("10.0.0.1"), SK_DROP);
+	assert_int_equal(user_read(&key).cap, 0);
+}
+
 /* Which service a port belongs to, and by what its users are known. */
 static void test_services(void **state)
 {
@@ -268,6 +290,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_overrides, begin, end),
 		cmocka_unit_test_setup_teardown(test_reload, begin, end),
+		cmocka_unit_test_setup_teardown(test_older_policy, begin, end),
 		cmocka_unit_test_setup_teardown(test_services, begin, end),
 		cmocka_unit_test_setup_teardown(test_namespace, begin, end),
 		cmocka_unit_test_setup_teardown(test_retired, begin, end),

@@ -12,6 +12,7 @@
 	run cpu(1, WALK + A, NOTHING); \
 	run cpu(2, FORGED + B, NOTHING)
 #include "state.pml"
-#include "users.pml"
-#include "locked.pml"
+#include "taken.pml"
+#include "act.pml"
+#include "arrival.pml"
 #include "cpu.pml"

@@ -3,7 +3,7 @@
 #define RECORDS 1
 #define CPUS    3
 #define CAP     1
-#define TIME    1
+#define TIME    0
 #define CONNECTS
 #define FAILS
 #define START \
@@ -11,6 +11,7 @@
 	run cpu(1, OPEN + B, NOTHING); \
 	run cpu(2, FAIL + A, NOTHING)
 #include "state.pml"
-#include "users.pml"
-#include "locked.pml"
+#include "taken.pml"
+#include "act.pml"
+#include "arrival.pml"
 #include "cpu.pml"

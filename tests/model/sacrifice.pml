@@ -5,12 +5,12 @@
 #define CAP     1
 #define TIME    0
 #define CONNECTS
-#define SACRIFICE
 #define START \
 	run cpu(0, OPEN + A, NOTHING); \
 	run cpu(1, OPEN + A, NOTHING); \
-	run cpu(2, OPEN + B, NOTHING)
+	run cpu(2, LEAVE + B, NOTHING)
 #include "state.pml"
-#include "users.pml"
-#include "locked.pml"
+#include "taken.pml"
+#include "act.pml"
+#include "arrival.pml"
 #include "cpu.pml"

@@ -33,10 +33,22 @@ typedef hc_user {
 	short word;
 	byte tag;
 	byte key;
+#ifdef POLICY
+	byte cap;
+	byte generation;
+#endif
 	byte tick;
-	byte bucket[HC_TICKS]
+	short held[HC_TICKS] /* below 0 for a moment */
 };
 hc_user user[RECORDS];
+
+#ifdef POLICY
+byte generation = 1; /* of the policy; the next one has a lower cap */
+#define CAP_OF(g) (g == 1 -> CAP : CAP - 1)
+#define THE_CAP   user[r].cap
+#else
+#define THE_CAP CAP
+#endif
 
 typedef arrival_of_cpu {
 	byte pending; /* the number of the packet, or 0 */
@@ -48,25 +60,26 @@ arrival_of_cpu arrival[CPUS];
 /* ---- the model's own books ---- */
 typedef books {
 	short sessions; /* units of the record that are sessions */
-	short moving    /* units that are on their way between `taken`, a bucket and a session */
+	short moving;   /* units that are on their way between `taken`, a bucket and a session */
+	short wrong     /* units of `taken` that are nothing: an audit is to find them */
 };
 books book[RECORDS];
 short sessions[USERS];  /* sessions charged to the user */
 short lost[USERS];      /* reservations that have gone, and whose owners have not noticed */
 short forgotten[USERS]; /* reservations whose owners will never come */
-byte beyond[USERS];     /* how often the user was charged without asking the cap */
+byte beyond[USERS];     /* sessions over the cap: late ones, which are to be closed, and older ones */
 bool excused;           /* a CPU slept for as long as its own reservation lives: it took that of a stranger
 			 * for its own, if only for a moment, or made one that was past its time */
 byte settled[CPUS];     /* the last packet of each CPU whose slot somebody has taken over */
 byte done;              /* CPUs that have */
 
-#define RESERVED(r) (user[r].bucket[0] + user[r].bucket[1] + user[r].bucket[2] + user[r].bucket[3])
+#define RESERVED(r) (user[r].held[0] + user[r].held[1] + user[r].held[2] + user[r].held[3])
 
 /* After every change of a record: the books agree (I2, I4), the cap holds (I1). */
 inline check(r)
 {
 	assert(book[r].sessions >= 0 && book[r].moving >= 0);
-	assert(TAKEN(user[r].word) == RESERVED(r) + book[r].sessions + book[r].moving);
+	assert(TAKEN(user[r].word) == RESERVED(r) + book[r].sessions + book[r].moving + book[r].wrong);
 	assert(RESERVED(r) + book[r].sessions <= CAP + beyond[user[r].key]);
 	assert(sessions[user[r].key] <= CAP + beyond[user[r].key])
 }

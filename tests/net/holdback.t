@@ -95,6 +95,44 @@ def come_late(holder):
     holder.finish(first, b"hello!")
 
 
+def ends(holder, begun):
+    """The ACK, and data."""
+    for port in begun:
+        holder.send(port, ACK, sequence=1001, acknowledged=holder.answers[port][1] + 1 & 0xffffffff)
+    holder.finish(begun, b"hello!")
+
+
+@test
+def late_before_renewed():
+    """who comes late comes first, while three more have had their slots renewed: three get in, under cap 3"""
+    hc, listener, holder = deferred()
+    with hc, listener, holder:
+        first = holder.begin(range(1000, 1003))
+        holder.finish(first)
+        second = until(lambda: len(new := holder.begin(range(2000, 2003))) == 3 and new, "new handshakes to begin")
+        time.sleep(3.4)  # the SYN-ACKs have gone out for the third time
+        holder.finish(first, b"hello!")
+        until_equal(established, 3, "established")
+        ends(holder, second)
+        until(lambda: all(holder.hear()[port][0] & RST for port in range(2000, 2003)), "the RSTs of the others")
+        until_equal(established, 3, "established")
+        audit_is_clean()
+
+
+@test
+def late_for_a_total():
+    """the same of a total, whose reservations live for a second"""
+    with Headcount(imap(9, total=3)), listen("0.0.0.0", PORT), Holder(1, 66, PORT) as holder:
+        first = holder.begin(range(1000, 1003))
+        second = until(lambda: len(new := holder.begin(range(2000, 2003))) == 3 and new, "new handshakes to begin")
+        holder.finish(first)
+        until_equal(established, 3, "established")
+        holder.finish(second)
+        until(lambda: all(holder.hear()[port][0] & RST for port in range(2000, 2003)), "the RSTs of the others")
+        until_equal(established, 3, "established")
+        audit_is_clean()
+
+
 @test
 def defer_accept():
     """behind TCP_DEFER_ACCEPT: who comes late and is over the cap is closed at once, told and counted as refused"""

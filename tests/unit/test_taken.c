@@ -116,6 +116,21 @@ static void test_older(void **state)
 	assert_counts(&user, 3, 0);
 }
 
+/* A session takes over whichever there is, at last one that was renewed. */
+static void test_any(void **state)
+{
+	struct hc_user user = {.tick = 100};
+
+	(void)state;
+	reserve(&user, 100, 102);
+	reserve(&user, 100, 98);
+	assert_true(held_drop_any(&user, 100));
+	assert_int_equal(user.held[102 % HC_TICKS], 1);
+	assert_true(held_drop_any(&user, 100));
+	assert_counts(&user, 2, 0);
+	assert_false(held_drop_any(&user, 100));
+}
+
 /* A renewed one lives until the request ends: 2^n s after its SYN-ACK went out for the n-th
  * time. */
 static void test_renewed(void **state)
@@ -160,6 +175,46 @@ static void test_reclaim(void **state)
 	assert_false(user_pin(&user, before));
 	assert_true(user_pin(&user, user_word(&user)));
 	assert_counts(&user, 1, 0);
+}
+
+/* What another CPU has given back, or has been forgotten, is taken anew only below the cap. */
+static void test_renewed_anew(void **state)
+{
+	struct hc_user user = {.tick = 100, .cap = 2};
+
+	(void)state;
+	reserve(&user, 100, 100);
+	user_renewed(&user, 100, 102, 101, false);
+	assert_counts(&user, 0, 1);
+	assert_int_equal(user.held[102 % HC_TICKS], 1);
+	user_renewed(&user, 100, 102, 101, true);
+	assert_counts(&user, 0, 2);
+	user_renewed(&user, 100, 102, 101, true);
+	user_renewed(&user, 99, 102, 101, false);
+	assert_counts(&user, 0, 2);
+	user_renewed(&user, 102, 103, 101, false); /* at the cap, and has one */
+	assert_counts(&user, 0, 2);
+	assert_int_equal(user.held[103 % HC_TICKS], 1);
+}
+
+/* Two audits have seen the same: one is done, though the number has come back meanwhile. */
+static void test_correct(void **state)
+{
+	struct hc_user user = {.tick = 100};
+	__u64 seen;
+
+	(void)state;
+	user_take(&user);
+	user_take(&user);
+	seen = user_word(&user);
+	assert_true(user_correct(&user, seen, -1));
+	assert_counts(&user, 1, 0);
+	user_take(&user);
+	assert_false(user_correct(&user, seen, -1));
+	assert_counts(&user, 2, 0);
+	assert_true(user_correct(&user, user_word(&user), 3));
+	assert_counts(&user, 5, 0);
+	assert_false(user_word(&user) & HC_USER_MAKING);
 }
 
 /*
@@ -309,7 +364,8 @@ int main(void)
 		cmocka_unit_test(test_expiry),    cmocka_unit_test(test_expiry_of_each),
 		cmocka_unit_test(test_take_over), cmocka_unit_test(test_older),
 		cmocka_unit_test(test_renewed),   cmocka_unit_test(test_reclaim),
-		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_any),       cmocka_unit_test(test_renewed_anew),
+		cmocka_unit_test(test_correct),   cmocka_unit_test(test_at_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
