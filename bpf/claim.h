@@ -21,9 +21,9 @@ enum verdict {
 struct claim {
 	__u64 now;
 	__u64 when;       /* when the reservation was made; as `now`: the newest until now */
+	__u32 position;   /* the user's; before, where it was found last, or 0 */
 	__u32 generation; /* of a policy by which `cap` and `exempt` are resolved; 0: they are
 			     not */
-	__u32 position;   /* the user's; before, where it was found last, or 0 */
 	/* answers */
 	__u32 active;
 	__u32 cap;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * For server programs, in C and C++: names the user of a TCP session that they have accepted,
  * once they know who it is. In a service with `user = label` (headcount.conf(5)) the session is
@@ -9,6 +9,9 @@
  *
  * Other languages call setsockopt(fd, 0x6863, 1, name, length) themselves. Every program may do
  * so on every socket: without headcount it does nothing.
+ *
+ * Of headcount this file alone may also be used under the MIT licence, so that servers of any
+ * licence can include it.
  */
 #ifndef HEADCOUNT_H
 #define HEADCOUNT_H
