@@ -40,11 +40,16 @@ class Events:
 
 
 def taken(hc, count):
-    """Waits until the daemon has taken so many subscribers: its sockets are as many, the listening one and that of the closer."""
+    """Waits until the daemon has taken so many subscribers: its sockets are as many, the listening one, that of the
+    closer and the way to the process that may enter namespaces."""
     def sockets():
-        files = f"/proc/{hc.process.pid}/fd"
-        return sum(os.readlink(f"{files}/{fd}").startswith("socket:") for fd in os.listdir(files)) if hc else 0
-    until_equal(sockets, count + 2, "sockets of the daemon")
+        files, count = f"/proc/{hc.process.pid}/fd", 0
+        for fd in os.listdir(files):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                count += os.readlink(f"{files}/{fd}").startswith("socket:")
+        return count
+    if hc:
+        until_equal(sockets, count + 3, "sockets of the daemon")
 
 
 def talk(source, port=PORT):

@@ -106,7 +106,7 @@ def caps_full():
     def key(i):  # of a user of the service that has the last id
         return hex_of(255, 0, 0, 128, *[0] * 4, *[0] * 12, *i.to_bytes(4, "big"))
     with Headcount(imap()):
-        bpftool(f"map update pinned {caps} key hex {key(i)} value hex {hex_of(5, *[0] * 15)}\n" for i in range(65536))
+        bpftool(f"map update pinned {caps} key hex {key(i)} value hex {hex_of(5, *[0] * 79)}\n" for i in range(65536))
         code, _, err = headcount("cap", "imap", THERE, "1")
         one_line(code, err, 1, "cap")
         equal(err, "headcount: the map caps is full: 65536 entries\n", "the line")

@@ -10,7 +10,7 @@ client_host(1)
 PORT, PINS, FILE = 7143, "/sys/fs/bpf/headcount", "/run/refuse"
 PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 EPERM, EINVAL, E2BIG = errno.EPERM, errno.EINVAL, errno.E2BIG
-CONFIG = service("imap", listen=PORT, user="client/32/64", cap=3)
+CONFIG = service("pop", listen=PORT + 1, user="label") + service("imap", listen=PORT, user="client/32/64", cap=3)
 
 
 def kernel_types():
@@ -190,7 +190,7 @@ def directions():
 def attachments():
     """what loads, but may not be attached, pinned or run: one line that names it, and nothing is left"""
     before = left()
-    for words, name in (("link=3", "sockops"), ("link=10", "cgroup/connect4"), ("link=11", "cgroup/connect6"), ("link=34", "cgroup/sock_release"),
+    for words, name in (("link=3", "sockops"), ("link=10", "cgroup/connect4"), ("link=11", "cgroup/connect6"), ("link=34", "cgroup/sock_release"), ("link=22", "cgroup/setsockopt"), ("link=21", "cgroup/getsockopt"),
                         ("link=36", "sk_lookup"), ("link=23", "tp_btf/"), ("command=6", "cannot pin"),
                         ("command=10", "cgroup_skb/ingress"), ("command=18", "the kernel refuses")):
         # Of the tracepoint EINVAL says that there are no such links; it can be attached as before there were.
