@@ -54,6 +54,17 @@ def proxies():
 
 
 @test
+def labels():
+    """a service by label: what one client may have without, the memory, and who else could give labels"""
+    for listen, warned in (("5432", True), ("143, 5432", True), ("1000-2000", True), ("143", False), ("127.0.0.1:5432", False)):
+        out, advice = check(service("db", listen=listen, user="label", unlabelled=5, login_grace=60))
+        equal([line for line in out.splitlines() if line.startswith("db: ")],
+              ["db: without a label one client may have 5 sessions, each for 60 seconds"], listen)
+        equal("8.0 MiB for their labels" in out, True, out)
+        equal([line.startswith("warning: [service db] is by label") for line in advice], [True] * warned, f"{listen}: {advice}")
+
+
+@test
 def nothing_to_warn_of():
     """what is common is not warned of"""
     run("ip", "netns", "add", "cellar")

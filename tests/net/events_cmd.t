@@ -48,8 +48,7 @@ def taken(hc, count):
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 count += os.readlink(f"{files}/{fd}").startswith("socket:")
         return count
-    if hc:
-        until_equal(sockets, count + 3, "sockets of the daemon")
+    until_equal(sockets, count + 3, "sockets of the daemon")
 
 
 def talk(source, port=PORT):

@@ -74,6 +74,28 @@ static void advise_proxy(const struct config_service *service)
 		       service->service.name);
 }
 
+#define UNPRIVILEGED_PORTS 1024 /* from here on, unless a sysctl says otherwise */
+
+/* Labels are believed of whoever accepted the session. Others may do that, too, where they can
+ * listen on the service's port at an address that the server leaves free. */
+static void advise_label(const struct config_service *service)
+{
+	static const __u8 any[16];
+
+	if (service->service.identify != HC_BY_LABEL)
+		return;
+	for (size_t i = 0; i < service->listens; i++) {
+		const struct config_listen *listen = &service->listen[i];
+
+		if (listen->last < UNPRIVILEGED_PORTS || memcmp(listen->address, any, 16))
+			continue;
+		printf("warning: [service %s] is by label: whoever can listen on port %u, at "
+		       "whatever address, can fill any account; say at which the server does\n",
+		       service->service.name, listen->last);
+		return;
+	}
+}
+
 static void advise_service(const struct config_service *service)
 {
 	const struct hc_service *limits = &service->service;
@@ -84,6 +106,7 @@ static void advise_service(const struct config_service *service)
 		       limits->name, limits->total, limits->cap);
 	advise_overrides(service);
 	advise_proxy(service);
+	advise_label(service);
 }
 
 static void advise_netns(const char *name)

@@ -120,6 +120,43 @@ static void explain_overrides(const struct config *config)
 	table_free(table);
 }
 
+static void explain_labels(const struct config *config)
+{
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct hc_service *service = &config->services[i].service;
+
+		if (service->identify != HC_BY_LABEL)
+			continue;
+		printf("\n%s: without a label one client may have ", service->name);
+		if (service->unlabelled == HC_UNLIMITED)
+			printf("any number of sessions");
+		else
+			printf("%u sessions", service->unlabelled);
+		if (service->login_grace)
+			printf(", each for %u seconds", service->login_grace);
+	}
+}
+
+static void explain_memory(const struct config *config)
+{
+	const double MiB = 1 << 20;
+	double users = load_user_sets(config->users_max) * (double)sizeof(struct hc_user_set);
+	double sessions =
+		load_session_sets(config->sessions_max) * (double)sizeof(struct hc_session_set);
+	bool labels = false;
+
+	for (size_t i = 0; i < config->service_count; i++)
+		labels |= config->services[i].service.identify == HC_BY_LABEL;
+	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, ",
+	       sessions / MiB, config->sessions_max, users / MiB, config->users_max);
+	if (labels)
+		printf("%.1f MiB for their labels, ", load_user_sets(config->users_max) *
+							      HC_WAYS *
+							      sizeof(struct hc_label) / MiB);
+	printf("8.5 MiB of event rings, and what up to %u listening sockets%s take\n",
+	       config->listeners_max, labels ? " and sessions that get labels" : "");
+}
+
 static void explain_directions(const struct config *config)
 {
 	if (!config_wants(config, HC_OUTBOUND))
@@ -137,9 +174,6 @@ static void explain_directions(const struct config *config)
 void explain(const struct config *config, const char *path)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	double users = load_user_sets(config->users_max) * (double)sizeof(struct hc_user_set);
-	double sessions =
-		load_session_sets(config->sessions_max) * (double)sizeof(struct hc_session_set);
 
 	printf("%s: correct\n\n", path ?: "no file, defaults");
 	for (size_t i = 0; table && i < config->service_count; i++) {
@@ -160,6 +194,7 @@ void explain(const struct config *config, const char *path)
 		table_print(table, stdout, false);
 	table_free(table);
 	explain_overrides(config);
+	explain_labels(config);
 	explain_directions(config);
 	explain_events(&config->events);
 	if (*config->metrics.text)
@@ -170,9 +205,6 @@ void explain(const struct config *config, const char *path)
 	       "metrics",
 	       open_files_needed(config, config, 0), config->events.subscribers_max,
 	       config->metrics.max);
-	printf("\nkernel memory: %.1f MiB for %u sessions, %.1f MiB for %u users, 8.5 MiB of "
-	       "event rings, and what up to %u listening sockets take\n",
-	       sessions / (1 << 20), config->sessions_max, users / (1 << 20), config->users_max,
-	       config->listeners_max);
+	explain_memory(config);
 	advise(config);
 }
