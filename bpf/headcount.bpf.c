@@ -319,11 +319,12 @@ int kill_mark(struct __sk_buff *ctx)
 	return kill_begins(errand.kill.id);
 }
 
-/* `label` gives a session its label, whatever it has: 0 or an errno. */
+/* `label` gives a session its label, whatever it has. */
 SEC("?cgroup_skb/ingress")
 int label_set(struct __sk_buff *ctx)
 {
-	return label_try(errand.label.id, &errand.label.label, LABEL_MASTER);
+	errand.label.error = label_try(errand.label.id, &errand.label.label, LABEL_MASTER);
+	return 0;
 }
 
 SEC("?cgroup_skb/ingress")

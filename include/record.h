@@ -223,6 +223,8 @@ struct hc_kill {
 struct hc_label_order {
 	__u64 id;
 	struct hc_label label;
+	__u32 error; /* the answer: 0 or an errno */
+	__u32 spare;
 };
 
 /* What `audit --repair` asks of walk_repairs: a session's id, whose socket is gone; or a user's

@@ -10,6 +10,7 @@
 #include "user/base/label.h"
 #include "user/base/log.h"
 #include "user/kernel/labels.h"
+#include "user/kernel/walk.h"
 
 /* Of the object in use. Open: later we may not be allowed to open them. */
 static int users = -1, names = -1, sockets = -1;
@@ -115,4 +116,14 @@ int labels_make(const struct headcount_bpf *object)
 int labels_sockets(void)
 {
 	return sockets;
+}
+
+int labels_give(const struct headcount_bpf *object, __u64 id, const struct hc_label *label)
+{
+	struct hc_label_order *order = &object->bss->errand.label;
+	int error;
+
+	*order = (struct hc_label_order){.id = id, .label = *label};
+	error = walk_run(object->progs.label_set, 1);
+	return error < 0 ? error : -(int)order->error;
 }
