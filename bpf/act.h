@@ -81,6 +81,25 @@ static __always_inline bool user_try_charge(struct hc_user *user, const struct h
 	return false;
 }
 
+/* The user's record, and its position in the claim: where it was found last, or by a search.
+ * The verifier would go on from here once for every way, but for a number that it reads from
+ * memory. */
+static __always_inline struct hc_user *user_known(struct claim *claim,
+						  const struct hc_user_key *key)
+{
+	struct user_hash hash;
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(claim->position, &set);
+
+	if (user && user_same(&user->key, key))
+		return user;
+	set = users_set_of(key, &hash);
+	if (!set)
+		return NULL;
+	*(volatile __u32 *)&claim->position = users_seek(set, hash.set, key, hash.tag);
+	return user_at(*(volatile __u32 *)&claim->position, &set);
+}
+
 /*
  * Reserves or charges without the lock, where that needs no more than a look: for a user that
  * is known, below its cap, in the policy and the tick of now. Returns enum verdict: ADMITTED or
@@ -90,15 +109,12 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 			enum reservation kind)
 {
 	const struct hc_control *policy = policy_control();
-	struct user_hash hash;
-	struct hc_user_set *set = key ? users_set_of(key, &hash) : NULL;
 	struct hc_user *user;
 	__u64 word;
 
-	if (!policy || !set || !claim)
+	if (!policy || !key || !claim)
 		return UNDECIDED;
-	*(volatile __u32 *)&claim->position = users_seek(set, hash.set, key, hash.tag);
-	user = user_at(*(volatile __u32 *)&claim->position, &set);
+	user = user_known(claim, key);
 	if (!user)
 		return UNDECIDED;
 	word = user_word(user);

@@ -21,10 +21,10 @@ enum verdict {
 struct claim {
 	__u64 now;
 	__u64 when;       /* when the reservation was made; as `now`: the newest until now */
+	__u32 position;   /* the user's; before, where it was found last, or 0 */
 	__u32 generation; /* of a policy by which `cap` and `exempt` are resolved; 0: they are
 			     not */
 	/* answers */
-	__u32 position; /* the user's */
 	__u32 active;
 	__u32 cap;
 	__u32 suppressed;

@@ -68,6 +68,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	}
 	if (claim.total)
 		session->flags |= HC_F_TOTAL;
+	session->reserved_of = claim.position;
 	if (!session_make(id, session, claim.now))
 		user_unreserve(&claim, &session->user, HELD);
 	return 1;
@@ -80,11 +81,11 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	const struct hc_control *policy = policy_control();
 	struct arrival *arrival = &cpu->arrival;
 	const struct hc_service *service;
-	const struct hc_listener *listener;
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;
+	bool by_client;
 	__u32 generation;
 	__u16 id;
 
@@ -101,18 +102,12 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	if (!service || !service->limited)
 		return SK_PASS;
 	/* No listener: the kernel refuses by itself, which is no refusal of ours. A named
-	 * service by client address is capped even so: the listener table may be full. */
-	listener = listener_of(ends->netns, ends->local, ends->local_port);
-	if (listener) {
-		packet->uid = listener->uid;
-		packet->cgroup = listener->cgroup;
-		packet->pid = listener->pid;
-		__builtin_memcpy(packet->comm, listener->comm, sizeof(packet->comm));
-	} else if (id < HC_FIRST_SERVICE || !service_by_client(service)) {
+	 * service by client address is capped even so, as the listener table may be full; of
+	 * that the listener matters only to tell of a refusal. */
+	by_client = id >= HC_FIRST_SERVICE && service_by_client(service);
+	packet->uid = HC_UID_UNKNOWN;
+	if (!by_client && !session_know_listener(packet))
 		return SK_PASS;
-	} else {
-		packet->uid = HC_UID_UNKNOWN;
-	}
 	person.uid = packet->uid;
 	person.cgroup = packet->cgroup;
 	user_of(&packet->user, service, id, ends->remote, &person);
@@ -121,6 +116,8 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 		return SK_PASS;
 	if (verdict != ADMITTED) {
 		packet->direction = HC_INBOUND;
+		if (by_client)
+			session_know_listener(packet);
 		count_refused(id, verdict == OVER_TOTAL);
 		refusal_emit(&claim, 0, packet, verdict);
 		if (!claim.over)

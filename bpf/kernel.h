@@ -165,6 +165,8 @@ struct tcp_sock {
 	__u32 snd_una;         /* the first byte that is not acknowledged */
 	__u32 write_seq;       /* after the last that was written; SYN and FIN are one each */
 	__u64 first_tx_mstamp; /* us; bpf/peer.h */
+	__u64 tcp_mstamp;      /* us of CLOCK_MONOTONIC: of the last packet */
+	struct request_sock *fastopen_rsk; /* of a child whose handshake is under way */
 	__u8 bpf_sock_ops_cb_flags;
 	bool is_mptcp;             /* CONFIG_MPTCP */
 	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may put its SYN off */

@@ -66,22 +66,30 @@ static __always_inline void session_set_caller(struct hc_session *session,
 	}
 }
 
-/* The process that listens where the session came in, and whom it acts for. False: nobody is
- * known to listen there; it acts for the socket's owner. */
+/* The process that listens where the session comes in, and whom it acts for; false: nobody is
+ * known to listen there. Not inline: the gate needs it in two places, and its stack is full. */
+static __noinline bool session_know_listener(struct hc_session *session)
+{
+	const struct hc_listener *listener =
+		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
+
+	if (!listener)
+		return false;
+	session->uid = listener->uid;
+	session->cgroup = listener->cgroup;
+	session->pid = listener->pid;
+	__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
+	return true;
+}
+
+/* The same, or if nobody is known, whom the socket's owner acts for; and false. */
 static __always_inline bool session_set_listener(struct hc_session *session,
 						 const struct tcp_sock *tp)
 {
-	struct hc_listener *listener =
-		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
 	struct person owner;
 
-	if (listener) {
-		session->uid = listener->uid;
-		session->cgroup = listener->cgroup;
-		session->pid = listener->pid;
-		__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
+	if (session_know_listener(session))
 		return true;
-	}
 	person_of(&owner, &tp->inet_conn.icsk_inet.sk);
 	session->uid = owner.uid;
 	session->cgroup = owner.cgroup;

@@ -176,8 +176,10 @@ static __always_inline void session_take_over(__u64 id, struct hc_session *sessi
 		.now = session->opened_ns,
 		.when = session->opened_ns,
 		.total = !!(session->flags & HC_F_TOTAL),
+		.position = session->reserved_of,
 	};
 
+	session->netns_cookie = 0; /* not known yet */
 	service =
 		policy ? policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE) : NULL;
 	if (!service)
@@ -234,6 +236,13 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 	bpf_ringbuf_submit(order, BPF_RB_FORCE_WAKEUP);
 }
 
+/* The time of the packet in hand, which the kernel has read for it; but the child of a Fast
+ * Open SYN still has its listener's. */
+static __always_inline __u64 session_packet_time(const struct tcp_sock *tp)
+{
+	return tp->fastopen_rsk ? bpf_ktime_get_ns() : tp->tcp_mstamp * 1000;
+}
+
 /*
  * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
  * that somebody owns already was not accepted: it connected, and met a SYN from
@@ -242,7 +251,7 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
  */
 static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u64 cookie)
 {
-	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct claim claim = {.now = session_packet_time(tp)};
 	const struct hc_service *service;
 	enum reservation kind = NOTHING;
 	struct hc_session *session;

@@ -33,7 +33,10 @@ static __always_inline struct hc_user_set *users_set_of(const struct hc_user_key
 static __always_inline struct hc_user *user_at(__u32 position, struct hc_user_set **set)
 {
 	*set = users_set((position - 1) / HC_WAYS);
-	return position && *set ? &(*set)->way[(position - 1) % HC_WAYS] : NULL;
+	if (!position || !*set)
+		return NULL;
+	barrier_var(*set); /* clang would add to the pointer first, and then look at it */
+	return &(*set)->way[(position - 1) % HC_WAYS];
 }
 
 static __always_inline bool user_same(const struct hc_user_key *a, const struct hc_user_key *b)

@@ -156,8 +156,11 @@ struct hc_session {
 	struct hc_user_key user; /* its service is the session's */
 	__u32 flags; /* enum hc_flags, enum hc_session_flags; HC_S_ANNOUNCED is set atomically
 		      */
-	__u32 position;     /* where the record is: bpf/sessions.h */
-	__u32 netns_cookie; /* of ends.netns: see struct hc_namespace */
+	__u32 position; /* where the record is: bpf/sessions.h */
+	union {
+		__u32 netns_cookie; /* of ends.netns: see struct hc_namespace */
+		__u32 reserved_of;  /* HC_S_CONNECTING: the user's position */
+	};
 	__u32 direction : 1;
 	__u32 half_closed : HC_HALF_CLOSED_BITS; /* 0: it is not, or was before headcount */
 	char comm[HC_COMM_MAX];

@@ -131,6 +131,22 @@ def added_namespace():
 
 
 @test
+def first_namespace():
+    """so is who comes late where a reload is the first to name a namespace: the start had no netns at all"""
+    with open("/run/netns/here", "w"):
+        run("mount", "--bind", "/proc/self/ns/net", "/run/netns/here")
+    with inside("c1"):
+        hc = Headcount(imap())
+    with hc, listen("0.0.0.0", PORT, options=[(socket.IPPROTO_TCP, DEFER_ACCEPT, 30)]), Holder(1, 66, PORT) as holder:
+        hc.reload(section("headcount", netns="here") + imap())
+        come_late(holder)
+        until_equal(established, 3, "established")
+        equal(active("imap", EVIL), 3, "active")
+        audit_is_clean()
+    run("ip", "netns", "del", "here")
+
+
+@test
 def quiet():
     """a service that emits no refusals has the late ones closed all the same; one that observes has none"""
     hc, listener, holder = deferred(emit="opened, closed")

@@ -151,6 +151,37 @@ def descriptors():
 
 
 @test
+def ways():
+    """Fast Open, an IPv4-mapped client and MPTCP are labelled, too"""
+    sysctl("net.ipv4.tcp_fastopen", 3, None, "c1")
+    MPTCP = 262
+    with Headcount(labels()):
+        with listen("::", PORT, options=[(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 10)]) as listener, inside("c1"):
+            pairs = []
+            for connect in fast_open, fast_open, mapped_connect:  # the first gets a cookie
+                client = connect(HERE, PORT)
+                pairs.append((client, listener.accept()[0]))
+            equal([label(server, b"jsmith") for _, server in pairs], 3 * ["ok"], "labels")
+            users_are({"jsmith": 3})
+            close(pairs)
+            all_gone()
+        try:
+            sysctl("net.mptcp.enabled", 1, None, "c1")
+        except OSError as error:
+            raise Skip(f"MPTCP: {error}")
+        with listen("0.0.0.0", PORT, protocol=MPTCP) as listener:
+            for protocol in MPTCP, 0:  # 0: it falls back
+                client = new_socket(namespace="c1", protocol=protocol)
+                client.connect((HERE, PORT))
+                server = listener.accept()[0]
+                equal((label(server, b"jsmith"), label_of(server)), ("ok", b"jsmith"), f"protocol {protocol}")
+                users_are({"jsmith": 1})
+                client.close()
+                server.close()
+                all_gone()
+
+
+@test
 def once():
     """a label is given once: another one needs CAP_NET_ADMIN, of the initial user namespace"""
     with Headcount(labels()) as hc, sessions(1) as (one,):
@@ -349,13 +380,15 @@ def attached():
 @test
 def pinned():
     """labels outlive the daemon with --pin, and are adopted"""
-    with Headcount(labels(), "--pin") as hc, listen("::", OTHER):
+    with Headcount(labels(login_grace=3600), "--pin") as hc:
         with sessions(4) as servers:
             equal([label(s, b"jsmith") for s in servers[:2]], ["ok", "ok"], "labels")
             hc.end(signal.SIGKILL)
             equal([label(servers[2], b"carol")], ["ok"], "without a daemon")
             users_are({"jsmith": 2, "carol": 1, BARE: 1})
-            with Headcount(labels(), "--pin") as next:
+            equal((ask("status")["login_grace"], "login_grace does not hold" in headcount("status")[1]), (False, True), "status")
+            with Headcount(labels(login_grace=3600), "--pin") as next:
+                equal(ask("status")["login_grace"], True, "status")
                 users_are({"jsmith": 2, "carol": 1, BARE: 1})
                 equal(label(servers[3], b"jsmith"), "ok", "adopted")
                 users_are({"jsmith": 3, "carol": 1})
@@ -400,9 +433,11 @@ def resets():
 
 
 def index_entries():
+    """Of our addresses: others may run a headcount of their own."""
     maps = json.loads(run("bpftool", "-j", "map", "show"))
-    ids = [m["id"] for m in maps if m.get("name") == "hc_sockets"]
-    return sum(len(json.loads(run("bpftool", "-j", "map", "dump", "id", str(i)))) for i in ids)
+    entries = [entry for m in maps if m.get("name") == "hc_sockets"
+               for entry in json.loads(run("bpftool", "-j", "map", "dump", "id", str(m["id"])))]
+    return sum(bytes(int(byte, 16) for byte in entry["key"][12:14]) == bytes([10, MARK]) for entry in entries)
 
 
 main()

@@ -10,7 +10,7 @@ client_host(1)
 PORT, PINS, FILE = 7143, "/sys/fs/bpf/headcount", "/run/refuse"
 PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 EPERM, EINVAL, E2BIG = errno.EPERM, errno.EINVAL, errno.E2BIG
-CONFIG = service("imap", listen=PORT, user="client/32/64", cap=3)
+CONFIG = service("pop", listen=PORT + 1, user="label") + service("imap", listen=PORT, user="client/32/64", cap=3)
 
 
 def kernel_types():
@@ -47,7 +47,8 @@ OTHERS = {
     "atomic exchange": "atomics=1", "SOCK_DESTROY": "destroy=1",
     "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
-    "bpf_ktime_get_ns": "helper=5", "bpf_get_socket_cookie": "helper=46", "bpf_setsockopt": "helper=49",
+    "bpf_ktime_get_ns": "helper=5", "bpf_get_smp_processor_id": "helper=8",
+    "bpf_get_socket_cookie": "helper=46", "bpf_setsockopt": "helper=49",
     "bpf_sock_ops_cb_flags_set": "helper=59", "bpf_spin_lock": "helper=93", "bpf_spin_unlock": "helper=94",
     "bpf_jiffies64": "helper=118", "bpf_get_netns_cookie": "helper=122", "bpf_seq_write": "helper=127", "bpf_ringbuf_reserve": "helper=131",
     "bpf_ringbuf_submit": "helper=132", "bpf_skc_to_tcp_sock": "helper=137", "bpf_skc_to_tcp_request_sock": "helper=139", "bpf_get_current_task_btf": "helper=158",
@@ -189,7 +190,7 @@ def directions():
 def attachments():
     """what loads, but may not be attached, pinned or run: one line that names it, and nothing is left"""
     before = left()
-    for words, name in (("link=3", "sockops"), ("link=10", "cgroup/connect4"), ("link=11", "cgroup/connect6"), ("link=34", "cgroup/sock_release"),
+    for words, name in (("link=3", "sockops"), ("link=10", "cgroup/connect4"), ("link=11", "cgroup/connect6"), ("link=34", "cgroup/sock_release"), ("link=22", "cgroup/setsockopt"), ("link=21", "cgroup/getsockopt"),
                         ("link=36", "sk_lookup"), ("link=23", "tp_btf/"), ("command=6", "cannot pin"),
                         ("command=10", "cgroup_skb/ingress"), ("command=18", "the kernel refuses")):
         # Of the tracepoint EINVAL says that there are no such links; it can be attached as before there were.

@@ -40,13 +40,15 @@ def rotation_without_configuration():
     os.unlink("/etc/headcount.conf")
     process.send_signal(signal.SIGHUP)
     equal(process.stderr.readline(), b"headcount: no configuration file, nothing to reload\n", "what it says without")
+    run("ip", "netns", "add", "later")
     with open("/etc/headcount.conf", "w") as file:
-        file.write("[service web]\nlisten = 8080\n")
+        file.write("[headcount]\nnetns = later\n[service web]\nlisten = 8080\n")
     process.send_signal(signal.SIGHUP)
     equal(process.stderr.readline(), b"headcount: reloaded /etc/headcount.conf\n", "what it says of the new file")
     run("umount", "/etc")
     process.terminate()
     equal(process.wait(15), 0, "exit code")
+    run("ip", "netns", "del", "later")
 
 
 @test

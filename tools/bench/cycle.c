@@ -1,16 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cycle CPU SERVER PORT WARM_MS MS [PER_SECOND]: connect, accept, close by RST, over
- * and over in one process, as fast as it can or so many a second; both ends are this
- * host's. Prints cycles, CPU ns and wall ns of the time after the warm-up.
+ * cycle CPU SERVER PORT WARM_MS MS [PER_SECOND [CLIENTS]]: connect, accept, close by RST,
+ * over and over in one process, as fast as it can (0) or so many a second, from one
+ * address or from so many in turn; both ends are this host's. Prints cycles, CPU ns and
+ * wall ns of the time after the warm-up.
  */
 #include "load.h"
 
 #define BATCH 32 /* cycles between two looks at the clock */
 
+static unsigned int clients; /* 0: whatever the kernel chooses */
+
+/* The next client's address, from 127.1.0.0 on; NULL: the kernel's choice. */
+static const struct sockaddr_in *next_client(void)
+{
+	static struct sockaddr_in source = {.sin_family = AF_INET};
+	static unsigned int number;
+
+	if (!clients)
+		return NULL;
+	number = (number + 1) % clients;
+	source.sin_addr.s_addr = htonl(0x7f010000 + number);
+	return &source;
+}
+
 static void cycle(int listener, const struct sockaddr_in *server)
 {
-	int client = new_client(NULL), accepted;
+	int client = new_client(next_client()), accepted;
 
 	if (connect(client, (const void *)server, sizeof(*server)))
 		err(1, "connect");
@@ -49,9 +65,10 @@ int main(int argc, char **argv)
 	uint64_t cpu, wall, cycles, pace;
 	int listener;
 
-	if (argc != 6 && argc != 7)
-		errx(2, "usage: cycle CPU SERVER PORT WARM_MS MS [PER_SECOND]");
-	pace = argc == 7 ? 1000000000 / atoi(argv[6]) : 0;
+	if (argc < 6 || argc > 8)
+		errx(2, "usage: cycle CPU SERVER PORT WARM_MS MS [PER_SECOND [CLIENTS]]");
+	pace = argc > 6 && atoi(argv[6]) ? 1000000000 / atoi(argv[6]) : 0;
+	clients = argc > 7 ? atoi(argv[7]) : 0;
 	become_load(atoi(argv[1]));
 	server = address_of(argv[2], atoi(argv[3]));
 	listener = listen_on(&server);

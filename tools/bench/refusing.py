@@ -6,10 +6,11 @@ import threading
 
 import slices
 from holders import Holders
-from report import Table
+from report import GOAL, Table
 from variants import *
 
 CAP, ABUSER, POLITE = 8, "127.1.0.0", "127.1.0.9"
+TARGET = 0.95  # refusals a second, to a closed port
 VARIANT = {"closed port": bare, "caps+events": caps_events, "nft": nft, "xt_connlimit": connlimit}
 WHAT = {"closed port": "nobody listens", "caps+events": "headcount run, over the cap",
         "nft": "nft ct count over, reject with tcp reset",
@@ -75,13 +76,15 @@ def run(options):
     samples = slices.alternate({n: with_cap(VARIANT[n]) for n in names}, measure,
                                options.rounds or (2 if options.quick else 6), "refusing")
     table = Table("Refusing one over-cap client; connect() of another client of the service, us (medians)", {
-        "name": ("variant", "s"), "what": ("", "s"), "rate": ("refused/s", ",.0f"),
+        "name": ("variant", "s"), "what": ("", "s"), "rate": ("refused/s", ",.0f"), "ratio": ("to closed", ".3f"), **GOAL,
         "cpu_ns": ("CPU ns", ",.0f"),
         "alone_p50": ("p50", ".1f"), "alone_p99": ("p99", ".1f"),
         "refusing_p50": ("p50 meanwhile", ".1f"), "refusing_p99": ("p99 meanwhile", ".1f")}, samples.notes())
     for name in samples.names():
         middle = [statistics.median(column) for column in zip(*samples.of[name])]
         keys = ["rate", "cpu_ns", "alone_p50", "alone_p99", "refusing_p50", "refusing_p99"]
-        table.add(name=name, what=WHAT[name], **dict(zip(keys, middle)))
+        ratios = [mine[0] / closed[0] for mine, closed in zip(samples.of[name], samples.of["closed port"])]
+        goal = table.goal(*slices.interval(ratios), least=TARGET) if name == "caps+events" else {}
+        table.add(name=name, what=WHAT[name], **dict(zip(keys, middle)), ratio=statistics.median(ratios), **goal)
     table.notes.append("refused/s by the wall on one CPU, of both ends: the client's sessions are traced too")
     return [table]

@@ -17,17 +17,18 @@ listen = {port}
 user = client/32/64
 cap = {cap}
 {more}
-[service outbound]
+"""
+OUTBOUND = """[service outbound]
 cap = {high}
 override = root unlimited
 {more}
 """
 
 
-def configuration(cap=HIGH_CAP, more="", top=""):
+def configuration(cap=HIGH_CAP, more="", top="", shape=CAPS + OUTBOUND):
     path = f"/run/bench-{os.getpid()}.conf"
     with open(path, "w") as file:
-        file.write(top + CAPS.format(port=PORT, cap=cap, high=HIGH_CAP, more=more))
+        file.write(top + shape.format(port=PORT, cap=cap, high=HIGH_CAP, more=more))
     return path
 
 
@@ -76,6 +77,11 @@ def caps_quiet(cap=HIGH_CAP):
 def caps_events(cap=HIGH_CAP, **options):
     with process(harness.PROGRAM, "run", "-c", configuration(cap, **options), ready=says("ready")) as child:
         yield child
+
+
+def caps_inbound(cap=HIGH_CAP):
+    """What the peers look at, too: connect() is not counted."""
+    return caps_events(cap, top="[headcount]\ndirections = inbound\n", shape=CAPS)
 
 
 SERVED = """[headcount]
@@ -183,6 +189,7 @@ VARIANTS = {
     "trace": trace,
     "caps": caps_quiet,
     "caps+events": caps_events,
+    "inbound": caps_inbound,
     "served": caps_served,
     "nft": nft,
     "xt_connlimit": connlimit,
@@ -208,7 +215,8 @@ WHAT = {
     "trace": "headcount trace",
     "caps": "headcount run, counts and caps, no events",
     "caps+events": "headcount run, counts, caps, events drained",
-    "served": "the same, events to a subscriber, and metrics",
+    "inbound": "the same, with directions = inbound",
+    "served": "caps+events, events to a subscriber, and metrics",
     "nft": "nft ct count over",
     "xt_connlimit": "iptables xt_connlimit",
     "tcplife": "libbpf-tools tcplife (traces only)",

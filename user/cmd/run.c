@@ -126,9 +126,9 @@ static int run_daemon(struct run *run)
 	error = daemon_probe(daemon);
 	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
 	error = error ?: daemon_resolve_netns(&daemon->config, &daemon->netns);
-	/* Before there is anything that it could inherit. */
-	if (!error && daemon->config.netns_count)
-		error = netns_helper_start(&daemon->helper);
+	/* Whatever the start names: a reload may add a namespace, even from a file that comes
+	 * later. Before there is anything that it could inherit. */
+	error = error ?: netns_helper_start(&daemon->helper);
 	if (error)
 		return error;
 	run->lock = pins_lock(&holder);

@@ -120,6 +120,16 @@ static const char *state_reason(const struct status *status)
 			 "knows whether sockets tell of their ends";
 }
 
+/* Does a service want sessions without a label closed, which the daemon does? */
+static bool has_grace(const struct status *status)
+{
+	for (int id = 0; id < HC_SERVICES_MAX; id++)
+		if (status->object && status->policy.services[id].used &&
+		    status->policy.services[id].login_grace)
+			return true;
+	return false;
+}
+
 static bool has_total(const struct status *status, int id)
 {
 	const struct hc_service *service = &status->policy.services[id];
@@ -190,6 +200,8 @@ static void print_status_text(const struct status *status)
 		printf("\nattached:\n");
 	for (size_t i = 0; i < status->links_count; i++)
 		printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
+	if (has_grace(status) && !status->pid)
+		printf("login_grace does not hold: run is not active\n");
 	if (status->object)
 		printf("on_state is %s\n", state_reason(status));
 	if (status->object) {
@@ -255,6 +267,9 @@ static void print_status_json(const struct status *status)
 	printf("],\"on_state\":{\"attached\":%s,\"why\":\"%s\"}",
 	       has_state(status) ? "true" : "false",
 	       status->object ? state_reason(status) : "");
+	printf(",\"login_grace\":%s", !has_grace(status) ? "null"
+				      : status->pid      ? "true"
+							 : "false");
 	directions_format(status->policy.control.directions, "\",\"", directions);
 	printf(*directions ? ",\"directions\":[\"%s\"]" : ",\"directions\":[]", directions);
 	printf(",\"totals\":[");

@@ -26,7 +26,7 @@ struct daemon {
 	struct closer *closer;          /* of `run` */
 	struct grace grace;
 	__u64 grace_ns;              /* when sessions without a label are looked for again */
-	struct netns_helper *helper; /* NULL: the start named no namespaces */
+	struct netns_helper *helper; /* of `run` */
 	unsigned int programs;       /* enum load_programs: what this kernel lets us have */
 	bool gates;                  /* run, not trace */
 	bool pin;

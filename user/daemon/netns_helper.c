@@ -151,19 +151,26 @@ int netns_helper_start(struct netns_helper **result)
 	return 0;
 }
 
-int netns_helper_ask(const struct netns_helper *helper, int netns, unsigned int *cookie)
+int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
 {
+	const char *kind = *netns->name ? "netns " : "our network namespace";
 	struct note note = {};
-	int fd = -1, error = send_note(helper->fd, &note, netns);
+	int fd = -1, error = send_note(helper->fd, &note, netns->fd);
 
 	error = error ?: receive_note(helper->fd, &note, &fd);
 	if (error == -EAGAIN)
 		shutdown(helper->fd,
 			 SHUT_RDWR); /* what it says later is no answer to what we ask */
-	if (error || note.error)
-		return error ?: note.error;
-	*cookie = note.cookie;
-	return fd < 0 ? -EBADMSG : fd;
+	if (error)
+		return hc_error_errno(error,
+				      "%s%s: the process " NETNS_HELPER_NAME
+				      ", which would enter it, does not answer (restart run)",
+				      kind, netns->name);
+	if (fd < 0)
+		return hc_error_errno(note.error ?: -EBADMSG,
+				      "%s%s: cannot close sessions there", kind, netns->name);
+	netns->cookie = note.cookie;
+	return fd;
 }
 
 void netns_helper_end(struct netns_helper *helper)

@@ -9,6 +9,8 @@
 #ifndef HEADCOUNT_NETNS_HELPER_H
 #define HEADCOUNT_NETNS_HELPER_H
 
+#include "user/base/netns.h"
+
 #define NETNS_HELPER_NAME "headcount-netns" /* in ps(1) */
 
 struct netns_helper;
@@ -17,10 +19,9 @@ struct netns_helper;
  * after the printed error. */
 int netns_helper_start(struct netns_helper **helper);
 
-/* A netlink socket for sock_diag in the namespace that `netns` is open for, and its cookie.
- * Returns the socket or a negative errno; one that does not answer within seconds is asked no
- * more. */
-int netns_helper_ask(const struct netns_helper *helper, int netns, unsigned int *cookie);
+/* Sets the cookie of `netns`. Returns a netlink socket for sock_diag there, or a negative errno
+ * after the printed error; a helper that does not answer within seconds is asked no more. */
+int netns_helper_ask(const struct netns_helper *helper, struct netns *netns);
 
 /* Takes NULL. */
 void netns_helper_end(struct netns_helper *helper);

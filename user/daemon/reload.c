@@ -31,25 +31,17 @@ static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
 	metrics_show(next, &daemon->links, &daemon->config);
 }
 
-/* What takes entering the namespace: its cookie, and closing who comes late. It can do without,
- * as far as headcount(8) says. */
-static void reach(struct daemon *daemon, struct netns *netns)
+/* What takes entering the namespace: its cookie, and closing who comes late. */
+static int reach(struct daemon *daemon, struct netns *netns)
 {
-	int fd = -EPERM, error = 0;
+	int fd = netns_helper_ask(daemon->helper, netns), error;
 	struct diag *diag;
 
-	if (daemon->helper)
-		fd = netns_helper_ask(daemon->helper, netns->fd, &netns->cookie);
-	if (fd >= 0) {
-		diag = diag_open_by(fd);
-		error = diag ? closer_add(daemon->closer, netns->inode, diag) : -errno;
-	}
-	if (fd < 0 || error)
-		hc_error_errno(
-			fd < 0 ? fd : error,
-			"sessions of %s that come late and are over their cap stay, until "
-			"run is started again",
-			*netns->name ? netns->name : "our network namespace");
+	if (fd < 0)
+		return fd;
+	diag = diag_open_by(fd);
+	error = diag ? closer_add(daemon->closer, netns->inode, diag) : -errno;
+	return error ? hc_error_errno(error, "cannot close sessions") : 0;
 }
 
 /* Gates for namespaces that are new in `next`, before the policy names them. */
@@ -60,8 +52,10 @@ static int gate_new(struct daemon *daemon, const struct netns_list *next)
 	for (size_t i = 0; i < next->count && !error; i++) {
 		if (netns_listed(&daemon->netns, next->items[i].inode))
 			continue;
-		reach(daemon, &next->items[i]);
-		error = attach_arrival(&daemon->links, daemon->object, &next->items[i]);
+		error = reach(daemon, &next->items[i]);
+		error = error
+				?: attach_arrival(&daemon->links, daemon->object,
+						  &next->items[i]);
 	}
 	return error;
 }

@@ -17,9 +17,9 @@
 /* One of these is in every run. */
 #define GATES   (CONNECT | LOAD_ARRIVAL)
 #define SOCKETS LOAD_WALK_SOCKETS
-#define TABLES  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_WALK_REPAIRS | LOAD_KILL | \
-		 LOAD_LABEL_SET)
-#define STATE   "tp_btf/inet_sock_set_state"
+#define TABLES                                                                                 \
+	(LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_WALK_REPAIRS | LOAD_KILL | LOAD_LABEL_SET)
+#define STATE "tp_btf/inet_sock_set_state"
 
 /* Columns: what it is, in which section if it is a helper; who refuses to go on without it;
  * which programs use it; what for; what those lose who go on. */

@@ -16,7 +16,8 @@ int labels_make(const struct headcount_bpf *object);
 
 /* Gives a session another label, or its first one, whoever calls; `object` was loaded with
  * LOAD_LABEL_SET. 0, or a negative errno: -EDQUOT over the cap, -ENOTCONN if there is no such
- * session any more, -ENOPROTOOPT if it is of no service by label, -EAGAIN if a reload moved it. */
+ * session any more, -ENOPROTOOPT if it is of no service by label, -EAGAIN if a reload moved it.
+ */
 int labels_give(const struct headcount_bpf *object, __u64 id, const struct hc_label *label);
 
 /* The map of sessions by their ends, -1 if there is none. */

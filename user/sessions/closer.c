@@ -45,7 +45,7 @@ static int open_diag(void *context)
 int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends)
 {
 	struct hc_socket socket = {.id = id, .session.ends = *ends};
-	int error = -EACCES; /* one in which nobody could open a socket for us */
+	int error = -ENOENT; /* where caps do not hold any more */
 
 	pthread_mutex_lock(&closer->lock);
 	for (size_t i = 0; i < closer->count; i++)

@@ -64,7 +64,7 @@ static void rank_user(struct user_rank *rank, const struct hc_user *user, unsign
 		      __u32 index)
 {
 	__u64 counts[] = {hc_user_active(user), user->refused, user->opened};
-	bool is_address = user->key.kind == HC_BY_CLIENT;
+	bool is_address = user->key.kind == HC_BY_CLIENT || user->key.kind == HC_UNLABELLED;
 
 	rank->by[0] = counts[order];
 	for (int i = 0, at = 1; i < 3; i++)
