@@ -16,15 +16,18 @@ ENVIRONMENT = {**os.environ, "PATH": os.path.dirname(PROGRAM) + ":" + os.environ
 
 
 @contextlib.contextmanager
-def started(*command, **options):
-    """A server, or an example beside one; what it said on stderr comes out at the end."""
+def started(*command, stop=None, **options):
+    """A server, or an example beside one, in a group of its own or with a command that stops it; where its stderr is."""
     with open(f"/run/said-{os.path.basename(command[0])}", "w+b") as log:
         process = start(*command, **{"stdout": subprocess.DEVNULL, "stderr": log, "env": ENVIRONMENT, "start_new_session": True, **options})
         try:
             yield log.name
             equal(process.poll(), None, f"exit code of {command}, which said {text_of(log.name)}")
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            if stop:
+                run(*stop)
+            else:
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait(20 * SLOW)
 
 
@@ -75,6 +78,87 @@ def postfix():
                 equal(ask_policy(two, made[0], "jsmith"), dunno, "and is there again")
                 users_are({"jsmith": 1, BARE: 4}, "smtp")
         equal(("not running" in text_of(said), "65 bytes" in text_of(said), "\x1b" in text_of(said)), (True, True, False), "said")
+
+
+MAIN_CF = f"""compatibility_level = 3.6
+queue_directory = /run/postfix/queue
+data_directory = /run/postfix/data
+maillog_file = /dev/stdout
+inet_interfaces = {HERE}
+myhostname = mail.example.org
+mydestination = example.org
+local_recipient_maps =
+alias_maps =
+smtpd_peername_lookup = no
+smtpd_authorized_xclient_hosts = {CLIENT}
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_sender_restrictions = check_policy_service {{ inet:127.0.0.1:{ASIDE}, default_action=DUNNO }}
+"""
+MASTER_CF = f"""{PORT} inet n - n - - smtpd
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+cleanup unix n - n - 0 cleanup
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Smtp:
+    """A session with a Postfix that lets its client say as whom it has logged in."""
+
+    def __init__(self):
+        with inside("c1"):
+            self.socket = plain_connect(HERE, PORT)
+        self.file = self.socket.makefile("rwb")
+        self.answer()
+
+    def answer(self):
+        while True:
+            line = self.file.readline()
+            if line[3:4] != b"-":
+                return line[:3].decode()
+
+    def say(self, *lines):
+        for line in lines:
+            self.file.write(line.encode() + b"\r\n")
+            self.file.flush()
+            code = self.answer()
+        return code
+
+    def send_as(self, name):
+        """The answer to RCPT, where the policy service is asked."""
+        self.say("EHLO client.example.org", f"XCLIENT LOGIN={name}", "EHLO client.example.org", "MAIL FROM:<a@example.org>")
+        return self.say("RCPT TO:<b@example.org>")
+
+    def is_closed(self):
+        return self.file.readline() == b""
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+@test
+def real_postfix():
+    """Postfix itself: 250 under the cap, 421 and disconnected over it"""
+    need("postfix")
+    for folder in "/run/postfix/etc", "/run/postfix/queue", "/run/postfix/data":
+        os.makedirs(folder)
+    shutil.chown("/run/postfix/data", "postfix")
+    for name, content in ("main.cf", MAIN_CF), ("master.cf", MASTER_CF):
+        with open(f"/run/postfix/etc/{name}", "w") as file:
+            file.write(content)
+    with started("python3", f"{EXAMPLES}/postfix.py", f"127.0.0.1:{ASIDE}"), \
+            started("postfix", "-c", "/run/postfix/etc", "start-fg", stop=("postfix", "-c", "/run/postfix/etc", "stop")):
+        listening(ASIDE), listening(PORT)
+        with Headcount(by_label(PORT, "smtp")):
+            made = [Smtp() for _ in range(4)]
+            equal([s.send_as("jsmith") for s in made[:3]], ["250", "250", "421"], "RCPT")
+            equal(made[2].is_closed(), True, "closed")
+            equal(made[3].say("EHLO client.example.org", "MAIL FROM:<a@example.org>", "RCPT TO:<b@example.org>"), "250", "nobody has logged in")
+            users_are({"jsmith": 2, BARE: 1}, "smtp")
+            for s in made:
+                s.close()
 
 
 NGINX = f"""daemon off; worker_processes 1; pid /run/nginx.pid; error_log stderr crit;
