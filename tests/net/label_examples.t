@@ -77,7 +77,8 @@ def postfix():
             with Headcount(by_label(PORT, "smtp")):
                 equal(ask_policy(two, made[0], "jsmith"), dunno, "and is there again")
                 users_are({"jsmith": 1, BARE: 4}, "smtp")
-        equal(("not running" in text_of(said), "65 bytes" in text_of(said), "\x1b" in text_of(said)), (True, True, False), "said")
+        equal(("not running" in text_of(said), "65 bytes" in text_of(said), "empty" in text_of(said), "\x1b" in text_of(said)),
+              (True, True, False, False), "said")
 
 
 MAIN_CF = f"""compatibility_level = 3.6
@@ -272,6 +273,7 @@ def pgbouncer():
                 until(lambda: "over the cap of alice" in text_of(said), "it to say so")
                 until_equal(lambda: {r["user"]: r["active"] for r in ask("users") if r["service"] == "pool" and "unlabelled" not in r["user"]},
                             {"alice": 2, 'a "b",%0a%1b[31m': 1}, "users")
+                equal("stats" in text_of(said), False, f"its own session, in {text_of(said)}")
             equal(ended(clients), [False, False, False, True], "who was closed")
             for client in clients:
                 client.close()

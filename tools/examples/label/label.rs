@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Whose session is standard input? rustc label.rs && ./label NAME
-use std::os::fd::AsRawFd;
+use std::os::unix::io::AsRawFd;
 use std::{env, io, process};
 
 // As the crate libc has them.

@@ -18,14 +18,13 @@ class Labels:
         """The answer; who is to be turned away has the result "over-cap"."""
         line = json.dumps(order, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
         with self.lock:
-            for _ in range(2):  # headcount may have been installed anew
-                if not self.child or self.child.poll() is not None:
-                    self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                try:
-                    self.child.stdin.write(line)
-                    self.child.stdin.flush()
-                    return json.loads(self.child.stdout.readline())
-                except (OSError, ValueError):
-                    self.child.kill()
-                    self.child.wait()
+            if not self.child or self.child.poll() is not None:
+                self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            try:
+                self.child.stdin.write(line)
+                self.child.stdin.flush()
+                return json.loads(self.child.stdout.readline())
+            except (OSError, ValueError):
+                self.child.kill()  # the next order gets another
+                self.child.wait()
         return {"result": "error", "error": "headcount does not answer"}
