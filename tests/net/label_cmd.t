@@ -5,6 +5,7 @@ from labelling import *
 
 client_host(1)
 HERE, HERE6, CLIENT, PORT, OTHER = address(1), address(1, family=6), address(1, 2), 7143, 7144
+IPPROTO_MPTCP = 262
 BARE = f"unlabelled/{CLIENT}"
 
 
@@ -101,6 +102,30 @@ def descriptors():
         equal("Bad file descriptor" in refused("--fd", "99", "a"), True, "of nothing")
     with sessions(1) as (bare,):
         equal("not running" in refused("--fd", "0", "a", stdin=bare.server), True, "without headcount")
+
+
+@test
+def mptcp():
+    """an MPTCP connection is labelled by its descriptor and by its ends, and is closed as a whole"""
+    with Headcount(by_label(PORT, cap=1)):
+        try:
+            listener = listen("0.0.0.0", PORT, protocol=IPPROTO_MPTCP)
+            with inside("c1"):
+                clients = [new_socket(protocol=IPPROTO_MPTCP) for _ in range(3)]
+        except OSError as error:
+            raise Skip(f"no MPTCP: {error}")
+        servers = []
+        for client in clients:
+            client.connect((HERE, PORT))
+            servers.append(listener.accept()[0])
+        equal(label("--fd", "0", "jsmith", stdin=servers[0]), (0, "", ""), "by its descriptor")
+        equal("was closed" in refused("--kill", "--fd", "0", "jsmith", stdin=servers[1]), True, "--kill by its descriptor")
+        equal("was closed" in refused("--kill", "--remote", end_text(servers[2].getpeername()), "jsmith"), True, "--kill by its ends")
+        for client in clients[1:]:
+            until(lambda: readable(client, 0), "the end")
+        users_are({"jsmith": 1})
+        for s in clients + servers + [listener]:
+            s.close()
 
 
 @test
