@@ -2,6 +2,7 @@
 # `make install` and `make deb`.
 MAN5 := $(wildcard user/man/*.5)
 MAN8 := $(wildcard user/man/*.8)
+RUN  := $(addprefix tools/examples/label/,nginx.py pgbouncer.py postfix.py redis.sh)
 to    = install -D -m 644 -t $(DESTDIR)$(PREFIX)/
 
 .PHONY: install deb check-deb
@@ -16,6 +17,8 @@ install: ## into DESTDIR and PREFIX (/usr/local)
 	install -D -m 644 tools/completion/headcount.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/headcount
 	$(to)share/doc/headcount/examples $(wildcard tools/examples/*.conf)
+	$(to)share/doc/headcount/examples/label $(filter-out $(RUN),$(wildcard tools/examples/label/*))
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/doc/headcount/examples/label $(RUN)
 	$(to)share/headcount/prometheus tools/prometheus/headcount.rules.yml
 	$(to)share/headcount/grafana tools/grafana/headcount.json
 

@@ -232,8 +232,11 @@ def installed():
     equal(files, {"sbin/headcount", "include/headcount.h", "lib/systemd/system/headcount.service", "share/man/man5/headcount.conf.5",
                   "share/man/man8/headcount.8", "share/bash-completion/completions/headcount",
                   "share/headcount/prometheus/headcount.rules.yml", "share/headcount/grafana/headcount.json"}
-          | {f"share/doc/headcount/examples/{os.path.basename(path)}" for path in glob.glob(f"{TOP}/tools/examples/*")},
-          "files")
+          | {f"share/doc/headcount/examples/{os.path.relpath(path, f'{TOP}/tools/examples')}"
+             for path in glob.glob(f"{TOP}/tools/examples/**", recursive=True) if os.path.isfile(path)}, "files")
+    examples = "/run/there/opt/hc/share/doc/headcount/examples/label"
+    equal(sorted(name for name in os.listdir(examples) if os.access(f"{examples}/{name}", os.X_OK)),
+          sorted(name for name in os.listdir(f"{TOP}/tools/examples/label") if text(f"{TOP}/tools/examples/label/{name}")[:2] == "#!"), "scripts")
     equal(re.findall("^ExecStart=(.*)$", text("/run/there/opt/hc/lib/systemd/system/headcount.service"), re.M),
           ["/opt/hc/sbin/headcount run --pin"], "ExecStart")
 

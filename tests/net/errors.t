@@ -104,7 +104,7 @@ def bad_usage():
 @test
 def help_texts():
     """--help for the program and for each command: exit 0, on stdout"""
-    for command in "", "trace", "run", "users", "sessions", "cap", "reload", "policy", "status", "audit", "kill", "detach":
+    for command in "", "trace", "run", "users", "sessions", "cap", "reload", "policy", "status", "audit", "label", "kill", "detach":
         code, out, err = headcount(*([command] if command else []), "--help")
         equal((code, err, command in out and len(out) > 40), (0, "", True), f"help of {command or 'headcount'}")
 
@@ -113,7 +113,8 @@ def help_texts():
 def no_daemon():
     """without a running headcount: users, sessions, cap, audit say so; status says not running"""
     for words in (["users"], ["sessions"], ["users", "--json"], ["cap", "imap", "10.0.0.1", "3"], ["audit"],
-                  ["policy"], ["policy", "--json"], ["reload"], ["kill", "--id", "1"]):
+                  ["policy"], ["policy", "--json"], ["reload"], ["kill", "--id", "1"],
+                  ["label", "--id", "1", "a"], ["label", "-"]):
         code, out, err = headcount(*words)
         one_line(code, err, 1, f"headcount {words}")
         equal(out, "", f"stdout of {words}")

@@ -209,6 +209,7 @@ RUN = WALK | {"cgroup_skb/ingress", "bpf_ringbuf_reserve", "bpf_ringbuf_submit"}
 COMMANDS = [
     (["users"], set()), (["cap", "imap", "192.0.2.1", "3"], set()), (["metrics"], set()),
     (["sessions", "--json"], WALK), (["audit"], WALK), (["audit", "--repair"], RUN), (["kill", "--id", "1"], RUN),
+    (["label", "-"], {"cgroup_skb/ingress"}),
 ]
 
 
@@ -220,9 +221,9 @@ def commands():
             for words, needs in COMMANDS if name in PROGRAMS else COMMANDS[::3]:  # users, sessions, kill
                 number = errnos(name)[-1]
                 if name in needs | ALWAYS:
-                    fails(name, words, env=refusing(name, number))
+                    fails(name, words, stdin=subprocess.DEVNULL, env=refusing(name, number))
                 else:
-                    code, _, err = headcount(*words, env=refusing(name, number))
+                    code, _, err = headcount(*words, stdin=subprocess.DEVNULL, env=refusing(name, number))
                     equal((code, err), (0, ""), f"{name}: {words}")
             code, out, err = headcount("status", env=refusing(name, errnos(name)[-1]))
             equal((code, err.count("\n"), "kernel features:" in out), (1, 1, True) if name in ALWAYS else (0, 0, True), f"{name}: status: {err!r}")

@@ -61,7 +61,7 @@ def commands_are_closed():
         before = ask("users", "--service", "imap"), user("outbound", UID, "cap")
         for words in (["run", "-c", hc.path], ["run", "-c", hc.path, "--pin"], ["trace"], ["users"], ["sessions"],
                       ["cap", "outbound", str(UID), "unlimited"], ["detach"], ["audit", "--repair"], ["status"], ["policy"], ["reload"],
-                      ["kill", "--id", "1"]):
+                      ["kill", "--id", "1"], ["label", "--id", "1", "a"], ["label", "-"]):
             code, out, err = headcount(*words, user=UID, group=UID, extra_groups=[])
             equal((code, out, err.count("\n"), err.startswith("headcount: must be run as root (missing: CAP_")),
                   (1, "", 1, True), f"{words}: {err!r}")

@@ -14,6 +14,7 @@ status    -j,--json
 audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
 top       -s,--service=SERVICE -i,--interval=SECONDS
+label     --fd=N --id=ID -r,--remote=ADDR:PORT -l,--local=ADDR:PORT --netns=N -k,--kill -j,--json NAME
 kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --id=N... -n,--dry-run -y,--yes -q,--quiet -j,--json
 debug     -o,--output=FILE --with-users
 detach

@@ -30,6 +30,7 @@ int cmd_policy(const struct command *command, int argc, char **argv);
 int cmd_status(const struct command *command, int argc, char **argv);
 int cmd_audit(const struct command *command, int argc, char **argv);
 int cmd_metrics(const struct command *command, int argc, char **argv);
+int cmd_label(const struct command *command, int argc, char **argv);
 int cmd_kill(const struct command *command, int argc, char **argv);
 int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_debug(const struct command *command, int argc, char **argv);

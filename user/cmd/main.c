@@ -31,6 +31,8 @@ static const struct command commands[] = {
 	 cmd_status},
 	{"audit", "", "Compare the counts with the kernel's socket table.", cmd_audit},
 	{"metrics", "", "Print the metrics once, for Prometheus.", cmd_metrics},
+	{"label", "NAME|-", "Say whose a session is; with - for each line of standard input.",
+	 cmd_label},
 	{"kill", "", "Close the sessions that meet all conditions.", cmd_kill},
 	{"debug", "", "Write an archive for a bug report, without addresses and user names.",
 	 cmd_debug},

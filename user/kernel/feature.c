@@ -142,7 +142,7 @@ static struct feature rows[] = {
 	       "which process holds a session; processes of older sessions (Linux 5.11)",
 	       "holders of sessions, and processes of older ones, are not known"),
 	PROGRAM("cgroup_skb/ingress", REFUSES_RUN, TABLES,
-		"reloads, held-back refusals, audit --repair, kill and top",
+		"reloads, held-back refusals, audit --repair, kill, label and top",
 		"sessions older than headcount are shown when they end"),
 	OTHER("SOCK_DESTROY", diag_try_destroy, 0, 0, "kill and top to close sessions",
 	      "kill and top close no sessions (CONFIG_INET_DIAG_DESTROY)"),
