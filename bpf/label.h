@@ -180,6 +180,8 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 	had_total = charge & HC_CHARGE_TOTAL && charge_service(charge) == user->service;
 	label_limits(&claim, user, label);
 	verdict = label_take(&claim, user, service, had_total);
+	mine = charge_pack(claim.position, user->service, id) |
+	       (claim.total ? HC_CHARGE_TOTAL : 0);
 	if (verdict == UNTRACKED)
 		return 0;
 	if (verdict != ADMITTED) {
@@ -190,8 +192,6 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 			return EDQUOT;
 	}
 	name_note(claim.position, user, label);
-	mine = charge_pack(claim.position, user->service, id) |
-	       (claim.total ? HC_CHARGE_TOTAL : 0);
 	/* The slot of the total that goes over is released with neither. */
 	theirs = claim.total && had_total ? HC_CHARGE_TOTAL : 0;
 	if (__sync_val_compare_and_swap(&session->charge, charge, mine) != charge) {
