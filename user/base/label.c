@@ -78,7 +78,7 @@ int label_parse(const char *text, struct hc_label *label, unsigned int *prefix, 
 		if (byte == '%') {
 			byte = digit(from[1]) < 0 || digit(from[2]) < 0
 				       ? 0
-				       : digit(from[1]) << 4 | digit(from[2]);
+				       : 16 * digit(from[1]) + digit(from[2]);
 			if (!byte)
 				return refuse(why, why_size, text,
 					      "% and two hexadecimal digits stand for a byte, "
