@@ -166,8 +166,8 @@ static void pressure(void **state)
 	facts.refused_ms = 0;
 	find();
 	says(WHY_REFUSED,
-	     "14 attempts would have been refused, the last by the service's total, "
-	     "the last 0s ago");
+	     "14 attempts would have been refused, the last 0s ago by the service's "
+	     "total");
 }
 
 static void kept(void **state)
@@ -452,6 +452,8 @@ static void busy(void **state)
 	only(WHY_KINDS, WHY_KINDS);
 	facts.refused = 1;
 	facts.refused_ms = 1000;
+	find();
+	only(WHY_REFUSED, WHY_KINDS);
 	facts.refused_by_total = true;
 	facts.service.total = 100;
 	find();

@@ -281,12 +281,14 @@ static int find_pressure(struct why_report *report, const struct why_facts *fact
 	return error ?: find_kept(report, facts);
 }
 
-/* Only who is pressed needs more slots; and three fourths in use leave little to clear up. */
+/* Three fourths in use leave little to clear up. Whoever has room again, though it was refused
+ * a while ago, needs no more slots, unless they are the total's. */
 static int find_busy(struct why_report *report, const struct why_facts *facts)
 {
 	struct why_finding finding = sum_of_class(facts, WHY_BUSY, WHY_IN_USE);
+	__u64 refused_ms = facts->refused_by_total ? facts->refused_ms : WHY_UNKNOWN;
 
-	if (!why_is_pressed(facts->active, facts->cap, facts->refused_ms) || !finding.count ||
+	if (!why_is_pressed(facts->active, facts->cap, refused_ms) || !finding.count ||
 	    4 * finding.count < 3 * finding.of)
 		return 0;
 	return add(report, &finding);
