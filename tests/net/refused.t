@@ -209,6 +209,7 @@ RUN = WALK | {"cgroup_skb/ingress", "bpf_ringbuf_reserve", "bpf_ringbuf_submit"}
 COMMANDS = [
     (["users"], set()), (["cap", "imap", "192.0.2.1", "3"], set()), (["metrics"], set()),
     (["sessions", "--json"], WALK), (["audit"], WALK), (["audit", "--repair"], RUN), (["kill", "--id", "1"], RUN),
+    (["why"], WALK),
 ]
 
 

@@ -287,15 +287,17 @@ static void returns(void **state)
 	sessions[0].stale = sessions[1].stale = true;
 	find();
 	only(WHY_RECONNECTS, WHY_DEAD_PEERS);
-	says(WHY_RECONNECTS, "192.0.2.7 came back 1 time, the last with 4 sessions within "
-			     "seconds, 4m00s ago; since before that nothing was heard of its 8 "
-			     "older ones (2 stale): as after a lost connection");
+	says(WHY_RECONNECTS,
+	     "192.0.2.7 came back 1 time, the last 4m00s ago with 4 sessions within "
+	     "seconds; nothing was heard of its 8 older ones since before that, for 5m00s or "
+	     "more (2 stale): as "
+	     "after a lost connection");
 	assert_int_equal(report.classes[WHY_SUPERSEDED], 6);
 	assert_int_equal(report.classes[WHY_STALE], 2);
 	assert_int_equal(report.classes[WHY_IN_USE], 4);
 	offers("headcount kill --service imap --user 192.0.2.7 --stale");
 	offers("headcount kill --service imap --user 192.0.2.7 --remote 192.0.2.7 --unheard "
-	       "240s");
+	       "300s");
 	for (int i = 0; i < 8; i++)
 		sessions[i].stale = true; /* what --stale closes needs no other offer */
 	find();

@@ -91,7 +91,7 @@ static void offer_returns(struct why_advice *advice, const struct why_facts *fac
 	say(place, "--remote");
 	say(place, address_format(finding->address, place->address));
 	say(place, "--unheard");
-	say(place, seconds(place, finding->least_ms));
+	say(place, seconds(place, finding->most_ms));
 	place->note = "nobody has asked these peers whether they are there";
 }
 

@@ -37,8 +37,8 @@ struct why_session {
 	char comm[HC_COMM_MAX];
 	__u8 state; /* 0: WHY_UNSEEN */
 	bool inbound, stale, orphan;
-	bool here;            /* the peer is this host itself */
-	enum why_class class; /* why_find() says it */
+	bool here;           /* the peer is this host itself */
+	enum why_class what; /* why_find() says it */
 };
 
 enum why_cap_from { WHY_CAP_SERVICE, WHY_CAP_OVERRIDE, WHY_CAP_MOMENT };

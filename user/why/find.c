@@ -39,9 +39,9 @@ const char *why_kind_word(enum why_kind kind)
 	return kind_words[kind];
 }
 
-const char *why_class_word(enum why_class class)
+const char *why_class_word(enum why_class what)
 {
-	return class_words[class];
+	return class_words[what];
 }
 
 bool why_is_pressed(__u32 active, __u32 cap, __u64 refused_ms)
@@ -102,6 +102,7 @@ static int find_reconnects(struct why_report *report, const struct why_groups *a
 			.rounds = found.rounds,
 			.burst = found.burst,
 			.least_ms = found.ms,
+			.most_ms = found.silent_ms,
 		};
 
 		/* Of an outbound one, it is not the remote side that comes back. */
@@ -111,9 +112,9 @@ static int find_reconnects(struct why_report *report, const struct why_groups *a
 		for (size_t j = 0; j < found.left; j++) {
 			struct why_session *session = group->sessions[j];
 
-			finding.stale += session->class == WHY_STALE;
-			if (session->class > WHY_SUPERSEDED && session->class != WHY_UNSEEN)
-				session->class = WHY_SUPERSEDED;
+			finding.stale += session->what == WHY_STALE;
+			if (session->what > WHY_SUPERSEDED && session->what != WHY_UNSEEN)
+				session->what = WHY_SUPERSEDED;
 		}
 		error = add(report, &finding);
 	}
@@ -122,16 +123,16 @@ static int find_reconnects(struct why_report *report, const struct why_groups *a
 
 /* Those of a class: how many, and for how long. */
 static struct why_finding sum_of_class(const struct why_facts *facts, enum why_kind kind,
-				       enum why_class class)
+				       enum why_class what)
 {
 	struct why_finding finding = {
 		.kind = kind, .of = facts->count, .least_ms = WHY_UNKNOWN};
 
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct why_session *session = &facts->sessions[i];
-		__u64 ms = class == WHY_STALE ? session->heard_ms : session->idle_ms;
+		__u64 ms = what == WHY_STALE ? session->heard_ms : session->idle_ms;
 
-		if (session->class != class)
+		if (session->what != what)
 			continue;
 		finding.count++;
 		if (finding.unanswered < session->unanswered)
@@ -147,9 +148,9 @@ static struct why_finding sum_of_class(const struct why_facts *facts, enum why_k
 }
 
 static int find_class(struct why_report *report, const struct why_facts *facts,
-		      enum why_kind kind, enum why_class class)
+		      enum why_kind kind, enum why_class what)
 {
-	struct why_finding finding = sum_of_class(facts, kind, class);
+	struct why_finding finding = sum_of_class(facts, kind, what);
 
 	return finding.count ? add(report, &finding) : 0;
 }
@@ -180,7 +181,7 @@ static int find_leaks(struct why_report *report, const struct why_groups *progra
 					   ? session->heard_ms
 					   : session->half_closed_ms;
 
-			if (session->class != WHY_HALF_CLOSED)
+			if (session->what != WHY_HALF_CLOSED)
 				continue;
 			finding.least_ms = finding.least_ms < ms ? finding.least_ms : ms;
 			finding.most_ms = finding.most_ms > ms ? finding.most_ms : ms;
@@ -334,14 +335,14 @@ int why_find(struct why_facts *facts, const struct why_limits *limits,
 
 	*report = (struct why_report){};
 	for (size_t i = 0; i < facts->count; i++)
-		facts->sessions[i].class = class_of(&facts->sessions[i], limits);
+		facts->sessions[i].what = class_of(&facts->sessions[i], limits);
 	error = why_groups_make(&addresses, facts, WHY_BY_ADDRESS);
 	error = error ?: find_pressure(report, facts);
 	error = error ?: find_reconnects(report, &addresses, limits);
 	error = error ?: find_in(report, facts, &addresses);
 	why_groups_free(&addresses);
 	for (size_t i = 0; i < facts->count; i++)
-		report->classes[facts->sessions[i].class]++;
+		report->classes[facts->sessions[i].what]++;
 	if (report->count)
 		qsort(report->findings, report->count, sizeof(*report->findings), by_kind);
 	return error;

@@ -34,8 +34,9 @@ struct why_finding {
 	enum why_kept kept;
 	size_t count; /* sessions that it is about; WHY_REFUSED: attempts */
 	size_t of;    /* of so many */
-	__u64 least_ms, most_ms;
-	__u32 unanswered;     /* the most */
+	__u64 least_ms,
+		most_ms;  /* WHY_RECONNECTS: since it came, and of the older ones' silence */
+	__u32 unanswered; /* the most */
 	size_t rounds, burst; /* WHY_RECONNECTS: how often, and with how many the last time */
 	size_t stale;         /* and of `count`, so many are stale */
 	size_t others;        /* clients, users or processes */
@@ -57,6 +58,6 @@ void why_report_free(struct why_report *report);
 
 /* "stale", "close-wait-leak": for scripts. */
 const char *why_kind_word(enum why_kind kind);
-const char *why_class_word(enum why_class class);
+const char *why_class_word(enum why_class what);
 
 #endif

@@ -71,7 +71,7 @@ static void sum_up(struct why_group *group, __u32 *pids)
 	for (size_t i = 0; i < group->count; i++) {
 		const struct why_session *session = group->sessions[i];
 
-		group->classes[session->class]++;
+		group->classes[session->what]++;
 		if (session->idle_ms == WHY_UNKNOWN)
 			continue;
 		if (group->longest_idle_ms == WHY_UNKNOWN ||

@@ -70,9 +70,9 @@ static void print_record(const struct why_facts *facts, const struct why_report 
 	else
 		printf(",\"refused_ms\":%llu", facts->refused_ms);
 	printf(",\"slots\":{");
-	for (enum why_class class = 0; class < WHY_CLASSES; class ++)
-		printf("%s\"%s\":%zu", class ? "," : "", why_class_word(class),
-		       report->classes[class]);
+	for (enum why_class what = 0; what < WHY_CLASSES; what++)
+		printf("%s\"%s\":%zu", what ? "," : "", why_class_word(what),
+		       report->classes[what]);
 	printf("}");
 }
 

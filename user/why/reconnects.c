@@ -38,6 +38,7 @@ struct why_return why_returns(const struct why_group *group, const struct why_li
 			found.left = first;
 			found.burst = end - first;
 			found.ms = age;
+			found.silent_ms = least;
 		}
 		for (size_t i = first; i < end; i++)
 			if (least > silent_ms(group->sessions[i]))

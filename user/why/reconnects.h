@@ -9,10 +9,11 @@
 #include "user/why/groups.h"
 
 struct why_return {
-	size_t rounds; /* how often it came back; 0: never */
-	size_t left;   /* the first so many of the group were left behind the last time */
-	size_t burst;  /* so many were opened then, */
-	__u64 ms;      /* so long ago */
+	size_t rounds;   /* how often it came back; 0: never */
+	size_t left;     /* the first so many of the group were left behind the last time */
+	size_t burst;    /* so many were opened then, */
+	__u64 ms;        /* so long ago, */
+	__u64 silent_ms; /* and of what was left nothing has been heard for at least so long */
 };
 
 /* Of a group by address. */

@@ -110,10 +110,11 @@ static void say_return(struct words *words)
 	const struct why_finding *finding = words->finding;
 
 	fprintf(words->file,
-		"%s came back %zu time%s, the last with %zu session%s within seconds, %s ago; "
-		"since before that nothing was heard of its %zu older one%s",
-		words->address, finding->rounds, plural(finding->rounds), finding->burst,
-		plural(finding->burst), words->least, finding->count, plural(finding->count));
+		"%s came back %zu time%s, the last %s ago with %zu session%s within seconds; "
+		"nothing was heard of its %zu older one%s since before that, for %s or more",
+		words->address, finding->rounds, plural(finding->rounds), words->least,
+		finding->burst, plural(finding->burst), finding->count, plural(finding->count),
+		words->most);
 	if (finding->stale)
 		fprintf(words->file, " (%zu stale)", finding->stale);
 	fputs(": as after a lost connection", words->file);

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "user/base/human.h"
 #include "user/base/put.h"
 #include "user/base/table.h"
+#include "user/base/terminal.h"
 #include "user/base/words.h"
 #include "user/why/find.h"
 #include "user/why/groups.h"
@@ -66,6 +68,10 @@ static const struct table_column time_columns[] = {
 	{.heading = "MORE", .key = "more", .kind = TABLE_NUMBER},
 };
 
+/* The columns that a narrow terminal does without, in this order. */
+static const unsigned char client_spare[] = {7, 9, 11, 3, 13, 10};
+static const unsigned char process_spare[] = {8, 10, 12, 4, 11};
+
 static void add_time(struct table *table, __u64 ms, bool json)
 {
 	char text[HUMAN_TEXT];
@@ -78,10 +84,19 @@ static void add_time(struct table *table, __u64 ms, bool json)
 		table_add_text(table, human_duration(ms / 1000, text));
 }
 
+/* What there is stands out for a person. */
+static void add_count(struct table *table, size_t count, bool json)
+{
+	if (count || json)
+		table_add_number(table, count);
+	else
+		table_add_text(table, NULL);
+}
+
 static void add_classes(struct table *table, const struct why_group *group, bool json)
 {
-	for (int class = 0; class < WHY_CLASSES; class ++)
-		table_add_number(table, group->classes[class]);
+	for (int what = 0; what < WHY_CLASSES; what++)
+		add_count(table, group->classes[what], json);
 	add_time(table, group->youngest_ms, json);
 	add_time(table, group->oldest_ms, json);
 	add_time(table, group->least_idle_ms, json);
@@ -101,7 +116,7 @@ static void add_client(struct table *table, const struct why_group *group, bool 
 	table_add_text(table, address_format(first->remote, address));
 	table_add_number(table, group->count);
 	add_classes(table, group, json);
-	table_add_number(table, first->others);
+	add_count(table, first->others, json);
 }
 
 static void add_process_of(struct table *table, const struct why_group *group, bool json)
@@ -136,6 +151,11 @@ static int print_groups(const struct why_facts *facts, enum why_by by, bool json
 	struct why_groups groups = {};
 	int error = table ? why_groups_make(&groups, facts, by) : -ENOMEM;
 	size_t shown = json || groups.count < ROWS ? groups.count : ROWS;
+
+	if (table)
+		table_fit(table, terminal_width(STDOUT_FILENO),
+			  clients ? client_spare : process_spare,
+			  clients ? sizeof(client_spare) : sizeof(process_spare));
 
 	for (size_t i = 0; i < shown && !error; i++)
 		(clients ? add_client : add_process_of)(table, &groups.rows[i], json);
@@ -196,7 +216,7 @@ static void add_unused(struct table *table, const struct why_session *session, b
 
 	table_add_number(table, session->id);
 	table_add_text(table, address_format(session->remote, address));
-	table_add_text(table, why_class_word(session->class));
+	table_add_text(table, why_class_word(session->what));
 	if (session->state) {
 		table_add_text(table, word_of_state(session->state));
 		table_add_number(table, session->unanswered);
@@ -220,9 +240,9 @@ int why_print_unused(const struct why_facts *facts, bool json)
 	if (!table)
 		return -ENOMEM;
 	/* The surest first. */
-	for (enum why_class class = 0; class < WHY_IN_USE; class ++) {
+	for (enum why_class what = 0; what < WHY_IN_USE; what++) {
 		for (size_t i = 0; i < facts->count; i++) {
-			if (facts->sessions[i].class != class)
+			if (facts->sessions[i].what != what)
 				continue;
 			if (json || rows < ROWS)
 				add_unused(table, &facts->sessions[i], json);

@@ -52,12 +52,12 @@ static void print_head(const struct why_facts *facts, const struct why_report *r
 	if (facts->service.total != HC_UNLIMITED)
 		printf("all users of the service: %u of %u\n", facts->service_total,
 		       facts->service.total);
-	for (enum why_class class = 0; class < WHY_CLASSES; class ++) {
-		const char *word = why_class_word(class);
+	for (enum why_class what = 0; what < WHY_CLASSES; what++) {
+		const char *word = why_class_word(what);
 
-		if (!report->classes[class])
+		if (!report->classes[what])
 			continue;
-		printf("%s%zu ", comma, report->classes[class]);
+		printf("%s%zu ", comma, report->classes[what]);
 		for (; *word; word++)
 			putchar(*word == '_' ? ' ' : *word);
 		comma = ", ";
