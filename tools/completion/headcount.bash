@@ -13,6 +13,7 @@ policy    -j,--json
 status    -j,--json
 audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
+why       -i,--idle=DURATION -j,--json SERVICE USER
 top       -s,--service=SERVICE -i,--interval=SECONDS
 kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --stale --id=N... -n,--dry-run -y,--yes -q,--quiet -j,--json
 debug     -o,--output=FILE --with-users
