@@ -17,7 +17,7 @@ static struct why_offer *offer(struct why_advice *advice, enum why_kind kind)
 	return place;
 }
 
-static void say(struct why_offer *offer, const char *word)
+static void add_word(struct why_offer *offer, const char *word)
 {
 	if (offer->argc < WHY_WORDS)
 		offer->argv[offer->argc++] = word;
@@ -30,11 +30,11 @@ static struct why_offer *offer_kill(struct why_advice *advice, enum why_kind kin
 
 	if (!place)
 		return NULL;
-	say(place, "kill");
-	say(place, "--service");
-	say(place, facts->service.name);
-	say(place, "--user");
-	say(place, facts->user);
+	add_word(place, "kill");
+	add_word(place, "--service");
+	add_word(place, facts->service.name);
+	add_word(place, "--user");
+	add_word(place, facts->user);
 	return place;
 }
 
@@ -49,7 +49,7 @@ static void offer_stale(struct why_advice *advice, const struct why_facts *facts
 	struct why_offer *place = offer_kill(advice, WHY_DEAD_PEERS, facts);
 
 	if (place)
-		say(place, "--stale");
+		add_word(place, "--stale");
 }
 
 static void offer_leak(struct why_advice *advice, const struct why_facts *facts,
@@ -59,10 +59,10 @@ static void offer_leak(struct why_advice *advice, const struct why_facts *facts,
 
 	if (!place)
 		return;
-	say(place, "--state");
-	say(place, "CLOSE-WAIT");
-	say(place, "--idle");
-	say(place, seconds(place, limits->quiet_ms));
+	add_word(place, "--state");
+	add_word(place, "CLOSE-WAIT");
+	add_word(place, "--idle");
+	add_word(place, seconds(place, limits->quiet_ms));
 	place->note = "they will come again: the program is to be repaired, or restarted";
 }
 
@@ -88,10 +88,10 @@ static void offer_returns(struct why_advice *advice, const struct why_facts *fac
 	place = offer_kill(advice, WHY_RECONNECTS, facts);
 	if (!place)
 		return;
-	say(place, "--remote");
-	say(place, address_format(finding->address, place->address));
-	say(place, "--unheard");
-	say(place, seconds(place, finding->most_ms));
+	add_word(place, "--remote");
+	add_word(place, address_format(finding->address, place->address));
+	add_word(place, "--unheard");
+	add_word(place, seconds(place, finding->most_ms));
 	place->note = "nobody has asked these peers whether they are there";
 }
 
@@ -102,8 +102,8 @@ static void offer_idle(struct why_advice *advice, const struct why_facts *facts,
 
 	if (!place)
 		return;
-	say(place, "--idle");
-	say(place, seconds(place, limits->idle_ms));
+	add_word(place, "--idle");
+	add_word(place, seconds(place, limits->idle_ms));
 	place->note = "some may be alive: a client that waits for news is idle";
 }
 
@@ -146,10 +146,10 @@ static void offer_cap(struct why_advice *advice, const struct why_facts *facts)
 	place = offer(advice, WHY_BUSY);
 	if (place) {
 		snprintf(place->number, sizeof(place->number), "%u", half_more(facts->cap));
-		say(place, "cap");
-		say(place, facts->service.name);
-		say(place, facts->user);
-		say(place, place->number);
+		add_word(place, "cap");
+		add_word(place, facts->service.name);
+		add_word(place, facts->user);
+		add_word(place, place->number);
 		place->note = "holds until headcount cap takes it back";
 	}
 	offer_cap_line(advice, WHY_BUSY, facts);

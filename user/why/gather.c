@@ -150,7 +150,7 @@ static void fill_peer(struct why_session *session, const struct hc_socket *socke
 		session->half_closed_ms = WHY_UNKNOWN;
 }
 
-static bool is_here(const struct hc_ends *ends)
+static bool peer_is_here(const struct hc_ends *ends)
 {
 	static const __u8 loopback[16] = {[15] = 1};
 
@@ -170,7 +170,7 @@ static struct why_session session_facts(const struct why_host *host,
 		.half_closed_ms = WHY_UNKNOWN,
 		.pid = session->pid,
 		.inbound = session->direction == HC_INBOUND,
-		.here = is_here(&session->ends),
+		.here = peer_is_here(&session->ends),
 	};
 	const struct hc_holder *holder;
 	size_t count;

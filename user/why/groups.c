@@ -83,7 +83,7 @@ static void sum_up(struct why_group *group, __u32 *pids)
 	group->processes = count_pids(group, pids);
 }
 
-static int cut(struct why_groups *groups, size_t count, enum why_by by)
+static int cut_in_groups(struct why_groups *groups, size_t count, enum why_by by)
 {
 	struct why_session **sessions = groups->sessions;
 	int error = 0;
@@ -114,7 +114,7 @@ int why_groups_make(struct why_groups *groups, const struct why_facts *facts, en
 	if (!error)
 		qsort_r(groups->sessions, facts->count, sizeof(*groups->sessions),
 			by_part_and_age, &by);
-	error = error ?: cut(groups, facts->count, by);
+	error = error ?: cut_in_groups(groups, facts->count, by);
 	for (size_t i = 0; i < groups->count && !error; i++)
 		sum_up(&groups->rows[i], pids);
 	if (groups->count && !error)

@@ -27,7 +27,7 @@ static const struct table_column finding_columns[] = {
 	{.key = "kept_by"},
 };
 
-static void put_string(const char *key, const char *text)
+static void put_member(const char *key, const char *text)
 {
 	char escaped[6 * HC_USER_TEXT];
 
@@ -48,16 +48,16 @@ static void print_record(const struct why_facts *facts, const struct why_report 
 	static const char *const from[] = {"service", "override", "moment"};
 
 	printf("{");
-	put_string("service", facts->service.name);
+	put_member("service", facts->service.name);
 	printf(",");
-	put_string("user", facts->user);
+	put_member("user", facts->user);
 	printf(",\"active\":%u", facts->active);
 	put_cap_value("cap", facts->cap);
 	printf(",\"cap_from\":\"%s\"", from[facts->from]);
 	put_cap_value("service_cap", facts->service_cap);
 	if (facts->from == WHY_CAP_OVERRIDE) {
 		printf(",");
-		put_string("override", facts->override);
+		put_member("override", facts->override);
 	} else {
 		printf(",\"override\":null");
 	}
@@ -149,10 +149,10 @@ static void print_offer_objects(const struct why_advice *advice)
 			printf("],\"configuration\":null,");
 		} else {
 			printf("\"command\":null,");
-			put_string("configuration", offer->line);
+			put_member("configuration", offer->line);
 			printf(",");
 		}
-		put_string("note", offer->note ?: "");
+		put_member("note", offer->note ?: "");
 		printf("}");
 	}
 }

@@ -133,7 +133,7 @@ static void add_process_of(struct table *table, const struct why_group *group, b
 }
 
 /* Prints the table, of which `left` rows were left out, and frees it. */
-static int finish(struct table *table, size_t left, bool json)
+static int print_and_free(struct table *table, size_t left, bool json)
 {
 	int error = table_print(table, stdout, json);
 
@@ -160,7 +160,7 @@ static int print_groups(const struct why_facts *facts, enum why_by by, bool json
 	for (size_t i = 0; i < shown && !error; i++)
 		(clients ? add_client : add_process_of)(table, &groups.rows[i], json);
 	if (!error)
-		error = finish(table, groups.count - shown, json);
+		error = print_and_free(table, groups.count - shown, json);
 	else
 		table_free(table);
 	why_groups_free(&groups);
@@ -179,7 +179,7 @@ int why_print_processes(const struct why_facts *facts, bool json)
 
 #define PLACES 5
 
-static size_t place_of(__u64 ms)
+static size_t place_of_time(__u64 ms)
 {
 	static const __u64 ends[PLACES - 1] = {60000, 600000, 3600000, 86400000};
 	size_t place = 0;
@@ -197,9 +197,9 @@ int why_print_times(const struct why_facts *facts, bool json)
 	if (!table)
 		return -ENOMEM;
 	for (size_t i = 0; i < facts->count; i++) {
-		ages[place_of(facts->sessions[i].age_ms)]++;
+		ages[place_of_time(facts->sessions[i].age_ms)]++;
 		if (facts->sessions[i].idle_ms != WHY_UNKNOWN)
-			idles[place_of(facts->sessions[i].idle_ms)]++;
+			idles[place_of_time(facts->sessions[i].idle_ms)]++;
 	}
 	table_add_text(table, "age");
 	for (int i = 0; i < PLACES; i++)
@@ -207,7 +207,7 @@ int why_print_times(const struct why_facts *facts, bool json)
 	table_add_text(table, "idle");
 	for (int i = 0; i < PLACES; i++)
 		table_add_number(table, idles[i]);
-	return finish(table, 0, json);
+	return print_and_free(table, 0, json);
 }
 
 static void add_unused(struct table *table, const struct why_session *session, bool json)
@@ -252,7 +252,7 @@ int why_print_unused(const struct why_facts *facts, bool json)
 		}
 	}
 	if (rows || json)
-		return finish(table, left, json);
+		return print_and_free(table, left, json);
 	table_free(table);
 	return 0;
 }
