@@ -10,11 +10,12 @@ from killing import *
 
 C2 = client_host(2)
 GONE = address(2, 2)
-SMTP, SHOP, SOL, LABEL = 7145, 7146, 0x6863, 1
+SMTP, SHOP, WEB, SOL, LABEL = 7145, 7146, 7147, 0x6863, 1
 CONFIG = service("imap", listen=PORT, user="client/32/64", cap=4, override=f"{BOB} 8") \
     + service("pop", listen=POP, user="client/32/64", cap=50, excess="observe") \
     + service("smtp", listen=SMTP, user="uid", override=f"{UID} 5") \
     + service("shop", listen=SHOP, user="label", cap=20, unlabelled=20) \
+    + service("web", listen=WEB, user="client/32/64", cap=4, total=2, orphans="ignore") \
     + service("outbound", user="uid", override=f"{UID} 20000")
 
 
@@ -78,6 +79,10 @@ def gone():
             run("ip", "link", "set", "eth0", "up")
 
 
+def far(listener):
+    return Pair(listener, address(2), GONE, namespace=C2)
+
+
 def refused(where, port, source, namespace=C1):
     with new_socket(namespace=namespace) as s:
         s.bind((source, 0))
@@ -128,7 +133,7 @@ def stale():
     """peers that are gone are stale by what they left unanswered; a terminal is asked, and the user gets in"""
     with listening(PORT) as imap:
         alive = Pair(imap, source=ALICE)
-        dead = [Pair(imap, HERE.replace(f"{NET}1.", f"{NET}2."), GONE, namespace=C2) for _ in range(4)]
+        dead = [far(imap) for _ in range(4)]
         equal(finding(about("imap", GONE), "full")["count"], 4, "full")
         with gone():
             for p in dead:
@@ -148,10 +153,31 @@ def stale():
             code, screen = on_terminal("y\n", "imap", GONE)
             equal((code, "closed 4 sessions" in screen), (0, True), f"yes: {screen}")
         equal([row["id"] for row in rows(service="imap")], [alive.inbound], "what is left")
-        dead.append(Pair(imap, HERE.replace(f"{NET}1.", f"{NET}2."), GONE, namespace=C2))
+        dead.append(far(imap))
         equal(words(about("imap", GONE)), [], "after that")
         close(alive, *dead)
     nothing_left("stale")
+
+
+@test
+def orphans():
+    """sessions without a process hold slots, and are told of, unless orphans are ignored: then they hold none"""
+    with listening(PORT, WEB) as (imap, web):
+        pairs = [far(imap), far(imap), far(web), far(web)]
+        with gone():
+            for p in pairs[::2]:
+                p.server.send(b"y")
+                p.server.close()
+            until_equal(lambda: sorted(r["service"] for r in our_sessions() if r["orphan"]), ["imap", "web"], "orphans")
+            row = about("imap", GONE)
+            found = finding(row, "orphans")
+            equal((found["count"], found["of"], row["slots"]["orphan"], lines(row)), (1, 2, 1, ["orphans = ignore"]), f"{row}")
+            equal([p["process"] for p in row["processes"] if p["orphan"]], [None], f"{row['processes']}")
+            row = about("web", GONE)
+            equal((words(row), row["active"], sum(row["slots"].values())), ([], 1, 1), f"{row}")
+            kill("--service", "imap", "--orphan"), kill("--service", "web", "--orphan")
+        close(*pairs)
+    nothing_left("orphans")
 
 
 def leaks(channel, listener):
@@ -319,6 +345,20 @@ def kept():
         run(PROGRAM, "cap", "pop", ALICE, "default")
         close(*pairs)
     nothing_left("kept")
+
+
+@test
+def total():
+    """whoever was refused by the total is told so, and that the total is what is too small"""
+    with listening(WEB) as web:
+        pairs = [Pair(web, source=ALICE), Pair(web, source=BOB)]
+        equal(refused(HERE, WEB, ALICE), errno.ECONNREFUSED, "a third")
+        row, = why("web")
+        equal((row["user"], words(row), lines(row), commands(row)), (ALICE, ["in-use", "refused"], ["total = 3"], []), f"{row}")
+        text = headcount("why", "web")[1]
+        equal(("by the service's total" in text, "all users of the service: 2 of 2" in text), (True, True), text)
+        close(*pairs)
+    nothing_left("total")
 
 
 @test
