@@ -104,7 +104,7 @@ def bad_usage():
 @test
 def help_texts():
     """--help for the program and for each command: exit 0, on stdout"""
-    for command in "", "trace", "run", "users", "sessions", "cap", "reload", "policy", "status", "audit", "label", "kill", "detach":
+    for command in "", "trace", "run", "users", "sessions", "cap", "reload", "policy", "status", "audit", "label", "kill", "why", "detach":
         code, out, err = headcount(*([command] if command else []), "--help")
         equal((code, err, command in out and len(out) > 40), (0, "", True), f"help of {command or 'headcount'}")
 
@@ -114,7 +114,8 @@ def no_daemon():
     """without a running headcount: users, sessions, cap, audit say so; status says not running"""
     for words in (["users"], ["sessions"], ["users", "--json"], ["cap", "imap", "10.0.0.1", "3"], ["audit"],
                   ["policy"], ["policy", "--json"], ["reload"], ["kill", "--id", "1"],
-                  ["label", "--id", "1", "a"], ["label", "-"]):
+                  ["label", "--id", "1", "a"], ["label", "-"],
+                  ["why"], ["why", "--json"]):
         code, out, err = headcount(*words)
         one_line(code, err, 1, f"headcount {words}")
         equal(out, "", f"stdout of {words}")
@@ -134,6 +135,7 @@ def lost_output():
     """output that a full disk or a closed stdout does not take is no success; run does not even start"""
     with Headcount(IMAP) as hc:
         for words in (["users"], ["users", "--json"], ["sessions", "--json"], ["status"], ["audit"], ["policy"], ["metrics"],
+                      ["why"], ["why", "--json"],
                       ["kill", "-n", "--id", "1"], ["run", "--check", "-c", hc.path], ["--help"]):
             for where, why in (">/dev/full", "No space left on device"), (">&-", "Bad file descriptor"):
                 done = subprocess.run(["sh", "-c", f'exec "$@" {where}', "sh", PROGRAM, *words], text=True, capture_output=True)
@@ -169,7 +171,7 @@ def unknown_service_or_user():
         for words in (["cap", "nope", "10.0.0.1", "3"], ["cap", "imap", "not-an-address", "3"],
                       ["cap", "imap", "10.0.0.0/8", "3"], ["cap", "outbound", "no-such-user", "3"],
                       ["users", "--service", "nope"], ["sessions", "--service", "nope"],
-                      ["kill", "--service", "nope"]):
+                      ["kill", "--service", "nope"], ["why", "nope", "10.0.0.1"], ["why", "imap", "not-an-address"]):
             code, out, err = headcount(*words)
             one_line(code, err, 1 if code == 1 else 2, f"headcount {words}")
             equal(out, "", f"stdout of {words}")
@@ -194,7 +196,7 @@ def not_root():
     """not root: which capability is missing, exit 1"""
     with Headcount(IMAP) as hc:
         for words in (["run", "-c", hc.path], ["trace"], ["users"], ["sessions"], ["audit"],
-                      ["cap", "imap", "10.0.0.1", "3"], ["kill", "--id", "1"], ["detach"]):
+                      ["cap", "imap", "10.0.0.1", "3"], ["kill", "--id", "1"], ["why"], ["detach"]):
             code, _, err = headcount(*words, user=UID, group=UID, extra_groups=[])
             line = one_line(code, err, 1, f"headcount {words}")
             equal(bool(re.search("CAP_|root", line)), True, f"a capability named in {line!r}")

@@ -72,6 +72,53 @@ def idle():
     nothing_left("idle")
 
 
+def keep_asking(s):
+    """Probes each second, and for ever."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 100):
+        s.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def fill_up(s):
+    """Writes until the peer, which does not read, has closed its window."""
+    s.setblocking(False)
+    while writable(s, 0.5 * SLOW):
+        with contextlib.suppress(BlockingIOError):
+            s.send(bytes(65536))
+
+
+def stale(*conditions):
+    return sorted(row["id"] for row in ask("sessions", "--service", "imap", "--stale", *conditions))
+
+
+@test
+def evidence():
+    """stale is a peer that left probes or data unanswered: not one that is quiet, nor one that answers and does not read"""
+    with listening(PORT) as imap:
+        quiet, answers, full = Pair(imap), Pair(imap), Pair(imap)
+        written, probed, unasked = frozen_pair(imap), frozen_pair(imap), frozen_pair(imap)
+        keep_asking(answers.server)
+        fill_up(full.server)
+        with frozen():
+            keep_asking(probed.server)
+            written.server.send(b"y")
+            row = until(lambda: (r := row_of(written.inbound))["unanswered"] >= 3 and r, "three retransmissions")
+            equal(row["stale"], row["idle_ms"] >= 10000, f"so soon: {row}")
+            want = sorted([written.inbound, probed.inbound])
+            until_equal(stale, want, "stale", 60)
+            equal(sorted(row["id"] for row in our_sessions() if row["stale"]), want, "stale in all rows")
+            equal(stale("--remote", HERE), [], "two conditions")
+            for p in quiet, answers, full, unasked:
+                row = row_of(p.inbound)
+                equal((row["stale"], row["heard_ms"] is not None), (False, True), f"not asked, or answering: {row}")
+            equal(kill("--service", "imap", "--stale"), did(2), "kill --stale")
+            equal(stale(), [], "stale after that")
+        equal([row_of(p.inbound)["state"] for p in (quiet, answers, full, unasked)], ["ESTAB"] * 4, "the others")
+        for p in quiet, answers, full, written, probed, unasked:
+            p.close()
+    nothing_left("evidence")
+
+
 @test
 def heard():
     """a peer that only acknowledges is heard, and one that does not read keeps what waits in the queue"""

@@ -210,6 +210,7 @@ COMMANDS = [
     (["users"], set()), (["cap", "imap", "192.0.2.1", "3"], set()), (["metrics"], set()),
     (["sessions", "--json"], WALK), (["audit"], WALK), (["audit", "--repair"], RUN), (["kill", "--id", "1"], RUN),
     (["label", "-"], {"cgroup_skb/ingress"}),
+    (["why"], WALK),
 ]
 
 

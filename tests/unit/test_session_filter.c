@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which sessions meet which conditions. */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 #include <cmocka.h>
 
 #include "user/cmd/conditions.h"
+#include "user/sessions/stale.h"
 
 #define SECOND 1000000000ull
 #define NOW    (1000 * SECOND)
@@ -225,6 +227,42 @@ static void orphan(void **state)
 	assert_false(meets());
 }
 
+static void stale(void **state)
+{
+	struct hc_peer *peer = &socket_row.peer;
+
+	(void)state;
+	filter.stale = true;
+	assert_true(session_filter_chooses(&filter));
+	assert_false(meets());
+	socket_row.state = TCP_ESTABLISHED;
+	socket_row.idle.ms = STALE_MS;
+	socket_row.idle.ticks = peer->heard_ticks =
+		STALE_MS; /* or longer, by the kernel's HZ */
+	peer->unanswered = STALE_UNANSWERED;
+	assert_true(meets());
+	peer->unanswered--; /* an everyday loss */
+	assert_false(meets());
+	peer->unanswered++;
+	peer->heard_ticks = 0; /* it answers, its window closed */
+	assert_false(meets());
+	peer->heard_ticks = HC_NEVER;
+	assert_false(meets());
+	peer->heard_ticks = STALE_MS;
+	socket_row.idle.ms = STALE_MS - 1; /* what is unanswered was sent just now */
+	assert_false(meets());
+	socket_row.idle.ms = STALE_MS;
+	socket_row.mptcp = true;
+	assert_false(meets());
+	socket_row.mptcp = false;
+	socket_row.state = TCP_SYN_SENT;
+	assert_false(meets());
+	socket_row.state = TCP_FIN_WAIT1;
+	assert_true(meets());
+	row.socket = NULL;
+	assert_false(meets());
+}
+
 static void state_names(void **state)
 {
 	static const struct {
@@ -301,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup(unheard, set_up),
 		cmocka_unit_test_setup(state_of_socket, set_up),
 		cmocka_unit_test_setup(orphan, set_up),
+		cmocka_unit_test_setup(stale, set_up),
 		cmocka_unit_test(state_names),
 		cmocka_unit_test_setup(ids, set_up),
 		cmocka_unit_test_setup(all_must_hold, set_up),

@@ -115,8 +115,8 @@ static int take_all(const struct command *command, const struct command_option *
 	return 0;
 }
 
-int command_options(const struct command *command, const struct command_option *options,
-		    int argc, char **argv, int arguments, int *first, int *status)
+static int read_line(const struct command *command, const struct command_option *options,
+		     int argc, char **argv, int least, int most, int *first, int *status)
 {
 	struct getopt_table table = {};
 	int count, error = make_table(&table, options, &count);
@@ -124,12 +124,24 @@ int command_options(const struct command *command, const struct command_option *
 	error = error ?: take_all(command, options, argc, argv, &table, count);
 	free(table.longs);
 	free(table.shorts);
-	if (!error && argc - optind != arguments)
+	if (!error && (argc - optind < least || argc - optind > most))
 		error = hc_error(
 			"%s: %s (usage: headcount %s [OPTIONS]%s%s)", command->name,
-			argc - optind > arguments ? "too many arguments" : "arguments missing",
+			argc - optind > most ? "too many arguments" : "arguments missing",
 			command->name, *command->arguments ? " " : "", command->arguments);
 	*first = optind;
 	*status = error == -ENOMEM ? EXIT_FAILED : error < 0 ? EXIT_USAGE : EXIT_DONE;
 	return error ? -1 : 0;
+}
+
+int command_options(const struct command *command, const struct command_option *options,
+		    int argc, char **argv, int arguments, int *first, int *status)
+{
+	return read_line(command, options, argc, argv, arguments, arguments, first, status);
+}
+
+int command_options_upto(const struct command *command, const struct command_option *options,
+			 int argc, char **argv, int arguments, int *first, int *status)
+{
+	return read_line(command, options, argc, argv, 0, arguments, first, status);
 }

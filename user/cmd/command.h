@@ -23,6 +23,7 @@ int cmd_trace(const struct command *command, int argc, char **argv);
 int cmd_run(const struct command *command, int argc, char **argv);
 int cmd_users(const struct command *command, int argc, char **argv);
 int cmd_sessions(const struct command *command, int argc, char **argv);
+int cmd_why(const struct command *command, int argc, char **argv);
 int cmd_top(const struct command *command, int argc, char **argv);
 int cmd_cap(const struct command *command, int argc, char **argv);
 int cmd_reload(const struct command *command, int argc, char **argv);
@@ -86,5 +87,9 @@ struct command_option {
  */
 int command_options(const struct command *command, const struct command_option *options,
 		    int argc, char **argv, int arguments, int *first, int *status);
+
+/* The same with at most `arguments` operands: argc - *first of them. */
+int command_options_upto(const struct command *command, const struct command_option *options,
+			 int argc, char **argv, int arguments, int *first, int *status);
 
 #endif

@@ -95,6 +95,7 @@ int session_conditions_parse(struct session_conditions *conditions, const char *
 	error = error ?: parse_remote(command, conditions->remote, filter);
 	error = error ?: parse_states(command, conditions->states, &filter->states);
 	filter->orphan = conditions->orphan;
+	filter->stale = conditions->stale;
 	filter->service = -1;
 	return error;
 }

@@ -10,7 +10,7 @@ struct session_conditions {
 	/* As they were given, or NULL. */
 	const char *service, *idle, *unheard, *age, *remote, *states;
 	struct command_values ids;
-	bool orphan;
+	bool orphan, stale;
 	/* And as they are understood. */
 	struct session_filter filter;
 	__u64 *numbers; /* of `ids` */
@@ -35,6 +35,9 @@ struct session_conditions {
 			    &(conditions)->states),                                            \
 		OPTION_FLAG("orphan", 0, "no process holds it any more",                       \
 			    &(conditions)->orphan),                                            \
+		OPTION_FLAG("stale", 0,                                                        \
+			    "the peer is dead: it has left probes or data unanswered",         \
+			    &(conditions)->stale),                                             \
 		OPTION_LIST("id", 0, "N...", "session id; may be repeated",                    \
 			    &(conditions)->ids)
 

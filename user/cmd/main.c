@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	 cmd_users},
 	{"sessions", "", "List sessions, with what the kernel knows of each now.",
 	 cmd_sessions},
+	{"why", "[SERVICE] [USER]",
+	 "Tell what holds a user's slots, what is stale, and what would help.", cmd_why},
 	{"top", "",
 	 "Watch users and sessions on the whole screen; for scripts use users --json.",
 	 cmd_top},

@@ -11,6 +11,7 @@
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/sessions/list.h"
+#include "user/sessions/stale.h"
 
 int session_filter_service(struct session_filter *filter, const struct policy *policy,
 			   const char *name)
@@ -101,7 +102,7 @@ bool session_filter_chooses(const struct session_filter *filter)
 {
 	return filter->service >= 0 || filter->user || filter->idle_ms || filter->unheard_ms ||
 	       filter->age_ms || filter->by_remote || filter->states || filter->orphan ||
-	       filter->id_count;
+	       filter->stale || filter->id_count;
 }
 
 static int by_session_id(const void *left, const void *right)
@@ -155,6 +156,8 @@ static bool socket_matches(const struct session_filter *filter, const struct hc_
 		return false;
 	if (filter->orphan && !socket->orphan)
 		return false;
+	if (filter->stale && !session_stale(socket))
+		return false;
 	if (filter->idle_ms && session_idle_ms(socket) < filter->idle_ms)
 		return false;
 	return !filter->unheard_ms ||
@@ -178,7 +181,8 @@ bool session_matches(const struct session_filter *filter, const struct session_r
 			       (now_ns - session->opened_ns) / NS_PER_MS < filter->age_ms))
 		return false;
 	if (socket ? !socket_matches(filter, socket)
-		   : filter->idle_ms || filter->unheard_ms || filter->states || filter->orphan)
+		   : filter->idle_ms || filter->unheard_ms || filter->states ||
+			     filter->orphan || filter->stale)
 		return false;
 	return !filter->user || user_matches(filter, &session->user);
 }

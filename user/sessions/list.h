@@ -24,6 +24,7 @@ struct session_filter {
 	__u64 age_ms;     /* at least */
 	__u32 states;     /* bits of the kernel's numbers, or 0 */
 	bool orphan;      /* no process has it any more */
+	bool stale;       /* its peer is dead, by evidence: stale.h */
 	bool by_remote;
 	__u8 remote[16]; /* the peer's address, by its first so many bits */
 	unsigned int remote_bits;

@@ -13,6 +13,7 @@
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
+#include "user/sessions/stale.h"
 #include "user/sessions/table.h"
 
 #define AHEAD        8 /* rows that are fetched into the cache before their turn */
@@ -95,6 +96,7 @@ static const struct table_column keys[] = {
 	{.key = "holder_pid", .kind = TABLE_NUMBER},
 	{.key = "holder"},
 	{.key = "holders", .kind = TABLE_NUMBER},
+	{.key = "stale", .kind = TABLE_BOOL},
 };
 
 struct listing {
@@ -337,6 +339,7 @@ static void add_object(struct listing *listing, const struct session_row *row)
 		add_unknown(table, 5);
 	}
 	add_holder_keys(listing, row);
+	table_add_text(table, socket && session_stale(socket) ? "yes" : "no");
 }
 
 int session_table_print(const struct session_list *list, const struct policy *policy, bool json)
