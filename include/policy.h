@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 4 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 5 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
@@ -100,6 +100,8 @@ struct hc_service {
 	__u8 spare[2];
 	__u32 unlabelled;  /* HC_BY_LABEL: sessions of one client without a label, */
 	__u32 login_grace; /* and for how many seconds: user space closes them. 0: for ever */
+	__u32 keepalive;   /* seconds within which a dead peer is found (keepalive.h), or 0 */
+	__u32 idle; /* seconds without payload, then user space closes the session; 0: never */
 	char name[HC_NAME_MAX];
 };
 
@@ -389,7 +391,7 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 60);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 68);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 128);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);

@@ -8,6 +8,7 @@
 #ifndef HEADCOUNT_RECORD_H
 #define HEADCOUNT_RECORD_H
 
+#include "keepalive.h"
 #include "policy.h"
 
 #define HC_RECORD_VERSION 3
@@ -41,11 +42,16 @@ enum hc_session_flags {
 	HC_S_CONNECTING = 1 << 14, /* a slot is reserved; connect() has not sent a SYN yet */
 	HC_S_REFUSED = 1 << 15,    /* late, and over the cap: user space is to close it */
 	HC_S_IGNORING = 1 << 16,   /* its service has HC_ORPHANS_IGNORE */
+	HC_S_IDLE = 1 << 17,       /* beside HC_S_KILLED: by headcount itself, as it was idle */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
-		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING,
+		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE,
 };
+/* And from there up, the seconds of `keepalive` that were set, or 0. */
+#define HC_S_KEEPALIVE_SHIFT 18
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
 HC_STATIC_ASSERT(!(HC_S_ALL & 0xff));
+HC_STATIC_ASSERT(!(HC_S_ALL >> HC_S_KEEPALIVE_SHIFT));
+HC_STATIC_ASSERT(HC_KEEPALIVE_MAX < 1ull << (32 - HC_S_KEEPALIVE_SHIFT));
 
 /* Why a session ended, from the last state before CLOSE and the socket's error. */
 enum hc_end {
@@ -78,6 +84,15 @@ struct hc_peer {
 	__u32 unanswered;  /* retransmissions and probes since it answered */
 };
 #define HC_NEVER 0xffffffffu
+
+/* How the kernel finds out that the peer has gone, as the socket has it: keepalive probes, and
+ * TCP_USER_TIMEOUT. All 0: it does not. */
+struct hc_alive {
+	__u32 silence_ticks;
+	__u32 interval_ticks;
+	__u32 user_timeout_ms;
+	__u32 probes; /* 0: SO_KEEPALIVE is off */
+};
 
 /* Since payload was received, or sent for the first time. */
 struct hc_idle {
@@ -195,6 +210,7 @@ struct hc_socket {
 	__u32 half_closed; /* since then, or HC_NEVER: it is not, or nobody saw when */
 	__u8 orphan;       /* no process has it any more */
 	__u8 spare[3];
+	struct hc_alive alive;
 	struct hc_session session; /* addresses are filled in untracked too */
 };
 
@@ -246,7 +262,9 @@ struct hc_repair {
 struct hc_errand {
 	__u32 next;  /* the walks: the set, or the repair, that the next run takes */
 	__u32 flush; /* walk_users reports every refusal, however recent the last report is */
-	__u32 strangers; /* walk_programs: sockops programs that are no headcount's */
+	__u32 strangers;  /* walk_programs: sockops programs that are no headcount's */
+	__u32 sweep;      /* walk_sockets: not the snapshot of the start, but walk_sweep() */
+	__u32 idle_ticks; /* and tells of sessions that have been idle for so long; 0: none */
 	__u32 spare;
 	struct hc_kill kill;
 	struct hc_label_order label;

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keepalive.h"
 #include "record.h"
 #include "user/base/escape.h"
+#include "user/base/human.h"
 #include "user/base/table.h"
 #include "user/base/user_name.h"
 #include "user/cmd/advise.h"
@@ -23,6 +25,7 @@ static const struct table_column columns[] = {
 	{.heading = "OVERRIDES", .kind = TABLE_NUMBER},
 	{.heading = "EMIT"},
 	{.heading = "ORPHANS"},
+	{.heading = "KEEPALIVE"},
 };
 
 static const struct table_column override_columns[] = {
@@ -38,6 +41,13 @@ void explain_limit(struct table *table, __u32 limit)
 		table_add_text(table, NULL);
 	else
 		table_add_number(table, limit);
+}
+
+void explain_seconds(struct table *table, __u32 seconds)
+{
+	char text[HUMAN_TEXT];
+
+	table_add_text(table, seconds ? human_duration(seconds, text) : NULL);
 }
 
 static void add_listen_cell(struct table *table, const struct config_service *service)
@@ -120,6 +130,21 @@ static void explain_overrides(const struct config *config)
 	table_free(table);
 }
 
+/* What it turns into (keepalive.h). */
+static void explain_keepalive(const struct hc_service *service)
+{
+	char all[HUMAN_TEXT], silence[HUMAN_TEXT], interval[HUMAN_TEXT], gone[HUMAN_TEXT];
+	__u32 seconds = service->keepalive;
+
+	printf("\nkeepalive in %s: a peer that is silent for %s is probed every %s; the "
+	       "session "
+	       "ends when it has been silent, or what was sent unacknowledged, for %s, both "
+	       "together within %s",
+	       service->name, human_duration(hc_keepalive_silence(seconds), silence),
+	       human_duration(hc_keepalive_interval(seconds), interval),
+	       human_duration(hc_keepalive_gone(seconds), gone), human_duration(seconds, all));
+}
+
 static void explain_directions(const struct config *config)
 {
 	if (!config_wants(config, HC_OUTBOUND))
@@ -155,11 +180,15 @@ void explain(const struct config *config, const char *path)
 		table_add_text(table, service_emit_format(service->service.mute, " ", emit));
 		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"
 										    : "count");
+		explain_seconds(table, service->service.keepalive);
 	}
 	if (table)
 		table_print(table, stdout, false);
 	table_free(table);
 	explain_overrides(config);
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.used && config->services[i].service.keepalive)
+			explain_keepalive(&config->services[i].service);
 	explain_directions(config);
 	explain_events(&config->events);
 	if (*config->metrics.text)

@@ -11,6 +11,9 @@ void explain(const struct config *config, const char *path);
 /* A cell; empty if there is no limit. */
 void explain_limit(struct table *table, __u32 limit);
 
+/* A cell: a time, or none if it is 0. */
+void explain_seconds(struct table *table, __u32 seconds);
+
 /* Four cells: what a user of the service is, its cap, its total, its excess. */
 void explain_limits(struct table *table, const struct hc_service *service);
 

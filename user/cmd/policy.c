@@ -35,6 +35,8 @@ static const struct table_column service_columns[] = {
 	{.key = "emit_refused", .kind = TABLE_BOOL},
 	{.key = "unlabelled", .kind = TABLE_NUMBER},
 	{.key = "login_grace", .kind = TABLE_NUMBER},
+	{.heading = "KEEPALIVE"},
+	{.key = "keepalive_s", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column listen_columns[] = {
@@ -86,6 +88,16 @@ static void add_listens(struct table *table, const struct policy_view *view, int
 	table_add_text(table, text);
 }
 
+/* For people, and for programs. */
+static void add_seconds(struct table *table, __u32 seconds)
+{
+	explain_seconds(table, seconds);
+	if (seconds)
+		table_add_number(table, seconds);
+	else
+		table_add_text(table, NULL);
+}
+
 static void add_service(struct table *table, const struct policy_view *view,
 			const struct service_total *total, int id)
 {
@@ -118,6 +130,7 @@ static void add_service(struct table *table, const struct policy_view *view,
 		table_add_text(table, NULL);
 		table_add_text(table, NULL);
 	}
+	add_seconds(table, service->keepalive);
 }
 
 static struct table *services_table(const struct policy_view *view,
