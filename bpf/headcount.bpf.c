@@ -322,7 +322,7 @@ int walk_repairs(struct __sk_buff *ctx)
 SEC("?cgroup_skb/ingress")
 int kill_mark(struct __sk_buff *ctx)
 {
-	return kill_begins(errand.kill.id);
+	return kill_begins(&errand.kill);
 }
 
 /* `label` gives a session its label, whatever it has: 0 or an errno. */

@@ -64,6 +64,7 @@ enum hc_end {
 	HC_END_UNREACHABLE = 6, /* outbound: no route, no free port */
 	HC_END_ABORTED = 7,     /* this side sent a RST: unread data, SO_LINGER 0 */
 	HC_END_KILLED = 8,      /* an administrator closed it (headcount kill, ss -K) */
+	HC_END_IDLE = 9,        /* headcount closed it: no payload for the service's `idle` */
 	HC_END_COUNT,
 };
 
@@ -111,7 +112,7 @@ struct hc_event {
 	__u8 type;     /* enum hc_event_type */
 	__u8 direction;
 	__u8 flags;      /* enum hc_flags */
-	__u8 end;        /* HC_CLOSED: enum hc_end */
+	__u8 end;        /* HC_CLOSED, HC_KILLED: enum hc_end */
 	__u8 error;      /* HC_CLOSED: the socket's errno, 0 if none */
 	__u8 unanswered; /* HC_CLOSED: struct hc_peer */
 	__u64 time_ns;
@@ -235,6 +236,8 @@ struct hc_kill {
 	__u64 id;
 	__u32 asker;
 	__u32 closed; /* the kernel says that it was closed, for us: tell it */
+	__u32 idle;   /* as it was idle, by headcount itself */
+	__u32 spare;
 	struct hc_session session;
 };
 

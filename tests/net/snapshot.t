@@ -130,7 +130,7 @@ def shown():
             equal(row["state"], "ESTAB", "state")
         equal((rows["outbound"]["rx_bytes"], rows["inbound"]["tx_bytes"]), (1, 1), "the greeting's byte")
         equal((rows["inbound"]["remote"], rows["outbound"]["local"]), (rows["outbound"]["local"],) * 2, "addresses")
-        equal(list(ask("users")[0]), "service user active cap peak opened refused".split(), "keys of a user")
+        equal(list(ask("users")[0]), "service user active cap peak opened refused excess idle_s".split(), "keys of a user")
         equal(len(ask("sessions", "--service", "imap", "--user", ALICE)), 1, "sessions of one user")
         for words in (["users"], ["sessions"], ["status"], ["audit"]):
             code, out, err = headcount(*words)

@@ -14,6 +14,7 @@
 #include "user/daemon/open_files.h"
 #include "user/kernel/load.h"
 #include "user/kernel/service_text.h"
+#include "user/sessions/idle.h"
 
 static const struct table_column columns[] = {
 	{.heading = "SERVICE"},
@@ -26,6 +27,7 @@ static const struct table_column columns[] = {
 	{.heading = "EMIT"},
 	{.heading = "ORPHANS"},
 	{.heading = "KEEPALIVE"},
+	{.heading = "IDLE"},
 };
 
 static const struct table_column override_columns[] = {
@@ -33,6 +35,8 @@ static const struct table_column override_columns[] = {
 	{.heading = "OF"},
 	{.heading = "CAP", .kind = TABLE_NUMBER},
 	{.heading = "TOTAL"},
+	{.heading = "IDLE"},
+	{.heading = "EXCESS"},
 };
 
 void explain_limit(struct table *table, __u32 limit)
@@ -48,6 +52,21 @@ void explain_seconds(struct table *table, __u32 seconds)
 	char text[HUMAN_TEXT];
 
 	table_add_text(table, seconds ? human_duration(seconds, text) : NULL);
+}
+
+void explain_traits(struct table *table, __u32 traits, __u32 idle)
+{
+	table_add_text(table, traits & HC_EXEMPT ? "exempt" : NULL);
+	if (idle == HC_UNLIMITED)
+		table_add_text(table, "never");
+	else
+		explain_seconds(table, idle);
+	table_add_text(table, explain_excess(traits));
+}
+
+const char *explain_excess(__u32 traits)
+{
+	return traits & HC_OBSERVED ? "observe" : traits & HC_REJECTED ? "reject" : NULL;
 }
 
 static void add_listen_cell(struct table *table, const struct config_service *service)
@@ -120,7 +139,7 @@ static void explain_overrides(const struct config *config)
 							    override->bits, true, user,
 							    sizeof(user)));
 			explain_limit(table, override->cap);
-			table_add_text(table, override->exempt ? "exempt" : NULL);
+			explain_traits(table, override->traits, override->idle);
 		}
 	}
 	if (count)
@@ -143,6 +162,16 @@ static void explain_keepalive(const struct hc_service *service)
 	       service->name, human_duration(hc_keepalive_silence(seconds), silence),
 	       human_duration(hc_keepalive_interval(seconds), interval),
 	       human_duration(hc_keepalive_gone(seconds), gone), human_duration(seconds, all));
+}
+
+static void explain_idle(const struct config *config)
+{
+	__u32 least = idle_least(config);
+	char text[HUMAN_TEXT];
+
+	if (least)
+		printf("\nidle sessions are looked for every %.1f s, a tenth of %s",
+		       least / 10.0, human_duration(least, text));
 }
 
 static void explain_directions(const struct config *config)
@@ -181,6 +210,7 @@ void explain(const struct config *config, const char *path)
 		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"
 										    : "count");
 		explain_seconds(table, service->service.keepalive);
+		explain_seconds(table, service->service.idle);
 	}
 	if (table)
 		table_print(table, stdout, false);
@@ -189,6 +219,7 @@ void explain(const struct config *config, const char *path)
 	for (size_t i = 0; i < config->service_count; i++)
 		if (config->services[i].service.used && config->services[i].service.keepalive)
 			explain_keepalive(&config->services[i].service);
+	explain_idle(config);
 	explain_directions(config);
 	explain_events(&config->events);
 	if (*config->metrics.text)

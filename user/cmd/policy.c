@@ -37,6 +37,8 @@ static const struct table_column service_columns[] = {
 	{.key = "login_grace", .kind = TABLE_NUMBER},
 	{.heading = "KEEPALIVE"},
 	{.key = "keepalive_s", .kind = TABLE_NUMBER},
+	{.heading = "IDLE"},
+	{.key = "idle_s", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column listen_columns[] = {
@@ -51,7 +53,12 @@ static const struct table_column override_columns[] = {
 	{.heading = "USER", .key = "user"},
 	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
 	{.heading = "TOTAL"},
+	{.heading = "IDLE"},
+	{.heading = "EXCESS"},
 	{.key = "total_exempt", .kind = TABLE_BOOL},
+	{.key = "idle_s", .kind = TABLE_NUMBER},
+	{.key = "idle_never", .kind = TABLE_BOOL},
+	{.key = "excess"},
 };
 
 static const struct table_column cap_columns[] = {
@@ -131,6 +138,7 @@ static void add_service(struct table *table, const struct policy_view *view,
 		table_add_text(table, NULL);
 	}
 	add_seconds(table, service->keepalive);
+	add_seconds(table, service->idle);
 }
 
 static struct table *services_table(const struct policy_view *view,
@@ -170,6 +178,16 @@ static void add_user(struct table *table, const struct policy_view *view,
 	table_add_text(table, user_key_format(key, !json, name, sizeof(name)));
 }
 
+/* Seconds, and whether it is never. */
+static void add_idle(struct table *table, __u32 idle)
+{
+	if (idle && idle != HC_UNLIMITED)
+		table_add_number(table, idle);
+	else
+		table_add_text(table, NULL);
+	table_add_text(table, idle == HC_UNLIMITED ? "yes" : "no");
+}
+
 static struct table *overrides_table(const struct policy_view *view, bool json)
 {
 	struct table *table = table_new(override_columns, COUNT(override_columns));
@@ -183,8 +201,10 @@ static struct table *overrides_table(const struct policy_view *view, bool json)
 			       user_override_format(&override->key, &override->label,
 						    override->bits, !json, name, sizeof(name)));
 		explain_limit(table, override->value.cap);
-		table_add_text(table, override->value.exempt ? "exempt" : NULL);
-		table_add_text(table, override->value.exempt ? "yes" : "no");
+		explain_traits(table, override->value.traits, override->value.idle);
+		table_add_text(table, override->value.traits & HC_EXEMPT ? "yes" : "no");
+		add_idle(table, override->value.idle);
+		table_add_text(table, explain_excess(override->value.traits));
 	}
 	return table;
 }

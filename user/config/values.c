@@ -65,6 +65,12 @@ static int set_keepalive(struct config_parser *parser, const char *value)
 				  &config_current(parser)->service.keepalive);
 }
 
+static int set_idle(struct config_parser *parser, const char *value)
+{
+	return config_set_seconds(parser, value, CONFIG_IDLE_MIN, CONFIG_IDLE_MAX,
+				  &config_current(parser)->service.idle);
+}
+
 /* Calls `add` for each word of a list. */
 static int for_each_word(struct config_parser *parser, const char *value,
 			 int (*add)(struct config_parser *parser, const char *word))
@@ -329,6 +335,7 @@ static const struct config_key {
 	{"emit", CONFIG_SERVICE, ONCE, set_emit},
 	{"orphans", CONFIG_SERVICE, ONCE, set_orphans},
 	{"keepalive", CONFIG_SERVICE, ONCE, set_keepalive},
+	{"idle", CONFIG_SERVICE, ONCE, set_idle},
 	{"override", CONFIG_SERVICE, REPEATS, config_add_override},
 	{"errno", CONFIG_OUTBOUND, ONCE, set_errno},
 };
