@@ -124,7 +124,7 @@ def shown():
         equal(clients.go(), {"ok": 1}, "outcomes")
         rows = {r["direction"]: r for r in our_sessions()}
         keys = "id service user direction local remote state opened idle_ms rx_bytes tx_bytes srtt_us pid process " \
-            "heard_ms send_queue unanswered orphan half_closed_ms holder_pid holder holders"
+            "heard_ms send_queue unanswered orphan half_closed_ms holder_pid holder holders keepalive_ms user_timeout_ms"
         for row in rows.values():
             equal(list(row), keys.split(), "keys of a session")
             equal(row["state"], "ESTAB", "state")
