@@ -105,6 +105,16 @@ def elsewhere():
 
 
 @test
+def at_home():
+    """outbound sessions of the namespace of run, which the configuration does not name"""
+    config = section("headcount", netns="c1") + service("outbound", idle="10s")
+    with listen("127.0.0.1", OTHER) as here, Headcount(config) as hc, \
+            Session(here, "127.0.0.1", OTHER, namespace=None) as local:
+        outlive(local, [])
+        equal(hc.wait_event(event__action="session-killed", rule__name="outbound")["event.reason"], "idle", "reason")
+
+
+@test
 def labels():
     """what an override says of a label holds for whoever has it"""
     config = service("imap", listen=PORT, user="label", idle="10s", override=["adm* idle=never", "eve 5"])

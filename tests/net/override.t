@@ -51,6 +51,7 @@ def total():
         equal(b.go(), {"ok": 2, "ECONNREFUSED": 1}, "outcomes of who is not observed")
         equal(a.go(), {"ok": 2}, "outcomes of who is")
         until_equal(lambda: refusals(hc, ALICE), {"observe"}, "refusals")
+        equal([r["total_active"] for r in ask("policy")["services"] if r["service"] == "imap"], [4], "slots of the total")
         equal(headcount("audit")[0], 0, "exit code of audit")
 
 
