@@ -24,7 +24,7 @@ static __always_inline void user_answer(struct hc_user *user, struct claim *clai
 {
 	claim->active = hc_user_active(user);
 	claim->cap = user->cap;
-	claim->exempt = user->exempt;
+	claim->traits = user->traits;
 	if (act != RESERVE)
 		peak_raise(user, claim->active);
 	if (act == CHARGE_NEW || act == TAKE)
@@ -191,7 +191,7 @@ static __always_inline void user_resolve(struct hc_user *user, const struct clai
 	if ((__s32)(user->generation - generation) >= 0)
 		return;
 	user->cap = claim->cap;
-	user->exempt = claim->exempt;
+	user->traits = claim->traits;
 	__sync_lock_test_and_set(&user->generation, generation);
 }
 
@@ -231,7 +231,7 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 	if (!claim->generation) {
 		limits = users_limits(key, generation);
 		claim->cap = LIMITS_CAP(limits);
-		claim->exempt = LIMITS_EXEMPT(limits);
+		claim->traits = LIMITS_TRAITS(limits);
 	}
 	bpf_spin_lock(&set->lock);
 	user = users_find(set, key, hash.tag);

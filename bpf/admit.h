@@ -29,7 +29,8 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(claim->position, &set);
 
-	claim->over = service->excess == HC_OBSERVE; /* should the record be another's */
+	claim->over =
+		excess_observes(service, claim->traits); /* should the record be another's */
 	if (!user)
 		return;
 	bpf_spin_lock(&set->lock);
@@ -61,7 +62,7 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 	claim->total = false;
 	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
 		return verdict;
-	if (!total_holds(service, key, claim->exempt))
+	if (!total_holds(service, key, claim->traits))
 		return verdict;
 	if (total_reserve(claim, key->service, service, kind) == OVER_TOTAL &&
 	    verdict == ADMITTED) {
@@ -103,7 +104,7 @@ static __always_inline __u64 user_charge(struct claim *claim, const struct hc_us
 	if (user_try(claim, key, act, kind) != ADMITTED &&
 	    user_act(claim, key, act, kind) != ADMITTED)
 		return 0;
-	claim->total = total_holds(service, key, claim->exempt);
+	claim->total = total_holds(service, key, claim->traits);
 	if (claim->total &&
 	    !total_step(claim, key->service, total_kind, TOTAL_CHARGE, service->total) &&
 	    !claim->excess)

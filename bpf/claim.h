@@ -22,7 +22,7 @@ struct claim {
 	__u64 now;
 	__u64 when;       /* when the reservation was made; as `now`: the newest until now */
 	__u32 position;   /* the user's; before, where it was found last, or 0 */
-	__u32 generation; /* of a policy by which `cap` and `exempt` are resolved; 0: they are
+	__u32 generation; /* of a policy by which `cap` and `traits` are resolved; 0: they are
 			     not */
 	/* answers */
 	__u32 active;
@@ -33,16 +33,23 @@ struct claim {
 	__u8 late;   /* the reservation had expired */
 	__u8 total;  /* a slot of the service's total is taken too */
 	__u8 excess; /* OVER_CAP, OVER_TOTAL: late, and what it was charged to is over now */
-	__u8 exempt; /* the user takes none */
+	__u8 traits; /* enum hc_traits, of the user */
 	__u8 look;   /* packets in hand may hold what is missing */
 };
+
+/* Is a user with these traits only observed? */
+static __always_inline bool excess_observes(const struct hc_service *service, __u8 traits)
+{
+	return traits & HC_OBSERVED ||
+	       (service->excess == HC_OBSERVE && !(traits & HC_REJECTED));
+}
 
 static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,
 					  const struct hc_service *service, bool total)
 {
 	struct hc_refusals *refusals = &user->refusals;
 	__u32 window = claim->now >> HC_WINDOW_SHIFT;
-	bool observe = service->excess == HC_OBSERVE;
+	bool observe = excess_observes(service, user->traits);
 
 	user->refused++;
 	claim->over = observe;

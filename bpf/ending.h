@@ -17,11 +17,12 @@ static __always_inline __u8 session_end_of(const struct hc_session *session,
 	int error = sk->sk_err;
 
 	if (session->flags & HC_S_KILLED)
-		return HC_END_KILLED;
+		return session->flags & HC_S_IDLE ? HC_END_IDLE : HC_END_KILLED;
 	if (error == ETIMEDOUT)
 		return HC_END_TIMEOUT;
+	/* A network that is down ends a session by time alone, and only names the reason. */
 	if (error == EHOSTUNREACH || error == ENETUNREACH)
-		return HC_END_UNREACHABLE;
+		return old_state == TCP_SYN_SENT ? HC_END_UNREACHABLE : HC_END_TIMEOUT;
 	if (error == ECONNABORTED)
 		return HC_END_KILLED;
 	if (old_state == TCP_SYN_SENT)

@@ -119,6 +119,10 @@ int on_milestone(struct bpf_sock_ops *ctx)
 		if (!session_is_wanted(HC_OUTBOUND))
 			return 1;
 		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		if (!session_is_wanted(HC_OUTBOUND) || !alive_outbound())
+			return 1;
+		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		if (!session_is_wanted(HC_INBOUND))
 			return 1;
@@ -146,7 +150,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
-		session_accepted(id, tp, cookie);
+		alive_set(ctx, session_accepted(id, tp, cookie));
+	else if (ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+		alive_look(ctx, id);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		session_connected(id, tp, cookie, ctx->sk);
 	else {
@@ -316,7 +322,7 @@ int walk_repairs(struct __sk_buff *ctx)
 SEC("?cgroup_skb/ingress")
 int kill_mark(struct __sk_buff *ctx)
 {
-	return kill_begins(errand.kill.id);
+	return kill_begins(&errand.kill);
 }
 
 /* `label` gives a session its label, whatever it has. */

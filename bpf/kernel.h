@@ -22,11 +22,18 @@
 #define PF_KTHREAD    0x00200000 /* include/linux/sched.h */
 #define SOCK_DEAD     0          /* include/net/sock.h, enum sock_flags: no process has it */
 #define SOCK_DONE     1          /* a FIN was received */
+#define SOCK_KEEPOPEN 3          /* SO_KEEPALIVE */
 
 #define SOCK_BINDPORT_LOCK 8 /* include/net/sock.h: bind() chose the port */
 
-#define SOL_TCP    6
-#define TCP_SYNCNT 7
+#define SOL_SOCKET       1
+#define SO_KEEPALIVE     9
+#define SOL_TCP          6
+#define TCP_KEEPIDLE     4
+#define TCP_KEEPINTVL    5
+#define TCP_KEEPCNT      6
+#define TCP_SYNCNT       7
+#define TCP_USER_TIMEOUT 18
 
 #define CAP_NET_ADMIN 12
 
@@ -67,8 +74,14 @@ enum {
 struct ns_common {
 	unsigned int inum;
 };
+struct netns_ipv4 {
+	int sysctl_tcp_keepalive_time; /* jiffies, as the next */
+	int sysctl_tcp_keepalive_intvl;
+	__u8 sysctl_tcp_keepalive_probes;
+};
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 	__u64 net_cookie;
 };
 typedef struct {
@@ -131,9 +144,10 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
-	__u8 icsk_syn_retries; /* TCP_SYNCNT; 0: as the sysctls say */
-	__u8 icsk_retransmits; /* timeouts in a row: an ACK of new data ends it */
-	__u8 icsk_probes_out;  /* probes without an answer */
+	__u8 icsk_syn_retries;   /* TCP_SYNCNT; 0: as the sysctls say */
+	__u8 icsk_retransmits;   /* timeouts in a row: an ACK of new data ends it */
+	__u8 icsk_probes_out;    /* probes without an answer */
+	__u32 icsk_user_timeout; /* ms; 0: none */
 	struct {
 		__u32 lrcvtime; /* jiffies: payload, in order */
 	} icsk_ack;
@@ -167,6 +181,9 @@ struct tcp_sock {
 	__u64 first_tx_mstamp; /* us; bpf/peer.h */
 	__u64 tcp_mstamp;      /* us of CLOCK_MONOTONIC: of the last packet */
 	struct request_sock *fastopen_rsk; /* of a child whose handshake is under way */
+	unsigned int keepalive_time;       /* jiffies, as the next; 0: as the sysctls say */
+	unsigned int keepalive_intvl;
+	__u8 keepalive_probes;
 	__u8 bpf_sock_ops_cb_flags;
 	bool is_mptcp;             /* CONFIG_MPTCP */
 	__u8 fastopen_connect : 1; /* TCP_FASTOPEN_CONNECT: connect() may put its SYN off */

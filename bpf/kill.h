@@ -15,22 +15,24 @@
 #include "session.h"
 
 /* False: there is no such session, or no more. */
-static __always_inline bool kill_begins(__u64 id)
+static __always_inline bool kill_begins(const struct hc_kill *kill)
 {
+	__u32 flags = HC_S_KILLED | (kill->idle ? HC_S_IDLE : 0);
+	__u64 id = kill->id;
 	struct hc_session *session = session_of(id);
 
 	if (!session)
 		return false;
-	__sync_fetch_and_or(&session->flags, HC_S_KILLED);
+	__sync_fetch_and_or(&session->flags, flags);
 	if (session_of(id) == session)
 		return true;
 	/* It ended just now, and its record may be another one's. */
-	__sync_fetch_and_and(&session->flags, ~HC_S_KILLED);
+	__sync_fetch_and_and(&session->flags, ~flags);
 	return false;
 }
 
 /* Whatever the service emits: what an administrator does is always told. */
-static __always_inline void kill_emit(__u64 id, const struct hc_session *session, __u32 asker)
+static __always_inline void kill_emit(const struct hc_kill *kill)
 {
 	struct hc_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
@@ -38,8 +40,9 @@ static __always_inline void kill_emit(__u64 id, const struct hc_session *session
 		count_loss(HC_LOSS_RING_FULL);
 		return;
 	}
-	emit_fill(event, id, session, HC_KILLED, bpf_ktime_get_ns());
-	event->asker = asker;
+	emit_fill(event, kill->id, &kill->session, HC_KILLED, bpf_ktime_get_ns());
+	event->end = kill->idle ? HC_END_IDLE : HC_END_UNKNOWN;
+	event->asker = kill->asker;
 	emit_submit(event);
 }
 
@@ -49,11 +52,11 @@ static __always_inline bool kill_ended(const struct hc_kill *kill)
 	struct hc_session *still = session_of(kill->id);
 
 	if (still) {
-		__sync_fetch_and_and(&still->flags, ~HC_S_KILLED);
+		__sync_fetch_and_and(&still->flags, ~(HC_S_KILLED | HC_S_IDLE));
 		return false;
 	}
 	if (kill->closed)
-		kill_emit(kill->id, &kill->session, kill->asker);
+		kill_emit(kill);
 	return true;
 }
 

@@ -114,7 +114,7 @@ static __noinline enum verdict label_take(struct claim *claim, const struct hc_u
 	claim->total = false;
 	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
 		return verdict;
-	claim->total = total_holds(service, user, claim->exempt);
+	claim->total = total_holds(service, user, claim->traits);
 	if (!claim->total || had_total)
 		return verdict;
 	if (total_reserve(claim, user->service, service, NOTHING) == OVER_TOTAL &&

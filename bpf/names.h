@@ -41,7 +41,7 @@ static __noinline void name_note(__u32 position, const struct hc_user_key *key,
 }
 
 /*
- * The cap of a label's user, and whether it is exempt from the total, by the policy of now:
+ * The cap of a label's user, and its traits, by the policy of now:
  * into the claim, for user_act(). In the order of users_limits(), which does not know labels.
  */
 static __noinline void label_limits(struct claim *claim, const struct hc_user_key *user,
@@ -64,7 +64,7 @@ static __noinline void label_limits(struct claim *claim, const struct hc_user_ke
 	override = bpf_map_lookup_elem(&label_overrides, &ask);
 	moment = bpf_map_lookup_elem(&caps, user);
 	service = policy_service(claim->generation, user->service);
-	claim->exempt = override && override->exempt;
+	claim->traits = override ? override->traits : 0;
 	claim->cap = moment     ? moment->cap
 		     : override ? override->cap
 		     : service  ? service->cap

@@ -15,6 +15,7 @@
 #define HEADCOUNT_SESSION_H
 
 #include "admit.h"
+#include "alive.h"
 #include "label_index.h"
 #include "origin.h"
 #include "refusal.h"
@@ -247,9 +248,10 @@ static __always_inline __u64 session_packet_time(const struct tcp_sock *tp)
  * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
  * that somebody owns already was not accepted: it connected, and met a SYN from
  * the other side, perhaps from itself. Or it is a subflow that joins an MPTCP
- * connection, and belongs to whoever has that.
+ * connection, and belongs to whoever has that. Returns the seconds of `keepalive` that are to
+ * be set for it.
  */
-static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u64 cookie)
+static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __u64 cookie)
 {
 	struct claim claim = {.now = session_packet_time(tp)};
 	const struct hc_service *service;
@@ -259,14 +261,14 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	__u32 low;
 
 	if (tp->inet_conn.icsk_inet.sk.sk_socket && (!compat_is_mptcp(tp) || session_of(id)))
-		return;
+		return 0;
 	session = session_begin(id, tp, HC_INBOUND, claim.now);
 	if (!session)
-		return;
+		return 0;
 	session_set_listener(session, tp);
 	service = session_identify(session, &session->user);
 	if (!service)
-		return;
+		return 0;
 	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;
 	 * else a handshake of this user holds the slot. */
 	low = *(__u32 *)&session->ends.remote[12];
@@ -289,12 +291,13 @@ static __noinline void session_accepted(__u64 id, const struct tcp_sock *tp, __u
 	session_charge(id, session, service, &claim, kind);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
 		label_index_add(id, session, false, compat_is_mptcp(tp));
-	if (claim.excess && service->excess != HC_OBSERVE) {
+	if (claim.excess && !excess_observes(service, claim.traits)) {
 		session_refuse(id, session, service, &claim);
-		return;
+		return 0;
 	}
 	count_opened(session);
 	session_emit_opened(id, session, claim.active, claim.cap, claim.now);
+	return alive_due(session, service);
 }
 
 /* Outbound, about to send the SYN: the port is known, the session begins if it has

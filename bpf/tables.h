@@ -28,13 +28,13 @@ static __noinline bool walk_total_holds(const struct hc_user_key *user, __u32 po
 	generation = policy_generation(policy);
 	service = policy_service(generation, user->service);
 	/* Most services have no total: nothing to look up. */
-	if (!service || !total_holds(service, user, false))
+	if (!service || !total_holds(service, user, 0))
 		return false;
 	if (user->kind == HC_BY_LABEL)
 		name_limits(&claim, user, position);
 	else
-		claim.exempt = LIMITS_EXEMPT(users_limits(user, generation));
-	return !claim.exempt;
+		claim.traits = LIMITS_TRAITS(users_limits(user, generation));
+	return !(claim.traits & HC_EXEMPT);
 }
 
 /* The session takes a slot of its service's total, or gives it back; all else stays. */

@@ -14,9 +14,9 @@ static __always_inline struct hc_service_state *total_state(__u32 id)
 
 /* Do sessions of this user take slots of the service's total? */
 static __always_inline bool total_holds(const struct hc_service *service,
-					const struct hc_user_key *key, bool exempt)
+					const struct hc_user_key *key, __u8 traits)
 {
-	return service->total != HC_UNLIMITED && !key->elsewhere && !exempt;
+	return service->total != HC_UNLIMITED && !key->elsewhere && !(traits & HC_EXEMPT);
 }
 
 /* NOTHING: for a session that is there. */
@@ -35,7 +35,7 @@ static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 		state->refused++;
 		verdict = OVER_TOTAL;
 	}
-	claim->total = verdict == ADMITTED || service->excess == HC_OBSERVE;
+	claim->total = verdict == ADMITTED || excess_observes(service, claim->traits);
 	if (claim->total && kind == NOTHING)
 		active_add(&state->slots, 1);
 	else if (claim->total)

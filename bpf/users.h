@@ -166,13 +166,13 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 }
 
 /* What users_limits() returns. */
-#define LIMITS(cap, exempt)   ((__u64) !!(exempt) << 32 | (cap))
+#define LIMITS(cap, traits)   ((__u64)(traits) << 32 | (cap))
 #define LIMITS_CAP(limits)    ((__u32)(limits))
-#define LIMITS_EXEMPT(limits) ((__u32)((limits) >> 32))
+#define LIMITS_TRAITS(limits) ((__u32)((limits) >> 32))
 
 /*
  * The cap of the moment, or of the override with the longest prefix, or the service's, by
- * the policy `generation`; and whether that override exempts from the service's total.
+ * the policy `generation`; and the traits that the override gives.
  * Global: the verifier would go on in six ways from here.
  */
 __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
@@ -186,29 +186,29 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	} ask = {};
 	const struct hc_override *override;
 	const struct hc_cap *moment;
-	__u32 exempt;
+	__u32 traits;
 
 	_Static_assert(__builtin_offsetof(struct hc_user_key, id) ==
 			       __builtin_offsetof(struct hc_override_key, id),
 		       "the id stays where it is");
 	/* Of another namespace: counted, never capped. */
 	if (!key || key->elsewhere)
-		return LIMITS(HC_UNLIMITED, false);
+		return LIMITS(HC_UNLIMITED, 0);
 	ask.user = *key;
 	moment = bpf_map_lookup_elem(&caps, &ask.user);
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
 	ask.override.half = policy_half(generation);
 	ask.override.service = key->service;
 	override = bpf_map_lookup_elem(&overrides, &ask.override);
-	exempt = override ? override->exempt : 0;
+	traits = override ? override->traits : 0;
 	if (moment)
-		return LIMITS(moment->cap, exempt);
+		return LIMITS(moment->cap, traits);
 	if (override)
-		return LIMITS(override->cap, exempt);
+		return LIMITS(override->cap, traits);
 	service = policy_service(generation, key->service);
 	if (service && key->kind == HC_UNLABELLED)
-		return LIMITS(service->unlabelled, false);
-	return LIMITS(service ? service->cap : HC_UNLIMITED, false);
+		return LIMITS(service->unlabelled, 0);
+	return LIMITS(service ? service->cap : HC_UNLIMITED, 0);
 }
 
 #endif

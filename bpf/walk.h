@@ -10,6 +10,7 @@
 #ifndef HEADCOUNT_WALK_H
 #define HEADCOUNT_WALK_H
 
+#include "alive.h"
 #include "half_closed.h"
 #include "peer.h"
 #include "session.h"
@@ -97,8 +98,25 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 	row.orphan = peer_orphan(tp);
 	peer_idle(&row.idle, tp);
 	row.half_closed = half_closed_for(&row.session);
+	alive_read(&row.alive, tp);
 	peer_read(&row.peer, tp, row.state);
 	bpf_seq_write(seq, &row, sizeof(row));
+}
+
+/* A later walk of `run`: the session gets the keepalive that a reload asks for, and is told
+ * only if it may have been idle for too long. It charges nothing. */
+static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u64 id,
+				  const struct hc_session *session)
+{
+	__u8 state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
+	struct hc_idle idle = {};
+
+	if (!session || !walk_is_session(state) || state == TCP_SYN_SENT)
+		return;
+	alive_look(tp, id);
+	peer_idle(&idle, tp);
+	if (errand.idle_ticks && idle.ticks >= errand.idle_ticks)
+		walk_row(seq, tp, id, session, false);
 }
 
 static __always_inline void walk_socket(struct seq_file *seq, struct sock_common *common,
@@ -109,6 +127,10 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	struct hc_session *session = session_of(id);
 	bool repaired = false;
 
+	if (walk_adopt && errand.sweep) {
+		walk_sweep(seq, tp, id, session);
+		return;
+	}
 	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
 		return;
 	if (walk_adopt)
@@ -126,6 +148,8 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 		if (session && walk_correct)
 			count_loss(HC_LOSS_CORRECTED);
 	}
+	if (walk_adopt && session && state != TCP_SYN_SENT)
+		alive_look(tp, id);
 	walk_row(seq, tp, id, session, repaired);
 }
 

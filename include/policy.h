@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 4 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 5 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
@@ -97,9 +97,12 @@ struct hc_service {
 	__u16 error;  /* errno that an outbound connect() gets, positive */
 	__u8 mute;    /* enum hc_mute: events that are not wanted, and cost nothing */
 	__u8 orphans; /* enum hc_orphans */
-	__u8 spare[2];
+	__u8 special; /* for user space: an override says more than a cap */
+	__u8 spare;
 	__u32 unlabelled;  /* HC_BY_LABEL: sessions of one client without a label, */
 	__u32 login_grace; /* and for how many seconds: user space closes them. 0: for ever */
+	__u32 keepalive;   /* seconds within which a dead peer is found (keepalive.h), or 0 */
+	__u32 idle; /* seconds without payload, then user space closes the session; 0: never */
 	char name[HC_NAME_MAX];
 };
 
@@ -200,7 +203,16 @@ struct hc_override_key {
 
 struct hc_override {
 	__u32 cap;
-	__u32 exempt; /* takes no slot of the service's total, and is not refused by it */
+	__u32 traits; /* enum hc_traits */
+	__u32 idle; /* seconds, as in struct hc_service; HC_UNLIMITED: never; 0: as that has */
+	__u32 spare;
+};
+
+/* What else an override says of its users. */
+enum hc_traits {
+	HC_EXEMPT = 1,   /* takes no slot of the service's total, and is not refused by it */
+	HC_REJECTED = 2, /* an excess, whatever the service's is: HC_REJECT, */
+	HC_OBSERVED = 4, /* or HC_OBSERVE */
 };
 
 /* Of a label, or of all that begin alike: HC_OVERRIDE_BITS + the bits of `label` that count. */
@@ -289,7 +301,7 @@ struct hc_refusals {
 struct hc_user {
 	__u64 word; /* HC_USER_TAKEN, HC_USER_MAKING, HC_USER_EPOCH */
 	struct hc_user_key key;
-	__u32 cap; /* resolved under `generation`, as is `exempt` */
+	__u32 cap; /* resolved under `generation`, as are `traits` */
 	__u32 generation;
 	__u32 tick; /* the ring has been brought up to: ns >> HC_HELD_SHIFT */
 	__u32 peak;
@@ -299,7 +311,7 @@ struct hc_user {
 	__u64 refused;        /* attempts refused, or in observe mode attempts over the cap */
 	struct hc_refusals refusals;
 	__u16 looked; /* ns >> HC_UNSURE_SHIFT, when packets in hand were last looked through */
-	__u8 exempt;  /* see struct hc_override */
+	__u8 traits;  /* enum hc_traits */
 	__u8 spare;
 };
 
@@ -389,7 +401,7 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 60);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 68);
 HC_STATIC_ASSERT(sizeof(struct hc_slots) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_user) == 128);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);

@@ -8,6 +8,7 @@
 #ifndef HEADCOUNT_RECORD_H
 #define HEADCOUNT_RECORD_H
 
+#include "keepalive.h"
 #include "policy.h"
 
 #define HC_RECORD_VERSION 3
@@ -41,11 +42,16 @@ enum hc_session_flags {
 	HC_S_CONNECTING = 1 << 14, /* a slot is reserved; connect() has not sent a SYN yet */
 	HC_S_REFUSED = 1 << 15,    /* late, and over the cap: user space is to close it */
 	HC_S_IGNORING = 1 << 16,   /* its service has HC_ORPHANS_IGNORE */
+	HC_S_IDLE = 1 << 17,       /* beside HC_S_KILLED: by headcount itself, as it was idle */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
-		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING,
+		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE,
 };
+/* And from there up, the seconds of `keepalive` that were set, or 0. */
+#define HC_S_KEEPALIVE_SHIFT 18
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
 HC_STATIC_ASSERT(!(HC_S_ALL & 0xff));
+HC_STATIC_ASSERT(!(HC_S_ALL >> HC_S_KEEPALIVE_SHIFT));
+HC_STATIC_ASSERT(HC_KEEPALIVE_MAX < 1ull << (32 - HC_S_KEEPALIVE_SHIFT));
 
 /* Why a session ended, from the last state before CLOSE and the socket's error. */
 enum hc_end {
@@ -58,6 +64,7 @@ enum hc_end {
 	HC_END_UNREACHABLE = 6, /* outbound: no route, no free port */
 	HC_END_ABORTED = 7,     /* this side sent a RST: unread data, SO_LINGER 0 */
 	HC_END_KILLED = 8,      /* an administrator closed it (headcount kill, ss -K) */
+	HC_END_IDLE = 9,        /* headcount closed it: no payload for the service's `idle` */
 	HC_END_COUNT,
 };
 
@@ -79,6 +86,15 @@ struct hc_peer {
 };
 #define HC_NEVER 0xffffffffu
 
+/* How the kernel finds out that the peer has gone, as the socket has it: keepalive probes, and
+ * TCP_USER_TIMEOUT. All 0: it does not. */
+struct hc_alive {
+	__u32 silence_ticks;
+	__u32 interval_ticks;
+	__u32 user_timeout_ms;
+	__u32 probes; /* 0: SO_KEEPALIVE is off */
+};
+
 /* Since payload was received, or sent for the first time. */
 struct hc_idle {
 	__u32 ticks;
@@ -96,7 +112,7 @@ struct hc_event {
 	__u8 type;     /* enum hc_event_type */
 	__u8 direction;
 	__u8 flags;      /* enum hc_flags */
-	__u8 end;        /* HC_CLOSED: enum hc_end */
+	__u8 end;        /* HC_CLOSED, HC_KILLED: enum hc_end */
 	__u8 error;      /* HC_CLOSED: the socket's errno, 0 if none */
 	__u8 unanswered; /* HC_CLOSED: struct hc_peer */
 	__u64 time_ns;
@@ -195,6 +211,7 @@ struct hc_socket {
 	__u32 half_closed; /* since then, or HC_NEVER: it is not, or nobody saw when */
 	__u8 orphan;       /* no process has it any more */
 	__u8 spare[3];
+	struct hc_alive alive;
 	struct hc_session session; /* addresses are filled in untracked too */
 };
 
@@ -219,6 +236,8 @@ struct hc_kill {
 	__u64 id;
 	__u32 asker;
 	__u32 closed; /* the kernel says that it was closed, for us: tell it */
+	__u32 idle;   /* as it was idle, by headcount itself */
+	__u32 spare;
 	struct hc_session session;
 };
 
@@ -248,7 +267,9 @@ struct hc_repair {
 struct hc_errand {
 	__u32 next;  /* the walks: the set, or the repair, that the next run takes */
 	__u32 flush; /* walk_users reports every refusal, however recent the last report is */
-	__u32 strangers; /* walk_programs: sockops programs that are no headcount's */
+	__u32 strangers;  /* walk_programs: sockops programs that are no headcount's */
+	__u32 sweep;      /* walk_sockets: not the snapshot of the start, but walk_sweep() */
+	__u32 idle_ticks; /* and tells of sessions that have been idle for so long; 0: none */
 	__u32 spare;
 	struct hc_kill kill;
 	struct hc_label_order label;

@@ -18,11 +18,13 @@ def check(config):
 def overrides():
     """lists every override, by its user"""
     out, advice = check(service("imap", listen=143, cap=3, total=9,
-                                override=["10.1.0.0/16 64", "10.1.2.3 unlimited total=exempt", "10.1.2.4 total=exempt"])
+                                override=["10.1.0.0/16 64", "10.1.2.3 unlimited total=exempt", "10.1.2.4 total=exempt", "10.1.2.5 cap=6 idle=never excess=observe",
+                                          "10.1.2.6 excess=reject idle=2h"])
                         + service("outbound", override="root 7"))
     rows = [line.split() for line in out.split("\n\n")[2].splitlines()]
-    equal(rows[1:], [["outbound", "root", "7", "-"], ["imap", "10.1.0.0/16", "64", "-"], ["imap", "10.1.2.3", "-", "exempt"],
-                     ["imap", "10.1.2.4", "3", "exempt"]], "rows")
+    equal(rows[1:], [["outbound", "root", "7", "-", "-", "-"], ["imap", "10.1.0.0/16", "64", "-", "-", "-"],
+                     ["imap", "10.1.2.3", "-", "exempt", "-", "-"], ["imap", "10.1.2.4", "3", "exempt", "-", "-"],
+                     ["imap", "10.1.2.5", "6", "-", "never", "observe"], ["imap", "10.1.2.6", "3", "-", "2h00m", "reject"]], "rows")
     equal(advice, [], "advice")
 
 

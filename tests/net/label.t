@@ -267,7 +267,7 @@ def events():
         refused = hc.wait_event(event__action="session-refused")
         equal((refused["headcount.user"], refused["headcount.scope"], refused["source.ip"], refused["headcount.cap"]),
               ("jsmith", "user", CLIENT, 1), "refused")
-        equal(user("imap", "jsmith"), dict(service="imap", user="jsmith", active=1, cap=1, peak=1, opened=1, refused=1), "user")
+        equal(user("imap", "jsmith"), dict(service="imap", user="jsmith", active=1, cap=1, peak=1, opened=1, refused=1, excess="reject", idle_s=None), "user")
         one.close()
         closed = hc.wait_event(event__action="session-closed", headcount__user="jsmith")
         equal(closed["headcount.session.id"], given["headcount.session.id"], "the same session")

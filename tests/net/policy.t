@@ -9,7 +9,7 @@ client_host(1)
 PORT = 7143
 ALICE = address(1, 2)
 CONFIG = service("imap", listen=[f"{PORT}, {PORT + 2}, {ALICE}:25", "[::1]:25"], user="client/24/64", cap=32, total=1000,
-                 excess="observe", orphans="ignore", emit="refused", override=["10.0.0.0/8 64", "2001:db8::/64 unlimited"])
+                 excess="observe", orphans="ignore", emit="refused", keepalive="90s", idle="2h", override=["10.0.0.0/8 64 idle=never excess=reject", "2001:db8::/64 unlimited"])
 CONFIG += service("outbound", errno="EPERM", override=f"{UID} 5")
 
 
@@ -24,16 +24,18 @@ def in_force():
         policy = ask("policy")
         equal(named(policy["services"], "imap"),
               [dict(user="client/24/64", cap=32, total=1000, total_active=0, total_refused=0, excess="observe", errno=None, orphans="ignore",
-                    emit_opened=False, emit_closed=False, emit_refused=True, unlabelled=None, login_grace=None)], "imap")
+                    emit_opened=False, emit_closed=False, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=90, idle_s=7200)], "imap")
         equal(named(policy["services"], "outbound"),
               [dict(user="uid", cap=None, total=None, total_active=None, total_refused=None, excess="reject", errno="EPERM", orphans="count",
-                    emit_opened=True, emit_closed=True, emit_refused=True, unlabelled=None, login_grace=None)], "outbound")
+                    emit_opened=True, emit_closed=True, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=None, idle_s=None)], "outbound")
         equal(sorted(row["service"] for row in policy["services"]), ["imap", "inbound", "outbound"], "services")
         places = [(row["address"], row["port"], row["last_port"]) for row in named(policy["listen"], "imap")]
         equal(sorted(places, key=str), sorted([(None, PORT, PORT), (None, PORT + 2, PORT + 2), (ALICE, 25, 25), ("::1", 25, 25)], key=str),
               "where imap listens")
         equal(sorted((row["service"], row["user"], row["cap"] or -1) for row in policy["overrides"]),
               [("imap", "10.0.0.0/8", 64), ("imap", "2001:db8::/64", -1), ("outbound", str(UID), 5)], "overrides")
+        equal(sorted((row["user"], row["idle_s"], row["idle_never"], row["excess"]) for row in named(policy["overrides"], "imap")),
+              [("10.0.0.0/8", None, True, "reject"), ("2001:db8::/64", None, False, None)], "what overrides say besides")
         equal((policy["caps"], [row["netns"] for row in policy["namespaces"]]), ([], [os.stat("/proc/self/ns/net").st_ino]), "the rest")
         # The file alone changes nothing; a reload changes all.
         hc.configure(service("pop", listen=110))
@@ -85,7 +87,7 @@ def moments():
     with Headcount(CONFIG, "--pin"):
         equal(got(), want, "caps under the next daemon")
         text = headcount("policy")[1]
-        for words in rf"imap +{PORT} {PORT + 2} ", r"imap +10\.0\.0\.0/8 +64 +-\n", rf"imap +\S+/24 +7 +20\S+ \S+ +\S+\n":
+        for words in rf"imap +{PORT} {PORT + 2} ", r"imap +10\.0\.0\.0/8 +64 +- +never +reject\n", rf"imap +\S+/24 +7 +20\S+ \S+ +\S+\n":
             equal(bool(re.search(words, text)), True, f"{words} in {text}")
         run(PROGRAM, "cap", "imap", ALICE, "default")
         equal(got(), want[:1], "caps after one was taken back")

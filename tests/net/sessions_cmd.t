@@ -126,10 +126,10 @@ def widths():
         pairs[0][0].send(bytes(2048))
         pairs[0][1].recv(1 << 16)
         lines = headcount("sessions", "-s", "imap")[1].splitlines()
-        headings = "ID SERVICE USER DIR LOCAL REMOTE STATE AGE IDLE HEARD SENDQ UNANS ORPHAN HALF OPENED RX TX RTT PID PROCESS".split()
+        headings = "ID SERVICE USER DIR LOCAL REMOTE STATE AGE IDLE HEARD SENDQ UNANS ORPHAN HALF KEEP OPENED RX TX RTT PID PROCESS".split()
         equal(lines[0].split(), headings, "headings")
         row = lines[1].split()
-        equal((row[3], row[6], row[10:14], row[16]), ("in", "ESTAB", ["0", "0", "-", "-"], "2.0K"), f"cells: {row}")
+        equal((row[3], row[6], row[10:15], row[17]), ("in", "ESTAB", ["0", "0", "-", "-", "-"], "2.0K"), f"cells: {row}")
         equal([bool(re.fullmatch(r"\d+s", cell)) for cell in row[7:10]], [True] * 3, f"age, idle, heard: {row}")
         kept = []
         for width in 200, 120, 80, 40:

@@ -124,13 +124,13 @@ def shown():
         equal(clients.go(), {"ok": 1}, "outcomes")
         rows = {r["direction"]: r for r in our_sessions()}
         keys = "id service user direction local remote state opened idle_ms rx_bytes tx_bytes srtt_us pid process " \
-            "heard_ms send_queue unanswered orphan half_closed_ms holder_pid holder holders stale"
+            "heard_ms send_queue unanswered orphan half_closed_ms holder_pid holder holders stale keepalive_ms user_timeout_ms"
         for row in rows.values():
             equal(list(row), keys.split(), "keys of a session")
             equal(row["state"], "ESTAB", "state")
         equal((rows["outbound"]["rx_bytes"], rows["inbound"]["tx_bytes"]), (1, 1), "the greeting's byte")
         equal((rows["inbound"]["remote"], rows["outbound"]["local"]), (rows["outbound"]["local"],) * 2, "addresses")
-        equal(list(ask("users")[0]), "service user active cap peak opened refused".split(), "keys of a user")
+        equal(list(ask("users")[0]), "service user active cap peak opened refused excess idle_s".split(), "keys of a user")
         equal(len(ask("sessions", "--service", "imap", "--user", ALICE)), 1, "sessions of one user")
         for words in (["users"], ["sessions"], ["status"], ["audit"]):
             code, out, err = headcount(*words)

@@ -125,6 +125,7 @@ static void test_service(void **state)
 	read_good(&config,
 		  "[service imap]\nlisten = 143, 993\nuser = client/24/56\ncap = 32\n"
 		  "total = 10000\nexcess = observe\nemit = closed, refused\norphans = ignore\n"
+		  "keepalive = 2m\nidle = 2h\n"
 		  "[service smtp]\nlisten = 25\nexcess = reject\nemit = none\n");
 	assert_int_equal(config.service_count, 4);
 	assert_int_equal(config_find(&config, "imap"), 2);
@@ -139,6 +140,8 @@ static void test_service(void **state)
 	assert_int_equal(service->service.excess, HC_OBSERVE);
 	assert_int_equal(service->service.orphans, HC_ORPHANS_IGNORE);
 	assert_int_equal(service->service.mute, HC_MUTE_OPENED);
+	assert_int_equal(service->service.keepalive, 120);
+	assert_int_equal(service->service.idle, 7200);
 	assert_int_equal(service->service.limited, 1);
 	assert_int_equal(service->listens, 2);
 	assert_int_equal(service->listen[0].port, 143);
@@ -151,6 +154,7 @@ static void test_service(void **state)
 	assert_int_equal(service->service.cap, HC_UNLIMITED);
 	assert_int_equal(service->service.excess, HC_REJECT);
 	assert_int_equal(service->service.mute, HC_MUTE_ALL);
+	assert_int_equal(service->service.keepalive, 0);
 	assert_int_equal(service->service.orphans, HC_ORPHANS_COUNT);
 	assert_int_equal(service->service.limited, 0);
 	config_free(&config);

@@ -97,6 +97,48 @@ static void test_overrides(void **state)
 	config_free(&config);
 }
 
+/* Settings by name, in any order, with a cap before them or among them, or with none. */
+static void test_override_says_more(void **state)
+{
+	static const struct {
+		__u32 cap, idle, traits;
+	} want[] = {
+		{64, HC_UNLIMITED, HC_OBSERVED},
+		{5, 7200, HC_REJECTED | HC_EXEMPT},
+		{7, 90, 0},
+		{HC_UNLIMITED, 0, HC_OBSERVED},
+		{7, 14 * 86400, 0},
+	};
+	const struct config_override *override;
+	struct config config;
+
+	(void)state;
+	read_good(&config,
+		  "[service imap]\nlisten = 143\ncap = 7\n"
+		  "override = 10.0.0.1 cap=64 idle=never excess=observe\n"
+		  "override = 10.0.0.0/24 5 total=exempt excess=reject \t idle=2h\n"
+		  "override = 2001:db8::1 idle=90\n"
+		  "override = 10.0.0.3 excess=observe cap=unlimited\noverride = 10.0.0.4 "
+		  "idle=14d\n"
+		  "[service outbound]\nuser = uid\noverride = 1000 idle=never\n"
+		  "[service pop]\nlisten = 110\nuser = label\nunlabelled = 3\ncap = 9\n"
+		  "override = unlabelled/10.0.0.0/8 idle=never\noverride = a* idle=never\n");
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		override = &config.services[2].overrides[i];
+		assert_int_equal(override->cap, want[i].cap);
+		assert_int_equal(override->idle, want[i].idle);
+		assert_int_equal(override->traits, want[i].traits);
+	}
+	assert_int_equal(config.services[2].service.special, 1);
+	override = config.services[HC_OUTBOUND_SERVICE].overrides;
+	assert_int_equal(override->key.uid, 1000);
+	assert_int_equal(config.services[HC_OUTBOUND_SERVICE].service.limited, 0);
+	override = config.services[3].overrides;
+	assert_int_equal(override[0].cap, 3); /* of who has no label */
+	assert_int_equal(override[1].cap, 9);
+	config_free(&config);
+}
+
 /* The cap of an override that has none is the service's, wherever that stands. */
 static void test_override_exempt(void **state)
 {
@@ -110,14 +152,14 @@ static void test_override_exempt(void **state)
 			   "[service outbound]\noverride = 1000 total=exempt\n"
 			   "override = 1001 unlimited total=exempt\n");
 	override = config.services[2].overrides;
-	assert_true(override[0].exempt);
+	assert_true(override[0].traits & HC_EXEMPT);
 	assert_int_equal(override[0].cap, 7);
-	assert_true(override[1].exempt);
+	assert_true(override[1].traits & HC_EXEMPT);
 	assert_int_equal(override[1].cap, 64);
-	assert_false(override[2].exempt);
+	assert_false(override[2].traits & HC_EXEMPT);
 	assert_int_equal(override[2].cap, 9);
 	override = config.services[HC_OUTBOUND_SERVICE].overrides;
-	assert_true(override[0].exempt);
+	assert_true(override[0].traits & HC_EXEMPT);
 	assert_int_equal(override[0].key.uid, 1000);
 	assert_int_equal(override[0].cap, HC_UNLIMITED);
 	assert_int_equal(override[1].key.uid, 1001);
@@ -146,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_listen_names),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_override_exempt),
+		cmocka_unit_test(test_override_says_more),
 		cmocka_unit_test(test_override_before_user),
 	};
 	int failed;

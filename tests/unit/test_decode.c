@@ -122,6 +122,7 @@ static void words(void **state)
 	assert_string_equal(word_of_end(HC_END_UNREACHABLE), "unreachable");
 	assert_string_equal(word_of_end(HC_END_ABORTED), "aborted");
 	assert_string_equal(word_of_end(HC_END_KILLED), "killed");
+	assert_string_equal(word_of_end(HC_END_IDLE), "idle");
 	assert_string_equal(word_of_end(HC_END_COUNT), "unknown");
 	assert_string_equal(word_of_end(~0u), "unknown");
 

@@ -172,12 +172,14 @@ static void json_killed(void **state)
 		",\"headcount.killed_by.id\":\"3999999999\"}\n");
 
 	event.asker = 0;
+	event.end = HC_END_IDLE;
 	event.start_ns = 0;
 	event.flags |= HC_F_FOUND;
 	print_json_event(&buffer, &context, &event);
 	*print_reserve(&buffer, 1) = '\0';
 	assert_non_null(strstr(buffer.data, "\"headcount.killed_by.id\":\"0\","
 					    "\"headcount.killed_by.name\":\"root\"}\n"));
+	assert_non_null(strstr(buffer.data, ",\"event.reason\":\"idle\","));
 	assert_null(strstr(buffer.data, "event.start"));
 	assert_null(strstr(buffer.data, "event.end"));
 }

@@ -89,6 +89,11 @@ static void text_killed(void **state)
 	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "
 		"192.168.10.2:993      "
 		"10.20.30.40:51234     by root\n");
+	event.end = HC_END_IDLE;
+	print_text_event(&buffer, &context, &event);
+	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "
+		"192.168.10.2:993      "
+		"10.20.30.40:51234     by root idle\n");
 }
 
 /* A connect() that nobody answered was never open. */

@@ -13,6 +13,13 @@ __u64 ticks_to_ms(__u64 ticks)
 	return ticks * tick.tv_nsec / NS_PER_MS;
 }
 
+__u64 ticks_of_ms(__u64 ms)
+{
+	__u64 thousand = ticks_to_ms(1000);
+
+	return thousand ? ms * 1000 / thousand : ms;
+}
+
 __u64 ticks_idle_ms(const struct hc_idle *idle)
 {
 	__u64 ms = ticks_to_ms(idle->ticks);

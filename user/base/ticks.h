@@ -8,6 +8,7 @@
 #include "record.h"
 
 __u64 ticks_to_ms(__u64 ticks);
+__u64 ticks_of_ms(__u64 ms);
 
 __u64 ticks_idle_ms(const struct hc_idle *idle);
 

@@ -16,6 +16,7 @@ const char *word_of_end(unsigned int end)
 		[HC_END_UNREACHABLE] = "unreachable",
 		[HC_END_ABORTED] = "aborted",
 		[HC_END_KILLED] = "killed",
+		[HC_END_IDLE] = "idle",
 	};
 
 	return words[end < COUNT(words) ? end : HC_END_UNKNOWN];

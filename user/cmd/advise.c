@@ -41,7 +41,7 @@ static void advise_overrides(const struct config_service *service)
 	for (size_t i = 0; i < service->override_count; i++) {
 		const struct config_override *override = &service->overrides[i];
 
-		exempt |= override->exempt;
+		exempt |= override->traits & HC_EXEMPT;
 		if (override->part)
 			printf("warning: [service %s] line %u: an address stands for its whole "
 			       "user, %s\n",

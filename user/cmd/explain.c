@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keepalive.h"
 #include "record.h"
 #include "user/base/escape.h"
+#include "user/base/human.h"
 #include "user/base/table.h"
 #include "user/base/user_name.h"
 #include "user/cmd/advise.h"
@@ -12,6 +14,7 @@
 #include "user/daemon/open_files.h"
 #include "user/kernel/load.h"
 #include "user/kernel/service_text.h"
+#include "user/sessions/idle.h"
 
 static const struct table_column columns[] = {
 	{.heading = "SERVICE"},
@@ -23,6 +26,8 @@ static const struct table_column columns[] = {
 	{.heading = "OVERRIDES", .kind = TABLE_NUMBER},
 	{.heading = "EMIT"},
 	{.heading = "ORPHANS"},
+	{.heading = "KEEPALIVE"},
+	{.heading = "IDLE"},
 };
 
 static const struct table_column override_columns[] = {
@@ -30,6 +35,8 @@ static const struct table_column override_columns[] = {
 	{.heading = "OF"},
 	{.heading = "CAP", .kind = TABLE_NUMBER},
 	{.heading = "TOTAL"},
+	{.heading = "IDLE"},
+	{.heading = "EXCESS"},
 };
 
 void explain_limit(struct table *table, __u32 limit)
@@ -38,6 +45,28 @@ void explain_limit(struct table *table, __u32 limit)
 		table_add_text(table, NULL);
 	else
 		table_add_number(table, limit);
+}
+
+void explain_seconds(struct table *table, __u32 seconds)
+{
+	char text[HUMAN_TEXT];
+
+	table_add_text(table, seconds ? human_duration(seconds, text) : NULL);
+}
+
+void explain_traits(struct table *table, __u32 traits, __u32 idle)
+{
+	table_add_text(table, traits & HC_EXEMPT ? "exempt" : NULL);
+	if (idle == HC_UNLIMITED)
+		table_add_text(table, "never");
+	else
+		explain_seconds(table, idle);
+	table_add_text(table, explain_excess(traits));
+}
+
+const char *explain_excess(__u32 traits)
+{
+	return traits & HC_OBSERVED ? "observe" : traits & HC_REJECTED ? "reject" : NULL;
 }
 
 static void add_listen_cell(struct table *table, const struct config_service *service)
@@ -110,7 +139,7 @@ static void explain_overrides(const struct config *config)
 							    override->bits, true, user,
 							    sizeof(user)));
 			explain_limit(table, override->cap);
-			table_add_text(table, override->exempt ? "exempt" : NULL);
+			explain_traits(table, override->traits, override->idle);
 		}
 	}
 	if (count)
@@ -157,6 +186,31 @@ static void explain_memory(const struct config *config)
 	       config->listeners_max, labels ? " and sessions that get labels" : "");
 }
 
+/* What it turns into (keepalive.h). */
+static void explain_keepalive(const struct hc_service *service)
+{
+	char all[HUMAN_TEXT], silence[HUMAN_TEXT], interval[HUMAN_TEXT], gone[HUMAN_TEXT];
+	__u32 seconds = service->keepalive;
+
+	printf("\nkeepalive in %s: a peer that is silent for %s is probed every %s; the "
+	       "session "
+	       "ends when it has been silent, or what was sent unacknowledged, for %s, both "
+	       "together within %s",
+	       service->name, human_duration(hc_keepalive_silence(seconds), silence),
+	       human_duration(hc_keepalive_interval(seconds), interval),
+	       human_duration(hc_keepalive_gone(seconds), gone), human_duration(seconds, all));
+}
+
+static void explain_idle(const struct config *config)
+{
+	__u32 least = idle_least(config);
+	char text[HUMAN_TEXT];
+
+	if (least)
+		printf("\nidle sessions are looked for every %.1f s, a tenth of %s",
+		       least / 10.0, human_duration(least, text));
+}
+
 static void explain_directions(const struct config *config)
 {
 	if (!config_wants(config, HC_OUTBOUND))
@@ -189,12 +243,18 @@ void explain(const struct config *config, const char *path)
 		table_add_text(table, service_emit_format(service->service.mute, " ", emit));
 		table_add_text(table, service->service.orphans == HC_ORPHANS_IGNORE ? "ignore"
 										    : "count");
+		explain_seconds(table, service->service.keepalive);
+		explain_seconds(table, service->service.idle);
 	}
 	if (table)
 		table_print(table, stdout, false);
 	table_free(table);
 	explain_overrides(config);
 	explain_labels(config);
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config->services[i].service.used && config->services[i].service.keepalive)
+			explain_keepalive(&config->services[i].service);
+	explain_idle(config);
 	explain_directions(config);
 	explain_events(&config->events);
 	if (*config->metrics.text)

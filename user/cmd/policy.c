@@ -35,6 +35,10 @@ static const struct table_column service_columns[] = {
 	{.key = "emit_refused", .kind = TABLE_BOOL},
 	{.key = "unlabelled", .kind = TABLE_NUMBER},
 	{.key = "login_grace", .kind = TABLE_NUMBER},
+	{.heading = "KEEPALIVE"},
+	{.key = "keepalive_s", .kind = TABLE_NUMBER},
+	{.heading = "IDLE"},
+	{.key = "idle_s", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column listen_columns[] = {
@@ -49,7 +53,12 @@ static const struct table_column override_columns[] = {
 	{.heading = "USER", .key = "user"},
 	{.heading = "CAP", .key = "cap", .kind = TABLE_NUMBER},
 	{.heading = "TOTAL"},
+	{.heading = "IDLE"},
+	{.heading = "EXCESS"},
 	{.key = "total_exempt", .kind = TABLE_BOOL},
+	{.key = "idle_s", .kind = TABLE_NUMBER},
+	{.key = "idle_never", .kind = TABLE_BOOL},
+	{.key = "excess"},
 };
 
 static const struct table_column cap_columns[] = {
@@ -86,6 +95,16 @@ static void add_listens(struct table *table, const struct policy_view *view, int
 	table_add_text(table, text);
 }
 
+/* For people, and for programs. */
+static void add_seconds(struct table *table, __u32 seconds)
+{
+	explain_seconds(table, seconds);
+	if (seconds)
+		table_add_number(table, seconds);
+	else
+		table_add_text(table, NULL);
+}
+
 static void add_service(struct table *table, const struct policy_view *view,
 			const struct service_total *total, int id)
 {
@@ -118,6 +137,8 @@ static void add_service(struct table *table, const struct policy_view *view,
 		table_add_text(table, NULL);
 		table_add_text(table, NULL);
 	}
+	add_seconds(table, service->keepalive);
+	add_seconds(table, service->idle);
 }
 
 static struct table *services_table(const struct policy_view *view,
@@ -157,6 +178,16 @@ static void add_user(struct table *table, const struct policy_view *view,
 	table_add_text(table, user_key_format(key, !json, name, sizeof(name)));
 }
 
+/* Seconds, and whether it is never. */
+static void add_idle(struct table *table, __u32 idle)
+{
+	if (idle && idle != HC_UNLIMITED)
+		table_add_number(table, idle);
+	else
+		table_add_text(table, NULL);
+	table_add_text(table, idle == HC_UNLIMITED ? "yes" : "no");
+}
+
 static struct table *overrides_table(const struct policy_view *view, bool json)
 {
 	struct table *table = table_new(override_columns, COUNT(override_columns));
@@ -170,8 +201,10 @@ static struct table *overrides_table(const struct policy_view *view, bool json)
 			       user_override_format(&override->key, &override->label,
 						    override->bits, !json, name, sizeof(name)));
 		explain_limit(table, override->value.cap);
-		table_add_text(table, override->value.exempt ? "exempt" : NULL);
-		table_add_text(table, override->value.exempt ? "yes" : "no");
+		explain_traits(table, override->value.traits, override->value.idle);
+		table_add_text(table, override->value.traits & HC_EXEMPT ? "yes" : "no");
+		add_idle(table, override->value.idle);
+		table_add_text(table, explain_excess(override->value.traits));
 	}
 	return table;
 }

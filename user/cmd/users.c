@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "user/base/escape.h"
+#include "user/base/human.h"
 #include "user/base/log.h"
 #include "user/base/table.h"
 #include "user/base/user_name.h"
 #include "user/cmd/command.h"
 #include "user/cmd/explain.h"
 #include "user/kernel/open.h"
+#include "user/kernel/policy_caps.h"
 #include "user/kernel/totals_maps.h"
 #include "user/sessions/view.h"
 
@@ -21,10 +23,41 @@ static const struct table_column columns[] = {
 	{.heading = "PEAK", .key = "peak", .kind = TABLE_NUMBER},
 	{.heading = "OPENED", .key = "opened", .kind = TABLE_NUMBER},
 	{.heading = "REFUSED", .key = "refused", .kind = TABLE_NUMBER},
+	{.heading = "OVERRIDE"},
+	{.key = "excess"},
+	{.key = "idle_s", .kind = TABLE_NUMBER},
 };
 
-static void add_user_row(struct table *table, const struct policy *policy,
-			 const struct hc_user *user, bool json)
+/* For people what the user's override says besides a cap; for programs what holds. */
+static void add_special(struct table *table, const struct headcount_bpf *object,
+			const struct policy *policy, const struct hc_user_key *key)
+{
+	const struct hc_service *service = &policy->services[key->service];
+	char text[96], time[HUMAN_TEXT] = "never";
+	struct hc_override found;
+	const char *excess;
+	__u32 idle;
+
+	policy_special(object, policy, key, &found);
+	idle = found.idle ?: service->idle;
+	if (found.idle != HC_UNLIMITED)
+		human_duration(found.idle, time);
+	excess = explain_excess(found.traits);
+	snprintf(text, sizeof(text), "%s%s%s%s%s",
+		 found.traits & HC_EXEMPT ? " total=exempt" : "", found.idle ? " idle=" : "",
+		 found.idle ? time : "", excess ? " excess=" : "", excess ?: "");
+	table_add_text(table, *text ? text + 1 : NULL);
+	table_add_text(table, excess                          ? excess
+			      : service->excess == HC_OBSERVE ? "observe"
+							      : "reject");
+	if (idle && idle != HC_UNLIMITED)
+		table_add_number(table, idle);
+	else
+		table_add_text(table, NULL);
+}
+
+static void add_user_row(struct table *table, const struct headcount_bpf *object,
+			 const struct policy *policy, const struct hc_user *user, bool json)
 {
 	char name[HC_USER_TEXT];
 
@@ -35,6 +68,7 @@ static void add_user_row(struct table *table, const struct policy *policy,
 	table_add_number(table, user->peak);
 	table_add_number(table, user->opened);
 	table_add_number(table, user->refused);
+	add_special(table, object, policy, &user->key);
 }
 
 /* A user's REFUSED does not say which refusals were the total's. */
@@ -73,7 +107,7 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 	if (count)
 		qsort(users, count, sizeof(*users), users_by_activity);
 	for (size_t i = 0; i < count; i++)
-		add_user_row(table, policy, &users[i].user, json);
+		add_user_row(table, object, policy, &users[i].user, json);
 	if (!error && table_print(table, stdout, json))
 		error = hc_error_errno(ENOMEM, "cannot print the users");
 	if (!json)

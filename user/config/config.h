@@ -20,6 +20,10 @@
 #define CONFIG_OVERRIDES_MAX 65536
 #define CONFIG_NETNS_MAX     512
 
+/* Seconds: sessions are looked through in every tenth of it; the kernel's ticks wrap around. */
+#define CONFIG_IDLE_MIN 10
+#define CONFIG_IDLE_MAX (14 * 86400)
+
 #define CONFIG_TOP_USERS_MAX       1000
 #define CONFIG_METRICS_MAX_MAX     256
 #define CONFIG_METRICS_MAX_DEFAULT 16
@@ -36,7 +40,8 @@ struct config_override {
 	__u32 cap;
 	struct hc_label
 		label;     /* of a user by label: `bits` are then bytes of it, all or fewer */
-	bool exempt;       /* from the service's total */
+	__u32 traits;      /* enum hc_traits */
+	__u32 idle;        /* as in struct hc_override */
 	bool part;         /* written as an address, of which its user has more */
 	unsigned int line; /* of the file */
 };

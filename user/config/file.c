@@ -22,6 +22,14 @@ static bool is_limited(const struct config_service *service)
 	return false;
 }
 
+static bool is_special(const struct config_service *service)
+{
+	for (size_t i = 0; i < service->override_count; i++)
+		if (service->overrides[i].traits || service->overrides[i].idle)
+			return true;
+	return false;
+}
+
 static int close_section(struct config_parser *parser)
 {
 	struct config_service *service = config_current(parser);
@@ -38,6 +46,7 @@ static int close_section(struct config_parser *parser)
 		if (config_resolve_overrides(parser))
 			return -EINVAL;
 		service->service.limited = is_limited(service);
+		service->service.special = is_special(service);
 	}
 	return 0;
 }

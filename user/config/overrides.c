@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The lines "override = USER N" of a section: they wait for its end, and no two of them
+/* The lines "override = USER N ..." of a section: they wait for its end, and no two of them
  * may say something of the same user. */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,37 +51,119 @@ static void cut_word(const char *text, char *word)
 	*word = '\0';
 }
 
-/* USER N, USER N total=exempt, or USER total=exempt, which leaves the cap as the service has
- * it. The user is all that is before: a cgroup's path may have blanks in it. */
-static int cut_override(const struct config_service *service, char *text,
-			struct config_override *override)
-{
-	char *word = last_word(text);
+/* What an override has said so far, read from its end. */
+struct said {
+	struct config_override *override;
+	bool cap, idle, excess, total; /* it was among it */
+};
 
-	if (word && !strcmp(word, "total=exempt")) {
-		cut_word(text, word);
-		override->exempt = true;
-		override->cap = service->service.cap;
-		word = last_word(text); /* a number that stands alone is a uid */
-		if (!word || number_parse_cap(word, &override->cap))
-			return 0;
-	} else if (!word || number_parse_cap(word, &override->cap)) {
+static int say_cap(struct said *said, const char *value)
+{
+	if (said->cap || number_parse_cap(value, &said->override->cap))
 		return -EINVAL;
-	}
-	cut_word(text, word);
+	said->cap = true;
 	return 0;
+}
+
+static int say_idle(struct said *said, const char *value)
+{
+	__u64 ms = 0;
+
+	if (said->idle)
+		return -EINVAL;
+	said->idle = true;
+	if (!strcmp(value, "never")) {
+		said->override->idle = HC_UNLIMITED;
+		return 0;
+	}
+	if (number_parse_duration(value, &ms) || ms / 1000 < CONFIG_IDLE_MIN ||
+	    ms / 1000 > CONFIG_IDLE_MAX)
+		return -EINVAL;
+	said->override->idle = ms / 1000;
+	return 0;
+}
+
+static int say_excess(struct said *said, const char *value)
+{
+	if (said->excess || (strcmp(value, "reject") && strcmp(value, "observe")))
+		return -EINVAL;
+	said->excess = true;
+	said->override->traits |= strcmp(value, "reject") ? HC_OBSERVED : HC_REJECTED;
+	return 0;
+}
+
+static int say_total(struct said *said, const char *value)
+{
+	if (said->total || strcmp(value, "exempt"))
+		return -EINVAL;
+	said->total = true;
+	said->override->traits |= HC_EXEMPT;
+	return 0;
+}
+
+static const struct {
+	const char *name; /* with its sign */
+	int (*say)(struct said *said, const char *value);
+} settings[] = {
+	{"cap=", say_cap},
+	{"idle=", say_idle},
+	{"excess=", say_excess},
+	{"total=", say_total},
+};
+
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* Which setting the word is; SETTINGS: none. */
+static size_t find_setting(const char *word)
+{
+	size_t i = 0;
+
+	while (i < SETTINGS && strncmp(word, settings[i].name, strlen(settings[i].name)))
+		i++;
+	return i;
+}
+
+/* USER, then a cap or settings or both. The user is all that is before them: a cgroup's path
+ * may have blanks in it, and a number that stands alone is a uid. */
+static int cut_override(struct said *said, char *text)
+{
+	char *word;
+	size_t i;
+
+	while ((word = last_word(text)) && (i = find_setting(word)) < SETTINGS) {
+		if (settings[i].say(said, word + strlen(settings[i].name)))
+			return -EINVAL;
+		cut_word(text, word);
+	}
+	if (word && !say_cap(said, word))
+		cut_word(text, word);
+	if (find_setting(text) < SETTINGS) /* and no USER */
+		return -EINVAL;
+	return said->cap || said->idle || said->excess || said->total ? 0 : -EINVAL;
+}
+
+/* What it does not say is as the service has it. */
+static void fill_override(const struct hc_service *service, const struct said *said)
+{
+	struct config_override *override = said->override;
+
+	if (!said->cap)
+		override->cap = override->key.kind == HC_UNLABELLED ? service->unlabelled
+								    : service->cap;
 }
 
 static int resolve_override(struct config_parser *parser, const struct config_pending *pending)
 {
 	struct config_service *service = config_current(parser);
 	struct config_override override = {.line = pending->line};
+	struct said said = {.override = &override};
 	char why[512];
 
-	if (cut_override(service, pending->text, &override))
+	if (cut_override(&said, pending->text))
 		return config_fail(parser, pending->line,
-				   "bad override: USER and a number from 0 to %u or "
-				   "\"unlimited\", or total=exempt, or both",
+				   "bad override: USER and then a number from 0 to %u or "
+				   "\"unlimited\", or any of cap=N, idle=never (or a time from "
+				   "10s to 14d), excess=reject or observe, total=exempt",
 				   HC_UNLIMITED - 1);
 	if (user_key_parse(pending->text, &service->service, parser->service, &override.key,
 			   &override.bits, why, sizeof(why)))
@@ -89,6 +171,7 @@ static int resolve_override(struct config_parser *parser, const struct config_pe
 	if (override.key.kind == HC_BY_LABEL &&
 	    label_parse(pending->text, &override.label, &override.bits, why, sizeof(why)))
 		return config_fail(parser, pending->line, "%s", why);
+	fill_override(&service->service, &said);
 	override.part = user_is_more(&override.key, pending->text);
 	return config_append(parser, &service->overrides, &service->override_count, &override,
 			     sizeof(override));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "user/base/array.h"
+#include "user/base/human.h"
 #include "user/base/number.h"
 #include "user/config/parser.h"
 
@@ -50,5 +51,21 @@ int config_set_number(struct config_parser *parser, const char *value, __u32 min
 	if (number_parse(value, min, max, number))
 		return config_fail(parser, parser->line, "\"%s\" is not a number from %u to %u",
 				   value, min, max);
+	return 0;
+}
+
+int config_set_seconds(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		       __u32 *seconds)
+{
+	char least[HUMAN_TEXT], most[HUMAN_TEXT];
+	__u64 ms;
+
+	if (number_parse_duration(value, &ms) || ms / 1000 < min || ms / 1000 > max)
+		return config_fail(parser, parser->line,
+				   "\"%s\" is not a time from %s to %s, like 90, 90s, 15m or "
+				   "2h",
+				   value, human_duration(min, least),
+				   human_duration(max, most));
+	*seconds = ms / 1000;
 	return 0;
 }

@@ -72,10 +72,13 @@ int config_set(struct config_parser *parser, const char *name, const char *value
 /* The value of an `override =`, to be resolved when the section ends. */
 int config_add_override(struct config_parser *parser, const char *value);
 
-/* Values that more than one key has: a number, and ports at an address or at every one
+/* Values that more than one key has: a number, a duration
+ * (90, 90s, 15m, 2h, 3d), and ports at an address or at every one
  * (-EINVAL, nothing is noted): 143, 5900-5999, imaps, 10.0.0.1:143, [2001:db8::1]:143. */
 int config_set_number(struct config_parser *parser, const char *value, __u32 min, __u32 max,
 		      __u32 *number);
+int config_set_seconds(struct config_parser *parser, const char *value, __u32 min, __u32 max,
+		       __u32 *seconds);
 int config_parse_listen(const char *word, struct config_listen *listen);
 
 /* Keys of their own file. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keepalive.h"
 #include "record.h"
 #include "user/base/number.h"
 #include "user/base/words.h"
@@ -56,6 +57,18 @@ static int set_login_grace(struct config_parser *parser, const char *value)
 	parser->label_line = parser->line;
 	return config_set_number(parser, value, 0, 86400,
 				 &config_current(parser)->service.login_grace);
+}
+
+static int set_keepalive(struct config_parser *parser, const char *value)
+{
+	return config_set_seconds(parser, value, HC_KEEPALIVE_MIN, HC_KEEPALIVE_MAX,
+				  &config_current(parser)->service.keepalive);
+}
+
+static int set_idle(struct config_parser *parser, const char *value)
+{
+	return config_set_seconds(parser, value, CONFIG_IDLE_MIN, CONFIG_IDLE_MAX,
+				  &config_current(parser)->service.idle);
 }
 
 /* Calls `add` for each word of a list. */
@@ -321,6 +334,8 @@ static const struct config_key {
 	{"excess", CONFIG_SERVICE, ONCE, set_excess},
 	{"emit", CONFIG_SERVICE, ONCE, set_emit},
 	{"orphans", CONFIG_SERVICE, ONCE, set_orphans},
+	{"keepalive", CONFIG_SERVICE, ONCE, set_keepalive},
+	{"idle", CONFIG_SERVICE, ONCE, set_idle},
 	{"override", CONFIG_SERVICE, REPEATS, config_add_override},
 	{"errno", CONFIG_OUTBOUND, ONCE, set_errno},
 };

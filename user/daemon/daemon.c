@@ -10,6 +10,7 @@
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/reload_record.h"
 #include "user/daemon/signals.h"
+#include "user/daemon/sweep.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/labels.h"
 #include "user/kernel/pins.h"
@@ -20,7 +21,7 @@
 #include "user/sessions/closer.h"
 
 #define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
-#define WALKS_LATER  (LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL)
+#define WALKS_LATER  (LOAD_WALK_SOCKETS | LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL)
 #define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
 #define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
 /* The gates, and what they need. */
@@ -178,6 +179,8 @@ int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 	error = error ?: policy_apply(daemon->object, config, netns);
 	if (!error && walk_sessions(daemon->walker))
 		hc_error("cannot re-assign open sessions; they keep their old service");
+	if (!error)
+		sweep_keepalive(&(struct sweep){daemon->walker, daemon->helper, netns}, config);
 	if (!needs_release(error ? &daemon->config : config))
 		attach_drop_release(&daemon->links);
 	if (!config_labels(error ? &daemon->config : config))
@@ -223,6 +226,8 @@ int daemon_refresh_names(struct daemon *daemon)
 	if (!error) {
 		drain_set_policy(daemon->drain, policy);
 		grace_set(&daemon->grace, policy);
+		idle_set(&daemon->idle, policy, &daemon->config);
+		daemon->idle_ns = 0; /* at once: the time may be shorter */
 	}
 	free(policy);
 	return error;

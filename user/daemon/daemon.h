@@ -11,6 +11,7 @@
 #include "user/kernel/attach.h"
 #include "user/metrics/server.h"
 #include "user/sessions/grace.h"
+#include "user/sessions/idle.h"
 
 struct daemon {
 	struct config config;
@@ -25,7 +26,9 @@ struct daemon {
 	struct metrics_server *metrics; /* NULL: not wanted */
 	struct closer *closer;          /* of `run` */
 	struct grace grace;
-	__u64 grace_ns;              /* when sessions without a label are looked for again */
+	__u64 grace_ns; /* when sessions without a label are looked for again */
+	struct idle idle;
+	__u64 idle_ns;               /* when idle sessions are looked for again */
 	struct netns_helper *helper; /* of `run` */
 	unsigned int programs;       /* enum load_programs: what this kernel lets us have */
 	bool gates;                  /* run, not trace */

@@ -7,6 +7,7 @@
 #include "user/daemon/loop.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/signals.h"
+#include "user/daemon/sweep.h"
 #include "user/kernel/totals_maps.h"
 #include "user/kernel/walk.h"
 
@@ -59,6 +60,22 @@ static void close_unlabelled(struct daemon *daemon)
 	grace_close(&daemon->grace, daemon->walker, daemon->closer);
 }
 
+/* Those that have been idle for too long: looked for in every tenth of the shortest time. */
+static void close_idle(struct daemon *daemon)
+{
+	struct sweep sweep = {daemon->walker, daemon->helper, &daemon->netns};
+	__u64 now = clock_monotonic_ns();
+	struct walk_sockets found = {};
+
+	if (!daemon->closer || !daemon->idle.least || now < daemon->idle_ns)
+		return;
+	daemon->idle_ns = now + daemon->idle.least * NS_PER_SECOND / 10;
+	if (sweep_sockets(&sweep, idle_ticks(&daemon->idle), &found))
+		daemon->idle_ns = now + PATIENCE_NS;
+	idle_close(&daemon->idle, daemon->walker, daemon->closer, &found);
+	walk_free(&found);
+}
+
 static void watch_programs(struct daemon *daemon)
 {
 	__u64 now = clock_monotonic_ns();
@@ -84,6 +101,7 @@ int daemon_loop(struct daemon *daemon)
 			tell_status(daemon, "");
 		watch_programs(daemon);
 		close_unlabelled(daemon);
+		close_idle(daemon);
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
 		if (!error && rounds && clock_monotonic_ns() >= upkeep_ns + UPKEEP_NS) {

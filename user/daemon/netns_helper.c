@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "user/base/log.h"
 #include "user/base/netns.h"
 #include "user/base/privileges.h"
@@ -23,36 +25,40 @@ struct netns_helper {
 
 #define PATIENCE_S 2 /* for an answer: whoever stops the helper must not stop us */
 
-/* Both ways, with a descriptor. */
+/* Both ways, with descriptors: a namespace and perhaps an iterator's link, or what was opened
+ * there. */
 struct note {
 	int error; /* both are of the answer */
 	unsigned int cookie;
 };
+#define FDS 2
 
-static int send_note(int to, const struct note *note, int fd)
+/* The descriptors that are there come first. */
+static int send_note(int to, const struct note *note, const int fds[FDS])
 {
-	char space[CMSG_SPACE(sizeof(fd))] = {};
+	size_t size = (fds[0] >= 0) * sizeof(int) + (fds[1] >= 0) * sizeof(int);
+	char space[CMSG_SPACE(FDS * sizeof(int))] = {};
 	struct iovec part = {(void *)note, sizeof(*note)};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	struct cmsghdr *header;
 
-	if (fd >= 0) {
+	if (size) {
 		message.msg_control = space;
-		message.msg_controllen = sizeof(space);
+		message.msg_controllen = CMSG_SPACE(size);
 		header = CMSG_FIRSTHDR(&message);
 		header->cmsg_level = SOL_SOCKET;
 		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+		header->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(header), fds, size);
 	}
 	return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* 0 and what came, `*fd` -1 if there was no descriptor; or a negative errno, if the other side
+/* 0 and what came, -1 for a descriptor that did not; or a negative errno, if the other side
  * has gone -EPIPE. */
-static int receive_note(int from, struct note *note, int *fd)
+static int receive_note(int from, struct note *note, int fds[FDS])
 {
-	char space[CMSG_SPACE(sizeof(*fd))] = {};
+	char space[CMSG_SPACE(FDS * sizeof(int))] = {};
 	struct iovec part = {note, sizeof(*note)};
 	struct msghdr message = {
 		.msg_iov = &part,
@@ -63,7 +69,7 @@ static int receive_note(int from, struct note *note, int *fd)
 	struct cmsghdr *header;
 	ssize_t got;
 
-	*fd = -1;
+	fds[0] = fds[1] = -1;
 	do {
 		got = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
 	} while (got < 0 && errno == EINTR);
@@ -71,7 +77,7 @@ static int receive_note(int from, struct note *note, int *fd)
 		return -errno;
 	header = CMSG_FIRSTHDR(&message);
 	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
+		memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
 	return got == sizeof(*note) ? 0 : -EPIPE;
 }
 
@@ -89,10 +95,25 @@ static int let_go(int way)
 	return close_range(way + 1, ~0u, 0) ? -errno : 0;
 }
 
+/* In the namespace `fds[0]`: reads its sockets by the iterator's link `fds[1]`, or makes a
+ * socket for sock_diag. A descriptor, or a negative errno. */
+static int open_there(const int fds[FDS], struct note *note)
+{
+	int fd;
+
+	if (fds[1] >= 0) {
+		fd = bpf_iter_create(fds[1]);
+		return fd < 0 ? -errno : fd;
+	}
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	note->cookie = netns_cookie(fd);
+	return fd < 0 ? -errno : fd;
+}
+
 /* The helper, to its end. */
 static void serve_run(int way)
 {
-	int home, netns, fd;
+	int home, fds[FDS], answer[FDS];
 	struct note note;
 
 	signal(SIGINT, SIG_IGN); /* it ends when `run` has */
@@ -104,23 +125,24 @@ static void serve_run(int way)
 	if (let_go(way) || privileges_drop_to_enter())
 		_exit(1);
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	while (!receive_note(way, &note, &netns)) {
-		fd = -1;
+	while (!receive_note(way, &note, fds)) {
 		note.cookie = 0;
-		if (setns(netns, CLONE_NEWNET)) {
-			note.error = -errno;
+		answer[1] = -1;
+		if (setns(fds[0], CLONE_NEWNET)) {
+			answer[0] = -errno;
 		} else {
-			fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-			note.error = fd < 0 ? -errno : 0;
-			note.cookie = netns_cookie(fd);
+			answer[0] = open_there(fds, &note);
 			if (setns(home, CLONE_NEWNET))
 				_exit(1); /* it would keep a foreign namespace */
 		}
-		if (send_note(way, &note, fd))
+		note.error = answer[0] < 0 ? answer[0] : 0;
+		if (send_note(way, &note, answer))
 			_exit(1);
-		close(netns);
-		if (fd >= 0)
-			close(fd);
+		for (int i = 0; i < FDS; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+		if (answer[0] >= 0)
+			close(answer[0]);
 	}
 	_exit(0);
 }
@@ -151,13 +173,14 @@ int netns_helper_start(struct netns_helper **result)
 	return 0;
 }
 
-int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
+/* What the helper opens in `netns`, or a negative errno after the printed error: `cannot`. */
+static int ask(const struct netns_helper *helper, const struct netns *netns, int link,
+	       struct note *note, const char *cannot)
 {
 	const char *kind = *netns->name ? "netns " : "our network namespace";
-	struct note note = {};
-	int fd = -1, error = send_note(helper->fd, &note, netns->fd);
+	int fds[FDS] = {netns->fd, link}, error = send_note(helper->fd, note, fds);
 
-	error = error ?: receive_note(helper->fd, &note, &fd);
+	error = error ?: receive_note(helper->fd, note, fds);
 	if (error == -EAGAIN)
 		shutdown(helper->fd,
 			 SHUT_RDWR); /* what it says later is no answer to what we ask */
@@ -166,11 +189,27 @@ int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
 				      "%s%s: the process " NETNS_HELPER_NAME
 				      ", which would enter it, does not answer (restart run)",
 				      kind, netns->name);
-	if (fd < 0)
-		return hc_error_errno(note.error ?: -EBADMSG,
-				      "%s%s: cannot close sessions there", kind, netns->name);
-	netns->cookie = note.cookie;
+	if (fds[0] < 0)
+		return hc_error_errno(note->error ?: -EBADMSG, "%s%s: cannot %s sessions there",
+				      kind, netns->name, cannot);
+	return fds[0];
+}
+
+int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
+{
+	struct note note = {};
+	int fd = ask(helper, netns, -1, &note, "close");
+
+	if (fd >= 0)
+		netns->cookie = note.cookie;
 	return fd;
+}
+
+int netns_helper_iterate(const struct netns_helper *helper, const struct netns *netns, int link)
+{
+	struct note note = {};
+
+	return ask(helper, netns, link, &note, "read");
 }
 
 void netns_helper_end(struct netns_helper *helper)

@@ -2,9 +2,10 @@
 /*
  * A process that may still enter network namespaces when `run` may not any more. A namespace
  * that a reload adds needs a socket from within: sock_diag closes no sessions of others, and
- * nothing else tells the cookie. The helper takes a namespace's descriptor and answers with
- * that; it has nothing open but the way to `run`, keeps what this takes alone, and ends as soon
- * as `run` does, however that ends.
+ * nothing else tells the cookie. And an iterator reads the sockets of the namespace that it was
+ * made in. The helper takes a namespace's descriptor and answers with one of these; it has
+ * nothing open but the way to `run`, keeps what this takes alone, and ends as soon as `run`
+ * does, however that ends.
  */
 #ifndef HEADCOUNT_NETNS_HELPER_H
 #define HEADCOUNT_NETNS_HELPER_H
@@ -22,6 +23,10 @@ int netns_helper_start(struct netns_helper **helper);
 /* Sets the cookie of `netns`. Returns a netlink socket for sock_diag there, or a negative errno
  * after the printed error; a helper that does not answer within seconds is asked no more. */
 int netns_helper_ask(const struct netns_helper *helper, struct netns *netns);
+
+/* An iterator made from `link` that reads the sockets of `netns`. The same. */
+int netns_helper_iterate(const struct netns_helper *helper, const struct netns *netns,
+			 int link);
 
 /* Takes NULL. */
 void netns_helper_end(struct netns_helper *helper);

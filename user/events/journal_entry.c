@@ -95,7 +95,7 @@ static char *put_message(char *p, const char *service, const char *user,
 	p = PUT(p, ": ");
 	p += escape_text(p, 4 * HC_USER_TEXT, user, strlen(user));
 	p += sprintf(p, " %s", verb(event));
-	if (event->type == HC_CLOSED)
+	if (event->type == HC_CLOSED || event->end)
 		p += sprintf(p, " (%s)", word_of_end(event->end));
 	if (event->type == HC_KILLED)
 		return p + sprintf(p, " by uid %u", event->asker) + 1;
@@ -144,7 +144,9 @@ static char *put_entry_session(char *p, const struct hc_event *event)
 			   ends->remote_port);
 	if (event->type == HC_KILLED)
 		p = put_field(p, "HEADCOUNT_KILLED_BY_ID=%u", event->asker);
-	else
+	if (event->type == HC_KILLED && event->end)
+		p = put_field(p, "HEADCOUNT_REASON=%s", word_of_end(event->end));
+	if (event->type != HC_KILLED)
 		p = put_field(p, "HEADCOUNT_ACTIVE=%u", event->active);
 	if (event->type != HC_KILLED && event->cap != HC_UNLIMITED)
 		p = put_field(p, "HEADCOUNT_CAP=%u", event->cap);

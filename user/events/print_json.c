@@ -116,6 +116,17 @@ static const char *event_types(const struct hc_event *event)
 					    : "\"connection\",\"denied\"";
 }
 
+/* Why it ended. Who kills has none, unless it is headcount itself. */
+static char *put_reason(char *p, const struct hc_event *event)
+{
+	if (event->type != HC_CLOSED && (event->type != HC_KILLED || !event->end))
+		return p;
+	p = PUT(p, ",\"event.reason\":\"");
+	p = stpcpy(p, word_of_end(event->end));
+	*p++ = '"';
+	return p;
+}
+
 /* When the session was: its start if that is known, and its end if it is over. */
 static char *put_times(char *p, const struct print_context *context,
 		       const struct hc_event *event)
@@ -132,7 +143,7 @@ static char *put_times(char *p, const struct print_context *context,
 		p = PUT(p, ",\"headcount.found\":true");
 	}
 	if (event->type != HC_CLOSED)
-		return p;
+		return put_reason(p, event);
 
 	p = PUT(p, ",\"event.end\":\"");
 	p = put_time(p, print_realtime(context, event->time_ns));
@@ -141,10 +152,7 @@ static char *put_times(char *p, const struct print_context *context,
 		p = PUT(p, ",\"event.duration\":");
 		p = put_number(p, decode_duration_ns(event));
 	}
-	p = PUT(p, ",\"event.reason\":\"");
-	p = stpcpy(p, word_of_end(event->end));
-	*p++ = '"';
-	return p;
+	return put_reason(p, event);
 }
 
 /* One end of the connection, and the bytes it sent. */

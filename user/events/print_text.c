@@ -143,6 +143,8 @@ static void put_killer(struct line *line, const struct hc_event *event)
 
 	user_key_format(&asker, true, text + 3, sizeof(text) - 3);
 	put_note(line, text);
+	if (event->end)
+		put_note(line, word_of_end(event->end));
 }
 
 /* An outbound session begins with its SYN: whether there will be an answer nobody knows yet. */

@@ -101,6 +101,7 @@ static const char *state_of(const struct hc_event *event)
 		return inbound ? "RSTO" : "RSTR";
 	case HC_END_ABORTED: /* by this side */
 	case HC_END_KILLED:
+	case HC_END_IDLE:
 		return inbound ? "RSTR" : "RSTO";
 	case HC_END_TIMEOUT:
 	case HC_END_UNREACHABLE:

@@ -65,6 +65,15 @@ static int assign_ids(const struct policy *now, const struct config *config, int
 	return 0;
 }
 
+static struct hc_override value_of(const struct config_override *override)
+{
+	return (struct hc_override){
+		.cap = override->cap,
+		.traits = override->traits,
+		.idle = override->idle,
+	};
+}
+
 static int write_label_override(const struct headcount_bpf *object,
 				const struct config_override *override, __u32 half, int id)
 {
@@ -74,7 +83,7 @@ static int write_label_override(const struct headcount_bpf *object,
 		.service = id,
 		.label = override->label,
 	};
-	struct hc_override value = {override->cap, override->exempt};
+	struct hc_override value = value_of(override);
 
 	return policy_put(object->maps.label_overrides, &key, &value);
 }
@@ -94,7 +103,7 @@ static int write_service(const struct headcount_bpf *object, const struct config
 			.service = id,
 		};
 
-		struct hc_override value = {override->cap, override->exempt};
+		struct hc_override value = value_of(override);
 
 		if (override->key.kind == HC_BY_LABEL) {
 			error = write_label_override(object, override, half, id);

@@ -50,9 +50,9 @@ void policy_drop_caps(const struct headcount_bpf *object, const int *ids, size_t
 	}
 }
 
-/* What an override says of a label that is known. */
-static int cap_of_label(const struct headcount_bpf *object, __u32 half,
-			const struct hc_user_key *key, struct hc_override *found)
+/* What an override says of a label. -EAGAIN: it is not known. */
+static int override_of_label(const struct headcount_bpf *object, __u32 half,
+			     const struct hc_user_key *key, struct hc_override *found)
 {
 	struct hc_label_override_key override = {
 		.prefixlen = HC_OVERRIDE_BITS + 8 * HC_LABEL_MAX,
@@ -61,31 +61,64 @@ static int cap_of_label(const struct headcount_bpf *object, __u32 half,
 	};
 
 	if (!label_find(key, &override.label))
-		return -ENOENT;
-	return bpf_map_lookup_elem(bpf_map__fd(object->maps.label_overrides), &override, found);
+		return -EAGAIN;
+	return bpf_map_lookup_elem(bpf_map__fd(object->maps.label_overrides), &override, found)
+		       ? -ENOENT
+		       : 0;
 }
 
-/* What the configuration says of the user, in a half of the maps. */
-static __u32 cap_of_file(const struct headcount_bpf *object, __u32 half,
-			 const struct hc_user_key *key)
+/* What an override in a half of the maps says of the user. */
+static int override_of(const struct headcount_bpf *object, __u32 half,
+		       const struct hc_user_key *key, struct hc_override *found)
 {
 	struct hc_override_key override = {
 		.prefixlen = HC_OVERRIDE_BITS + 128,
 		.half = half,
 		.service = key->service,
 	};
+
+	if (key->kind == HC_BY_LABEL)
+		return override_of_label(object, half, key, found);
+	memcpy(override.id, key->id, sizeof(override.id));
+	return bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides), &override, found)
+		       ? -ENOENT
+		       : 0;
+}
+
+/* What the configuration says of the user, in a half of the maps. */
+static __u32 cap_of_file(const struct headcount_bpf *object, __u32 half,
+			 const struct hc_user_key *key)
+{
 	__u32 index = half * HC_SERVICES_MAX + key->service;
 	struct hc_service service;
 	struct hc_override found;
 
-	memcpy(override.id, key->id, sizeof(override.id));
-	if (key->kind == HC_BY_LABEL ? !cap_of_label(object, half, key, &found)
-				     : !bpf_map_lookup_elem(bpf_map__fd(object->maps.overrides),
-							    &override, &found))
+	if (!override_of(object, half, key, &found))
 		return found.cap;
 	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.services), &index, &service))
 		return HC_UNLIMITED;
 	return key->kind == HC_UNLABELLED ? service.unlabelled : service.cap;
+}
+
+int policy_special(const struct headcount_bpf *object, const struct policy *policy,
+		   const struct hc_user_key *key, struct hc_override *found)
+{
+	*found = (struct hc_override){};
+	if (key->elsewhere || !policy->services[key->service % HC_SERVICES_MAX].special)
+		return -ENOENT;
+	return override_of(object, policy_half(policy), key, found);
+}
+
+__u32 policy_idle(const struct headcount_bpf *object, const struct policy *policy,
+		  const struct hc_user_key *key)
+{
+	__u32 service = policy->services[key->service % HC_SERVICES_MAX].idle;
+	struct hc_override found;
+	int error = policy_special(object, policy, key, &found);
+
+	if (error == -EAGAIN || (!error && found.idle == HC_UNLIMITED))
+		return 0;
+	return error || !found.idle ? service : found.idle;
 }
 
 __u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,

@@ -9,6 +9,16 @@
 __u32 policy_cap(const struct headcount_bpf *object, const struct policy *policy,
 		 const struct hc_user_key *key);
 
+/* What an override says of a user, if those of its service say more than a cap; else all zero
+ * and -ENOENT, or -EAGAIN if the user's label is not known. */
+int policy_special(const struct headcount_bpf *object, const struct policy *policy,
+		   const struct hc_user_key *key, struct hc_override *found);
+
+/* Seconds without payload after which a session of the user is closed; 0: never, and while it
+ * is not known what an override says of him. */
+__u32 policy_idle(const struct headcount_bpf *object, const struct policy *policy,
+		  const struct hc_user_key *key);
+
 /* Sets (or with `remove` takes back) a user's cap of the moment. */
 int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key *key, __u32 cap,
 		   bool remove);

@@ -169,12 +169,13 @@ static int read_label_overrides(const struct headcount_bpf *object, struct polic
 static int read_namespaces(const struct headcount_bpf *object, struct policy_view *view)
 {
 	int fd = bpf_map__fd(object->maps.namespaces), error = 0;
-	__u32 inode, halves, *before = NULL;
+	struct hc_namespace namespace;
+	__u32 inode, *before = NULL;
 
 	while (!error && !bpf_map_get_next_key(fd, before, &inode)) {
 		before = &inode;
-		if (!bpf_map_lookup_elem(fd, &inode, &halves) &&
-		    halves & 1u << policy_half(&view->policy))
+		if (!bpf_map_lookup_elem(fd, &inode, &namespace) &&
+		    namespace.halves & 1u << policy_half(&view->policy))
 			error = array_append(&view->namespaces, &view->namespace_count, &inode,
 					     sizeof(inode));
 	}

@@ -93,6 +93,28 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 	return netns_inside(netns, run_inside, &inside);
 }
 
+int walk_sweep(const struct headcount_bpf *object, __u32 idle_ticks,
+	       int (*make)(void *context, int link), void *context, struct walk_sockets *found)
+{
+	struct sink to = {(void **)&found->rows, sizeof(*found->rows), &found->count,
+			  &found->room};
+	struct bpf_link *link = bpf_program__attach_iter(object->progs.walk_sockets, NULL);
+	int fd, error;
+
+	if (!link)
+		return hc_error_errno(errno, "cannot attach the iterator walk_sockets");
+	object->bss->errand.sweep = true;
+	object->bss->errand.idle_ticks = idle_ticks;
+	fd = make(context, bpf_link__fd(link));
+	error = fd < 0 ? fd : read_rows(fd, &to);
+	if (fd >= 0 && error)
+		hc_error_errno(error, "cannot read the iterator walk_sockets");
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return error;
+}
+
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found)
 {
 	int error = netns_find_all(&found->netns);

@@ -26,6 +26,16 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 /* The same for every namespace that can be found. */
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found);
 
+/*
+ * A later walk of `run`, over the sockets of the namespace in which `make` makes an iterator
+ * from a link (a descriptor, or a negative errno after the printed error): sets `keepalive`
+ * where a session's service asks for another one than it has, and appends those that may have
+ * been idle for `idle_ticks`; 0: none. Charges nothing. 0, or a negative errno after the
+ * printed error.
+ */
+int walk_sweep(const struct headcount_bpf *object, __u32 idle_ticks,
+	       int (*make)(void *context, int link), void *context, struct walk_sockets *found);
+
 struct walk_holders {
 	struct hc_holder *rows;
 	size_t count;

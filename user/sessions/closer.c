@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,6 +15,7 @@
 #include "user/base/thread.h"
 #include "user/kernel/diag.h"
 #include "user/kernel/state.h"
+#include "user/kernel/walk.h"
 #include "user/sessions/closer.h"
 
 #define LOOK_MS 200 /* how long the end of the thread may take */
@@ -32,6 +35,7 @@ struct closer {
 	pthread_mutex_t lock; /* of the entries, which the thread reads and a reload changes */
 	struct entry *entries;
 	size_t count;
+	unsigned int home; /* the namespace of `run`: always there, for outbound sessions */
 };
 
 static int open_diag(void *context)
@@ -55,6 +59,22 @@ int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends)
 	return error;
 }
 
+int closer_kill(struct closer *closer, const struct headcount_bpf *walker, __u64 id,
+		const struct hc_session *session, bool idle)
+{
+	struct hc_kill *kill = &walker->bss->errand.kill;
+	int error;
+
+	*kill = (struct hc_kill){
+		.id = id, .asker = getuid(), .idle = idle, .session = *session};
+	if (walk_run(walker->progs.kill_mark, 1) <= 0)
+		return 0;
+	error = closer_close(closer, id, &session->ends);
+	kill->closed = !error;
+	walk_run(walker->progs.kill_tell, 1);
+	return error == -ENOENT ? 0 : error;
+}
+
 static void close_one(struct closer *closer, __u64 id, const struct hc_ends *ends)
 {
 	int error = closer_close(closer, id, ends);
@@ -75,10 +95,32 @@ static int take_late(void *closer, void *data, size_t size)
 	return 0;
 }
 
+static void closer_forget(struct closer *closer, unsigned int netns)
+{
+	struct diag *diag = NULL;
+
+	pthread_mutex_lock(&closer->lock);
+	for (size_t i = 0; i < closer->count && !diag; i++) {
+		if (closer->entries[i].netns != netns)
+			continue;
+		diag = closer->entries[i].diag;
+		closer->entries[i] = closer->entries[--closer->count];
+	}
+	pthread_mutex_unlock(&closer->lock);
+	diag_close(diag);
+}
+
+void closer_drop(struct closer *closer, unsigned int netns)
+{
+	if (netns != closer->home)
+		closer_forget(closer, netns);
+}
+
 int closer_add(struct closer *closer, unsigned int netns, struct diag *diag)
 {
 	struct entry *grown;
 
+	closer_forget(closer, netns);
 	pthread_mutex_lock(&closer->lock);
 	grown = reallocarray(closer->entries, closer->count + 1, sizeof(*grown));
 	if (grown) {
@@ -92,19 +134,19 @@ int closer_add(struct closer *closer, unsigned int netns, struct diag *diag)
 	return -ENOMEM;
 }
 
-void closer_drop(struct closer *closer, unsigned int netns)
+/* Without sock_diag, sessions of services that ask for it there are not closed. */
+static int open_home(struct closer *closer, const struct netns_list *list)
 {
-	struct diag *diag = NULL;
+	struct stat ours;
+	struct diag *diag;
 
-	pthread_mutex_lock(&closer->lock);
-	for (size_t i = 0; i < closer->count && !diag; i++) {
-		if (closer->entries[i].netns != netns)
-			continue;
-		diag = closer->entries[i].diag;
-		closer->entries[i] = closer->entries[--closer->count];
-	}
-	pthread_mutex_unlock(&closer->lock);
-	diag_close(diag);
+	if (stat("/proc/self/ns/net", &ours))
+		return 0;
+	closer->home = ours.st_ino;
+	diag = netns_listed(list, closer->home) ? NULL : diag_open();
+	if (diag && closer_add(closer, closer->home, diag))
+		return hc_error_errno(ENOMEM, "cannot close sessions");
+	return 0;
 }
 
 int closer_new(struct closer **result, const struct headcount_bpf *object,
@@ -128,7 +170,7 @@ int closer_new(struct closer **result, const struct headcount_bpf *object,
 		if (!error && closer_add(closer, list->items[i].inode, diag))
 			error = hc_error_errno(ENOMEM, "cannot close sessions");
 	}
-	return error;
+	return error ?: open_home(closer, list);
 }
 
 static void *work(void *context)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -11,7 +10,6 @@
 #include "user/base/privileges.h"
 #include "user/kernel/labels.h"
 #include "user/kernel/state.h"
-#include "user/kernel/walk.h"
 #include "user/sessions/grace.h"
 
 #define AT_ONCE 256 /* entries of the index */
@@ -25,22 +23,6 @@ void grace_set(struct grace *grace, const struct policy *policy)
 		grace->seconds[id] = service->used ? service->login_grace : 0;
 		grace->any |= grace->seconds[id];
 	}
-}
-
-/* As `kill` does: the end is an administrator's doing, and told as such. */
-static int close_one(const struct headcount_bpf *walker, struct closer *closer, __u64 id,
-		     const struct hc_session *session)
-{
-	struct hc_kill *kill = &walker->bss->errand.kill;
-	int error;
-
-	*kill = (struct hc_kill){.id = id, .asker = getuid(), .session = *session};
-	if (walk_run(walker->progs.kill_mark, 1) <= 0)
-		return 0;
-	error = closer_close(closer, id, &session->ends);
-	kill->closed = !error;
-	walk_run(walker->progs.kill_tell, 1);
-	return error == -ENOENT ? 0 : error;
 }
 
 /* The index says since when; the record of the session, whose it is. */
@@ -78,7 +60,7 @@ void grace_close(struct grace *grace, const struct headcount_bpf *walker, struct
 		for (__u32 i = 0; i < count; i++) {
 			if (!is_over(grace, walker, &entries[i], now_ns, &session))
 				continue;
-			error = close_one(walker, closer, entries[i].id, &session);
+			error = closer_kill(closer, walker, entries[i].id, &session, false);
 			if (!error || grace->complained)
 				continue;
 			grace->complained = true;

@@ -147,6 +147,24 @@ bool session_heard_ms(const struct hc_socket *socket, __u64 *ms)
 	return socket->peer.heard_ticks != HC_NEVER;
 }
 
+__u64 session_keepalive_ms(const struct hc_socket *socket)
+{
+	const struct hc_alive *alive = &socket->alive;
+	__u64 silence = ticks_to_ms(alive->silence_ticks);
+	__u64 interval = ticks_to_ms(alive->interval_ticks), intervals = alive->probes;
+
+	if (!alive->probes)
+		return 0;
+	/* It stands in for the number of probes; one at least goes unanswered. */
+	if (alive->user_timeout_ms) {
+		intervals = 1;
+		if (interval && alive->user_timeout_ms > silence + interval)
+			intervals =
+				(alive->user_timeout_ms - silence + interval - 1) / interval;
+	}
+	return silence + interval * intervals;
+}
+
 /* A handshake is not unheard: nobody was there yet. */
 static bool socket_matches(const struct session_filter *filter, const struct hc_socket *socket)
 {

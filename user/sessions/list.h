@@ -89,6 +89,10 @@ __u64 session_idle_ms(const struct hc_socket *socket);
 /* Since the peer was heard. False: it never was. */
 bool session_heard_ms(const struct hc_socket *socket, __u64 *ms);
 
+/* How long the peer may be silent before the kernel's probes end the session, were nothing in
+ * flight; 0: for ever. */
+__u64 session_keepalive_ms(const struct hc_socket *socket);
+
 /* Does the session meet them? `now_ns` is CLOCK_MONOTONIC. */
 bool session_matches(const struct session_filter *filter, const struct session_row *row,
 		     __u64 now_ns);

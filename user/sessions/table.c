@@ -34,6 +34,7 @@ enum column {
 	UNANSWERED,
 	ORPHAN,
 	HALF_CLOSED,
+	KEEPALIVE,
 	OPENED,
 	RX,
 	TX,
@@ -57,6 +58,7 @@ static const struct table_column columns[] = {
 	[UNANSWERED] = {.heading = "UNANS", .kind = TABLE_NUMBER},
 	[ORPHAN] = {.heading = "ORPHAN"},
 	[HALF_CLOSED] = {.heading = "HALF", .kind = TABLE_NUMBER},
+	[KEEPALIVE] = {.heading = "KEEP", .kind = TABLE_NUMBER},
 	[OPENED] = {.heading = "OPENED"},
 	[RX] = {.heading = "RX", .kind = TABLE_NUMBER},
 	[TX] = {.heading = "TX", .kind = TABLE_NUMBER},
@@ -67,8 +69,8 @@ static const struct table_column columns[] = {
 
 /* The columns that a narrow terminal does without, in this order. */
 static const unsigned char spare[] = {
-	OPENED,     LOCAL, DIRECTION, RTT,   TX,      RX,  ORPHAN, HALF_CLOSED, UNANSWERED,
-	SEND_QUEUE, PID,   USER,      HEARD, SERVICE, AGE, STATE,  PROCESS,
+	KEEPALIVE,  OPENED,     LOCAL, DIRECTION, RTT,   TX,      RX,  ORPHAN, HALF_CLOSED,
+	UNANSWERED, SEND_QUEUE, PID,   USER,      HEARD, SERVICE, AGE, STATE,  PROCESS,
 };
 
 /* A promise to scripts: what is new comes last. `pid` and `process` of an inbound session are
@@ -97,6 +99,8 @@ static const struct table_column keys[] = {
 	{.key = "holder"},
 	{.key = "holders", .kind = TABLE_NUMBER},
 	{.key = "stale", .kind = TABLE_BOOL},
+	{.key = "keepalive_ms", .kind = TABLE_NUMBER},
+	{.key = "user_timeout_ms", .kind = TABLE_NUMBER},
 };
 
 struct listing {
@@ -166,6 +170,16 @@ static void add_half_closed(const struct listing *listing, const struct hc_socke
 	__u64 ms;
 
 	if (ticks_half_closed_ms(socket->half_closed, &ms))
+		add_ms(listing, ms);
+	else
+		table_add_text(listing->table, NULL);
+}
+
+static void add_keepalive(const struct listing *listing, const struct hc_socket *socket)
+{
+	__u64 ms = session_keepalive_ms(socket);
+
+	if (ms)
 		add_ms(listing, ms);
 	else
 		table_add_text(listing->table, NULL);
@@ -277,8 +291,9 @@ static void add_session(struct listing *listing, const struct session_row *row)
 		table_add_number(table, socket->peer.unanswered);
 		table_add_text(table, socket->orphan ? "yes" : NULL);
 		add_half_closed(listing, socket);
+		add_keepalive(listing, socket);
 	} else {
-		add_unknown(table, HALF_CLOSED - AGE);
+		add_unknown(table, KEEPALIVE - AGE);
 	}
 	add_opened(listing, row->session);
 	if (socket) {
@@ -340,6 +355,12 @@ static void add_object(struct listing *listing, const struct session_row *row)
 	}
 	add_holder_keys(listing, row);
 	table_add_text(table, socket && session_stale(socket) ? "yes" : "no");
+	if (socket) {
+		add_keepalive(listing, socket);
+		add_number_or_none(table, socket->alive.user_timeout_ms);
+	} else {
+		add_unknown(table, 2);
+	}
 }
 
 int session_table_print(const struct session_list *list, const struct policy *policy, bool json)
