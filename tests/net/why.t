@@ -144,7 +144,7 @@ def stale():
             equal("in-use" in words(row), False, f"in use: {words(row)}")
             equal(sorted(s["id"] for s in row["unused"]), sorted(p.inbound for p in dead), "which")
             equal({(s["what"], s["unanswered"] >= 3) for s in row["unused"]}, {("stale", True)}, f"evidence: {row['unused']}")
-            equal(commands(row), [f"headcount kill --service imap --user {GONE} --stale"], "what would help")
+            equal((commands(row), lines(row)), ([f"headcount kill --service imap --user {GONE} --stale"], ["keepalive = 60s"]), "what would help")
             equal(words(about("imap", ALICE)), ["refused"], "of another user, who was a minute ago")
             text = headcount("why", "imap", GONE)[1]
             equal((f"  {commands(row)[0]}" in text, len(rows(service="imap"))), (True, 5), f"no terminal, nothing done: {text}")

@@ -216,6 +216,10 @@ static void stale(void **state)
 	     "row are unanswered, and the peer was heard last 20m00s to 20m00s "
 	     "ago");
 	offers("headcount kill --service imap --user 192.0.2.7 --stale");
+	offers("keepalive = 60s");
+	assert_int_equal(advice.count, 2);
+	facts.service.keepalive = 30; /* it is set, to whatever */
+	find();
 	assert_int_equal(advice.count, 1);
 }
 
@@ -298,10 +302,11 @@ static void returns(void **state)
 	offers("headcount kill --service imap --user 192.0.2.7 --stale");
 	offers("headcount kill --service imap --user 192.0.2.7 --remote 192.0.2.7 --unheard "
 	       "300s");
+	assert_int_equal(advice.count, 3); /* and keepalive, once */
 	for (int i = 0; i < 8; i++)
 		sessions[i].stale = true; /* what --stale closes needs no other offer */
 	find();
-	assert_int_equal(advice.count, 1);
+	assert_int_equal(advice.count, 2);
 }
 
 /* What looks alike and is none: in the way that makes it another situation. */

@@ -66,6 +66,19 @@ static void offer_leak(struct why_advice *advice, const struct why_facts *facts,
 	place->note = "they will come again: the program is to be repaired, or restarted";
 }
 
+/* Peers that are gone, or that nobody asks whether they are: next time the kernel finds out. */
+static void offer_keepalive(struct why_advice *advice, enum why_kind kind,
+			    const struct why_facts *facts)
+{
+	struct why_offer *place;
+
+	if (facts->service.keepalive)
+		return;
+	place = offer(advice, kind);
+	if (place)
+		snprintf(place->line, sizeof(place->line), "keepalive = 60s");
+}
+
 static void offer_orphans(struct why_advice *advice, const struct why_facts *facts)
 {
 	struct why_offer *place;
@@ -172,6 +185,10 @@ void why_advise(const struct why_facts *facts, const struct why_limits *limits,
 	for (size_t i = 0; i < report->count; i++)
 		if (report->findings[i].kind == WHY_RECONNECTS && advice->count < 3)
 			offer_returns(advice, facts, &report->findings[i]);
+	if (has(report, WHY_DEAD_PEERS))
+		offer_keepalive(advice, WHY_DEAD_PEERS, facts);
+	else if (has(report, WHY_RECONNECTS))
+		offer_keepalive(advice, WHY_RECONNECTS, facts);
 	if (has(report, WHY_LEAK))
 		offer_leak(advice, facts, limits);
 	if (has(report, WHY_ORPHANS))

@@ -7,7 +7,7 @@
 #include "user/why/find.h"
 
 #define WHY_WORDS  12
-#define WHY_OFFERS 8
+#define WHY_OFFERS 10
 
 struct why_offer {
 	enum why_kind kind;              /* the finding that it is for */
