@@ -227,8 +227,8 @@ static __always_inline bool label_may_change(void)
 	return !cred->user_ns->level && *low & 1u << CAP_NET_ADMIN;
 }
 
-/* The bytes that the process gave, and zeros. 0: there is a NUL among them. Global: each length
- * would be a state of its own. */
+/* The bytes that the process gave, into a label of zeros. 0: there is a NUL among them. Global:
+ * each length would be a state of its own. */
 __noinline int label_read(struct bpf_sockopt *ctx, struct hc_label *label)
 {
 	const __u8 *value = ctx->optval, *end = ctx->optval_end;
@@ -236,7 +236,6 @@ __noinline int label_read(struct bpf_sockopt *ctx, struct hc_label *label)
 
 	if (!label)
 		return 0;
-	__builtin_memset(label, 0, sizeof(*label));
 	for (__u32 i = 0; i < HC_LABEL_MAX && i < length; i++) {
 		__u8 byte;
 
@@ -261,7 +260,7 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 	const struct hc_labelling *found;
-	struct hc_label label;
+	struct hc_label label = {}; /* 6.1: what a global function gets has been written */
 	__u32 giver = 0;
 	int error;
 
