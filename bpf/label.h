@@ -120,6 +120,7 @@ static __noinline enum verdict label_take(struct claim *claim, const struct hc_u
 	if (total_reserve(claim, user->service, service, NOTHING) == OVER_TOTAL &&
 	    verdict == ADMITTED) {
 		verdict = OVER_TOTAL;
+		/* Which gives a reservation back, too; a label's user never has one. */
 		user_refused_by_total(claim, user, service);
 		if (!claim->over)
 			label_untake(charge_pack(claim->position, user->service, 0),
