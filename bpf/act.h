@@ -44,43 +44,6 @@ static __always_inline bool user_look_due(struct hc_user *user, __u64 word, __u6
 	return true;
 }
 
-/* A slot, if the cap leaves one; the lock is not held. */
-static __always_inline bool user_try_reserve(struct hc_user *user,
-					     const struct hc_user_key *key, __u64 word,
-					     __u32 tick, enum act act)
-{
-	__u32 cap = *(volatile __u32 *)&user->cap;
-
-	if (user->tick != tick || HC_USER_TAKEN(word) >= cap || !user_pin(user, word))
-		return false;
-	/* Once more, behind the barrier of the pin. */
-	if (!user_same(&user->key, key) || *(volatile __u32 *)&user->cap != cap) {
-		user_give(user);
-		return false;
-	}
-	if (act == RESERVE)
-		held_add(user, tick);
-	return true;
-}
-
-static __always_inline bool user_try_charge(struct hc_user *user, const struct hc_user_key *key,
-					    const struct claim *claim, __u64 word,
-					    enum reservation kind)
-{
-	__u32 tick = held_tick(claim->when);
-
-	if (kind == NOTHING ? !user_pin(user, word)
-			    : !held_drop(user, tick, held_tick(claim->now)))
-		return false;
-	if (user_same(&user->key, key))
-		return true;
-	if (kind == NOTHING)
-		user_give(user);
-	else
-		held_add(user, tick);
-	return false;
-}
-
 /* The user's record, and its position in the claim: where it was found last, or by a search.
  * The verifier would go on from here once for every way, but for a number that it reads from
  * memory. */
@@ -111,9 +74,11 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 	const struct hc_control *policy = policy_control();
 	struct hc_user *user;
 	__u64 word;
+	__u32 now;
 
 	if (!policy || !key || !claim)
 		return UNDECIDED;
+	now = held_tick(claim->now);
 	user = user_known(claim, key);
 	if (!user)
 		return UNDECIDED;
@@ -124,8 +89,9 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 	if (word & HC_USER_MAKING ||
 	    *(volatile __u32 *)&user->generation != policy_generation(policy))
 		return UNDECIDED;
-	if (act <= TAKE ? !user_try_reserve(user, key, word, held_tick(claim->now), act)
-			: !user_try_charge(user, key, claim, word, kind))
+	if (act <= TAKE ? !user_try_reserve(user, key, word, now, act == RESERVE)
+			: !user_try_charge(user, key, word, now, held_tick(claim->when),
+					   kind != NOTHING))
 		return UNDECIDED;
 	user_answer(user, claim, act);
 	return ADMITTED;
@@ -233,15 +199,18 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 		claim->cap = LIMITS_CAP(limits);
 		claim->traits = LIMITS_TRAITS(limits);
 	}
-	bpf_spin_lock(&set->lock);
-	user = users_find(set, key, hash.tag);
-	if (!user)
-		user = users_make(set, key, hash.tag, claim->now, &forgotten);
-	if (user) {
-		user_resolve(user, claim, generation);
-		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
+	/* Twice: the way that was to be reclaimed may have begun a session just then. */
+	for (int try = 0; try < 2 && verdict == UNTRACKED; try++) {
+		bpf_spin_lock(&set->lock);
+		user = users_find(set, key, hash.tag);
+		if (!user)
+			user = users_make(set, key, hash.tag, claim->now, &forgotten);
+		if (user) {
+			user_resolve(user, claim, generation);
+			verdict = act_locked(set, hash.set, user, claim, service, act, kind);
+		}
+		bpf_spin_unlock(&set->lock);
 	}
-	bpf_spin_unlock(&set->lock);
 	if (forgotten)
 		count_losses(HC_LOSS_REFUSALS_FORGOTTEN, forgotten);
 	if (verdict == UNTRACKED)

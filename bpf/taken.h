@@ -109,6 +109,48 @@ static __always_inline bool held_drop(struct hc_user *user, __u32 tick, __u32 no
 	return false;
 }
 
+static __always_inline bool user_same(const struct hc_user_key *a, const struct hc_user_key *b)
+{
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
+/* A slot, if the cap leaves one, as a reservation of `now` where `held`; the lock is not held.
+ * `word` was read after the record was found. */
+static __always_inline bool user_try_reserve(struct hc_user *user,
+					     const struct hc_user_key *key, __u64 word,
+					     __u32 now, bool held)
+{
+	__u32 cap = *(volatile __u32 *)&user->cap;
+
+	if (user->tick != now || HC_USER_TAKEN(word) >= cap || !user_pin(user, word))
+		return false;
+	/* Once more, behind the barrier of the pin. */
+	if (!user_same(&user->key, key) || *(volatile __u32 *)&user->cap != cap) {
+		user_give(user);
+		return false;
+	}
+	if (held)
+		held_add(user, now);
+	return true;
+}
+
+/* A session takes a reservation of the tick `when` over, where `held`, or else a slot. */
+static __always_inline bool user_try_charge(struct hc_user *user, const struct hc_user_key *key,
+					    __u64 word, __u32 now, __u32 when, bool held)
+{
+	if (held ? !held_drop(user, when, now) : !user_pin(user, word))
+		return false;
+	if (user_same(&user->key, key))
+		return true;
+	if (held)
+		held_add(user, when);
+	else
+		user_give(user);
+	return false;
+}
+
 /* With the set locked, the same. False: there is none, it has been forgotten. No bucket is
  * emptied meanwhile, so that it need not be tried again. */
 static __always_inline bool held_drop_locked(struct hc_user *user, __u32 tick, __u32 now)

@@ -39,13 +39,6 @@ static __always_inline struct hc_user *user_at(__u32 position, struct hc_user_se
 	return &(*set)->way[(position - 1) % HC_WAYS];
 }
 
-static __always_inline bool user_same(const struct hc_user_key *a, const struct hc_user_key *b)
-{
-	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
-
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
-}
-
 /*
  * The way that the last search noted in `found`, or NULL. Reading the number
  * back from the map lets the verifier forget which iteration it came from:

@@ -177,6 +177,29 @@ static void test_reclaim(void **state)
 	assert_counts(&user, 1, 0);
 }
 
+/* The record was found, then became another's, and only then was its word read, so that the pin
+ * holds: nothing is taken of him, neither a slot nor what he reserved. */
+static void test_pin_of_another(void **state)
+{
+	const struct hc_user_key mine = {.word = {1}}, his = {.word = {2}};
+	struct hc_user user = {.key = his, .tick = 100, .cap = 2};
+
+	(void)state;
+	reserve(&user, 100, 100);
+	assert_false(user_try_reserve(&user, &mine, user_word(&user), 100, true));
+	assert_false(user_try_reserve(&user, &mine, user_word(&user), 100, false));
+	assert_false(user_try_charge(&user, &mine, user_word(&user), 100, 100, false));
+	assert_counts(&user, 0, 1);
+	assert_false(user_try_charge(&user, &mine, user_word(&user), 100, 100, true));
+	assert_counts(&user, 0, 1);
+	assert_true(user_try_charge(&user, &his, user_word(&user), 100, 100, true));
+	assert_true(user_try_reserve(&user, &his, user_word(&user), 100, true));
+	assert_counts(&user, 1, 1);
+	assert_false(user_try_reserve(&user, &his, user_word(&user), 100, true)); /* the cap */
+	assert_false(user_try_charge(&user, &his, user_word(&user) - 1, 100, 100, false));
+	assert_counts(&user, 1, 1);
+}
+
 /* What another CPU has given back, or has been forgotten, is taken anew only below the cap. */
 static void test_renewed_anew(void **state)
 {
@@ -230,21 +253,15 @@ static struct {
 	struct hc_user user;
 	pthread_mutex_t lock;
 	__u32 sessions, now, late, reclaimed, fast;
-} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} shared = {.user.cap = CAP, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-static bool fast_reserve(__u64 key, __u32 now)
+static bool fast_reserve(__u64 id, __u32 now)
 {
-	struct hc_user *user = &shared.user;
-	__u64 word = user_word(user);
+	const struct hc_user_key key = {.word = {id}};
+	__u64 word = user_word(&shared.user);
 
-	if (word & HC_USER_MAKING || *(volatile __u32 *)&user->tick != now ||
-	    HC_USER_TAKEN(word) >= CAP || !user_pin(user, word))
+	if (word & HC_USER_MAKING || !user_try_reserve(&shared.user, &key, word, now, true))
 		return false;
-	if (*(volatile __u64 *)user->key.word != key) {
-		user_give(user);
-		return false;
-	}
-	held_add(user, now);
 	__sync_fetch_and_add(&shared.fast, 1);
 	return true;
 }
@@ -279,16 +296,14 @@ static bool slow_reserve(__u64 key, __u32 now)
 }
 
 /* The session is charged, or is late: whoever finds no reservation, and no record. */
-static bool charge(__u64 key, __u32 when, __u32 now)
+static bool charge(__u64 id, __u32 when, __u32 now)
 {
-	struct hc_user *user = &shared.user;
+	const struct hc_user_key key = {.word = {id}};
+	__u64 word = user_word(&shared.user);
 
-	if (*(volatile __u64 *)user->key.word == key && !(user_word(user) & HC_USER_MAKING) &&
-	    held_drop(user, when, now)) {
-		if (*(volatile __u64 *)user->key.word == key)
-			return true;
-		held_add(user, when);
-	}
+	if (*(volatile __u64 *)shared.user.key.word == id && !(word & HC_USER_MAKING) &&
+	    user_try_charge(&shared.user, &key, word, now, when, true))
+		return true;
 	__sync_fetch_and_add(&shared.late, 1);
 	return false;
 }
@@ -365,7 +380,8 @@ int main(void)
 		cmocka_unit_test(test_take_over), cmocka_unit_test(test_older),
 		cmocka_unit_test(test_renewed),   cmocka_unit_test(test_reclaim),
 		cmocka_unit_test(test_any),       cmocka_unit_test(test_renewed_anew),
-		cmocka_unit_test(test_correct),   cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_correct),   cmocka_unit_test(test_pin_of_another),
+		cmocka_unit_test(test_at_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
