@@ -39,6 +39,20 @@ static __always_inline __u8 session_end_of(const struct hc_session *session,
 	return HC_END_FINISHED;
 }
 
+/*
+ * The time of the end. What a packet or a timer ends has been given the time by the kernel; but
+ * not what ICMP ends in SYN_SENT, nor what goes with its listener, before accept(). Where its
+ * process ends it (which owns the socket then), that may be the time of an older packet.
+ */
+static __always_inline __u64 session_end_time(const struct tcp_sock *tp, int old_state)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	if (sk->sk_lock.owned || !sk->sk_socket || old_state == TCP_SYN_SENT)
+		return bpf_ktime_get_ns();
+	return tp->tcp_mstamp * 1000;
+}
+
 /* connect() got nowhere: no session was opened, its slot goes back. */
 static __always_inline void session_unreserve(__u64 id, struct hc_session *session, __u64 now)
 {
@@ -90,7 +104,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 
 	if (!session)
 		return;
-	held.now = now = bpf_ktime_get_ns();
+	held.now = now = session_end_time(tp, old_state);
 	if (session->flags & HC_S_CONNECTING) {
 		session_unreserve(id, session, now);
 		return;

@@ -127,8 +127,12 @@ typedef struct {
 } kuid_t;
 
 struct socket;
+typedef struct {
+	int owned; /* by a process; 0: a packet or a timer is at work, or nobody */
+} socket_lock_t;
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	__u16 sk_protocol;
 	__u8 sk_userlocks : 4;
 	int sk_err;

@@ -38,7 +38,7 @@ static __always_inline enum hc_lasted lasted_bucket(__u64 ns)
 	return HC_LASTED_LONGER;
 }
 
-static __noinline void count_closed(const struct hc_session *session, __u8 end, __u64 now)
+static __always_inline void count_closed(const struct hc_session *session, __u8 end, __u64 now)
 {
 	struct hc_counters *counters = counters_of(session->user.service);
 	__u64 lasted = now - session->opened_ns;
