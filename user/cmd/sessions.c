@@ -15,8 +15,7 @@ static int print_sessions(const struct headcount_bpf *object,
 	int error = policy_read_new(object, &policy);
 
 	error = error ?: session_conditions_resolve(conditions, policy, SESSION_USER_HAS);
-	error = error ?: session_list_read(object, &conditions->filter, &list);
-	error = error ?: session_list_hold(&list, object);
+	error = error ?: session_list_read_held(object, &conditions->filter, &list);
 	if (!error && order >= 0)
 		session_list_sort(&list, policy, order);
 	error = error ?: session_table_print(&list, policy, json);

@@ -8,6 +8,7 @@
 #include "user/base/cgroup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/thread.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/sessions/list.h"
@@ -268,6 +269,36 @@ int session_list_read(const struct headcount_bpf *object, const struct session_f
 int session_list_hold(struct session_list *list, const struct headcount_bpf *object)
 {
 	return list->count ? holders_read(object, &list->holders) : 0;
+}
+
+/* What the other thread does meanwhile. */
+struct holding {
+	const struct headcount_bpf *object;
+	struct holders holders;
+	int error;
+};
+
+static void *hold(void *context)
+{
+	struct holding *holding = context;
+
+	holding->error = holders_read(holding->object, &holding->holders);
+	return NULL;
+}
+
+int session_list_read_held(const struct headcount_bpf *object,
+			   const struct session_filter *filter, struct session_list *list)
+{
+	struct holding holding = {.object = object};
+	pthread_t thread;
+	bool beside = !thread_start(&thread, hold, &holding);
+	int error = session_list_read(object, filter, list);
+
+	if (!beside)
+		return error ?: session_list_hold(list, object);
+	pthread_join(thread, NULL);
+	list->holders = holding.holders;
+	return error ?: holding.error;
 }
 
 void session_list_free(struct session_list *list)

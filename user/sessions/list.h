@@ -56,6 +56,10 @@ void session_list_free(struct session_list *list);
 /* Reads who has them, if there are any: holders_read(). Prints the error. */
 int session_list_hold(struct session_list *list, const struct headcount_bpf *object);
 
+/* Both, side by side: for lists that may be long, of which each walk takes its time. */
+int session_list_read_held(const struct headcount_bpf *object,
+			   const struct session_filter *filter, struct session_list *list);
+
 /* In which order: a number for a name, or -1. The rows are read in that of their ids. */
 int session_order_find(const char *name);
 void session_list_sort(struct session_list *list, const struct policy *policy, int order);
