@@ -11,8 +11,10 @@ from variants import *
 
 CAP, ABUSER, POLITE = 8, "127.1.0.0", "127.1.0.9"
 TARGET = 0.95  # refusals a second, to a closed port
-VARIANT = {"closed port": bare, "caps+events": caps_events, "nft": nft, "xt_connlimit": connlimit}
+VARIANT = {"closed port": bare, "caps+events": caps_events, "inbound": caps_inbound, "nft": nft,
+           "xt_connlimit": connlimit}
 WHAT = {"closed port": "nobody listens", "caps+events": "headcount run, over the cap",
+        "inbound": "the same, with directions = inbound",
         "nft": "nft ct count over, reject with tcp reset",
         "xt_connlimit": "iptables REJECT --reject-with tcp-reset"}
 
@@ -84,7 +86,7 @@ def run(options):
         middle = [statistics.median(column) for column in zip(*samples.of[name])]
         keys = ["rate", "cpu_ns", "alone_p50", "alone_p99", "refusing_p50", "refusing_p99"]
         ratios = [mine[0] / closed[0] for mine, closed in zip(samples.of[name], samples.of["closed port"])]
-        goal = table.goal(*slices.interval(ratios), least=TARGET) if name == "caps+events" else {}
+        goal = table.goal(*slices.interval(ratios), least=TARGET) if name in ("caps+events", "inbound") else {}
         table.add(name=name, what=WHAT[name], **dict(zip(keys, middle)), ratio=statistics.median(ratios), **goal)
-    table.notes.append("refused/s by the wall on one CPU, of both ends: the client's sessions are traced too")
+    table.notes.append("refused/s by the wall on one CPU, of both ends: the client's sessions are counted too, but for inbound")
     return [table]
