@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "loss.h"
 #include "record.h"
+#include "user_table.h"
 
 #define MAP(name, map_type, map_key, map_value, entries, flags)                                \
 	struct {                                                                               \

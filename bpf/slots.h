@@ -7,7 +7,7 @@
 #ifndef HEADCOUNT_SLOTS_H
 #define HEADCOUNT_SLOTS_H
 
-#include "policy.h"
+#include "user_table.h"
 
 /* Empties the buckets whose time is over. Clocks of two CPUs may differ by a
  * little: time that seems to run backwards changes nothing. */

@@ -20,7 +20,7 @@
 #ifndef HEADCOUNT_TAKEN_H
 #define HEADCOUNT_TAKEN_H
 
-#include "policy.h"
+#include "user_table.h"
 
 #define TRIES 4 /* of a step that another CPU may have been ahead in */
 

@@ -8,7 +8,7 @@
 #ifndef HEADCOUNT_CHARGE_H
 #define HEADCOUNT_CHARGE_H
 
-#include "policy.h"
+#include "user_table.h"
 
 #define HC_CHARGE_TOTAL (1ull << 63)
 #define HC_CHARGE_ID    0xffffffull

@@ -10,6 +10,7 @@
 #include "user/config/config.h"
 #include "user/kernel/programs.h"
 #include "record.h" /* whose types the skeleton uses */
+#include "user_table.h"
 
 #include "headcount.skel.h"
 
