@@ -40,8 +40,7 @@ struct claim {
 /* Is a user with these traits only observed? */
 static __always_inline bool excess_observes(const struct hc_service *service, __u8 traits)
 {
-	return traits & HC_OBSERVED ||
-	       (service->excess == HC_OBSERVE && !(traits & HC_REJECTED));
+	return hc_excess_of(service, traits) == HC_OBSERVE;
 }
 
 static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,

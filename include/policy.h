@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 5 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 6 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
@@ -52,10 +52,41 @@ enum hc_orphans {
 	HC_ORPHANS_IGNORE = 1, /* its slot is free at once */
 };
 
-/* What an attempt over the cap gets. */
+/* What an attempt over the cap gets. Outbound knows the first two alone. */
 enum hc_excess {
 	HC_REJECT = 0,
 	HC_OBSERVE = 1,
+	HC_WAIT = 2,     /* its SYN is dropped in silence, and the client sends it again */
+	HC_REDIRECT = 3, /* it reaches another listener, which says why */
+	HC_EVICT = 4,    /* it waits, for the user's stalest session to make room */
+	HC_EXCESS_COUNT,
+};
+
+/* In which protocol the daemon itself answers those who are redirected. */
+#define HC_ANSWERS(X)                                                                          \
+	X(IMAP, "imap")                                                                        \
+	X(POP3, "pop3")                                                                        \
+	X(SMTP, "smtp")                                                                        \
+	X(FTP, "ftp")                                                                          \
+	X(HTTP, "http")                                                                        \
+	X(REDIS, "redis")                                                                      \
+	X(POSTGRESQL, "postgresql")                                                            \
+	X(MYSQL, "mysql")                                                                      \
+	X(SSH, "ssh")                                                                          \
+	X(FILE, "file")
+enum hc_answer {
+	HC_ANSWER_NONE, /* it does not: an administrator's listener does */
+#define X(name, word) HC_ANSWER_##name,
+	HC_ANSWERS(X)
+#undef X
+		HC_ANSWER_COUNT,
+};
+
+/* Where excess = redirect leads; all zero: nowhere. */
+struct hc_redirect {
+	__u8 address[16]; /* of an administrator's listener; all zero: every one, or loopback */
+	__u16 port;       /* host order; 0: the daemon's own */
+	__u16 answer;     /* enum hc_answer */
 };
 
 enum hc_mute {
@@ -92,17 +123,23 @@ struct hc_service {
 	__u8 identify;
 	__u8 excess;
 	__u8 limited;
-	__u8 prefix4; /* 0..32 */
-	__u8 prefix6; /* 0..128 */
-	__u16 error;  /* errno that an outbound connect() gets, positive */
-	__u8 mute;    /* enum hc_mute: events that are not wanted, and cost nothing */
-	__u8 orphans; /* enum hc_orphans */
-	__u8 special; /* for user space: an override says more than a cap */
-	__u8 spare;
+	__u8 prefix4;      /* 0..32 */
+	__u8 prefix6;      /* 0..128 */
+	__u16 error;       /* errno that an outbound connect() gets, positive */
+	__u8 mute;         /* enum hc_mute: events that are not wanted, and cost nothing */
+	__u8 orphans;      /* enum hc_orphans */
+	__u8 special;      /* for user space: an override says more than a cap */
+	__u8 holding;      /* its excess, or an override's, is neither reject nor observe */
 	__u32 unlabelled;  /* HC_BY_LABEL: sessions of one client without a label, */
 	__u32 login_grace; /* and for how many seconds: user space closes them. 0: for ever */
 	__u32 keepalive;   /* seconds within which a dead peer is found (keepalive.h), or 0 */
 	__u32 idle; /* seconds without payload, then user space closes the session; 0: never */
+	__u32 wait_max; /* seconds that HC_WAIT and HC_EVICT hold an attempt, then it is refused
+			 */
+	__u32 evict_idle; /* for user space: HC_EVICT takes sessions idle for so many seconds,
+			   */
+	__u32 evict_rate; /* and at most so many of a user's in a minute */
+	struct hc_redirect redirect;
 	char name[HC_NAME_MAX];
 };
 
@@ -210,10 +247,19 @@ struct hc_override {
 
 /* What else an override says of its users. */
 enum hc_traits {
-	HC_EXEMPT = 1,   /* takes no slot of the service's total, and is not refused by it */
-	HC_REJECTED = 2, /* an excess, whatever the service's is: HC_REJECT, */
-	HC_OBSERVED = 4, /* or HC_OBSERVE */
+	HC_EXEMPT = 1, /* takes no slot of the service's total, and is not refused by it */
+	HC_EXCESS_SHIFT = 1,
+	HC_EXCESS_MASK = 7 << HC_EXCESS_SHIFT, /* 0: the service's; else 1 + enum hc_excess */
 };
+#define HC_TRAITS_EXCESS(excess) (((excess) + 1u) << HC_EXCESS_SHIFT)
+
+/* What an excess of a user with these traits gets. */
+static inline enum hc_excess hc_excess_of(const struct hc_service *service, __u32 traits)
+{
+	__u32 own = (traits & HC_EXCESS_MASK) >> HC_EXCESS_SHIFT;
+
+	return (enum hc_excess)(own ? own - 1 : service->excess);
+}
 
 /* Of a label, or of all that begin alike: HC_OVERRIDE_BITS + the bits of `label` that count. */
 struct hc_label_override_key {
@@ -276,7 +322,7 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 68);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 100);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 88);
 HC_STATIC_ASSERT(sizeof(struct hc_label) == HC_LABEL_MAX);

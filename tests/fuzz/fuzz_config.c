@@ -66,7 +66,7 @@ static void check_service(const struct config *config, size_t index)
 
 	need(*service->name && memchr(service->name, '\0', HC_NAME_MAX), "name");
 	need(config_find(config, service->name) == (int)index, "one service of a name");
-	need(service->identify <= HC_BY_LABEL && service->excess <= HC_OBSERVE, "enums");
+	need(service->identify <= HC_BY_LABEL && service->excess < HC_EXCESS_COUNT, "enums");
 	need(service->prefix4 <= 32 && service->prefix6 <= 128, "prefixes");
 	need(index < HC_FIRST_SERVICE ? !from->listens : from->listens, "listen");
 	for (size_t i = 0; i < from->listens; i++)

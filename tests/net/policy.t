@@ -11,6 +11,7 @@ ALICE = address(1, 2)
 CONFIG = service("imap", listen=[f"{PORT}, {PORT + 2}, {ALICE}:25", "[::1]:25"], user="client/24/64", cap=32, total=1000,
                  excess="observe", orphans="ignore", emit="refused", keepalive="90s", idle="2h", override=["10.0.0.0/8 64 idle=never excess=reject", "2001:db8::/64 unlimited"])
 CONFIG += service("outbound", errno="EPERM", override=f"{UID} 5")
+NO_HOLDING = dict(wait_max_s=None, evict_idle_s=None, evict_rate=None, redirect=None)
 
 
 def named(rows, name):
@@ -24,10 +25,12 @@ def in_force():
         policy = ask("policy")
         equal(named(policy["services"], "imap"),
               [dict(user="client/24/64", cap=32, total=1000, total_active=0, total_refused=0, excess="observe", errno=None, orphans="ignore",
-                    emit_opened=False, emit_closed=False, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=90, idle_s=7200)], "imap")
+                    emit_opened=False, emit_closed=False, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=90, idle_s=7200,
+                    **NO_HOLDING)], "imap")
         equal(named(policy["services"], "outbound"),
               [dict(user="uid", cap=None, total=None, total_active=None, total_refused=None, excess="reject", errno="EPERM", orphans="count",
-                    emit_opened=True, emit_closed=True, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=None, idle_s=None)], "outbound")
+                    emit_opened=True, emit_closed=True, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=None, idle_s=None,
+                    **NO_HOLDING)], "outbound")
         equal(sorted(row["service"] for row in policy["services"]), ["imap", "inbound", "outbound"], "services")
         places = [(row["address"], row["port"], row["last_port"]) for row in named(policy["listen"], "imap")]
         equal(sorted(places, key=str), sorted([(None, PORT, PORT), (None, PORT + 2, PORT + 2), (ALICE, 25, 25), ("::1", 25, 25)], key=str),
@@ -44,6 +47,22 @@ def in_force():
         policy = ask("policy")
         equal(sorted(row["service"] for row in policy["services"]), ["inbound", "outbound", "pop"], "services after it")
         equal((policy["overrides"], [row["port"] for row in policy["listen"]]), ([], [110]), "overrides and ports after it")
+
+
+@test
+def excesses():
+    """what whoever is over the cap gets, by service and override"""
+    config = service("wait", listen=1143, excess="wait", wait_max="5s", override=["10.0.0.1 excess=evict", "10.0.0.2 excess=redirect"],
+                     evict_idle="2m", evict_rate=3, redirect=f"{ALICE}:25")
+    with Headcount(config + service("answer", listen=1144, excess="redirect", redirect="answer:imap")):
+        policy = ask("policy")
+        rows = {row["service"]: [row[key] for key in ("excess", *NO_HOLDING)] for row in policy["services"]}
+        equal(rows["wait"], ["wait", 5, 120, 3, f"{ALICE}:25"], "wait")
+        equal(rows["answer"], ["redirect", 30, 60, 10, "answer:imap"], "answer")
+        equal(rows["inbound"], ["reject", None, None, None, None], "inbound")
+        equal(sorted(row["excess"] for row in policy["overrides"]), ["evict", "redirect"], "overrides")
+        _, text, _ = headcount("policy")
+        equal([word in text for word in (" wait 5s ", " redirect answer:imap ")], [True, True], text)
 
 
 @test

@@ -103,10 +103,10 @@ static void test_override_says_more(void **state)
 	static const struct {
 		__u32 cap, idle, traits;
 	} want[] = {
-		{64, HC_UNLIMITED, HC_OBSERVED},
-		{5, 7200, HC_REJECTED | HC_EXEMPT},
+		{64, HC_UNLIMITED, HC_TRAITS_EXCESS(HC_OBSERVE)},
+		{5, 7200, HC_TRAITS_EXCESS(HC_REJECT) | HC_EXEMPT},
 		{7, 90, 0},
-		{HC_UNLIMITED, 0, HC_OBSERVED},
+		{HC_UNLIMITED, 0, HC_TRAITS_EXCESS(HC_OBSERVE)},
 		{7, 14 * 86400, 0},
 	};
 	const struct config_override *override;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <string.h>
+
 #include "record.h"
 #include "user/base/words.h"
 
@@ -46,6 +48,44 @@ static const struct {
 	[HC_LABELLED] = {"labelled", "session-labelled"},
 };
 _Static_assert(COUNT(actions) == ACTION_COUNT, "each has its words");
+
+static const char *const excesses[] = {
+	[HC_REJECT] = "reject",     [HC_OBSERVE] = "observe", [HC_WAIT] = "wait",
+	[HC_REDIRECT] = "redirect", [HC_EVICT] = "evict",
+};
+_Static_assert(COUNT(excesses) == HC_EXCESS_COUNT, "each has its word");
+
+const char *word_of_excess(unsigned int excess)
+{
+	return excesses[excess < COUNT(excesses) ? excess : HC_REJECT];
+}
+
+int excess_of_word(const char *word)
+{
+	for (size_t i = 0; i < COUNT(excesses); i++)
+		if (!strcmp(word, excesses[i]))
+			return i;
+	return -1;
+}
+
+static const char *const answers[] = {[HC_ANSWER_NONE] = "",
+#define X(name, word) word,
+				      HC_ANSWERS(X)
+#undef X
+};
+
+const char *word_of_answer(unsigned int answer)
+{
+	return answers[answer < COUNT(answers) ? answer : HC_ANSWER_NONE];
+}
+
+int answer_of_word(const char *word)
+{
+	for (size_t i = HC_ANSWER_NONE + 1; i < COUNT(answers); i++)
+		if (!strcmp(word, answers[i]))
+			return i;
+	return -1;
+}
 
 const char *word_of_action(unsigned int type)
 {

@@ -6,6 +6,11 @@
 const char *word_of_end(unsigned int end);     /* "finished", "reset", "timed-out", ... */
 const char *word_of_state(unsigned int state); /* "ESTAB", "FIN-WAIT-1" .. as ss(8) writes */
 
+const char *word_of_excess(unsigned int excess); /* "reject", "observe", "wait", .. */
+int excess_of_word(const char *word);            /* enum hc_excess, or -1 */
+const char *word_of_answer(unsigned int answer); /* "imap", .., "file"; "": none */
+int answer_of_word(const char *word);            /* enum hc_answer, or -1 */
+
 /* By an event's type; events that are lost have none. */
 #define ACTION_LOST  0
 #define ACTION_COUNT 6

@@ -9,6 +9,7 @@
 #include "user/base/human.h"
 #include "user/base/table.h"
 #include "user/base/user_name.h"
+#include "user/base/words.h"
 #include "user/cmd/advise.h"
 #include "user/cmd/explain.h"
 #include "user/daemon/open_files.h"
@@ -66,7 +67,9 @@ void explain_traits(struct table *table, __u32 traits, __u32 idle)
 
 const char *explain_excess(__u32 traits)
 {
-	return traits & HC_OBSERVED ? "observe" : traits & HC_REJECTED ? "reject" : NULL;
+	__u32 own = (traits & HC_EXCESS_MASK) >> HC_EXCESS_SHIFT;
+
+	return own ? word_of_excess(own - 1) : NULL;
 }
 
 static void add_listen_cell(struct table *table, const struct config_service *service)
@@ -100,7 +103,7 @@ void explain_limits(struct table *table, const struct hc_service *service)
 	table_add_text(table, service_user_format(service, user));
 	explain_limit(table, service->cap);
 	explain_limit(table, service->total);
-	table_add_text(table, service->excess == HC_OBSERVE ? "observe" : "reject");
+	table_add_text(table, word_of_excess(service->excess));
 }
 
 static void explain_events(const struct sink_list *list)
@@ -186,6 +189,31 @@ static void explain_memory(const struct config *config)
 	       config->listeners_max, labels ? " and sessions that get labels" : "");
 }
 
+/* What becomes of whoever is over the cap. */
+static void explain_holding(const struct config_service *from)
+{
+	const struct hc_service *service = &from->service;
+	char wait[HUMAN_TEXT], idle[HUMAN_TEXT], where[REDIRECT_TEXT];
+
+	human_duration(service->wait_max, wait);
+	if (config_service_has_excess(from, HC_WAIT))
+		printf("\nwait in %s: who is over the cap gets in by trying again, as clients "
+		       "do, and is refused after %s",
+		       service->name, wait);
+	if (config_service_has_excess(from, HC_EVICT))
+		printf("\nevict in %s: a session makes room whose peer is dead, or that has "
+		       "been idle for %s, at most %u a minute and user; who waits longer than "
+		       "%s is refused",
+		       service->name, human_duration(service->evict_idle, idle),
+		       service->evict_rate, wait);
+	if (!config_service_has_excess(from, HC_REDIRECT))
+		return;
+	printf("\nredirect in %s: who is over the cap reaches %s", service->name,
+	       redirect_format(&service->redirect, where));
+	if (from->answer_path)
+		print_escaped(from->answer_path);
+}
+
 /* What it turns into (keepalive.h). */
 static void explain_keepalive(const struct hc_service *service)
 {
@@ -255,6 +283,8 @@ void explain(const struct config *config, const char *path)
 		if (config->services[i].service.used && config->services[i].service.keepalive)
 			explain_keepalive(&config->services[i].service);
 	explain_idle(config);
+	for (size_t i = 0; i < config->service_count; i++)
+		explain_holding(&config->services[i]);
 	explain_directions(config);
 	explain_events(&config->events);
 	if (*config->metrics.text)

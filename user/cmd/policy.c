@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/human.h"
 #include "user/base/log.h"
 #include "user/base/netns.h"
 #include "user/base/table.h"
@@ -26,7 +27,8 @@ static const struct table_column service_columns[] = {
 	{.heading = "TOTAL", .key = "total", .kind = TABLE_NUMBER},
 	{.key = "total_active", .kind = TABLE_NUMBER},
 	{.key = "total_refused", .kind = TABLE_NUMBER},
-	{.heading = "EXCESS", .key = "excess"},
+	{.heading = "EXCESS"},
+	{.key = "excess"},
 	{.heading = "ERRNO", .key = "errno"},
 	{.heading = "ORPHANS", .key = "orphans"},
 	{.heading = "EMIT"},
@@ -39,6 +41,10 @@ static const struct table_column service_columns[] = {
 	{.key = "keepalive_s", .kind = TABLE_NUMBER},
 	{.heading = "IDLE"},
 	{.key = "idle_s", .kind = TABLE_NUMBER},
+	{.key = "wait_max_s", .kind = TABLE_NUMBER},
+	{.key = "evict_idle_s", .kind = TABLE_NUMBER},
+	{.key = "evict_rate", .kind = TABLE_NUMBER},
+	{.key = "redirect"},
 };
 
 static const struct table_column listen_columns[] = {
@@ -105,6 +111,38 @@ static void add_seconds(struct table *table, __u32 seconds)
 		table_add_text(table, NULL);
 }
 
+/* For people with what matters of it, and for programs. */
+static void add_excess(struct table *table, const struct hc_service *service)
+{
+	const char *word = word_of_excess(service->excess);
+	char detail[REDIRECT_TEXT > HUMAN_TEXT ? REDIRECT_TEXT : HUMAN_TEXT] = "";
+
+	if (service->excess == HC_REDIRECT)
+		redirect_format(&service->redirect, detail);
+	else if (service->excess == HC_WAIT)
+		human_duration(service->wait_max, detail);
+	else if (service->excess == HC_EVICT)
+		human_duration(service->evict_idle, detail);
+	table_add(table, "%s%s%s", word, *detail ? " " : "", detail);
+	table_add_text(table, word);
+}
+
+/* For programs: how the excess is held, where that may be. */
+static void add_holding(struct table *table, const struct hc_service *service)
+{
+	char where[REDIRECT_TEXT];
+
+	for (int i = 0; i < 3 && !service->holding; i++)
+		table_add_text(table, NULL);
+	if (service->holding) {
+		table_add_number(table, service->wait_max);
+		table_add_number(table, service->evict_idle);
+		table_add_number(table, service->evict_rate);
+	}
+	redirect_format(&service->redirect, where);
+	table_add_text(table, *where ? where : NULL);
+}
+
 static void add_service(struct table *table, const struct policy_view *view,
 			const struct service_total *total, int id)
 {
@@ -123,7 +161,7 @@ static void add_service(struct table *table, const struct policy_view *view,
 		table_add_number(table, total->active);
 		table_add_number(table, total->refused);
 	}
-	table_add_text(table, service->excess == HC_OBSERVE ? "observe" : "reject");
+	add_excess(table, service);
 	table_add_text(table,
 		       id == HC_OUTBOUND_SERVICE ? config_errno_name(service->error) : NULL);
 	table_add_text(table, service->orphans == HC_ORPHANS_IGNORE ? "ignore" : "count");
@@ -139,6 +177,7 @@ static void add_service(struct table *table, const struct policy_view *view,
 	}
 	add_seconds(table, service->keepalive);
 	add_seconds(table, service->idle);
+	add_holding(table, service);
 }
 
 static struct table *services_table(const struct policy_view *view,

@@ -8,6 +8,7 @@
 #include "user/base/log.h"
 #include "user/base/table.h"
 #include "user/base/user_name.h"
+#include "user/base/words.h"
 #include "user/cmd/command.h"
 #include "user/cmd/explain.h"
 #include "user/kernel/open.h"
@@ -47,9 +48,7 @@ static void add_special(struct table *table, const struct headcount_bpf *object,
 		 found.traits & HC_EXEMPT ? " total=exempt" : "", found.idle ? " idle=" : "",
 		 found.idle ? time : "", excess ? " excess=" : "", excess ?: "");
 	table_add_text(table, *text ? text + 1 : NULL);
-	table_add_text(table, excess                          ? excess
-			      : service->excess == HC_OBSERVE ? "observe"
-							      : "reject");
+	table_add_text(table, excess ?: word_of_excess(service->excess));
 	if (idle && idle != HC_UNLIMITED)
 		table_add_number(table, idle);
 	else

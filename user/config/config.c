@@ -10,6 +10,10 @@
 #define USERS_DEFAULT     65536
 #define LISTENERS_DEFAULT 65536
 
+#define WAIT_DEFAULT       30 /* seconds */
+#define EVICT_IDLE_DEFAULT 60
+#define EVICT_RATE_DEFAULT 10 /* a minute */
+
 void config_service_defaults(struct hc_service *service, const char *name)
 {
 	*service = (struct hc_service){
@@ -22,6 +26,9 @@ void config_service_defaults(struct hc_service *service, const char *name)
 		.prefix4 = 32,
 		.prefix6 = 64,
 		.error = ECONNREFUSED,
+		.wait_max = WAIT_DEFAULT,
+		.evict_idle = EVICT_IDLE_DEFAULT,
+		.evict_rate = EVICT_RATE_DEFAULT,
 	};
 	snprintf(service->name, sizeof(service->name), "%s", name);
 }
@@ -55,6 +62,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->service_count; i++) {
 		free(config->services[i].listen);
 		free(config->services[i].overrides);
+		free(config->services[i].answer_path);
 	}
 	free(config->services);
 	memset(config, 0, sizeof(*config));
@@ -79,6 +87,24 @@ bool config_ignores_orphans(const struct config *config)
 {
 	for (size_t i = 0; i < config->service_count; i++)
 		if (config->services[i].service.orphans == HC_ORPHANS_IGNORE)
+			return true;
+	return false;
+}
+
+bool config_service_has_excess(const struct config_service *service, enum hc_excess excess)
+{
+	if (service->service.excess == excess)
+		return true;
+	for (size_t i = 0; i < service->override_count; i++)
+		if (hc_excess_of(&service->service, service->overrides[i].traits) == excess)
+			return true;
+	return false;
+}
+
+bool config_has_excess(const struct config *config, enum hc_excess excess)
+{
+	for (size_t i = 0; i < config->service_count; i++)
+		if (config_service_has_excess(&config->services[i], excess))
 			return true;
 	return false;
 }

@@ -24,6 +24,11 @@
 #define CONFIG_IDLE_MIN 10
 #define CONFIG_IDLE_MAX (14 * 86400)
 
+/* Seconds: a client gives up after two minutes or so. */
+#define CONFIG_WAIT_MAX       300
+#define CONFIG_EVICT_IDLE_MAX (14 * 86400)
+#define CONFIG_EVICT_RATE_MAX 10000
+
 #define CONFIG_TOP_USERS_MAX       1000
 #define CONFIG_METRICS_MAX_MAX     256
 #define CONFIG_METRICS_MAX_DEFAULT 16
@@ -53,6 +58,7 @@ struct config_service {
 	size_t listens;
 	struct config_override *overrides;
 	size_t override_count;
+	char *answer_path; /* of redirect = answer:file:PATH; else NULL */
 };
 
 /* Where the metrics can be had. */
@@ -105,6 +111,10 @@ static inline bool config_wants(const struct config *config, enum hc_direction d
 
 /* Does a service not count orphans? */
 bool config_ignores_orphans(const struct config *config);
+
+/* Has any service, or an override, this excess? And this one? */
+bool config_has_excess(const struct config *config, enum hc_excess excess);
+bool config_service_has_excess(const struct config_service *service, enum hc_excess excess);
 
 /* Is a service by label? */
 bool config_labels(const struct config *config);

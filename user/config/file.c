@@ -45,6 +45,8 @@ static int close_section(struct config_parser *parser)
 					   "user = label");
 		if (config_resolve_overrides(parser))
 			return -EINVAL;
+		if (config_check_excess(parser))
+			return -EINVAL;
 		service->service.limited = is_limited(service);
 		service->service.special = is_special(service);
 	}
@@ -120,6 +122,8 @@ static int open_section(struct config_parser *parser, char *text)
 	parser->section_line = parser->line;
 	parser->keys_seen = 0;
 	parser->label_line = 0;
+	parser->wait_line = parser->evict_line = 0;
+	parser->redirect_line = parser->excess_line = 0;
 	if (!strcmp(text, "headcount"))
 		parser->where = CONFIG_HEADCOUNT;
 	else if (strncmp(text, "service", 7) || (text[7] && !isblank((unsigned char)text[7])))

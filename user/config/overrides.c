@@ -8,6 +8,7 @@
 #include "user/base/label.h"
 #include "user/base/number.h"
 #include "user/base/user_name.h"
+#include "user/base/words.h"
 #include "user/config/parser.h"
 
 #define BLANKS " \t"
@@ -85,10 +86,12 @@ static int say_idle(struct said *said, const char *value)
 
 static int say_excess(struct said *said, const char *value)
 {
-	if (said->excess || (strcmp(value, "reject") && strcmp(value, "observe")))
+	int excess = excess_of_word(value);
+
+	if (said->excess || excess < 0)
 		return -EINVAL;
 	said->excess = true;
-	said->override->traits |= strcmp(value, "reject") ? HC_OBSERVED : HC_REJECTED;
+	said->override->traits |= HC_TRAITS_EXCESS(excess);
 	return 0;
 }
 
@@ -163,7 +166,8 @@ static int resolve_override(struct config_parser *parser, const struct config_pe
 		return config_fail(parser, pending->line,
 				   "bad override: USER and then a number from 0 to %u or "
 				   "\"unlimited\", or any of cap=N, idle=never (or a time from "
-				   "10s to 14d), excess=reject or observe, total=exempt",
+				   "10s to 14d), excess=reject, observe, wait, redirect or "
+				   "evict, total=exempt",
 				   HC_UNLIMITED - 1);
 	if (user_key_parse(pending->text, &service->service, parser->service, &override.key,
 			   &override.bits, why, sizeof(why)))

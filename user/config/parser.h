@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Between the parts of the configuration's parser: file.c knows lines and
- * sections, values.c knows the keys and their values, overrides.c what overrides say.
+ * sections, values.c knows the keys and their values, overrides.c what overrides say,
+ * excess.c what an excess gets.
  */
 #ifndef HEADCOUNT_CONFIG_PARSER_H
 #define HEADCOUNT_CONFIG_PARSER_H
@@ -40,8 +41,10 @@ struct config_parser {
 	unsigned int outbound_line; /* 0: none */
 	unsigned int netns_line;
 	unsigned int label_line; /* in this section, a key that is about labels; 0: none */
-	unsigned int keys_seen;  /* in this section, bits in the order of the keys' table */
-	size_t service;          /* of this section */
+	unsigned int wait_line, evict_line, redirect_line; /* the same of these */
+	unsigned int excess_line;
+	unsigned int keys_seen; /* in this section, bits in the order of the keys' table */
+	size_t service;         /* of this section */
 	struct config_pending *pending;
 	size_t pending_count;
 
@@ -83,9 +86,17 @@ int config_parse_listen(const char *word, struct config_listen *listen);
 
 /* Keys of their own file. */
 int config_add_listen(struct config_parser *parser, const char *word);
+int config_set_excess(struct config_parser *parser, const char *value);
+int config_set_wait_max(struct config_parser *parser, const char *value);
+int config_set_evict_idle(struct config_parser *parser, const char *value);
+int config_set_evict_rate(struct config_parser *parser, const char *value);
+int config_set_redirect(struct config_parser *parser, const char *value);
 int config_set_metrics(struct config_parser *parser, const char *value);
 int config_set_metrics_max(struct config_parser *parser, const char *value);
 int config_set_metrics_top_users(struct config_parser *parser, const char *value);
+
+/* Once the section is read whole: does what is said of the excess fit together? */
+int config_check_excess(struct config_parser *parser);
 
 /* Resolves the current section's overrides and empties the list of them. */
 int config_resolve_overrides(struct config_parser *parser);

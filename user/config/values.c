@@ -225,24 +225,6 @@ static int set_user(struct config_parser *parser, const char *value)
 	return 0;
 }
 
-static int set_excess(struct config_parser *parser, const char *value)
-{
-	struct hc_service *service = &config_current(parser)->service;
-
-	if (!strcmp(value, "reject"))
-		service->excess = HC_REJECT;
-	else if (!strcmp(value, "observe"))
-		service->excess = HC_OBSERVE;
-	else if (!strcmp(value, "wait") || !strcmp(value, "redirect") ||
-		 !strcmp(value, "evict"))
-		return config_fail(parser, parser->line, "excess = %s is not supported yet",
-				   value);
-	else
-		return config_fail(parser, parser->line, "bad excess \"%s\": reject or observe",
-				   value);
-	return 0;
-}
-
 static int set_orphans(struct config_parser *parser, const char *value)
 {
 	struct hc_service *service = &config_current(parser)->service;
@@ -331,7 +313,11 @@ static const struct config_key {
 	{"total", CONFIG_SERVICE, ONCE, set_total},
 	{"unlabelled", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_unlabelled},
 	{"login_grace", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_login_grace},
-	{"excess", CONFIG_SERVICE, ONCE, set_excess},
+	{"excess", CONFIG_SERVICE, ONCE, config_set_excess},
+	{"wait_max", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_wait_max},
+	{"evict_idle", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_evict_idle},
+	{"evict_rate", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_evict_rate},
+	{"redirect", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_redirect},
 	{"emit", CONFIG_SERVICE, ONCE, set_emit},
 	{"orphans", CONFIG_SERVICE, ONCE, set_orphans},
 	{"keepalive", CONFIG_SERVICE, ONCE, set_keepalive},

@@ -42,6 +42,15 @@ char *directions_format(__u32 directions, const char *between, char text[DIRECTI
 	return text;
 }
 
+char *redirect_format(const struct hc_redirect *redirect, char text[REDIRECT_TEXT])
+{
+	if (redirect->port)
+		return listen_format(redirect->address, redirect->port, redirect->port, text);
+	snprintf(text, REDIRECT_TEXT, "%s%s", redirect->answer ? "answer:" : "",
+		 word_of_answer(redirect->answer));
+	return text;
+}
+
 char *listen_format(const __u8 address[16], __u16 first, __u16 last, char text[LISTEN_TEXT])
 {
 	char *p;

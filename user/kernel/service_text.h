@@ -20,6 +20,10 @@ char *service_emit_format(__u8 mute, const char *between, char text[SERVICE_EMIT
 /* "inbound", "inbound,outbound": bits of enum hc_direction, and between them `between` */
 char *directions_format(__u32 directions, const char *between, char text[DIRECTIONS_TEXT]);
 
+/* "answer:imap", "2143", "192.0.2.1:2143", "[2001:db8::1]:2143"; "": nowhere */
+#define REDIRECT_TEXT LISTEN_TEXT
+char *redirect_format(const struct hc_redirect *redirect, char text[REDIRECT_TEXT]);
+
 /* "143", "5900-5999", "192.0.2.1:143" */
 char *listen_format(const __u8 address[16], __u16 first, __u16 last, char text[LISTEN_TEXT]);
 

@@ -45,9 +45,9 @@ enum why_cap_from { WHY_CAP_SERVICE, WHY_CAP_OVERRIDE, WHY_CAP_MOMENT };
 
 struct why_facts {
 	struct hc_user_key key;
-	struct hc_service service;
-	char user[HC_USER_TEXT]; /* as commands take it */
-	char name[HC_USER_TEXT]; /* as people read it */
+	struct hc_service service; /* with the excess that the user has */
+	char user[HC_USER_TEXT];   /* as commands take it */
+	char name[HC_USER_TEXT];   /* as people read it */
 	__u32 active, cap, peak;
 	__u32 service_cap;   /* what held without an override or a cap of the moment */
 	__u32 service_total; /* sessions that hold a slot of the service's total */

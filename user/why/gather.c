@@ -262,13 +262,16 @@ static const struct policy_override *find_override(const struct policy_view *vie
 static void read_cap(const struct why_host *host, struct why_facts *facts)
 {
 	const struct policy_view *view = host->view;
-	const struct policy_override *override;
+	const struct policy_override *override = NULL;
 
 	facts->service_cap = facts->key.elsewhere               ? HC_UNLIMITED
 			     : facts->key.kind == HC_UNLABELLED ? facts->service.unlabelled
 								: facts->service.cap;
 	if (facts->key.elsewhere)
 		return;
+	override = find_override(view, &facts->key);
+	if (override)
+		facts->service.excess = hc_excess_of(&facts->service, override->value.traits);
 	for (size_t i = 0; i < view->moment_count; i++) {
 		const struct policy_moment *moment = &view->moments[i];
 
@@ -279,7 +282,6 @@ static void read_cap(const struct why_host *host, struct why_facts *facts)
 		facts->asker = moment->cap.asker;
 		return;
 	}
-	override = find_override(view, &facts->key);
 	if (!override)
 		return;
 	facts->from = WHY_CAP_OVERRIDE;

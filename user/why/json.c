@@ -6,6 +6,7 @@
 
 #include "user/base/escape.h"
 #include "user/base/table.h"
+#include "user/base/words.h"
 #include "user/why/print.h"
 #include "user/why/tables.h"
 
@@ -61,8 +62,7 @@ static void print_record(const struct why_facts *facts, const struct why_report 
 	} else {
 		printf(",\"override\":null");
 	}
-	printf(",\"excess\":\"%s\"",
-	       facts->service.excess == HC_OBSERVE ? "observe" : "reject");
+	printf(",\"excess\":\"%s\"", word_of_excess(facts->service.excess));
 	printf(",\"peak\":%u,\"opened\":%llu,\"refused\":%llu", facts->peak, facts->opened,
 	       facts->refused);
 	if (facts->refused_ms == WHY_UNKNOWN)

@@ -26,12 +26,20 @@ static const char *plural(size_t count)
 static void say_pressure(struct words *words)
 {
 	const struct why_finding *finding = words->finding;
-	bool observed = words->facts->service.excess == HC_OBSERVE;
+	static const char *const next[HC_EXCESS_COUNT] = {
+		[HC_REJECT] = "is refused",
+		[HC_OBSERVE] = "is let in and reported (excess = observe)",
+		[HC_WAIT] = "waits for a free one, and is refused if it waits too long "
+			    "(excess = wait)",
+		[HC_REDIRECT] = "is sent to another listener (excess = redirect)",
+		[HC_EVICT] = "waits for a stale session to make room (excess = evict)",
+	};
+	const enum hc_excess excess = words->facts->service.excess;
+	bool observed = excess == HC_OBSERVE;
 
 	if (finding->kind == WHY_FULL)
 		fprintf(words->file, "%zu of %zu slots are taken: the next attempt %s",
-			finding->count, finding->of,
-			observed ? "is let in and reported (excess = observe)" : "is refused");
+			finding->count, finding->of, next[excess % HC_EXCESS_COUNT]);
 	else
 		fprintf(words->file, "%zu attempt%s %s refused, the last %s ago%s",
 			finding->count, plural(finding->count),
