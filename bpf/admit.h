@@ -31,6 +31,8 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 
 	claim->over =
 		excess_observes(service, claim->traits); /* should the record be another's */
+	if (claim->over)
+		claim->gets = HC_OBSERVE;
 	if (!user)
 		return;
 	bpf_spin_lock(&set->lock);

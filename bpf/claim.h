@@ -35,6 +35,9 @@ struct claim {
 	__u8 excess; /* OVER_CAP, OVER_TOTAL: late, and what it was charged to is over now */
 	__u8 traits; /* enum hc_traits, of the user */
 	__u8 look;   /* packets in hand may hold what is missing */
+	__u8 gets; /* enum hc_excess: what an excess got; HC_REJECT where it is not known yet */
+	__u8 quiet; /* asked: a refusal is neither counted nor reported, refusal_note() does */
+	__u8 again; /* of an attempt that has been told before */
 };
 
 /* Is a user with these traits only observed? */
@@ -43,6 +46,8 @@ static __always_inline bool excess_observes(const struct hc_service *service, __
 	return hc_excess_of(service, traits) == HC_OBSERVE;
 }
 
+/* With the set locked. What the excess gets is in claim->gets, if it is neither a RST nor to be
+ * let in. */
 static __always_inline void refusal_count(struct hc_user *user, struct claim *claim,
 					  const struct hc_service *service, bool total)
 {
@@ -50,8 +55,13 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	__u32 window = claim->now >> HC_WINDOW_SHIFT;
 	bool observe = excess_observes(service, user->traits);
 
-	user->refused++;
 	claim->over = observe;
+	if (claim->quiet)
+		return;
+	user->refused++;
+	if (observe)
+		claim->gets = HC_OBSERVE;
+	refusals->excess = claim->gets;
 	if (service->mute & HC_MUTE_REFUSED)
 		return; /* and spends nothing of what may be reported in a window */
 	refusals->flags = (observe ? HC_F_OBSERVED : 0) | (total ? HC_F_TOTAL : 0);

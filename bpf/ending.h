@@ -109,7 +109,8 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		session_unreserve(id, session, now);
 		return;
 	}
-	if (session->flags & HC_S_REFUSED) { /* it was told as refused, and never opened */
+	/* It was told as refused, and never opened. */
+	if (session->flags & (HC_S_REFUSED | HC_S_DIVERTED)) {
 		user_discharge(__sync_lock_test_and_set(&session->charge, 0), now);
 		if (session->user.kind >= HC_BY_LABEL)
 			label_index_drop(id, session);

@@ -13,6 +13,7 @@
 #include "admit.h"
 #include "compat.h"
 #include "ending.h"
+#include "excess.h"
 
 /* Network namespace that this copy of the sk_lookup program is attached in. */
 const volatile __u32 gate_netns = 0;
@@ -58,7 +59,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (verdict == UNTRACKED)
 		return 1;
 	if (verdict != ADMITTED) {
-		count_refused(HC_OUTBOUND_SERVICE, verdict == OVER_TOTAL);
+		count_refused(HC_OUTBOUND_SERVICE, verdict == OVER_TOTAL, claim.gets);
 		refusal_emit(&claim, id, session, verdict);
 		if (!claim.over) {
 			compat_set_errno(service->error);
@@ -74,9 +75,35 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	return 1;
 }
 
+/* An attempt that is over: counts and tells it, unless that has been done. SK_DROP rejects it.
+ */
+static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim,
+				  struct hc_session *packet, __u32 generation, bool total)
+{
+	const __u16 id = packet->user.service;
+	const struct hc_service *service = policy_service(generation, id);
+
+	if (!service)
+		return SK_PASS;
+	if (service->holding) {
+		excess_hold(ctx, claim, packet, service, generation, total);
+		if (!claim->again)
+			refusal_note(claim, &packet->user, service, total);
+	}
+	if (!claim->again) {
+		packet->direction = HC_INBOUND;
+		if (id >= HC_FIRST_SERVICE && service_by_client(service) && claim->report)
+			session_know_listener(packet);
+		count_refused(id, total, claim->gets);
+		refusal_emit(claim, 0, packet, total ? OVER_TOTAL : OVER_CAP);
+	}
+	return claim->gets == HC_REJECT ? SK_DROP : SK_PASS;
+}
+
 /* A packet without a socket: SK_DROP makes the kernel answer it with a RST.
  * `packet` is zeroed but for its ends. */
-static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_state *cpu)
+static __always_inline int gate_inbound(struct bpf_sk_lookup *ctx, struct hc_session *packet,
+					struct cpu_state *cpu)
 {
 	const struct hc_control *policy = policy_control();
 	struct arrival *arrival = &cpu->arrival;
@@ -85,7 +112,6 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;
-	bool by_client;
 	__u32 generation;
 	__u16 id;
 
@@ -104,26 +130,24 @@ static __always_inline int gate_inbound(struct hc_session *packet, struct cpu_st
 	/* No listener: the kernel refuses by itself, which is no refusal of ours. A named
 	 * service by client address is capped even so, as the listener table may be full; of
 	 * that the listener matters only to report a refusal. */
-	by_client = id >= HC_FIRST_SERVICE && service_by_client(service);
 	packet->uid = HC_UID_UNKNOWN;
-	if (!by_client && !session_know_listener(packet))
+	if ((id < HC_FIRST_SERVICE || !service_by_client(service)) &&
+	    !session_know_listener(packet))
 		return SK_PASS;
 	person.uid = packet->uid;
 	person.cgroup = packet->cgroup;
 	user_of(&packet->user, service, id, ends->remote, &person);
+	claim.quiet = service->holding;
 	verdict = user_reserve(&claim, &packet->user, service, UNSURE);
 	if (verdict == UNTRACKED)
 		return SK_PASS;
-	if (verdict != ADMITTED) {
-		packet->direction = HC_INBOUND;
-		if (by_client && claim.report)
-			session_know_listener(packet);
-		count_refused(id, verdict == OVER_TOTAL);
-		refusal_emit(&claim, 0, packet, verdict);
-		if (!claim.over)
-			return SK_DROP;
-	}
-	arrival_set(arrival, &claim, packet);
+	if (verdict != ADMITTED &&
+	    gate_refuse(ctx, &claim, packet, generation, verdict == OVER_TOTAL) == SK_DROP)
+		return SK_DROP;
+	if (verdict == ADMITTED || claim.over)
+		arrival_set(arrival, &claim, packet);
+	else if (claim.gets == HC_REDIRECT)
+		arrival_divert(arrival, packet);
 	return SK_PASS;
 }
 

@@ -10,6 +10,7 @@
 #include "kill.h"
 #include "label.h"
 #include "tables.h"
+#include "targets.h"
 #include "walk.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -86,7 +87,7 @@ int on_arrival(struct bpf_sk_lookup *ctx)
 	}
 	packet.ends.local_port = ctx->local_port;
 	packet.ends.remote_port = bpf_ntohs(*(__u16 *)&ctx->remote_port);
-	return gate_inbound(&packet, cpu);
+	return gate_inbound(ctx, &packet, cpu);
 }
 
 /* The socket's own milestones, on the whole host. */
@@ -106,9 +107,10 @@ int on_milestone(struct bpf_sock_ops *ctx)
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
-		if (!ctx->is_fullsock) /* a request socket: a SYN was queued */
-			arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3],
-				       bpf_ntohl(ctx->remote_port), ctx->local_port);
+		if (!ctx->is_fullsock && /* a request socket: a SYN was queued */
+		    arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3],
+				   bpf_ntohl(ctx->remote_port), ctx->local_port))
+			diverted_note(bpf_get_socket_cookie(ctx));
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (!state_matters(ctx->args[1]) ||
@@ -161,6 +163,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	else {
 		listener_opened(id, tp, bpf_get_current_task_btf());
 		request_bound(ctx, tp);
+		target_opened(ctx, tp);
 	}
 	return 1;
 }
@@ -287,6 +290,19 @@ int walk_files(struct bpf_iter__task_file *ctx)
 	sk = socket ? socket->sk : NULL;
 	if (sk && sk->sk_protocol == IPPROTO_TCP)
 		walk_file(ctx->meta->seq, task, bpf_get_socket_cookie(sk));
+	return 0;
+}
+
+/* The same, for listeners that excess = redirect leads to. */
+SEC("?iter/task_file")
+int walk_targets(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct socket *socket = file ? bpf_sock_from_file(file) : NULL;
+	struct sock *sk = socket ? socket->sk : NULL;
+
+	if (sk && sk->sk_protocol == IPPROTO_TCP)
+		target_found(sk);
 	return 0;
 }
 

@@ -67,6 +67,7 @@ static __noinline void label_refused(const struct claim *claim, __u64 id,
 	event->event.active = claim->active;
 	event->event.cap = claim->cap;
 	event->event.suppressed = claim->suppressed;
+	event->event.excess = claim->gets;
 	event->label = *label;
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
@@ -187,7 +188,7 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 		return 0;
 	if (verdict != ADMITTED) {
 		claim.excess = verdict;
-		count_refused(user->service, verdict == OVER_TOTAL);
+		count_refused(user->service, verdict == OVER_TOTAL, claim.gets);
 		label_refused(&claim, id, session, user, label);
 		if (!claim.over)
 			return EDQUOT;

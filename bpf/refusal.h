@@ -5,6 +5,28 @@
 
 #include "admit.h"
 
+/* Counts a refusal that was none of a claim's that was to be quiet. */
+static __noinline void refusal_note(struct claim *claim, const struct hc_user_key *key,
+				    const struct hc_service *service, bool total)
+{
+	struct hc_user_set *set;
+	struct hc_user *user = user_at(claim->position, &set);
+	struct hc_service_state *state = total ? total_state(key->service) : NULL;
+
+	claim->quiet = false;
+	if (user) {
+		bpf_spin_lock(&set->lock);
+		if (user_same(&user->key, key))
+			refusal_count(user, claim, service, total);
+		bpf_spin_unlock(&set->lock);
+	}
+	if (!state)
+		return;
+	bpf_spin_lock(&state->lock);
+	state->refused++;
+	bpf_spin_unlock(&state->lock);
+}
+
 /* `refused` is the session that was not to be. */
 static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 					 struct hc_session *refused, enum verdict verdict)
@@ -27,6 +49,7 @@ static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 	event->active = claim->active;
 	event->cap = claim->cap;
 	event->suppressed = claim->suppressed;
+	event->excess = claim->gets;
 	emit_submit(event);
 }
 

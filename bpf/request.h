@@ -14,6 +14,7 @@
 
 #include "admit.h"
 #include "compat.h"
+#include "diverted.h"
 
 /* The service of whoever connects here, if it can refuse anybody; else NULL. */
 static __always_inline const struct hc_service *request_service(const struct hc_ends *ends,
@@ -66,9 +67,13 @@ static __noinline bool request_user(struct request *request, const struct sock_c
 static __always_inline void request_renew(__u64 id, const struct tcp_request_sock *req)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct request *known = bpf_map_lookup_elem(&requests, &id), fresh = {};
+	struct request *known, fresh = {};
 	__u64 when =
 		held_renewed(claim.now, BPF_CORE_READ_BITFIELD(&req->req.req, num_timeout));
+
+	if (diverted_is(id)) /* it holds no slot */
+		return;
+	known = bpf_map_lookup_elem(&requests, &id);
 
 	if (known) {
 		claim.when = known->when;

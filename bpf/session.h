@@ -16,6 +16,7 @@
 
 #include "admit.h"
 #include "alive.h"
+#include "excess.h"
 #include "label_index.h"
 #include "origin.h"
 #include "refusal.h"
@@ -225,7 +226,7 @@ static __noinline void session_refuse(__u64 id, struct hc_session *session,
 	/* The record can be seen by now, and a reload may be about its flags. */
 	__sync_fetch_and_or(&session->flags, HC_S_REFUSED | HC_F_LATE);
 	user_refuse_late(claim, &session->user, service);
-	count_refused(session->user.service, claim->excess == OVER_TOTAL);
+	count_refused(session->user.service, claim->excess == OVER_TOTAL, claim->gets);
 	refusal_emit(claim, id, session, claim->excess);
 	order = bpf_ringbuf_reserve(&late, sizeof(*order), 0);
 	if (!order) {
@@ -273,6 +274,11 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	 * else a handshake of this user holds the slot. */
 	low = *(__u32 *)&session->ends.remote[12];
 	arrival = arrival_of(low, low, session->ends.remote_port, session->ends.local_port);
+	if (arrival ? arrival_is_diverted(arrival) : diverted_take(id, cookie)) {
+		session->flags |= HC_S_DIVERTED;
+		attempt_forget(&session->ends);
+		return 0;
+	}
 	if (arrival) {
 		arrival_done(arrival);
 		claim.when = arrival->when;

@@ -173,6 +173,7 @@ __noinline int walk_user(__u32 position)
 		claim.report = true;
 		last.user = user->key;
 		flags = user->refusals.flags;
+		claim.gets = user->refusals.excess;
 		user->refusals.suppressed = 0;
 	}
 	bpf_spin_unlock(&set->lock);
@@ -209,7 +210,7 @@ static __always_inline bool walk_end(__u64 id)
 	charge = __sync_lock_test_and_set(&session->charge, 0);
 	if (charge)
 		user_discharge(charge, now);
-	if (session->flags & HC_S_REFUSED) {
+	if (session->flags & (HC_S_REFUSED | HC_S_DIVERTED)) {
 		session_free(id, session);
 		return true;
 	}

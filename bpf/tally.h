@@ -53,12 +53,13 @@ static __always_inline void count_closed(const struct hc_session *session, __u8 
 }
 
 /* Not inline: the gates' stack is full. */
-static __noinline void count_refused(__u32 service, bool total)
+static __noinline void count_refused(__u32 service, bool total, __u32 excess)
 {
 	struct hc_counters *counters = counters_of(service);
 
-	if (counters)
-		counter_add(&counters->refused[total ? HC_SCOPE_TOTAL : HC_SCOPE_USER], 1);
+	if (counters && excess < HC_EXCESS_COUNT)
+		counter_add(&counters->refused[total ? HC_SCOPE_TOTAL : HC_SCOPE_USER][excess],
+			    1);
 }
 
 #endif

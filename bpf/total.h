@@ -32,7 +32,7 @@ static __always_inline enum verdict total_reserve(struct claim *claim, __u32 id,
 	bpf_spin_lock(&state->lock);
 	total_forget(&state->slots, claim->now);
 	if (slots_taken(&state->slots) >= service->total) {
-		state->refused++;
+		state->refused += !claim->quiet;
 		verdict = OVER_TOTAL;
 	}
 	claim->total = verdict == ADMITTED || excess_observes(service, claim->traits);

@@ -111,7 +111,8 @@ static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u
 	__u8 state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
 	struct hc_idle idle = {};
 
-	if (!session || !walk_is_session(state) || state == TCP_SYN_SENT)
+	if (!session || !walk_is_session(state) || state == TCP_SYN_SENT ||
+	    session->flags & HC_S_DIVERTED)
 		return;
 	alive_look(tp, id);
 	peer_idle(&idle, tp);
@@ -148,7 +149,7 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 		if (session && walk_correct)
 			count_loss(HC_LOSS_CORRECTED);
 	}
-	if (walk_adopt && session && state != TCP_SYN_SENT)
+	if (walk_adopt && session && state != TCP_SYN_SENT && !(session->flags & HC_S_DIVERTED))
 		alive_look(tp, id);
 	walk_row(seq, tp, id, session, repaired);
 }

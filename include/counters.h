@@ -49,13 +49,14 @@ enum hc_scope {
 
 struct hc_counters {
 	__u64 opened;
-	__u64 refused[HC_SCOPE_COUNT];
-	__u64 lasted_ns; /* of all in `lasted` together */
+	__u64 refused[HC_SCOPE_COUNT][HC_EXCESS_COUNT]; /* by what they got */
+	__u64 lasted_ns;                                /* of all in `lasted` together */
 	__u64 lasted[HC_LASTED_COUNT];
 	__u64 closed[HC_END_COUNT];
 };
 
 HC_STATIC_ASSERT(HC_LASTED_COUNT == 11);
-HC_STATIC_ASSERT(sizeof(struct hc_counters) == (4 + HC_LASTED_COUNT + HC_END_COUNT) * 8);
+HC_STATIC_ASSERT(sizeof(struct hc_counters) ==
+		 (2 + HC_SCOPE_COUNT * HC_EXCESS_COUNT + HC_LASTED_COUNT + HC_END_COUNT) * 8);
 
 #endif

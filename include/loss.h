@@ -25,6 +25,12 @@
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
 	X(LATE_FULL, NOTE, "late-full", "late session over its cap, not closed")               \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \
+	X(NOT_HELD, NOTE, "not-held",                                                          \
+	  "rejected at once instead of held: run is not active (excess = wait, evict)")        \
+	X(NOT_REDIRECTED, NOTE, "not-redirected",                                              \
+	  "rejected: nobody listens where excess = redirect leads")                            \
+	X(PLEAS_FULL, NOTE, "pleas-full",                                                      \
+	  "attempt that waits and did not get run to make room")                               \
 	X(SUBSCRIBERS_FULL, NOTE, "subscribers-full",                                          \
 	  "subscribers turned away: events_max were connected")                                \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \

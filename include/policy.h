@@ -158,7 +158,9 @@ struct hc_control {
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
 	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
 	__u32 directions;      /* bits of enum hc_direction: which sessions are counted */
-	__u32 labelling;       /* bits of halves in which a service has HC_BY_LABEL */
+	__u32 labelling;       /* bits of halves in which a service has HC_BY_LABEL, */
+	__u32 diverting;       /* HC_REDIRECT, */
+	__u32 holding;         /* HC_WAIT or HC_EVICT */
 	__u64 label_key[2];    /* of the labels' hash, unknown to whoever chooses labels */
 };
 
@@ -324,7 +326,7 @@ struct hc_listener {
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_service) == 100);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_control) == 88);
+HC_STATIC_ASSERT(sizeof(struct hc_control) == 96);
 HC_STATIC_ASSERT(sizeof(struct hc_label) == HC_LABEL_MAX);
 HC_STATIC_ASSERT(sizeof(struct hc_label_override_key) == 72);
 HC_STATIC_ASSERT(sizeof(struct hc_label_socket) == 40);

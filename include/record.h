@@ -37,6 +37,7 @@ enum hc_flags {
 enum hc_session_flags {
 	HC_S_MUTE_OPENED = HC_MUTE_OPENED << HC_S_MUTE_SHIFT, /* its service's enum hc_mute */
 	HC_S_MUTE_CLOSED = HC_MUTE_CLOSED << HC_S_MUTE_SHIFT,
+	HC_S_DIVERTED = 1 << 11,   /* redirected: nobody's session, and no slot is held */
 	HC_S_KILLED = 1 << 12,     /* an administrator is closing it */
 	HC_S_ANNOUNCED = 1 << 13,  /* its opened event was sent (or counted as lost) */
 	HC_S_CONNECTING = 1 << 14, /* a slot is reserved; connect() has not sent a SYN yet */
@@ -44,7 +45,7 @@ enum hc_session_flags {
 	HC_S_IGNORING = 1 << 16,   /* its service has HC_ORPHANS_IGNORE */
 	HC_S_IDLE = 1 << 17,       /* beside HC_S_KILLED: by headcount itself, as it was idle */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
-		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE,
+		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE | HC_S_DIVERTED,
 };
 /* And from there up, the seconds of `keepalive` that were set, or 0. */
 #define HC_S_KEEPALIVE_SHIFT 18
@@ -145,7 +146,8 @@ struct hc_event {
 	struct hc_ends ends;    /* all zero where a refusal does not know */
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 	__u32 half_closed;      /* HC_CLOSED: see struct hc_socket */
-	__u32 spare;
+	__u8 excess;            /* HC_REFUSED: enum hc_excess that it got */
+	__u8 spare[3];
 };
 
 /* An event that also tells the label of its user: that it was given, or refused. */

@@ -56,7 +56,8 @@ struct hc_slots {
 struct hc_refusals {
 	__u32 window;     /* ns >> HC_WINDOW_SHIFT */
 	__u16 sent;       /* reported in this window */
-	__u16 flags;      /* HC_F_OBSERVED, HC_F_TOTAL */
+	__u8 flags;       /* HC_F_OBSERVED, HC_F_TOTAL */
+	__u8 excess;      /* enum hc_excess that the last one got */
 	__u32 suppressed; /* counted since the last report; of the last one of them: */
 	__u32 active;     /* the user's sessions at that moment */
 	__u32 cap;

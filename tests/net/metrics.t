@@ -39,8 +39,8 @@ def scenario():
             equal(bob.go(), {"ok": 1, "ECONNREFUSED": 2}, "outcomes of the other, one below the total")
             want = {("headcount_sessions", "inbound"): 4, "headcount_users": 2, "headcount_session_cap": 3,
                     "headcount_service_cap": 4, "headcount_sessions_opened_total": 4,
-                    ("headcount_sessions_refused_total", "user"): 2,
-                    ("headcount_sessions_refused_total", "total"): 2}
+                    ("headcount_sessions_refused_total", "user", "reject"): 2,
+                    ("headcount_sessions_refused_total", "total", "reject"): 2}
             for metrics in page(HTTP), printed():
                 equal(some(metrics, "imap"), want, "metrics of the service")
                 equal(("headcount_session_cap", "inbound") in metrics, False, "a cap of a service without")
@@ -54,7 +54,7 @@ def scenario():
         metrics = page(HTTP)
         want = {"headcount_session_cap": 3, "headcount_service_cap": 4, "headcount_sessions_opened_total": 5,
                 ("headcount_sessions_closed_total", "finished"): 4, ("headcount_sessions_closed_total", "reset"): 1,
-                ("headcount_sessions_refused_total", "user"): 2, ("headcount_sessions_refused_total", "total"): 2}
+                ("headcount_sessions_refused_total", "user", "reject"): 2, ("headcount_sessions_refused_total", "total", "reject"): 2}
         equal(some(metrics, "imap"), want, "metrics when all have ended")
         durations = [e["event.duration"] for e in ended(hc)]
         name = "headcount_session_duration_seconds_"
@@ -73,14 +73,14 @@ def muted():
     with Headcount(quiet) as hc, Server("0.0.0.0", PORT) as server:
         with crowd(count=30) as clients:
             equal(clients.go(), {"ok": 2, "ECONNREFUSED": 28}, "outcomes")
-            equal(printed()["headcount_sessions_refused_total", "imap", "user"], 28, "refused")
+            equal(printed()["headcount_sessions_refused_total", "imap", "user", "reject"], 28, "refused")
             clients.close()
         server.close_dead(2)
         until_equal(lambda: printed()["headcount_sessions_closed_total", "imap", "finished"], 2, "closed")
         hc.reload(quiet.replace("emit = none", "excess = observe"))
         with crowd() as clients:
             equal(clients.go(), {"ok": 5}, "outcomes under observe")
-            equal(printed()["headcount_sessions_refused_total", "imap", "user"], 31, "refused, with those observed")
+            equal(printed()["headcount_sessions_refused_total", "imap", "user", "observe"], 3, "observed")
             equal(printed()["headcount_sessions_opened_total", "imap"], 7, "opened")
             equal(user("imap", ALICE, "refused"), 31, "refused, in the user's row")
 
@@ -95,11 +95,11 @@ def outbound():
         return [metrics.get((f"headcount_user_{name}", "outbound", str(UID)))
                 for name in ("sessions", "cap", "refused_total")]
     with Headcount(outbound), Server("0.0.0.0", PORT, "c1"):
-        before = printed()["headcount_sessions_refused_total", "outbound", "user"]
+        before = printed()["headcount_sessions_refused_total", "outbound", "user", "reject"]
         with Clients(ALICE, PORT, 1, 5, uid=UID) as clients:
             equal(clients.go(), {"ok": 2, "ECONNREFUSED": 3}, "outcomes")
             equal(counted(), [2, 2, 3], "the user's sessions, cap and refusals")
-            equal(printed()["headcount_sessions_refused_total", "outbound", "user"] - before, 3, "refused")
+            equal(printed()["headcount_sessions_refused_total", "outbound", "user", "reject"] - before, 3, "refused")
 
 
 @test
@@ -139,7 +139,7 @@ def moved():
 @test
 def pinned():
     """metrics go on without a daemon, and the next daemon goes on counting"""
-    names = "headcount_sessions_opened_total", ("headcount_sessions_refused_total", "user")
+    names = "headcount_sessions_opened_total", ("headcount_sessions_refused_total", "user", "reject")
     with Server("0.0.0.0", PORT), Headcount(metrics_at(PATH, IMAP), "--pin") as hc, crowd() as clients:
         equal(clients.go(), {"ok": 3, "ECONNREFUSED": 2}, "outcomes")
         hc.end(signal.SIGKILL)

@@ -75,6 +75,7 @@ static void text_again(void **state)
 	event.flags |= HC_F_TOTAL;
 	same_text(&event);
 	event.flags |= HC_F_OBSERVED;
+	event.excess = HC_OBSERVE;
 	same_text(&event);
 	address(event.ends.remote, "2001:db8::1");
 	event.flags &= ~HC_F_IPV4;
@@ -197,6 +198,7 @@ static void zeek_lines(void **state)
 		     "\t-\t-\t-\tREJ\t-\tT\t-\t-\t-\t-\t-\t-\t-\n");
 	strcpy(names[2], "imap");
 	event.flags |= HC_F_OBSERVED;
+	event.excess = HC_OBSERVE;
 	zeek(&event, "");
 }
 

@@ -105,8 +105,8 @@ static void services(void **state)
 	metrics.sessions[HC_OUTBOUND_SERVICE] = 3;
 	metrics.sessions[9] = 5;
 	metrics.sessions[10] = 99; /* no service */
-	metrics.counters[9].refused[HC_SCOPE_USER] = 1;
-	metrics.counters[9].refused[HC_SCOPE_TOTAL] = 2;
+	metrics.counters[9].refused[HC_SCOPE_USER][HC_REJECT] = 1;
+	metrics.counters[9].refused[HC_SCOPE_TOTAL][HC_WAIT] = 2;
 	for (int end = 0; end < HC_END_COUNT; end++)
 		metrics.counters[9].closed[end] = 100 + end;
 	print(METRICS_PROMETHEUS);
@@ -116,8 +116,10 @@ static void services(void **state)
 	assert_has("headcount_session_cap{service=\"outbound\"} 0");
 	assert_null(strstr(text, "headcount_session_cap{service=\"imap\"}"));
 	assert_has("headcount_service_cap{service=\"imap\"} 40");
-	assert_has("headcount_sessions_refused_total{service=\"imap\",scope=\"user\"} 1");
-	assert_has("headcount_sessions_refused_total{service=\"imap\",scope=\"total\"} 2");
+	assert_has("headcount_sessions_refused_total{service=\"imap\",scope=\"user\",excess="
+		   "\"reject\"} 1");
+	assert_has("headcount_sessions_refused_total{service=\"imap\",scope=\"total\",excess="
+		   "\"wait\"} 2");
 	for (int end = 0; end < HC_END_COUNT; end++) {
 		snprintf(line, sizeof(line),
 			 "headcount_sessions_closed_total{service=\"imap\",reason=\"%s\"} %d",

@@ -137,6 +137,7 @@ static void json_refused(void **state)
 
 	event = outbound(HC_REFUSED); /* before it has a port, or even an address */
 	event.flags |= HC_F_OBSERVED | HC_F_TOTAL;
+	event.excess = HC_OBSERVE;
 	event.ends.local_port = 0;
 	memset(event.ends.local, 0, 16);
 	event.id = 0;

@@ -58,6 +58,7 @@ static void text_refusal(void **state)
 		"       "
 		"198.51.100.9:443      cap 10\n");
 	event.flags |= HC_F_OBSERVED;
+	event.excess = HC_OBSERVE;
 	event.suppressed = 7;
 	print_text_event(&buffer, &context, &event);
 	printed("22:13:21.000 observe out outbound 3999999999    curl/99            -          "

@@ -85,14 +85,19 @@ static void fill_ends(struct hc_event *event, struct json_object *object)
 
 static void fill_flags(struct hc_event *event, struct json_object *object)
 {
+	int excess;
+
 	/* A session's start is told, unless it is older than headcount. */
 	if (is_true(object, "headcount.found") ||
 	    (event->type == HC_CLOSED && !event->start_ns))
 		event->flags |= HC_F_FOUND;
 	if (is_true(object, "headcount.late"))
 		event->flags |= HC_F_LATE;
-	if (!strcmp(text_of(object, "headcount.excess"), "observe"))
+	excess = excess_of_word(text_of(object, "headcount.excess"));
+	if (excess == HC_OBSERVE)
 		event->flags |= HC_F_OBSERVED;
+	if (event->type == HC_REFUSED && excess > 0)
+		event->excess = excess;
 	if (!strcmp(text_of(object, "headcount.scope"), "total"))
 		event->flags |= HC_F_TOTAL;
 }

@@ -83,7 +83,11 @@ static const char *verb(const struct hc_event *event)
 		return "had a session closed";
 	if (event->type == HC_LABELLED)
 		return "was given a session";
-	return event->flags & HC_F_OBSERVED ? "is over its cap" : "was refused";
+	if (event->excess == HC_WAIT || event->excess == HC_EVICT)
+		return "has to wait";
+	if (event->excess == HC_REDIRECT)
+		return "was redirected";
+	return event->excess == HC_OBSERVE ? "is over its cap" : "was refused";
 }
 
 /* A sentence: who did what in which service, and what it holds. */
@@ -164,8 +168,7 @@ static char *put_entry_session(char *p, const struct hc_event *event)
 		return p;
 	p = put_field(p, "HEADCOUNT_SUPPRESSED=%u", event->suppressed);
 	p = put_field(p, "HEADCOUNT_SCOPE=%s", event->flags & HC_F_TOTAL ? "total" : "user");
-	return put_field(p, "HEADCOUNT_EXCESS=%s",
-			 event->flags & HC_F_OBSERVED ? "observe" : "reject");
+	return put_field(p, "HEADCOUNT_EXCESS=%s", word_of_excess(event->excess));
 }
 
 bool journal_entry_event(struct print_buffer *out, const struct print_context *context,

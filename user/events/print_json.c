@@ -279,9 +279,10 @@ static char *put_refusal(char *p, const struct hc_event *event)
 		p = PUT(p, ",\"headcount.scope\":\"total\"");
 	else
 		p = PUT(p, ",\"headcount.scope\":\"user\"");
-	if (event->flags & HC_F_OBSERVED)
-		return PUT(p, ",\"headcount.excess\":\"observe\"");
-	return PUT(p, ",\"headcount.excess\":\"reject\"");
+	p = PUT(p, ",\"headcount.excess\":\"");
+	p = stpcpy(p, word_of_excess(event->excess));
+	*p++ = '"';
+	return p;
 }
 
 static char *put_transfer(char *p, const struct hc_event *event)

@@ -159,7 +159,10 @@ static const char *event_word(const struct hc_event *event)
 		return "kill";
 	if (event->type == HC_LABELLED)
 		return "label";
-	return event->flags & HC_F_OBSERVED ? "observe" : "refuse";
+	/* Words that fit the column. */
+	return event->excess == HC_REJECT     ? "refuse"
+	       : event->excess == HC_REDIRECT ? "divert"
+					      : word_of_excess(event->excess);
 }
 
 /* Where the others say how it went: whose it was. */

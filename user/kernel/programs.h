@@ -20,7 +20,8 @@ enum load_programs {
 	LOAD_WALK_PROGRAMS = 8192,
 	LOAD_LABEL = 1 << 14,     /* on_setsockopt, on_getsockopt */
 	LOAD_LABEL_SET = 1 << 15, /* label_set */
-	LOAD_NOTHING = 1u << 31,  /* the maps alone */
+	LOAD_WALK_TARGETS = 1 << 16,
+	LOAD_NOTHING = 1u << 31, /* the maps alone */
 };
 
 #endif

@@ -74,8 +74,8 @@ int totals_of_services(const struct headcount_bpf *object, const struct policy *
 		if (bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states), &id,
 					      &state, BPF_F_LOCK))
 			error = hc_error_errno(errno, "cannot read the counters");
-		totals[id] = (struct service_total){state.slots.active,
-						    counts[id].refused[HC_SCOPE_TOTAL]};
+		totals[id] = (struct service_total){
+			state.slots.active, counters_refused(&counts[id], HC_SCOPE_TOTAL)};
 	}
 	free(counts);
 	return error;

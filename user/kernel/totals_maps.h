@@ -30,4 +30,14 @@ int totals_of_services(const struct headcount_bpf *object, const struct policy *
 /* A new service is about to get this id: nothing has happened in it. */
 int counters_clear(const struct headcount_bpf *object, __u32 id);
 
+/* Attempts refused by the user's cap or by the total, whatever they got. */
+static inline __u64 counters_refused(const struct hc_counters *counters, enum hc_scope scope)
+{
+	__u64 refused = 0;
+
+	for (int excess = 0; excess < HC_EXCESS_COUNT; excess++)
+		refused += counters->refused[scope][excess];
+	return refused;
+}
+
 #endif

@@ -155,13 +155,27 @@ static void closed(struct page *page)
 		       service_name(page, id), "reason", word_of_end(end), NULL);
 }
 
+/* Only the excesses that there are or were: five for each service would be many. */
+static bool is_possible(const struct page *page, int id, int scope, __u32 excess)
+{
+	const struct hc_service *service = &page->metrics->policy.services[id];
+
+	return excess == HC_REJECT || excess == service->excess ||
+	       (service->holding && excess != HC_OBSERVE) ||
+	       page->metrics->counters[id].refused[scope][excess];
+}
+
 static void refused(struct page *page)
 {
 	static const char *const scopes[HC_SCOPE_COUNT] = {"user", "total"};
 
-	for_each_service(page, id) for (int scope = 0; scope < HC_SCOPE_COUNT; scope++)
-		sample(page, "_total", page->metrics->counters[id].refused[scope], "service",
-		       service_name(page, id), "scope", scopes[scope], NULL);
+	for_each_service(
+		page, id) for (int scope = 0; scope < HC_SCOPE_COUNT;
+			       scope++) for (int excess = 0; excess < HC_EXCESS_COUNT;
+					     excess++) if (is_possible(page, id, scope, excess))
+		sample(page, "_total", page->metrics->counters[id].refused[scope][excess],
+		       "service", service_name(page, id), "scope", scopes[scope], "excess",
+		       word_of_excess(excess), NULL);
 }
 
 /* Both formats have them as OpenMetrics does, so that they are the same series. */
@@ -309,7 +323,8 @@ static const struct family families[] = {
 	{"sessions_opened", NULL, COUNTER, "Sessions opened, or found at the start", opened},
 	{"sessions_closed", NULL, COUNTER, "Sessions closed, by what ended them", closed},
 	{"sessions_refused", NULL, COUNTER,
-	 "Attempts refused (observed: that would have been), by the user's cap or the total",
+	 "Attempts refused (observed: that would have been), by the user's cap or the total, "
+	 "and what they got",
 	 refused},
 	{"session_duration_seconds", "seconds", HISTOGRAM,
 	 "How long sessions lasted, of those closed that were seen from beginning to end",

@@ -77,7 +77,7 @@ static int read_rates(struct top *top, int service)
 		for (int i = 0; i < HC_END_COUNT; i++)
 			counts.closed += counters[id].closed[i];
 		for (int i = 0; i < HC_SCOPE_COUNT; i++)
-			counts.refused += counters[id].refused[i];
+			counts.refused += counters_refused(&counters[id], i);
 	}
 	if (!error)
 		top_rates_update(&top->rates, &counts, clock_monotonic_ns());

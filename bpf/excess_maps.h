@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps of those who are over the cap, and neither rejected nor admitted: excess.h. */
+#ifndef HEADCOUNT_EXCESS_MAPS_H
+#define HEADCOUNT_EXCESS_MAPS_H
+
+#include "attempt.h"
+#include "maps.h"
+
+/* Sockets that packets are sent to. The daemon's own are put here by user space; those of
+ * administrators by on_milestone as they begin to listen, and by walk_targets those that listen
+ * already. The kernel takes a socket out when it is closed. The value is its cookie, for user
+ * space alone. Full: it is not found (HC_LOSS_NOT_HELD, HC_LOSS_NOT_REDIRECTED). */
+MAP(targets, BPF_MAP_TYPE_SOCKHASH, struct hc_target, __u64, 16384, 0);
+
+/* Ports on which administrators' targets listen, of both halves of the policy. User space alone
+ * writes it. */
+MAP(target_ports, BPF_MAP_TYPE_HASH, struct hc_target_port, __u8, 2 * HC_SERVICES_MAX,
+    BPF_F_NO_PREALLOC);
+
+/* Attempts that wait, or were redirected and have not been accepted. Made by the gate, deleted
+ * as an attempt is rejected or accepted elsewhere; what got in, or nobody goes on with, makes
+ * room by its age. Pushed out: it is taken for a new one, and told again. */
+MAP(waiting, BPF_MAP_TYPE_LRU_HASH, struct hc_attempt, struct hc_waiting, 16384, 0);
+
+/* Handshakes that were redirected, by the cookie that their session will have. Made as the
+ * request is queued, deleted when it is accepted; those that came to nothing make room by
+ * their age. Pushed out: the session is charged to its user. */
+MAP(diverted, BPF_MAP_TYPE_LRU_HASH, __u64, __u64, 16384, 0);
+
+/* Users who have nothing that could make room for them, and until when (CLOCK_MONOTONIC, ns).
+ * The daemon alone writes it. Pushed out: it is asked again. */
+MAP(barren, BPF_MAP_TYPE_LRU_HASH, struct hc_user_key, __u64, 16384, 0);
+
+/* struct hc_plea. Full: counted (HC_LOSS_PLEAS_FULL). */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+} pleas SEC(".maps");
+
+#endif
