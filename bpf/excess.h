@@ -92,17 +92,16 @@ static __noinline bool target_find(struct bpf_sk_lookup *ctx, struct hc_target *
 }
 
 static __noinline bool target_redirect(struct bpf_sk_lookup *ctx,
-				       const struct hc_service *service, __u32 generation,
-				       __u16 id, __u32 netns)
+				       const struct hc_service *service, __u32 netns)
 {
 	const struct hc_redirect *redirect = &service->redirect;
-	struct hc_target target = {.netns = netns, .port = redirect->port};
+	struct hc_target target = {
+		.netns = netns, .port = redirect->port, .own = redirect->own};
 	const __u64 *word = (const __u64 *)redirect->address;
 
-	if (!redirect->port) {
-		target.own = HC_TARGET_ANSWER(policy_half(generation), id);
-		return target_take(ctx, &target);
-	}
+	if (!redirect->port)
+		return redirect->own && target_take(ctx, &target);
+	target.own = 0;
 	__builtin_memcpy(target.address, redirect->address, sizeof(target.address));
 	if (target_find(ctx, &target))
 		return true;
@@ -176,16 +175,13 @@ static __noinline enum hc_excess excess_wait(struct bpf_sk_lookup *ctx, struct c
  */
 static __always_inline void excess_hold(struct bpf_sk_lookup *ctx, struct claim *claim,
 					const struct hc_session *packet,
-					const struct hc_service *service, __u32 generation,
-					bool total)
+					const struct hc_service *service, bool total)
 {
-	__u16 id = packet->user.service;
-
 	claim->gets = hc_excess_of(service, claim->traits);
 	if (claim->gets == HC_WAIT || claim->gets == HC_EVICT) {
 		claim->gets = excess_wait(ctx, claim, packet, service->wait_max, total);
 	} else if (claim->gets == HC_REDIRECT) {
-		if (target_redirect(ctx, service, generation, id, packet->ends.netns)) {
+		if (target_redirect(ctx, service, packet->ends.netns)) {
 			attempt_note(claim, &packet->ends);
 		} else {
 			count_loss(HC_LOSS_NOT_REDIRECTED);

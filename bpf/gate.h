@@ -86,7 +86,7 @@ static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim
 	if (!service)
 		return SK_PASS;
 	if (service->holding) {
-		excess_hold(ctx, claim, packet, service, generation, total);
+		excess_hold(ctx, claim, packet, service, total);
 		if (!claim->again)
 			refusal_note(claim, &packet->user, service, total);
 	}

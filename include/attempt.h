@@ -17,13 +17,11 @@ struct hc_target {
 	__u8 address[16]; /* all zero: every one of IPv6, and perhaps IPv4; or an own one */
 	__u32 netns;      /* inode number */
 	__u16 port;       /* host order; 0: the daemon's own, */
-	__u16 own;        /* HC_TARGET_SILENT, or HC_TARGET_ANSWER() */
+	__u16 own;        /* HC_TARGET_SILENT, or what struct hc_redirect says */
 };
 
 /* Has a filter that lets nothing through: a packet that gets there vanishes. */
 #define HC_TARGET_SILENT 0
-/* Answers who is redirected from a service, by the policy of one half. */
-#define HC_TARGET_ANSWER(half, service) (1 + (half)*HC_SERVICES_MAX + (service))
 
 /* Ports on which administrators' targets listen, the key of `target_ports`. */
 struct hc_target_port {

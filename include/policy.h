@@ -86,7 +86,11 @@ enum hc_answer {
 struct hc_redirect {
 	__u8 address[16]; /* of an administrator's listener; all zero: every one, or loopback */
 	__u16 port;       /* host order; 0: the daemon's own */
-	__u16 answer;     /* enum hc_answer */
+	__u8 answer;      /* enum hc_answer */
+	__u8 spare;
+	__u16 own; /* of an answer: which listener of the daemon's (attempt.h); 0: there is none
+		    */
+	__u16 spare2;
 };
 
 enum hc_mute {
@@ -159,9 +163,9 @@ struct hc_control {
 	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
 	__u32 directions;      /* bits of enum hc_direction: which sessions are counted */
 	__u32 labelling;       /* bits of halves in which a service has HC_BY_LABEL, */
-	__u32 diverting;       /* HC_REDIRECT, */
-	__u32 holding;         /* HC_WAIT or HC_EVICT */
-	__u64 label_key[2];    /* of the labels' hash, unknown to whoever chooses labels */
+	__u32 diverting;       /* HC_REDIRECT */
+	__u32 spare;
+	__u64 label_key[2]; /* of the labels' hash, unknown to whoever chooses labels */
 };
 
 /* A network namespace in which inbound services are enforced, by its inode number. That is
@@ -324,7 +328,7 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 100);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 104);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 96);
 HC_STATIC_ASSERT(sizeof(struct hc_label) == HC_LABEL_MAX);

@@ -130,6 +130,16 @@ static bool has_grace(const struct status *status)
 	return false;
 }
 
+/* Is anybody over the cap to be held, or redirected? */
+static bool has_holding(const struct status *status)
+{
+	for (int id = 0; id < HC_SERVICES_MAX; id++)
+		if (status->object && status->policy.services[id].used &&
+		    status->policy.services[id].holding)
+			return true;
+	return false;
+}
+
 static bool has_total(const struct status *status, int id)
 {
 	const struct hc_service *service = &status->policy.services[id];
@@ -202,6 +212,9 @@ static void print_status_text(const struct status *status)
 		printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
 	if (has_grace(status) && !status->pid)
 		printf("login_grace does not hold: run is not active\n");
+	if (has_holding(status) && !status->pid)
+		printf("who is over the cap is rejected at once, as run is not active, unless "
+		       "excess = redirect leads to a listener of yours\n");
 	if (status->object)
 		printf("on_state is %s\n", state_reason(status));
 	if (status->object) {
@@ -270,6 +283,9 @@ static void print_status_json(const struct status *status)
 	printf(",\"login_grace\":%s", !has_grace(status) ? "null"
 				      : status->pid      ? "true"
 							 : "false");
+	printf(",\"excess_held\":%s", !has_holding(status) ? "null"
+				      : status->pid        ? "true"
+							   : "false");
 	directions_format(status->policy.control.directions, "\",\"", directions);
 	printf(*directions ? ",\"directions\":[\"%s\"]" : ",\"directions\":[]", directions);
 	printf(",\"totals\":[");

@@ -20,8 +20,10 @@
 #include "user/kernel/walk.h"
 #include "user/sessions/closer.h"
 
-#define WALKS_START  (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
-#define WALKS_LATER  (LOAD_WALK_SOCKETS | LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL)
+#define WALKS_START (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
+#define WALKS_LATER                                                                            \
+	(LOAD_WALK_SOCKETS | LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL |                \
+	 LOAD_WALK_TARGETS)
 #define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
 #define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
 /* The gates, and what they need. */
@@ -121,6 +123,15 @@ static int load_walker(struct daemon *daemon, unsigned int walks)
 	return load_object(&daemon->walker, &request);
 }
 
+static int prepare_targets(struct daemon *daemon, struct config *config,
+			   const struct netns_list *netns)
+{
+	daemon->targets.object = daemon->object;
+	daemon->targets.walker = daemon->walker;
+	daemon->targets.helper = daemon->helper;
+	return targets_prepare(&daemon->targets, config, netns);
+}
+
 static int start_fresh(struct daemon *daemon)
 {
 	struct load_request request = {
@@ -136,7 +147,11 @@ static int start_fresh(struct daemon *daemon)
 	error = error ?: load_control(daemon->object, daemon->config.directions);
 	if (!error)
 		labels_use(daemon->object);
+	if (daemon->gates)
+		error = error ?: prepare_targets(daemon, &daemon->config, &daemon->netns);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
+	if (!error && daemon->gates)
+		targets_commit(&daemon->targets, &daemon->config);
 	if (!error && daemon->gates)
 		error = pins_begin(daemon->object);
 	daemon->links.pinned = daemon->pin;
@@ -144,6 +159,9 @@ static int start_fresh(struct daemon *daemon)
 	if (!(daemon->programs & LOAD_WALK_PROGRAMS))
 		error = error ?: attach_state(&daemon->links, daemon->walker);
 	error = error ?: attach_trace(&daemon->links, daemon->object);
+	/* Those that began to listen since it looked. */
+	if (!error && daemon->gates && config_has_excess(&daemon->config, HC_REDIRECT))
+		error = targets_look(&daemon->targets);
 	error = error ?: daemon_watch_programs(daemon);
 	error = error ?: snapshot_take(daemon->walker);
 	if (daemon->gates)
@@ -168,7 +186,7 @@ int daemon_resolve_netns(const struct config *config, struct netns_list *netns)
 		       : 0;
 }
 
-int daemon_switch_policy(struct daemon *daemon, const struct config *config,
+int daemon_switch_policy(struct daemon *daemon, struct config *config,
 			 const struct netns_list *netns)
 {
 	/* Before any session is told to ask it; and until none is. */
@@ -176,7 +194,14 @@ int daemon_switch_policy(struct daemon *daemon, const struct config *config,
 
 	if (!error && config_labels(config))
 		error = attach_labels(&daemon->links, daemon->object);
-	error = error ?: policy_apply(daemon->object, config, netns);
+	error = error ?: prepare_targets(daemon, config, netns);
+	if (!error) {
+		error = policy_apply(daemon->object, config, netns);
+		if (error)
+			targets_abandon(&daemon->targets);
+		else
+			targets_commit(&daemon->targets, config);
+	}
 	if (!error && walk_sessions(daemon->walker))
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!error)
@@ -290,6 +315,7 @@ void daemon_free(struct daemon *daemon)
 	metrics_close(daemon->metrics);
 	drain_free(daemon->drain);
 	closer_free(daemon->closer);
+	targets_free(&daemon->targets);
 	netns_helper_end(daemon->helper);
 	sinks_free(daemon->sinks);
 	attach_close(&daemon->links);

@@ -7,6 +7,7 @@
 #define HEADCOUNT_DAEMON_H
 
 #include "user/config/config.h"
+#include "user/daemon/targets.h"
 #include "user/events/drain.h"
 #include "user/kernel/attach.h"
 #include "user/metrics/server.h"
@@ -30,6 +31,7 @@ struct daemon {
 	struct idle idle;
 	__u64 idle_ns;               /* when idle sessions are looked for again */
 	struct netns_helper *helper; /* of `run` */
+	struct targets targets;      /* of `run` */
 	unsigned int programs;       /* enum load_programs: what this kernel lets us have */
 	bool gates;                  /* run, not trace */
 	bool pin;
@@ -50,7 +52,7 @@ int daemon_start(struct daemon *daemon);
 int daemon_adopt(struct daemon *daemon);
 
 /* Puts a configuration in force for new sessions, and then for open ones. */
-int daemon_switch_policy(struct daemon *daemon, const struct config *config,
+int daemon_switch_policy(struct daemon *daemon, struct config *config,
 			 const struct netns_list *netns);
 
 /* Events name services as the policy in force does. */

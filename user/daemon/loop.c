@@ -108,6 +108,8 @@ int daemon_loop(struct daemon *daemon)
 			upkeep_ns = clock_monotonic_ns();
 			rounds--;
 			report_refusals(daemon, false); /* else later: no reason to end */
+			if (daemon->gates)
+				targets_look_again(&daemon->targets);
 		}
 	}
 	notify("STOPPING=1");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,6 +30,7 @@ struct netns_helper {
 /* Both ways, with descriptors: a namespace and perhaps an iterator's link, or what was opened
  * there. */
 struct note {
+	enum { A_SOCKET_OR_ITERATOR, A_LISTENER, A_SILENT_LISTENER } want; /* of the question */
 	int error; /* both are of the answer */
 	unsigned int cookie;
 };
@@ -95,12 +98,67 @@ static int let_go(int way)
 	return close_range(way + 1, ~0u, 0) ? -errno : 0;
 }
 
+/* Lets nothing through, of whatever connects. */
+static int be_silent(int fd)
+{
+	struct sock_filter drop[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	struct sock_fprog filter = {1, drop};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno
+										     : 0;
+}
+
+/* On loopback, whether the namespace has that or not. Of both families, if IPv6 is there: bound
+ * to ::1 the socket would take that alone. */
+static int bind_loopback(int *fd)
+{
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	struct sockaddr_in four = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, on = 1, off = 0;
+
+	six.sin6_addr.s6_addr16[5] = 0xffff;
+	six.sin6_addr.s6_addr32[3] = four.sin_addr.s_addr;
+	*fd = socket(AF_INET6, type, IPPROTO_TCP);
+	if (*fd >= 0)
+		return setsockopt(*fd, SOL_IPV6, IPV6_V6ONLY, &off, sizeof(off)) ||
+				       setsockopt(*fd, SOL_IP, IP_FREEBIND, &on, sizeof(on)) ||
+				       bind(*fd, (struct sockaddr *)&six, sizeof(six))
+			       ? -errno
+			       : 0;
+	*fd = socket(AF_INET, type, IPPROTO_TCP);
+	return *fd < 0 || setsockopt(*fd, SOL_IP, IP_FREEBIND, &on, sizeof(on)) ||
+			       bind(*fd, (struct sockaddr *)&four, sizeof(four))
+		       ? -errno
+		       : 0;
+}
+
+/* On a port that the kernel chooses; nobody but sk_lookup sends packets there. */
+static int listen_there(bool silent)
+{
+	const int on = 1;
+	int fd, error = bind_loopback(&fd);
+
+	/* Before it listens. Its connections have the service's port, and inherit REUSEADDR,
+	 * lest those in TIME_WAIT keep a server program from it. */
+	if (silent)
+		error = error ?: be_silent(fd);
+	if (!error && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+		       listen(fd, SOMAXCONN)))
+		error = -errno;
+	if (error && fd >= 0)
+		close(fd);
+	return error ?: fd;
+}
+
 /* In the namespace `fds[0]`: reads its sockets by the iterator's link `fds[1]`, or makes a
  * socket for sock_diag. A descriptor, or a negative errno. */
 static int open_there(const int fds[FDS], struct note *note)
 {
 	int fd;
 
+	if (note->want != A_SOCKET_OR_ITERATOR)
+		return listen_there(note->want == A_SILENT_LISTENER);
 	if (fds[1] >= 0) {
 		fd = bpf_iter_create(fds[1]);
 		return fd < 0 ? -errno : fd;
@@ -190,15 +248,15 @@ static int ask(const struct netns_helper *helper, const struct netns *netns, int
 				      ", which would enter it, does not answer (restart run)",
 				      kind, netns->name);
 	if (fds[0] < 0)
-		return hc_error_errno(note->error ?: -EBADMSG, "%s%s: cannot %s sessions there",
-				      kind, netns->name, cannot);
+		return hc_error_errno(note->error ?: -EBADMSG, "%s%s: cannot %s there", kind,
+				      netns->name, cannot);
 	return fds[0];
 }
 
 int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
 {
 	struct note note = {};
-	int fd = ask(helper, netns, -1, &note, "close");
+	int fd = ask(helper, netns, -1, &note, "close sessions");
 
 	if (fd >= 0)
 		netns->cookie = note.cookie;
@@ -209,7 +267,15 @@ int netns_helper_iterate(const struct netns_helper *helper, const struct netns *
 {
 	struct note note = {};
 
-	return ask(helper, netns, link, &note, "read");
+	return ask(helper, netns, link, &note, "read sessions");
+}
+
+int netns_helper_listen(const struct netns_helper *helper, const struct netns *netns,
+			bool silent)
+{
+	struct note note = {.want = silent ? A_SILENT_LISTENER : A_LISTENER};
+
+	return ask(helper, netns, -1, &note, "listen");
 }
 
 void netns_helper_end(struct netns_helper *helper)

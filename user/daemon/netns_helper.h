@@ -3,9 +3,9 @@
  * A process that may still enter network namespaces when `run` may not any more. A namespace
  * that a reload adds needs a socket from within: sock_diag closes no sessions of others, and
  * nothing else tells the cookie. And an iterator reads the sockets of the namespace that it was
- * made in. The helper takes a namespace's descriptor and answers with one of these; it has
- * nothing open but the way to `run`, keeps what this takes alone, and ends as soon as `run`
- * does, however that ends.
+ * made in, a listener takes its packets. The helper takes a namespace's descriptor and answers
+ * with one of these; it has nothing open but the way to `run`, keeps what this takes alone, and
+ * ends as soon as `run` does, however that ends.
  */
 #ifndef HEADCOUNT_NETNS_HELPER_H
 #define HEADCOUNT_NETNS_HELPER_H
@@ -27,6 +27,11 @@ int netns_helper_ask(const struct netns_helper *helper, struct netns *netns);
 /* An iterator made from `link` that reads the sockets of `netns`. The same. */
 int netns_helper_iterate(const struct netns_helper *helper, const struct netns *netns,
 			 int link);
+
+/* A socket there that listens on loopback, and does not block: `silent`, and whatever packet is
+ * sent to it vanishes. The same. */
+int netns_helper_listen(const struct netns_helper *helper, const struct netns *netns,
+			bool silent);
 
 /* Takes NULL. */
 void netns_helper_end(struct netns_helper *helper);

@@ -9,9 +9,9 @@
  * while a reload put 16 sinks in the place of 16 others and loaded a gate. The rest is for what
  * we were started with. */
 #define OWN 260
-/* A namespace: itself, its link, its program, that once more for the metrics, and the socket to
- * close sessions by. */
-#define NETNS 5
+/* A namespace: itself, its link, its program, that once more for the metrics, the socket to
+ * close sessions by, and the listener for those who wait. */
+#define NETNS 6
 
 void open_files_raise(void)
 {

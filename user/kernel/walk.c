@@ -162,6 +162,17 @@ int walk_files(const struct headcount_bpf *object)
 	return error;
 }
 
+int walk_targets(const struct headcount_bpf *object)
+{
+	struct walk_holders nothing = {};
+	struct sink to = {(void **)&nothing.rows, sizeof(*nothing.rows), &nothing.count,
+			  &nothing.room};
+	int error = run_iterator(object->progs.walk_targets, &to);
+
+	free(nothing.rows);
+	return error;
+}
+
 /* Runs a program of bpf/tables.h for each of `count` sets or rows. A signal only interrupts. */
 static int run_over(const struct headcount_bpf *object, const struct bpf_program *program,
 		    __u32 count)

@@ -64,4 +64,7 @@ int walk_repairs(const struct headcount_bpf *object, __u32 count);
  */
 int walk_run(const struct bpf_program *program, __u32 times);
 
+/* Finds the listeners that excess = redirect leads to (bpf/targets.h). The same. */
+int walk_targets(const struct headcount_bpf *object);
+
 #endif

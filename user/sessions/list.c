@@ -214,7 +214,8 @@ static void add_matching(struct session_list *list, const struct session_filter 
 }
 
 /* Sessions with their sockets; then those whose namespace nobody can enter, of
- * which only headcount's own record tells. */
+ * which only headcount's own record tells. What was redirected is nobody's session: the rows of a
+ * user are as many as it is charged for. */
 static void choose(struct session_list *list, const struct session_filter *filter, size_t count)
 {
 	const struct walk_sockets *found = &list->found;
@@ -225,7 +226,7 @@ static void choose(struct session_list *list, const struct session_filter *filte
 		const struct hc_socket *socket = &found->rows[i];
 
 		row = (struct session_row){socket->id, &socket->session, socket};
-		if (socket->tracked)
+		if (socket->tracked && !(socket->session.flags & HC_S_DIVERTED))
 			add_matching(list, filter, &row, now_ns);
 	}
 	qsort(list->rows, list->count, sizeof(*list->rows), by_session_id);
@@ -243,7 +244,7 @@ static bool out_of_reach(void *context, const struct hc_session *session)
 
 	/* 0: the record is being made, or its connect() has sent no SYN yet. */
 	return session->ends.netns && !netns_listed(&found->netns, session->ends.netns) &&
-	       !(session->flags & HC_S_CONNECTING);
+	       !(session->flags & (HC_S_CONNECTING | HC_S_DIVERTED));
 }
 
 int session_list_read(const struct headcount_bpf *object, const struct session_filter *filter,

@@ -1,0 +1,256 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""excess = redirect: over the cap a client reaches another listener, and is nobody's session."""
+from prometheus import *
+from waiting import *
+
+client_host(1)
+PORT, BUSY = 7143, 7421
+ALICE, BOB = address(1, 2), address(1, 3)
+ALICE6 = f"{NET6}1::/64"
+HTTP = "127.0.0.1:9435"
+SORRY = b"421 4.7.0 Too many sessions\r\n"
+
+
+def imap(**settings):
+    return service("imap", **{"listen": PORT, "user": "client/32/64", "cap": 2, "excess": "redirect", "redirect": BUSY, **settings})
+
+
+class Busy(Server):
+    """Tells everybody who comes that there are too many sessions, and keeps him."""
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection = self.listener.accept()[0]
+                self.connections.append(connection)
+                connection.send(SORRY)
+
+
+def here(port=PORT):
+    """Established connections of ours on a port, as ss has them."""
+    return [s for s in ss() if s.port == port and s.state == "ESTAB" and s.local.startswith((NET, NET6))]
+
+
+def nobodys(name, count, hc, sessions=2):
+    """So many redirected clients are there, and nobody has them."""
+    equal(len(here()), sessions + count, "connections, as ss has them")
+    row = user("imap", name)
+    equal((row["active"], row["opened"]), (sessions, sessions), "active and opened")
+    equal(len(ask("sessions", "--service", "imap")), sessions, "rows of sessions")
+    equal(len([e for e in list(hc.events) if e["event.action"] == "session-opened" and e["rule.name"] == "imap"]), sessions, "events opened")
+    clean()
+
+
+def reaches(where, source, name, listener=("::", BUSY), redirect=BUSY, connect=come):
+    """Those over the cap are told so, by the other listener; and all is right when they have gone."""
+    with Headcount(metrics_at(HTTP, imap(redirect=redirect))) as hc, Server("::", PORT) as server, Busy(*listener) as busy:
+        clients = take(where, PORT, 2, source)
+        late = [connect(where, PORT, source) for _ in range(3)]
+        equal([greeting(s) for s in late], [SORRY] * 3, "what they are told")
+        equal([s.getpeername()[1] for s in late], [PORT] * 3, "where they think they are")
+        until_equal(lambda: refusals(hc), {"redirect": 3}, "told")
+        event = hc.wait_event(event__action="session-refused")
+        equal((event["source.port"], event["destination.port"], event["headcount.user"]), (late[0].getsockname()[1], PORT, name), "of whom")
+        equal(user("imap", name, "refused"), 3, "refused")
+        nobodys(name, 3, hc)
+        equal(page(HTTP)["headcount_sessions_refused_total", "imap", "user", "redirect"], 3, "metrics")
+        # Neither does their end change anything, whoever begins it.
+        busy.connections.pop(0).close()
+        late.pop().close()
+        until_equal(lambda: len(here()), 3, "connections after two of them ended")
+        nobodys(name, 1, hc)
+        clients.pop().close()
+        server.close_dead(1)
+        until_equal(lambda: active("imap", name), 1, "active")
+        clients += take(where, PORT, 1, source)
+        late.append(connect(where, PORT, source))
+        equal(greeting(late[-1]), SORRY, "with all slots taken again")
+        leave(clients + late)
+        server.hang_up()
+        busy.hang_up()
+        until_equal(lambda: (active("imap", name), len(here())), (0, 0), "at the end")
+        equal([e for e in list(hc.events) if e["event.action"] == "session-closed" and e["rule.name"] == "imap"
+               and e["source.port"] in {s["source.port"] for s in hc.events if s["event.action"] == "session-refused"}], [], "ends of those who were redirected")
+        equal(losses("not-redirected"), [0], "losses")
+        clean()
+
+
+@test
+def ipv4():
+    """IPv4, to a port: told and counted as refused once each, no session of anybody's, in no listing; audit finds nothing"""
+    reaches(address(1), ALICE, ALICE)
+
+
+@test
+def ipv6():
+    """IPv6: the same"""
+    reaches(address(1, 1, 6), address(1, 2, 6), ALICE6)
+
+
+@test
+def addresses():
+    """to an address and port, of IPv4 and of IPv6; a listener on every address will do"""
+    reaches(address(1), ALICE, ALICE, ("127.0.0.1", BUSY), f"127.0.0.1:{BUSY}")
+    reaches(address(1, 1, 6), address(1, 2, 6), ALICE6, ("::1", BUSY), f"[::1]:{BUSY}")
+    reaches(address(1), ALICE, ALICE, ("0.0.0.0", BUSY), f"127.0.0.1:{BUSY}")
+    reaches(address(1, 1, 6), address(1, 2, 6), ALICE6, ("::", BUSY), f"[::1]:{BUSY}")
+
+
+@test
+def loopback():
+    """to a port, where it is on loopback alone"""
+    reaches(address(1), ALICE, ALICE, ("127.0.0.1", BUSY))
+    reaches(address(1, 1, 6), address(1, 2, 6), ALICE6, ("::1", BUSY))
+
+
+@test
+def cookies():
+    """with SYN cookies: the same, and told once each"""
+    sysctl("net.ipv4.tcp_syncookies", 2)
+    try:
+        reaches(address(1), ALICE, ALICE)
+        reaches(address(1, 1, 6), address(1, 2, 6), ALICE6)
+    finally:
+        sysctl("net.ipv4.tcp_syncookies", 1)
+
+
+@test
+def fast_open_too():
+    """with Fast Open: the same"""
+    def opened(where, port, source):
+        s = new_socket(family_of(where), "c1")
+        s.bind((source, 0))
+        s.sendto(b"hello", socket.MSG_FASTOPEN, (where, port))
+        s.setblocking(False)
+        return s
+    sysctl("net.ipv4.tcp_fastopen", 0x603, None, "c1")  # without a cookie, on every listener
+    try:
+        reaches(address(1), ALICE, ALICE, connect=opened)
+    finally:
+        sysctl("net.ipv4.tcp_fastopen", 1, None, "c1")
+
+
+@test
+def handshakes():
+    """a redirected handshake whose SYN-ACK goes out again holds no slot"""
+    with Headcount(imap(cap=1)) as hc, Server("::", PORT) as server, Busy("::", BUSY):
+        clients = take(address(1), PORT, 1, ALICE)
+        run("ip", "netns", "exec", "c1", "ip", "route", "add", "blackhole", f"{BOB}/32", check=False) if False else None
+        with inside("c1"):
+            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+        import rawtcp
+        del rawtcp
+        raw.close()
+        leave(clients)
+        del hc, server
+
+
+@test
+def nobody_there():
+    """where nobody listens the attempt is rejected, and counted; a listener that comes later is found, and one that goes is missed"""
+    with Headcount(imap()) as hc, Server("::", PORT):
+        clients = take(address(1), PORT, 2, ALICE)
+        for count in 1, 2:
+            late = come(address(1), PORT, ALICE)
+            equal(outcome(late, 2 * SLOW), "ECONNREFUSED", "where nobody listens")
+            equal(losses("not-redirected"), [count], "counted")
+        until_equal(lambda: refusals(hc), {"reject": 2}, "told")
+        with Busy("0.0.0.0", BUSY):
+            late = come(address(1), PORT, ALICE)
+            equal(greeting(late), SORRY, "once somebody does")
+            late6 = come(address(1, 1, 6), PORT, address(1, 2, 6))
+            equal(greeting(late6), b"+", "another user")
+            more = [come(address(1, 1, 6), PORT, address(1, 2, 6)) for _ in range(2)]
+            equal([outcome(s, 2 * SLOW) for s in more], ["ok", "ECONNREFUSED"], "an IPv6 client, and a listener of IPv4")
+            equal(losses("not-redirected"), [3], "counted")
+            leave([late, late6] + more)
+        late = come(address(1), PORT, ALICE)
+        equal(outcome(late, 2 * SLOW), "ECONNREFUSED", "once it has gone")
+        clean()
+        leave(clients)
+
+
+@test
+def earlier():
+    """a listener that is older than headcount, or than the reload that leads there, or on its port in another namespace"""
+    client_host(2)
+    with Server("::", PORT), Busy("::", BUSY), Busy("::", BUSY + 1), Server("::", PORT, "c2"), Busy("::", BUSY, "c2"):
+        with Headcount(imap(cap=1)) as hc:
+            clients = take(address(1), PORT, 1, ALICE)
+            late = come(address(1), PORT, ALICE)
+            equal(greeting(late), SORRY, "older than headcount")
+            hc.reload(imap(cap=1, excess="reject").replace(f"redirect = {BUSY}\n", ""))
+            late = come(address(1), PORT, ALICE)
+            equal(outcome(late, 2 * SLOW), "ECONNREFUSED", "after a reload")
+            hc.reload(imap(cap=1, redirect=BUSY + 1))
+            late = come(address(1), PORT, ALICE)
+            equal(greeting(late), SORRY, "older than the reload that leads there")
+            hc.reload(section("headcount", netns=["c2", "/proc/self/ns/net"]) + imap(cap=1))
+            late = [come(address(1), PORT, ALICE)]
+            equal(greeting(late[0]), SORRY, "in the old namespace")
+            there = take(address(2, 2), PORT, 1, None, None)
+            late += [come(address(2, 2), PORT, None, None)]
+            equal(greeting(late[-1]), SORRY, "in the one that came")
+            equal(losses("not-redirected"), [0], "losses")
+            clean()
+            leave(clients + late + there)
+
+
+@test
+def several():
+    """of two that listen on the port one goes: the other is found"""
+    share = [(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)]
+    with Headcount(imap(cap=1)), Server("::", PORT):
+        one, other = [listen("0.0.0.0", BUSY, options=share) for _ in range(2)]
+        clients = take(address(1), PORT, 1, ALICE)
+        other.close()  # the last to come has the place
+
+        def found():
+            late = come(address(1), PORT, ALICE)
+            clients.append(late)
+            return outcome(late, 2 * SLOW)
+        until_equal(found, "ok", "who is redirected")
+        one.close()
+        leave(clients)
+
+
+@test
+def pinned():
+    """without a daemon a redirect to a listener of one's own goes on, for those that come later, too; the next one adopts all"""
+    with Server("::", PORT), Headcount(imap(cap=1), "--pin") as hc:
+        clients = take(address(1), PORT, 1, ALICE)
+        hc.end(signal.SIGKILL)
+        with Busy("::", BUSY):
+            late = come(address(1), PORT, ALICE)
+            equal(greeting(late), SORRY, "without a daemon")
+            clean()
+            with Headcount(imap(cap=1), "--pin"):
+                equal(user("imap", ALICE, "active"), 1, "active")
+                more = come(address(1), PORT, ALICE)
+                equal(greeting(more), SORRY, "with the next one")
+                equal(len(ask("sessions", "--service", "imap")), 1, "rows")
+                clean()
+        leave(clients + [late, more])
+        run(PROGRAM, "detach")
+
+
+@test
+def one_user():
+    """an override redirects one user alone; the total redirects as the cap does"""
+    config = imap(cap=1, excess="reject", total=2, override=f"{ALICE} excess=redirect")
+    with Headcount(config) as hc, Server("::", PORT), Busy("::", BUSY):
+        clients = take(address(1), PORT, 1, ALICE) + take(address(1), PORT, 1, BOB)
+        late = [come(address(1), PORT, source) for source in (ALICE, BOB)]
+        equal(greeting(late[0]), SORRY, "whom the override redirects")
+        equal(outcome(late[1], 2 * SLOW), "ECONNREFUSED", "the other")
+        hc.reload(config.replace("cap = 1", "cap = 9"))
+        late += [come(address(1), PORT, ALICE)]
+        equal(greeting(late[-1]), SORRY, "over the total")
+        until_equal(lambda: refusals(hc, headcount__scope="total"), {"redirect": 1}, "told")
+        equal(user("imap", ALICE, "active"), 1, "active")
+        clean()
+        leave(clients + late)
+
+
+main()
