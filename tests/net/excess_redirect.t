@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """excess = redirect: over the cap a client reaches another listener, and is nobody's session."""
 from prometheus import *
+from rawtcp import *
 from waiting import *
 
 client_host(1)
@@ -133,17 +134,27 @@ def fast_open_too():
 
 @test
 def handshakes():
-    """a redirected handshake whose SYN-ACK goes out again holds no slot"""
-    with Headcount(imap(cap=1)) as hc, Server("::", PORT) as server, Busy("::", BUSY):
-        clients = take(address(1), PORT, 1, ALICE)
-        run("ip", "netns", "exec", "c1", "ip", "route", "add", "blackhole", f"{BOB}/32", check=False) if False else None
-        with inside("c1"):
-            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-        import rawtcp
-        del rawtcp
-        raw.close()
-        leave(clients)
-        del hc, server
+    """a redirected handshake whose SYN-ACK goes out again takes no slot, though there is one by then"""
+    evil = address(1, 66)
+    with Headcount(imap(cap=1)) as hc, Server("0.0.0.0", PORT) as server, Busy("0.0.0.0", BUSY), Holder(1, 66, PORT) as holder:
+        holder.begin([1000])
+        holder.finish([1000])
+        until_equal(lambda: active("imap", evil), 1, "active")
+        equal(holder.begin([1001]), [1001], "who is redirected gets an answer")
+        hc.wait_event(event__action="session-refused", headcount__excess="redirect", source__port=1001)
+        holder.send(1000, RST, sequence=1001)
+        until_equal(lambda: active("imap", evil), 0, "active once the session has ended")
+        for _ in range(3):
+            equal(holder.begin([1001]), [1001], "the SYN-ACK goes out again")
+        holder.begin([1002])
+        holder.finish([1002])
+        until_equal(lambda: (user("imap", evil, "active"), user("imap", evil, "opened")), (1, 2), "who gets in then")
+        holder.hear()
+        holder.finish([1001])
+        until_equal(lambda: len(here()), 2, "connections")
+        equal((active("imap", evil), losses("late")), (1, [0]), "active, and late")
+        clean()
+        server.hang_up()
 
 
 @test

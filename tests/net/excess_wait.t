@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """excess = wait: over the cap a SYN vanishes, and the client's own retransmission gets in."""
 from prometheus import *
+from rawtcp import *
 from waiting import *
 
 client_host(1)
@@ -196,6 +197,29 @@ def cookies():
     sysctl("net.ipv4.tcp_syncookies", 2)
     try:
         gets_in(address(1), ALICE, ALICE)
+    finally:
+        sysctl("net.ipv4.tcp_syncookies", 1)
+
+
+@test
+def late_cookies():
+    """with SYN cookies: whose slot is another's when his ACK comes is not told so, and gets in by what he sends once there is one"""
+    evil = address(1, 66)
+    sysctl("net.ipv4.tcp_syncookies", 2)
+    try:
+        with Headcount(imap(cap=1)) as hc, Server("0.0.0.0", PORT), Holder(1, 66, PORT) as holder:
+            equal(holder.begin([1000]) + holder.begin([1001]), [1000, 1001], "both begin")
+            holder.finish([1001])
+            until_equal(lambda: active("imap", evil), 1, "active")
+            holder.finish([1000])
+            hc.wait_event(event__action="session-refused", headcount__excess="wait", source__port=1000)
+            time.sleep(0.3)
+            equal(holder.hear()[1000][0] & RST, 0, "a RST for who waits")
+            holder.send(1001, RST, sequence=1001)
+            until_equal(lambda: active("imap", evil), 0, "active once the first has ended")
+            holder.finish([1000], b"hi")
+            until_equal(lambda: active("imap", evil), 1, "active once he has sent something")
+            clean()
     finally:
         sysctl("net.ipv4.tcp_syncookies", 1)
 
