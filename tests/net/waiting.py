@@ -60,6 +60,7 @@ def losses(*names):
 
 
 def clean():
-    """What audit says of the sessions of this host's tests: nothing."""
-    code, out, err = headcount("audit")
-    equal((code, err), (0, ""), f"audit: {out}")
+    """audit finds nothing."""
+    code, out, err = headcount("audit", "--json")
+    found = json.loads(out)
+    equal((code, err, found["missing"], found["stale"], found["wrong"]), (0, "", 0, 0, 0), f"audit: {found}")
