@@ -20,19 +20,13 @@ static __noinline void diverted_note(__u64 id)
 	bpf_map_update_elem(&diverted, &id, &now, BPF_ANY);
 }
 
-/* Was the request with this cookie redirected? */
-static __always_inline bool diverted_is(__u64 id)
-{
-	const struct hc_control *policy = policy_control();
-
-	return policy && policy->diverting && bpf_map_lookup_elem(&diverted, &id);
-}
-
 /* Was the session that is being accepted redirected? `cookie` is what it was before `id` was
  * asked for: 0, and its request was none that was noted. */
 static __always_inline bool diverted_take(__u64 id, __u64 cookie)
 {
-	if (!cookie || !diverted_is(id))
+	const struct hc_control *policy = policy_control();
+
+	if (!cookie || !policy || !policy->diverting || !bpf_map_lookup_elem(&diverted, &id))
 		return false;
 	bpf_map_delete_elem(&diverted, &id);
 	return true;

@@ -6,6 +6,10 @@
  * because the client repeats its SYN; each time the reservation is renewed. How long that goes
  * on is bounded on listeners of limited services (request_bound).
  *
+ * What was redirected holds no slot to be renewed, and does not come here: no request of a
+ * listener that is in a map of sockets does, for bpf_skc_to_tcp_request_sock() does not know
+ * those.
+ *
  * TCP_DEFER_ACCEPT is the exception: once the ACK is there the kernel waits for data in
  * silence. Such a session may come late, and session_accepted() looks at it once more.
  */
@@ -14,7 +18,6 @@
 
 #include "admit.h"
 #include "compat.h"
-#include "diverted.h"
 
 /* The service of whoever connects here, if it can refuse anybody; else NULL. */
 static __always_inline const struct hc_service *request_service(const struct hc_ends *ends,
@@ -67,13 +70,9 @@ static __noinline bool request_user(struct request *request, const struct sock_c
 static __always_inline void request_renew(__u64 id, const struct tcp_request_sock *req)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct request *known, fresh = {};
+	struct request *known = bpf_map_lookup_elem(&requests, &id), fresh = {};
 	__u64 when =
 		held_renewed(claim.now, BPF_CORE_READ_BITFIELD(&req->req.req, num_timeout));
-
-	if (diverted_is(id)) /* it holds no slot */
-		return;
-	known = bpf_map_lookup_elem(&requests, &id);
 
 	if (known) {
 		claim.when = known->when;

@@ -16,6 +16,7 @@
 
 #include "admit.h"
 #include "alive.h"
+#include "diverted.h"
 #include "excess.h"
 #include "label_index.h"
 #include "origin.h"

@@ -6,7 +6,7 @@ import struct
 from harness import *
 
 NUMBER = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM = 1, 2
+MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, MAP_GET_NEXT_KEY = 1, 2, 4
 PROG_LOAD, OBJ_GET, PROG_ATTACH, PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 5, 7, 8, 13, 14, 15
 LINK_CREATE, ENABLE_STATS = 28, 32
 CB_FLAGS_SET = 59  # the helper
@@ -21,6 +21,23 @@ def bpf(command, attributes):
         number = ctypes.get_errno()
         raise OSError(number, f"bpf({command}): {os.strerror(number)}")
     return fd
+
+
+def map_keys(path, size):
+    """The keys of a pinned map, each of so many bytes."""
+    name = ctypes.create_string_buffer(path.encode())
+    fd = bpf(OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))
+    key, keys = None, []
+    try:
+        while True:
+            found = ctypes.create_string_buffer(size)
+            bpf(MAP_GET_NEXT_KEY, struct.pack("=IIQQ", fd, 0, key and ctypes.addressof(key) or 0, ctypes.addressof(found)))
+            keys.append(found.raw)
+            key = found
+    except FileNotFoundError:
+        return keys
+    finally:
+        os.close(fd)
 
 
 class Stranger:

@@ -175,9 +175,11 @@ def reloads():
         hc.reload(imap())
         late = come(address(1), PORT, ALICE)
         equal(outcome(late, 0.4), None, "after")
+        equal(targets(), [0], "sockets of our own")
         hc.reload(imap(excess="reject"))
         equal(outcome(late, 5 * SLOW), "ECONNREFUSED", "who waited")
         equal([line for line in run("ss", "-tnlH").splitlines() if f":{PORT} " not in line], silent, "listeners, as before")
+        equal(targets(), [], "sockets of our own")
         both = section("headcount", netns=["c2", "/proc/self/ns/net"])
         hc.reload(both + imap(cap=1))
         with Server("::", PORT, "c2") as there:

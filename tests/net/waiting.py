@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """For the tests of what an excess gets: clients that come one by one, and what is told of them."""
+from bpf import *
 from clients import *
 
 
@@ -64,3 +65,9 @@ def clean():
     code, out, err = headcount("audit", "--json")
     found = json.loads(out)
     equal((code, err, found["missing"], found["stale"], found["wrong"]), (0, "", 0, 0, 0), f"audit: {found}")
+
+
+def targets():
+    """Ports of the listeners that packets may be sent to, in whichever namespace; 0 are headcount's own."""
+    keys = map_keys("/sys/fs/bpf/headcount/targets", 24)
+    return sorted(struct.unpack_from("=H", key, 20)[0] for key in keys)
