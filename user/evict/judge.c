@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+#include "user/base/ticks.h"
+#include "user/evict/judge.h"
+#include "user/sessions/stale.h"
+
+enum evict_why evict_judge(const struct hc_socket *socket, const struct evict_terms *terms)
+{
+	const struct hc_session *session = &socket->session;
+
+	if (!socket->tracked || socket->mptcp || socket->orphan || session->user.elsewhere ||
+	    session->flags & HC_S_REFUSED || socket->state == TCP_SYN_SENT ||
+	    socket->state == TCP_SYN_RECV)
+		return EVICT_NOT;
+	if (session_stale(socket))
+		return EVICT_DEAD;
+	return !terms->spared && ticks_idle_ms(&socket->idle) >= terms->idle_ms ? EVICT_IDLE
+										: EVICT_NOT;
+}
+
+static int by_staleness(const void *left, const void *right)
+{
+	const struct evict_choice *a = left, *b = right;
+
+	if (a->of != b->of)
+		return a->of < b->of ? -1 : 1;
+	if (a->why != b->why)
+		return a->why < b->why ? -1 : 1;
+	if (a->ms != b->ms)
+		return a->ms > b->ms ? -1 : 1;
+	return a->socket->id < b->socket->id ? -1 : a->socket->id > b->socket->id;
+}
+
+void evict_sort(struct evict_choice *choices, size_t count)
+{
+	if (count)
+		qsort(choices, count, sizeof(*choices), by_staleness);
+}
