@@ -17,7 +17,9 @@
 /* False: there is no such session, or no more. */
 static __always_inline bool kill_begins(const struct hc_kill *kill)
 {
-	__u32 flags = HC_S_KILLED | (kill->idle ? HC_S_IDLE : 0);
+	__u32 flags = HC_S_KILLED | (kill->end == HC_END_IDLE      ? HC_S_IDLE
+				     : kill->end == HC_END_EVICTED ? HC_S_EVICTED
+								   : 0);
 	__u64 id = kill->id;
 	struct hc_session *session = session_of(id);
 
@@ -41,8 +43,14 @@ static __always_inline void kill_emit(const struct hc_kill *kill)
 		return;
 	}
 	emit_fill(event, kill->id, &kill->session, HC_KILLED, bpf_ktime_get_ns());
-	event->end = kill->idle ? HC_END_IDLE : HC_END_UNKNOWN;
+	event->end = kill->end;
 	event->asker = kill->asker;
+	event->idle = kill->idle;
+	event->evidence = kill->evidence;
+	event->unanswered = kill->unanswered;
+	event->unheard_ticks = kill->unheard_ticks;
+	event->newcomer_port = kill->newcomer_port;
+	__builtin_memcpy(event->newcomer, kill->newcomer, sizeof(event->newcomer));
 	emit_submit(event);
 }
 
@@ -52,7 +60,7 @@ static __always_inline bool kill_ended(const struct hc_kill *kill)
 	struct hc_session *still = session_of(kill->id);
 
 	if (still) {
-		__sync_fetch_and_and(&still->flags, ~(HC_S_KILLED | HC_S_IDLE));
+		__sync_fetch_and_and(&still->flags, ~(HC_S_KILLED | HC_S_IDLE | HC_S_EVICTED));
 		return false;
 	}
 	if (kill->closed)

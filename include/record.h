@@ -11,13 +11,14 @@
 #include "keepalive.h"
 #include "policy.h"
 
-#define HC_RECORD_VERSION 3
+#define HC_RECORD_VERSION 4
 
 enum hc_event_type {
 	HC_OPENED = 1,
 	HC_CLOSED = 2,
 	HC_REFUSED = 3,
-	HC_KILLED = 4,   /* an administrator had it closed; HC_CLOSED tells of the end */
+	HC_KILLED = 4,   /* an administrator had it closed, or headcount itself did, by its
+			  * `end`; HC_CLOSED tells of the end */
 	HC_LABELLED = 5, /* it was given a label, and is its user's now */
 };
 
@@ -32,9 +33,10 @@ enum hc_flags {
 	HC_F_ALL = HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
 };
 
-/* Flags of a session alone, above those. */
+/* Flags of a session alone, above those; and the lowest bit, which no event has. */
 #define HC_S_MUTE_SHIFT 8
 enum hc_session_flags {
+	HC_S_EVICTED = 1, /* beside HC_S_KILLED: by headcount itself, for another of its user */
 	HC_S_MUTE_OPENED = HC_MUTE_OPENED << HC_S_MUTE_SHIFT, /* its service's enum hc_mute */
 	HC_S_MUTE_CLOSED = HC_MUTE_CLOSED << HC_S_MUTE_SHIFT,
 	HC_S_DIVERTED = 1 << 11,   /* redirected: nobody's session, and no slot is held */
@@ -45,12 +47,14 @@ enum hc_session_flags {
 	HC_S_IGNORING = 1 << 16,   /* its service has HC_ORPHANS_IGNORE */
 	HC_S_IDLE = 1 << 17,       /* beside HC_S_KILLED: by headcount itself, as it was idle */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
-		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE | HC_S_DIVERTED,
+		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE | HC_S_DIVERTED |
+		   HC_S_EVICTED,
 };
 /* And from there up, the seconds of `keepalive` that were set, or 0. */
 #define HC_S_KEEPALIVE_SHIFT 18
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
-HC_STATIC_ASSERT(!(HC_S_ALL & 0xff));
+HC_STATIC_ASSERT(!(HC_S_ALL & 0xfe));
+HC_STATIC_ASSERT(!(HC_F_ALL & HC_S_EVICTED));
 HC_STATIC_ASSERT(!(HC_S_ALL >> HC_S_KEEPALIVE_SHIFT));
 HC_STATIC_ASSERT(HC_KEEPALIVE_MAX < 1ull << (32 - HC_S_KEEPALIVE_SHIFT));
 
@@ -66,6 +70,7 @@ enum hc_end {
 	HC_END_ABORTED = 7,     /* this side sent a RST: unread data, SO_LINGER 0 */
 	HC_END_KILLED = 8,      /* an administrator closed it (headcount kill, ss -K) */
 	HC_END_IDLE = 9,        /* headcount closed it: no payload for the service's `idle` */
+	HC_END_EVICTED = 10,    /* headcount closed it, for a newcomer of its user */
 	HC_END_COUNT,
 };
 
@@ -102,6 +107,13 @@ struct hc_idle {
 	__u32 ms; /* by another clock, or HC_NEVER: the lesser counts */
 };
 
+/* What made a session the stalest of its user. */
+enum hc_evidence {
+	HC_EVIDENCE_NONE = 0,
+	HC_EVIDENCE_DEAD = 1, /* its peer left what it was asked unanswered */
+	HC_EVIDENCE_IDLE = 2, /* it was idle for longest */
+};
+
 /* When one side ended a session, in 1 << HC_HALF_CLOSED_SHIFT ticks: bpf/half_closed.h. */
 #define HC_HALF_CLOSED_SHIFT 2
 #define HC_HALF_CLOSED_BITS  31
@@ -112,10 +124,13 @@ struct hc_event {
 	__u16 version; /* HC_RECORD_VERSION */
 	__u8 type;     /* enum hc_event_type */
 	__u8 direction;
-	__u8 flags;      /* enum hc_flags */
-	__u8 end;        /* HC_CLOSED, HC_KILLED: enum hc_end */
-	__u8 error;      /* HC_CLOSED: the socket's errno, 0 if none */
-	__u8 unanswered; /* HC_CLOSED: struct hc_peer */
+	__u8 flags; /* enum hc_flags */
+	__u8 end;   /* HC_CLOSED, HC_KILLED: enum hc_end */
+	union {
+		__u8 error;    /* HC_CLOSED: the socket's errno, 0 if none */
+		__u8 evidence; /* HC_END_EVICTED: enum hc_evidence */
+	};
+	__u8 unanswered; /* HC_CLOSED, HC_END_EVICTED: struct hc_peer */
 	__u64 time_ns;
 	__u64 start_ns; /* 0 with HC_F_FOUND */
 	__u64 id;       /* socket cookie; 0 for an inbound refusal */
@@ -123,8 +138,10 @@ struct hc_event {
 		struct {
 			__u64 rx_bytes;      /* payload from the peer */
 			__u64 tx_bytes;      /* payload the peer acknowledged */
-			struct hc_idle idle; /* HC_CLOSED */
+			struct hc_idle idle; /* HC_CLOSED, HC_END_EVICTED */
 		};
+		__u8 newcomer[16]; /* HC_KILLED, HC_END_EVICTED: for whom; in place of the bytes
+				    */
 		struct hc_user_key before; /* HC_LABELLED: whose it was */
 	};
 	struct hc_user_key user;
@@ -145,9 +162,13 @@ struct hc_event {
 	};
 	struct hc_ends ends;    /* all zero where a refusal does not know */
 	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
-	__u32 half_closed;      /* HC_CLOSED: see struct hc_socket */
-	__u8 excess;            /* HC_REFUSED: enum hc_excess that it got */
-	__u8 spare[3];
+	union {
+		__u32 half_closed;   /* HC_CLOSED: see struct hc_socket */
+		__u32 unheard_ticks; /* HC_KILLED, HC_END_EVICTED: struct hc_peer */
+	};
+	__u16 newcomer_port; /* the same, and 0 if it has none */
+	__u8 excess;         /* HC_REFUSED: enum hc_excess that it got */
+	__u8 spare;
 };
 
 /* An event that also tells the label of its user: that it was given, or refused. */
@@ -237,9 +258,15 @@ struct hc_holder {
 struct hc_kill {
 	__u64 id;
 	__u32 asker;
-	__u32 closed; /* the kernel says that it was closed, for us: tell it */
-	__u32 idle;   /* as it was idle, by headcount itself */
-	__u32 spare;
+	__u8 closed; /* the kernel says that it was closed, for us: tell it */
+	__u8 end;    /* HC_END_UNKNOWN: by an administrator; by headcount itself HC_END_IDLE, */
+	__u8 evidence;   /* or HC_END_EVICTED, with what made it the stalest, */
+	__u8 unanswered; /* as in struct hc_event */
+	struct hc_idle idle;
+	__u32 unheard_ticks;
+	__u16 newcomer_port; /* and whom it makes room for */
+	__u16 spare;
+	__u8 newcomer[16];
 	struct hc_session session;
 };
 

@@ -97,6 +97,18 @@ static struct hc_event outbound(__u8 type)
 	return event;
 }
 
+/* To make room for another client's. */
+static void killed_by_evict(struct hc_event *event)
+{
+	event->end = HC_END_EVICTED;
+	event->evidence = HC_EVIDENCE_DEAD;
+	event->unanswered = 4;
+	event->idle = (struct hc_idle){.ticks = HC_NEVER, .ms = 65000};
+	event->unheard_ticks = HC_NEVER;
+	event->newcomer_port = 40000;
+	address(event->newcomer, "::ffff:10.20.30.41");
+}
+
 static void closed_with_traffic(struct hc_event *event)
 {
 	event->end = HC_END_FINISHED;

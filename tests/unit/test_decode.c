@@ -123,6 +123,8 @@ static void words(void **state)
 	assert_string_equal(word_of_end(HC_END_ABORTED), "aborted");
 	assert_string_equal(word_of_end(HC_END_KILLED), "killed");
 	assert_string_equal(word_of_end(HC_END_IDLE), "idle");
+	assert_string_equal(word_of_end(HC_END_EVICTED), "evict");
+	assert_string_equal(word_of_evidence(HC_EVIDENCE_DEAD), "unanswered");
 	assert_string_equal(word_of_end(HC_END_COUNT), "unknown");
 	assert_string_equal(word_of_end(~0u), "unknown");
 

@@ -83,6 +83,12 @@ static void text_again(void **state)
 	event = inbound(HC_KILLED);
 	event.asker = 3999999999;
 	same_text(&event);
+	killed_by_evict(&event);
+	same_text(&event);
+	event.evidence = HC_EVIDENCE_IDLE;
+	address(event.newcomer, "2001:db8::41");
+	event.newcomer_port = 0;
+	same_text(&event);
 }
 
 static void numbers(void **state)
@@ -148,6 +154,7 @@ static void zeek_states(void **state)
 		[HC_END_REFUSED] = {"REJ", "REJ"},   [HC_END_ABANDONED] = {"S0", "S0"},
 		[HC_END_UNREACHABLE] = {"S0", "S1"}, [HC_END_ABORTED] = {"RSTO", "RSTR"},
 		[HC_END_KILLED] = {"RSTO", "RSTR"},  [HC_END_IDLE] = {"RSTO", "RSTR"},
+		[HC_END_EVICTED] = {"RSTO", "RSTR"},
 	};
 	char text[256];
 

@@ -183,6 +183,26 @@ static void json_killed(void **state)
 	assert_non_null(strstr(buffer.data, ",\"event.reason\":\"idle\","));
 	assert_null(strstr(buffer.data, "event.start"));
 	assert_null(strstr(buffer.data, "event.end"));
+	buffer.length = 0;
+
+	killed_by_evict(&event);
+	print_json_event(&buffer, &context, &event);
+	*print_reserve(&buffer, 1) = '\0';
+	assert_non_null(strstr(buffer.data, ",\"event.reason\":\"evict\","));
+	assert_non_null(strstr(buffer.data, ",\"headcount.evicted.evidence\":\"unanswered\""
+					    ",\"headcount.idle_ms\":65000"
+					    ",\"headcount.heard_ms\":null"
+					    ",\"headcount.unanswered\":4"
+					    ",\"headcount.evicted.for.ip\":\"10.20.30.41\""
+					    ",\"headcount.evicted.for.port\":40000}\n"));
+	buffer.length = 0;
+	event.evidence = HC_EVIDENCE_IDLE;
+	event.newcomer_port = 0;
+	memset(event.newcomer, 0, sizeof(event.newcomer));
+	print_json_event(&buffer, &context, &event);
+	*print_reserve(&buffer, 1) = '\0';
+	assert_non_null(strstr(buffer.data, "evidence\":\"idle\","));
+	assert_non_null(strstr(buffer.data, ",\"headcount.unanswered\":4}\n"));
 }
 
 static void json_ipv6_user(void **state)

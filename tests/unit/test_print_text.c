@@ -95,6 +95,17 @@ static void text_killed(void **state)
 	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "
 		"192.168.10.2:993      "
 		"10.20.30.40:51234     by root idle\n");
+	killed_by_evict(&event);
+	print_text_event(&buffer, &context, &event);
+	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "
+		"192.168.10.2:993      "
+		"10.20.30.40:51234     by root evict: 4 unanswered, for 10.20.30.41:40000\n");
+	event.evidence = HC_EVIDENCE_IDLE;
+	memset(event.newcomer, 0, sizeof(event.newcomer));
+	print_text_event(&buffer, &context, &event);
+	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "
+		"192.168.10.2:993      "
+		"10.20.30.40:51234     by root evict: idle 1m05s, for ?\n");
 }
 
 /* A connect() that nobody answered was never open. */

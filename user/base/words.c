@@ -19,9 +19,21 @@ const char *word_of_end(unsigned int end)
 		[HC_END_ABORTED] = "aborted",
 		[HC_END_KILLED] = "killed",
 		[HC_END_IDLE] = "idle",
+		[HC_END_EVICTED] = "evict",
 	};
 
 	return words[end < COUNT(words) ? end : HC_END_UNKNOWN];
+}
+
+const char *word_of_evidence(unsigned int evidence)
+{
+	static const char *const words[] = {
+		[HC_EVIDENCE_NONE] = "none",
+		[HC_EVIDENCE_DEAD] = "unanswered",
+		[HC_EVIDENCE_IDLE] = "idle",
+	};
+
+	return words[evidence < COUNT(words) ? evidence : HC_EVIDENCE_NONE];
 }
 
 /* Indexed by the kernel's number. 12 is a handshake that has no socket yet,

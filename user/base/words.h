@@ -3,7 +3,8 @@
 #ifndef HEADCOUNT_WORDS_H
 #define HEADCOUNT_WORDS_H
 
-const char *word_of_end(unsigned int end);     /* "finished", "reset", "timed-out", ... */
+const char *word_of_end(unsigned int end);           /* "finished", "reset", "timed-out", ... */
+const char *word_of_evidence(unsigned int evidence); /* "unanswered", "idle" */
 const char *word_of_state(unsigned int state); /* "ESTAB", "FIN-WAIT-1" .. as ss(8) writes */
 
 const char *word_of_excess(unsigned int excess); /* "reject", "observe", "wait", .. */

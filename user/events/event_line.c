@@ -102,6 +102,20 @@ static void fill_flags(struct hc_event *event, struct json_object *object)
 		event->flags |= HC_F_TOTAL;
 }
 
+/* After the ends, whose bytes are in the same place. */
+static void fill_eviction(struct hc_event *event, struct json_object *object)
+{
+	const char *evidence = text_of(object, "headcount.evicted.evidence");
+
+	event->evidence = strcmp(evidence, word_of_evidence(HC_EVIDENCE_DEAD))
+				  ? HC_EVIDENCE_IDLE
+				  : HC_EVIDENCE_DEAD;
+	event->idle = (struct hc_idle){HC_NEVER, number_of(object, "headcount.idle_ms")};
+	event->unanswered = number_of(object, "headcount.unanswered");
+	address_of(object, "headcount.evicted.for.ip", event->newcomer);
+	event->newcomer_port = number_of(object, "headcount.evicted.for.port");
+}
+
 /* What is no session's is printed as the end of one. */
 static __u8 type_of(const struct event_line *line)
 {
@@ -135,6 +149,8 @@ static void fill_event(struct event_line *line)
 		event->asker = strtoul(text_of(object, "headcount.killed_by.id"), NULL, 10);
 	fill_ends(event, object);
 	fill_flags(event, object);
+	if (event->type == HC_KILLED && event->end == HC_END_EVICTED)
+		fill_eviction(event, object);
 }
 
 int event_line_parse(struct event_line *line, const char *text, size_t length)

@@ -136,6 +136,16 @@ static char *put_closed(char *p, const struct hc_event *event)
 	return p;
 }
 
+static char *put_evicted(char *p, const struct hc_event *event)
+{
+	p = put_field(p, "HEADCOUNT_EVICTED_EVIDENCE=%s", word_of_evidence(event->evidence));
+	p = put_field(p, "HEADCOUNT_IDLE_MS=%llu", ticks_idle_ms(&event->idle));
+	if (event->unheard_ticks != HC_NEVER)
+		p = put_field(p, "HEADCOUNT_HEARD_MS=%llu", ticks_to_ms(event->unheard_ticks));
+	p = put_field(p, "HEADCOUNT_UNANSWERED=%u", event->unanswered);
+	return put_entry_side(p, "EVICTED_FOR", event->newcomer, event->newcomer_port);
+}
+
 static char *put_entry_session(char *p, const struct hc_event *event)
 {
 	const struct hc_ends *ends = &event->ends;
@@ -150,6 +160,8 @@ static char *put_entry_session(char *p, const struct hc_event *event)
 		p = put_field(p, "HEADCOUNT_KILLED_BY_ID=%u", event->asker);
 	if (event->type == HC_KILLED && event->end)
 		p = put_field(p, "HEADCOUNT_REASON=%s", word_of_end(event->end));
+	if (event->type == HC_KILLED && event->end == HC_END_EVICTED)
+		p = put_evicted(p, event);
 	if (event->type != HC_KILLED)
 		p = put_field(p, "HEADCOUNT_ACTIVE=%u", event->active);
 	if (event->type != HC_KILLED && event->cap != HC_UNLIMITED)

@@ -314,6 +314,26 @@ static char *put_transfer(char *p, const struct hc_event *event)
 							     : PUT(p, "null");
 }
 
+/* What made it the stalest, and whom it makes room for. */
+static char *put_eviction(char *p, const struct hc_event *event)
+{
+	__u8 newcomer[16]; /* a copy: gcc takes it for the bytes in its place, and warns */
+
+	memcpy(newcomer, event->newcomer, sizeof(newcomer));
+	p = PUT(p, ",\"headcount.evicted.evidence\":\"");
+	p = stpcpy(p, word_of_evidence(event->evidence));
+	p = PUT(p, "\",\"headcount.idle_ms\":");
+	p = put_number(p, ticks_idle_ms(&event->idle));
+	p = PUT(p, ",\"headcount.heard_ms\":");
+	if (event->unheard_ticks == HC_NEVER)
+		p = PUT(p, "null");
+	else
+		p = put_number(p, ticks_to_ms(event->unheard_ticks));
+	p = PUT(p, ",\"headcount.unanswered\":");
+	p = put_number(p, event->unanswered);
+	return put_side(p, ",\"headcount.evicted.for.", newcomer, event->newcomer_port, NULL);
+}
+
 /* A line that finds no memory has its number all the same: the gap shows. */
 void print_json_event(struct print_buffer *out, struct print_context *context,
 		      const struct hc_event *event)
@@ -333,6 +353,8 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 		p = put_transfer(p, event);
 	if (event->type == HC_KILLED)
 		p = put_account(p, "headcount.killed_by", event->asker);
+	if (event->type == HC_KILLED && event->end == HC_END_EVICTED)
+		p = put_eviction(p, event);
 	if (event->type == HC_REFUSED)
 		p = put_refusal(p, event);
 	print_commit(out, PUT(p, "}\n"));

@@ -5,6 +5,8 @@
 
 #include "user/base/address.h"
 #include "user/base/clock.h"
+#include "user/base/human.h"
+#include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/events/decode.h"
@@ -136,6 +138,22 @@ static void put_refusal_note(struct line *line, const struct hc_event *event)
 	}
 }
 
+/* "evict: idle 5m00s, for 10.1.2.3:40000" */
+static void put_eviction(struct line *line, const struct hc_event *event)
+{
+	char text[2 * SHORT_ROOM + END_TEXT], time[HUMAN_TEXT], whom[END_TEXT] = "?";
+
+	if (address_is_known(event->newcomer))
+		end_format(event->newcomer, event->newcomer_port, whom);
+	if (event->evidence == HC_EVIDENCE_DEAD)
+		snprintf(text, sizeof(text), "%s: %u unanswered, for %s",
+			 word_of_end(event->end), event->unanswered, whom);
+	else
+		snprintf(text, sizeof(text), "%s: idle %s, for %s", word_of_end(event->end),
+			 human_duration(ticks_idle_ms(&event->idle) / 1000, time), whom);
+	put_note(line, text);
+}
+
 static void put_killer(struct line *line, const struct hc_event *event)
 {
 	struct hc_user_key asker = {.kind = HC_BY_UID, .uid = event->asker};
@@ -143,7 +161,9 @@ static void put_killer(struct line *line, const struct hc_event *event)
 
 	user_key_format(&asker, true, text + 3, sizeof(text) - 3);
 	put_note(line, text);
-	if (event->end)
+	if (event->end == HC_END_EVICTED)
+		put_eviction(line, event);
+	else if (event->end)
 		put_note(line, word_of_end(event->end));
 }
 

@@ -6,18 +6,19 @@
 #include "user/evict/judge.h"
 #include "user/sessions/stale.h"
 
-enum evict_why evict_judge(const struct hc_socket *socket, const struct evict_terms *terms)
+enum hc_evidence evict_judge(const struct hc_socket *socket, const struct evict_terms *terms)
 {
 	const struct hc_session *session = &socket->session;
 
 	if (!socket->tracked || socket->mptcp || socket->orphan || session->user.elsewhere ||
 	    session->flags & HC_S_REFUSED || socket->state == TCP_SYN_SENT ||
 	    socket->state == TCP_SYN_RECV)
-		return EVICT_NOT;
+		return HC_EVIDENCE_NONE;
 	if (session_stale(socket))
-		return EVICT_DEAD;
-	return !terms->spared && ticks_idle_ms(&socket->idle) >= terms->idle_ms ? EVICT_IDLE
-										: EVICT_NOT;
+		return HC_EVIDENCE_DEAD;
+	return !terms->spared && ticks_idle_ms(&socket->idle) >= terms->idle_ms
+		       ? HC_EVIDENCE_IDLE
+		       : HC_EVIDENCE_NONE;
 }
 
 static int by_staleness(const void *left, const void *right)
@@ -26,8 +27,8 @@ static int by_staleness(const void *left, const void *right)
 
 	if (a->of != b->of)
 		return a->of < b->of ? -1 : 1;
-	if (a->why != b->why)
-		return a->why < b->why ? -1 : 1;
+	if (a->evidence != b->evidence)
+		return a->evidence < b->evidence ? -1 : 1;
 	if (a->ms != b->ms)
 		return a->ms > b->ms ? -1 : 1;
 	return a->socket->id < b->socket->id ? -1 : a->socket->id > b->socket->id;

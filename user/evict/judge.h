@@ -16,12 +16,6 @@
 
 #include "record.h"
 
-enum evict_why {
-	EVICT_NOT,
-	EVICT_DEAD,
-	EVICT_IDLE,
-};
-
 /* What is said of a user. */
 struct evict_terms {
 	__u64 idle_ms; /* evict_idle */
@@ -31,12 +25,13 @@ struct evict_terms {
 /* One that may go; the socket is the caller's. */
 struct evict_choice {
 	const struct hc_socket *socket;
-	enum evict_why why;
+	enum hc_evidence evidence;
 	__u64 ms;  /* unheard, or idle */
 	size_t of; /* the number of its user's case */
 };
 
-enum evict_why evict_judge(const struct hc_socket *socket, const struct evict_terms *terms);
+/* HC_EVIDENCE_NONE: it may not. */
+enum hc_evidence evict_judge(const struct hc_socket *socket, const struct evict_terms *terms);
 
 /* Sorts them: by case, and within it the stalest first. */
 void evict_sort(struct evict_choice *choices, size_t count);

@@ -132,10 +132,11 @@ static bool find_choices(struct evict *evict, struct evict_pleas *pleas,
 
 		if (!one)
 			continue;
-		choice.why = evict_judge(&sockets[i], &terms[of]);
-		choice.ms = choice.why == EVICT_DEAD ? ticks_to_ms(sockets[i].peer.heard_ticks)
-						     : ticks_idle_ms(&sockets[i].idle);
-		if (choice.why != EVICT_NOT)
+		choice.evidence = evict_judge(&sockets[i], &terms[of]);
+		choice.ms = choice.evidence == HC_EVIDENCE_DEAD
+				    ? ticks_to_ms(sockets[i].peer.heard_ticks)
+				    : ticks_idle_ms(&sockets[i].idle);
+		if (choice.evidence != HC_EVIDENCE_NONE)
 			(*choices)[(*count)++] = choice;
 	}
 	if (*choices)

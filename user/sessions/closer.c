@@ -59,20 +59,22 @@ int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends)
 	return error;
 }
 
-int closer_kill(struct closer *closer, const struct headcount_bpf *walker, __u64 id,
-		const struct hc_session *session, bool idle)
+int closer_kill(struct closer *closer, const struct headcount_bpf *walker,
+		const struct hc_kill *kill)
 {
-	struct hc_kill *kill = &walker->bss->errand.kill;
-	int error;
+	struct hc_kill *errand = &walker->bss->errand.kill;
+	int error, gone;
 
-	*kill = (struct hc_kill){
-		.id = id, .asker = getuid(), .idle = idle, .session = *session};
+	*errand = *kill;
+	errand->asker = getuid();
 	if (walk_run(walker->progs.kill_mark, 1) <= 0)
 		return 0;
-	error = closer_close(closer, id, &session->ends);
-	kill->closed = !error;
-	walk_run(walker->progs.kill_tell, 1);
-	return error == -ENOENT ? 0 : error;
+	error = closer_close(closer, kill->id, &kill->session.ends);
+	errand->closed = !error;
+	gone = walk_run(walker->progs.kill_tell, 1);
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	return gone > 0 ? 1 : -EBUSY;
 }
 
 static void close_one(struct closer *closer, __u64 id, const struct hc_ends *ends)

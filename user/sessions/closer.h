@@ -32,10 +32,11 @@ int closer_start(struct closer *closer);
  * for us. */
 int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends);
 
-/* The same as `kill` does it, told as an administrator's doing or, with `idle`, as our own; 0
- * also if it has ended by itself. `walker` has kill_mark and kill_tell. */
-int closer_kill(struct closer *closer, const struct headcount_bpf *walker, __u64 id,
-		const struct hc_session *session, bool idle);
+/* The same as `kill` does it, told as `kill` says; who asks is set here. 1, or 0 if it has
+ * ended by itself, or a negative errno. `walker` has kill_mark and kill_tell, and nobody else
+ * uses it now. */
+int closer_kill(struct closer *closer, const struct headcount_bpf *walker,
+		const struct hc_kill *kill);
 
 /* Ends the thread; takes NULL. */
 void closer_free(struct closer *closer);

@@ -60,8 +60,10 @@ void grace_close(struct grace *grace, const struct headcount_bpf *walker, struct
 		for (__u32 i = 0; i < count; i++) {
 			if (!is_over(grace, walker, &entries[i], now_ns, &session))
 				continue;
-			error = closer_kill(closer, walker, entries[i].id, &session, false);
-			if (!error || grace->complained)
+			error = closer_kill(
+				closer, walker,
+				&(struct hc_kill){.id = entries[i].id, .session = session});
+			if (error >= 0 || error == -EBUSY || grace->complained)
 				continue;
 			grace->complained = true;
 			hc_error_errno(error, "cannot close sessions after login_grace%s",

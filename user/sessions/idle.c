@@ -60,8 +60,11 @@ void idle_close(struct idle *idle, const struct headcount_bpf *walker, struct cl
 
 		if (!is_over(idle, walker, socket))
 			continue;
-		error = closer_kill(closer, walker, socket->id, &socket->session, true);
-		if (!error || idle->complained)
+		error = closer_kill(closer, walker,
+				    &(struct hc_kill){.id = socket->id,
+						      .end = HC_END_IDLE,
+						      .session = socket->session});
+		if (error >= 0 || error == -EBUSY || idle->complained)
 			continue;
 		idle->complained = true;
 		hc_error_errno(error, "cannot close idle sessions%s", privileges_hint(error));
