@@ -103,8 +103,15 @@ static __noinline void walk_row(struct seq_file *seq, struct tcp_sock *tp, __u64
 	bpf_seq_write(seq, &row, sizeof(row));
 }
 
+static __always_inline bool walk_wants(const struct hc_user_key *user)
+{
+	__u32 bit = wanted_bit(user) & (HC_WANTED_BITS - 1);
+
+	return errand.wanted.bits[bit / 64] >> bit % 64 & 1;
+}
+
 /* A later walk of `run`: the session gets the keepalive that a reload asks for, and is told
- * only if it may have been idle for too long. It charges nothing. */
+ * only if it may have been idle for too long, or is one of those users'. It charges nothing. */
 static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u64 id,
 				  const struct hc_session *session)
 {
@@ -114,6 +121,11 @@ static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u
 	if (!session || !walk_is_session(state) || state == TCP_SYN_SENT ||
 	    session->flags & HC_S_DIVERTED)
 		return;
+	if (errand.sweep == HC_SWEEP_USERS) {
+		if (walk_wants(&session->user))
+			walk_row(seq, tp, id, session, false);
+		return;
+	}
 	alive_look(tp, id);
 	peer_idle(&idle, tp);
 	if (errand.idle_ticks && idle.ticks >= errand.idle_ticks)

@@ -57,4 +57,10 @@ static __always_inline struct user_hash user_hash_of(const struct hc_user_key *k
 	return (struct user_hash){.set = hash & (sets - 1), .tag = (hash >> 32) | 1};
 }
 
+/* Its bit in a struct hc_wanted. */
+static __always_inline __u32 wanted_bit(const struct hc_user_key *key)
+{
+	return user_hash_of(key, 0, HC_WANTED_BITS).set;
+}
+
 #endif

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 struct netns_helper {
 	pid_t pid;
 	int fd;
+	pthread_mutex_t lock; /* of the dialogue: a question, and its answer */
 };
 
 #define PATIENCE_S 2 /* for an answer: whoever stops the helper must not stop us */
@@ -214,6 +216,7 @@ int netns_helper_start(struct netns_helper **result)
 	*result = helper;
 	if (!helper)
 		return hc_error_errno(ENOMEM, "cannot start a process");
+	pthread_mutex_init(&helper->lock, NULL);
 	helper->pid = -1;
 	helper->fd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ways))
@@ -231,17 +234,27 @@ int netns_helper_start(struct netns_helper **result)
 	return 0;
 }
 
-/* What the helper opens in `netns`, or a negative errno after the printed error: `cannot`. */
-static int ask(const struct netns_helper *helper, const struct netns *netns, int link,
-	       struct note *note, const char *cannot)
+static int exchange(struct netns_helper *helper, struct note *note, int fds[FDS])
 {
-	const char *kind = *netns->name ? "netns " : "our network namespace";
-	int fds[FDS] = {netns->fd, link}, error = send_note(helper->fd, note, fds);
+	int error;
 
+	pthread_mutex_lock(&helper->lock);
+	error = send_note(helper->fd, note, fds);
 	error = error ?: receive_note(helper->fd, note, fds);
 	if (error == -EAGAIN)
 		shutdown(helper->fd,
 			 SHUT_RDWR); /* what it says later is no answer to what we ask */
+	pthread_mutex_unlock(&helper->lock);
+	return error;
+}
+
+/* What the helper opens in `netns`, or a negative errno after the printed error: `cannot`. */
+static int ask(struct netns_helper *helper, const struct netns *netns, int link,
+	       struct note *note, const char *cannot)
+{
+	const char *kind = *netns->name ? "netns " : "our network namespace";
+	int fds[FDS] = {netns->fd, link}, error = exchange(helper, note, fds);
+
 	if (error)
 		return hc_error_errno(error,
 				      "%s%s: the process " NETNS_HELPER_NAME
@@ -253,7 +266,7 @@ static int ask(const struct netns_helper *helper, const struct netns *netns, int
 	return fds[0];
 }
 
-int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
+int netns_helper_ask(struct netns_helper *helper, struct netns *netns)
 {
 	struct note note = {};
 	int fd = ask(helper, netns, -1, &note, "close sessions");
@@ -263,15 +276,14 @@ int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
 	return fd;
 }
 
-int netns_helper_iterate(const struct netns_helper *helper, const struct netns *netns, int link)
+int netns_helper_iterate(struct netns_helper *helper, const struct netns *netns, int link)
 {
 	struct note note = {};
 
 	return ask(helper, netns, link, &note, "read sessions");
 }
 
-int netns_helper_listen(const struct netns_helper *helper, const struct netns *netns,
-			bool silent)
+int netns_helper_listen(struct netns_helper *helper, const struct netns *netns, bool silent)
 {
 	struct note note = {.want = silent ? A_SILENT_LISTENER : A_LISTENER};
 
@@ -288,5 +300,6 @@ void netns_helper_end(struct netns_helper *helper)
 		kill(helper->pid, SIGKILL); /* should somebody have stopped it */
 		waitpid(helper->pid, NULL, 0);
 	}
+	pthread_mutex_destroy(&helper->lock);
 	free(helper);
 }

@@ -20,18 +20,17 @@ struct netns_helper;
  * after the printed error. */
 int netns_helper_start(struct netns_helper **helper);
 
-/* Sets the cookie of `netns`. Returns a netlink socket for sock_diag there, or a negative errno
- * after the printed error; a helper that does not answer within seconds is asked no more. */
-int netns_helper_ask(const struct netns_helper *helper, struct netns *netns);
+/* Any thread may ask. Sets the cookie of `netns`. Returns a netlink socket for sock_diag there,
+ * or a negative errno after the printed error; a helper that does not answer within seconds is
+ * asked no more. */
+int netns_helper_ask(struct netns_helper *helper, struct netns *netns);
 
 /* An iterator made from `link` that reads the sockets of `netns`. The same. */
-int netns_helper_iterate(const struct netns_helper *helper, const struct netns *netns,
-			 int link);
+int netns_helper_iterate(struct netns_helper *helper, const struct netns *netns, int link);
 
 /* A socket there that listens on loopback, and does not block: `silent`, and whatever packet is
  * sent to it vanishes. The same. */
-int netns_helper_listen(const struct netns_helper *helper, const struct netns *netns,
-			bool silent);
+int netns_helper_listen(struct netns_helper *helper, const struct netns *netns, bool silent);
 
 /* Takes NULL. */
 void netns_helper_end(struct netns_helper *helper);

@@ -17,7 +17,7 @@ static int make_here(void *context, int link)
 }
 
 struct there {
-	const struct netns_helper *helper;
+	struct netns_helper *helper;
 	const struct netns *netns;
 };
 
@@ -28,10 +28,11 @@ static int make_there(void *context, int link)
 	return netns_helper_iterate(there->helper, there->netns, link);
 }
 
-int sweep_sockets(const struct sweep *sweep, __u32 idle_ticks, struct walk_sockets *found)
+int sweep_sockets(const struct sweep *sweep, const struct walk_wish *wish,
+		  struct walk_sockets *found)
 {
 	const struct netns_list *netns = sweep->netns;
-	int error = walk_sweep(sweep->walker, idle_ticks, make_here, NULL, found), one;
+	int error = walk_sweep(sweep->walker, wish, make_here, NULL, found), one;
 	struct stat ours;
 
 	if (stat("/proc/self/ns/net", &ours))
@@ -41,7 +42,7 @@ int sweep_sockets(const struct sweep *sweep, __u32 idle_ticks, struct walk_socke
 
 		if (netns->items[i].inode == ours.st_ino)
 			continue;
-		one = walk_sweep(sweep->walker, idle_ticks, make_there, &there, found);
+		one = walk_sweep(sweep->walker, wish, make_there, &there, found);
 		error = error ?: one;
 	}
 	return error;
@@ -54,7 +55,7 @@ void sweep_keepalive(const struct sweep *sweep, const struct config *config)
 
 	for (size_t i = 0; i < config->service_count; i++)
 		any |= config->services[i].service.keepalive > 0;
-	if (any && sweep_sockets(sweep, 0, &found))
+	if (any && sweep_sockets(sweep, &(struct walk_wish){}, &found))
 		hc_error("keepalive is not set for all open sessions");
 	walk_free(&found);
 }

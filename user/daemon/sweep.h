@@ -12,13 +12,14 @@
 
 struct sweep {
 	const struct headcount_bpf *walker; /* loaded with LOAD_WALK_SOCKETS */
-	const struct netns_helper *helper;
+	struct netns_helper *helper;
 	const struct netns_list *netns;
 };
 
 /* walk_sweep() over all of them. 0, or a negative errno after the printed error: the others
  * were looked through. */
-int sweep_sockets(const struct sweep *sweep, __u32 idle_ticks, struct walk_sockets *found);
+int sweep_sockets(const struct sweep *sweep, const struct walk_wish *wish,
+		  struct walk_sockets *found);
 
 /* Sessions that are there get what `config` asks for. */
 void sweep_keepalive(const struct sweep *sweep, const struct config *config);

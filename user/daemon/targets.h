@@ -28,7 +28,7 @@ struct targets_server {
 struct targets {
 	const struct headcount_bpf *object;
 	const struct headcount_bpf *walker; /* has walk_targets, if the kernel lets it */
-	const struct netns_helper *helper;
+	struct netns_helper *helper;
 	struct targets_server server;
 	struct target_own *items; /* ours */
 	size_t count;

@@ -169,3 +169,20 @@ bool state_read_session(const struct headcount_bpf *object, __u64 id,
 	}
 	return false;
 }
+
+bool state_read_user(const struct headcount_bpf *object, const struct hc_control *control,
+		     const struct hc_user_key *key, struct hc_user *user)
+{
+	struct user_hash hash = user_hash_of(key, control->seed, control->user_sets);
+	struct hc_user_set set;
+
+	if (bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.users), &hash.set, &set,
+				      BPF_F_LOCK))
+		return false;
+	for (int way = 0; way < HC_WAYS; way++) {
+		*user = set.way[way];
+		if (set.tag[way] == hash.tag && !memcmp(&user->key, key, sizeof(*key)))
+			return true;
+	}
+	return false;
+}

@@ -31,6 +31,10 @@ int state_read_sessions(const struct headcount_bpf *object, state_wanted *wanted
 bool state_read_session(const struct headcount_bpf *object, __u64 id,
 			struct hc_session *session);
 
+/* One user's record; false: there is none. */
+bool state_read_user(const struct headcount_bpf *object, const struct hc_control *control,
+		     const struct hc_user_key *key, struct hc_user *user);
+
 /* Is the user worth a row: sessions now, or some in the last minutes? */
 bool state_user_shown(const struct hc_user *user);
 

@@ -93,7 +93,7 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 	return netns_inside(netns, run_inside, &inside);
 }
 
-int walk_sweep(const struct headcount_bpf *object, __u32 idle_ticks,
+int walk_sweep(const struct headcount_bpf *object, const struct walk_wish *wish,
 	       int (*make)(void *context, int link), void *context, struct walk_sockets *found)
 {
 	struct sink to = {(void **)&found->rows, sizeof(*found->rows), &found->count,
@@ -103,8 +103,10 @@ int walk_sweep(const struct headcount_bpf *object, __u32 idle_ticks,
 
 	if (!link)
 		return hc_error_errno(errno, "cannot attach the iterator walk_sockets");
-	object->bss->errand.sweep = true;
-	object->bss->errand.idle_ticks = idle_ticks;
+	object->bss->errand.sweep = wish->wanted ? HC_SWEEP_USERS : HC_SWEEP_ALL;
+	object->bss->errand.idle_ticks = wish->idle_ticks;
+	if (wish->wanted)
+		object->bss->errand.wanted = *wish->wanted;
 	fd = make(context, bpf_link__fd(link));
 	error = fd < 0 ? fd : read_rows(fd, &to);
 	if (fd >= 0 && error)
