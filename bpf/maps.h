@@ -162,6 +162,10 @@ MAP(requests, BPF_MAP_TYPE_LRU_HASH, __u64, struct request, 16384, 0);
  * loaded object's own, not shared: one errand at a time. */
 struct hc_errand errand;
 
+/* Until when the daemon makes room for who asks (CLOCK_MONOTONIC, ns); it alone writes it, over
+ * and over. Past: there is none. */
+MAP(evicting, BPF_MAP_TYPE_ARRAY, __u32, __u64, 1, 0);
+
 MAP(losses, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
 /* How many of them the events have told of. User space alone reads and writes it:
  * the next daemon goes on where the last one ended. */

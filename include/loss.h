@@ -31,6 +31,10 @@
 	  "rejected: nobody listens where excess = redirect leads")                            \
 	X(PLEAS_FULL, NOTE, "pleas-full",                                                      \
 	  "attempt that waits and did not get run to make room")                               \
+	X(EVICT_NONE, NOTE, "evict-none",                                                      \
+	  "newcomer over its cap for whom no session was stale (excess = evict)")              \
+	X(EVICT_RATE, NOTE, "evict-rate",                                                      \
+	  "newcomer over its cap for whom evict_rate let none go")                             \
 	X(SUBSCRIBERS_FULL, NOTE, "subscribers-full",                                          \
 	  "subscribers turned away: events_max were connected")                                \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \

@@ -391,6 +391,27 @@ static void what_fails(void **state)
 	assert_int_equal(world.closings, 1);
 }
 
+/* Between the walk and its end. */
+static void woken(void **state)
+{
+	struct evict_choice choice = {.evidence = HC_EVIDENCE_IDLE, .ms = 70000};
+	struct tcp_info info = {.tcpi_last_data_recv = 70000, .tcpi_last_data_sent = 70500};
+
+	(void)state;
+	assert_true(evict_confirm(&choice, &info));
+	info.tcpi_last_data_recv = 5;
+	assert_false(evict_confirm(&choice, &info));
+	info.tcpi_last_data_recv = 90000;
+	info.tcpi_last_data_sent = 5;
+	assert_false(evict_confirm(&choice, &info));
+	info.tcpi_retransmits = 1; /* it was sent before, and again */
+	assert_true(evict_confirm(&choice, &info));
+	choice.evidence = HC_EVIDENCE_DEAD;
+	assert_false(evict_confirm(&choice, &info));
+	info.tcpi_probes = 2;
+	assert_true(evict_confirm(&choice, &info));
+}
+
 static void each_his_own(void **state)
 {
 	(void)state;
@@ -438,6 +459,7 @@ int main(void)
 		cmocka_unit_test(many_users),
 		cmocka_unit_test_setup(strays, set_up),
 		cmocka_unit_test_setup(what_fails, set_up),
+		cmocka_unit_test(woken),
 		cmocka_unit_test_setup(each_his_own, set_up),
 		cmocka_unit_test_setup(bounds, set_up),
 	};

@@ -7,6 +7,7 @@
 #include "user/base/log.h"
 #include "user/base/privileges.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/evictor.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/reload_record.h"
 #include "user/daemon/signals.h"
@@ -293,6 +294,28 @@ int daemon_open_drain(struct daemon *daemon, bool json)
 	return daemon->drain ? daemon_refresh_names(daemon) : -ENOMEM;
 }
 
+int daemon_prepare_evictor(struct daemon *daemon, const struct config *config)
+{
+	int error;
+
+	if (daemon->evictor || !config_has_excess(config, HC_EVICT))
+		return 0;
+	error = evictor_new(&daemon->evictor, daemon->object);
+	if (error) {
+		evictor_free(daemon->evictor);
+		daemon->evictor = NULL;
+	}
+	return error;
+}
+
+int daemon_start_evictor(struct daemon *daemon)
+{
+	const struct evictor_tools tools = {daemon->object, daemon->closer, daemon->helper,
+					    &daemon->netns};
+
+	return daemon->evictor ? evictor_start(daemon->evictor, &tools) : 0;
+}
+
 int daemon_open_metrics(struct daemon *daemon)
 {
 	metrics_show(daemon->metrics, &daemon->links, &daemon->config);
@@ -314,6 +337,7 @@ void daemon_free(struct daemon *daemon)
 {
 	metrics_close(daemon->metrics);
 	drain_free(daemon->drain);
+	evictor_free(daemon->evictor);
 	closer_free(daemon->closer);
 	targets_free(&daemon->targets);
 	netns_helper_end(daemon->helper);

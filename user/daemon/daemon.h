@@ -26,6 +26,7 @@ struct daemon {
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
 	struct closer *closer;          /* of `run` */
+	struct evictor *evictor;        /* NULL: nothing was ever to be evicted */
 	struct grace grace;
 	__u64 grace_ns; /* when sessions without a label are looked for again */
 	struct idle idle;
@@ -79,6 +80,10 @@ int daemon_open_sinks(struct daemon *daemon);
 
 /* Opens the rings; prints text or JSON to the sinks. */
 int daemon_open_drain(struct daemon *daemon, bool json);
+
+/* What `config` needs to evict sessions, before it is in force; and once it is, that begins. */
+int daemon_prepare_evictor(struct daemon *daemon, const struct config *config);
+int daemon_start_evictor(struct daemon *daemon);
 
 /* Answers who asks for metrics, at the address that is open already. */
 int daemon_open_metrics(struct daemon *daemon);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/base/log.h"
+#include "user/daemon/evictor.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
 #include "user/daemon/reload.h"
@@ -130,6 +131,7 @@ static int prepare_next(struct daemon *daemon, struct next *next)
 	error = error ?: sinks_prepare(daemon->sinks, &next->config.events);
 	error = error ?: next_metrics(daemon, &next->config, &next->metrics);
 	error = error ?: gate_new(daemon, &next->netns);
+	error = error ?: daemon_prepare_evictor(daemon, &next->config);
 	error = error ?: daemon_switch_policy(daemon, &next->config, &next->netns);
 	if (error) {
 		sinks_abandon(daemon->sinks);
@@ -143,9 +145,12 @@ static void commit_next(struct daemon *daemon, struct next *next)
 	sinks_commit(daemon->sinks);
 	drop_gates(daemon, &daemon->netns, &next->netns);
 	config_free(&daemon->config);
-	netns_free(&daemon->netns);
 	daemon->config = next->config;
+	evictor_pause(daemon->evictor);
+	netns_free(&daemon->netns);
 	daemon->netns = next->netns;
+	evictor_resume(daemon->evictor);
+	daemon_start_evictor(daemon);
 	switch_metrics(daemon, next->metrics);
 	daemon_refresh_names(daemon);
 	reload_record_last();

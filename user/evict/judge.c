@@ -21,6 +21,20 @@ enum hc_evidence evict_judge(const struct hc_socket *socket, const struct evict_
 		       : HC_EVIDENCE_NONE;
 }
 
+#define ROUND_MS 20 /* that two readings of one time differ by: 2 ticks, with 100 a second */
+
+bool evict_confirm(const struct evict_choice *choice, const struct tcp_info *info)
+{
+	__u64 ms = info->tcpi_last_data_recv;
+
+	if (choice->evidence == HC_EVIDENCE_DEAD)
+		return info->tcpi_retransmits + info->tcpi_probes >= STALE_UNANSWERED;
+	/* Its time of sending moves with retransmissions (bpf/peer.h). */
+	if (!info->tcpi_retransmits && !info->tcpi_retrans && ms > info->tcpi_last_data_sent)
+		ms = info->tcpi_last_data_sent;
+	return ms + ROUND_MS >= choice->ms;
+}
+
 static int by_staleness(const void *left, const void *right)
 {
 	const struct evict_choice *a = left, *b = right;

@@ -33,6 +33,10 @@ struct evict_choice {
 /* HC_EVIDENCE_NONE: it may not. */
 enum hc_evidence evict_judge(const struct hc_socket *socket, const struct evict_terms *terms);
 
+/* Is it still, by what the kernel tells of it now? It may have woken up since it was seen. */
+struct tcp_info;
+bool evict_confirm(const struct evict_choice *choice, const struct tcp_info *info);
+
 /* Sorts them: by case, and within it the stalest first. */
 void evict_sort(struct evict_choice *choices, size_t count);
 

@@ -18,7 +18,7 @@
 #include "user/evict/rate.h"
 
 #define EVICT_PAST      512                    /* evictions that are remembered, */
-#define EVICT_PAST_NS   (3600 * 1000000000ull) /* for so long */
+#define EVICT_PAST_NS   (600 * 1000000000ull) /* for so long */
 #define EVICT_BARREN_NS 1500000000ull  /* beyond a newcomer's first retransmission, after 1 s  \
 					*/
 #define EVICT_CURRENT_NS 3000000000ull /* an older plea is made again, or nobody waits */

@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -65,6 +66,7 @@ static void name_socket(struct inet_diag_req_v2 *request, const struct hc_socket
 	request->id.idiag_dport = htons(ends->remote_port);
 	memcpy(request->id.idiag_src, ends->local + skip, sizeof(ends->local) - skip);
 	memcpy(request->id.idiag_dst, ends->remote + skip, sizeof(ends->remote) - skip);
+	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	request->id.idiag_if = socket->device;
 	request->id.idiag_cookie[0] = socket->id;
 	request->id.idiag_cookie[1] = socket->id >> 32;
@@ -124,4 +126,30 @@ static int take_inode(const struct nlmsghdr *header, void *context)
 int diag_inode(struct diag *diag, const struct hc_socket *socket, __u32 *inode)
 {
 	return send_request(diag, SOCK_DIAG_BY_FAMILY, 0, socket, take_inode, inode);
+}
+
+static int take_info(const struct nlmsghdr *header, void *context)
+{
+	struct tcp_info *info = context;
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each(attribute, header, sizeof(struct inet_diag_msg))
+	{
+		size_t size = mnl_attr_get_payload_len(attribute);
+
+		if (mnl_attr_get_type(attribute) != INET_DIAG_INFO)
+			continue;
+		/* The kernel's may be longer, or shorter. */
+		memcpy(info, mnl_attr_get_payload(attribute),
+		       size < sizeof(*info) ? size : sizeof(*info));
+		return MNL_CB_STOP;
+	}
+	errno = EBADMSG;
+	return MNL_CB_ERROR;
+}
+
+int diag_info(struct diag *diag, const struct hc_socket *socket, struct tcp_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	return send_request(diag, SOCK_DIAG_BY_FAMILY, 0, socket, take_info, info);
 }

@@ -26,4 +26,8 @@ int diag_try_destroy(void);
 /* The inode of the socket as its process sees it, 0 if none has it. 0 or a negative errno. */
 int diag_inode(struct diag *diag, const struct hc_socket *socket, __u32 *inode);
 
+/* What getsockopt(TCP_INFO) would tell of the socket now. 0 or a negative errno. */
+struct tcp_info;
+int diag_info(struct diag *diag, const struct hc_socket *socket, struct tcp_info *info);
+
 #endif

@@ -46,22 +46,35 @@ static int open_diag(void *context)
 	return *diag ? 0 : hc_error_errno(errno, "cannot ask the kernel to close sockets");
 }
 
-int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends)
+int closer_close(struct closer *closer, const struct hc_socket *socket)
 {
-	struct hc_socket socket = {.id = id, .session.ends = *ends};
-	int error = -ENOENT; /* where caps do not hold any more */
+	int error = -ENOENT;
 
 	pthread_mutex_lock(&closer->lock);
 	for (size_t i = 0; i < closer->count; i++)
-		if (closer->entries[i].netns == ends->netns)
-			error = diag_destroy(closer->entries[i].diag, &socket);
+		if (closer->entries[i].netns == socket->session.ends.netns)
+			error = diag_destroy(closer->entries[i].diag, socket);
+	pthread_mutex_unlock(&closer->lock);
+	return error;
+}
+
+int closer_ask(struct closer *closer, const struct hc_socket *socket, struct tcp_info *info)
+{
+	int error = -ENOENT;
+
+	pthread_mutex_lock(&closer->lock);
+	for (size_t i = 0; i < closer->count; i++)
+		if (closer->entries[i].netns == socket->session.ends.netns)
+			error = diag_info(closer->entries[i].diag, socket, info);
 	pthread_mutex_unlock(&closer->lock);
 	return error;
 }
 
 int closer_kill(struct closer *closer, const struct headcount_bpf *walker,
-		const struct hc_kill *kill)
+		const struct hc_kill *kill, __u32 device)
 {
+	const struct hc_socket socket = {
+		.id = kill->id, .device = device, .session.ends = kill->session.ends};
 	struct hc_kill *errand = &walker->bss->errand.kill;
 	int error, gone;
 
@@ -69,17 +82,18 @@ int closer_kill(struct closer *closer, const struct headcount_bpf *walker,
 	errand->asker = getuid();
 	if (walk_run(walker->progs.kill_mark, 1) <= 0)
 		return 0;
-	error = closer_close(closer, kill->id, &kill->session.ends);
+	error = closer_close(closer, &socket);
 	errand->closed = !error;
 	gone = walk_run(walker->progs.kill_tell, 1);
-	if (error)
-		return error == -ENOENT ? 0 : error;
-	return gone > 0 ? 1 : -EBUSY;
+	if (gone > 0)
+		return !error;
+	return error && error != -ENOENT ? error : -EBUSY;
 }
 
 static void close_one(struct closer *closer, __u64 id, const struct hc_ends *ends)
 {
-	int error = closer_close(closer, id, ends);
+	const struct hc_socket socket = {.id = id, .session.ends = *ends};
+	int error = closer_close(closer, &socket);
 
 	if (!error || error == -ENOENT || closer->complained) /* or it has ended by itself */
 		return;

@@ -13,6 +13,7 @@
 #include "user/kernel/load.h"
 
 struct closer;
+struct tcp_info;
 
 /* For these namespaces, and the maps of `object`; `*closer` is the caller's. While we may enter
  * namespaces. Returns 0, or a negative errno after the printed error. */
@@ -28,15 +29,16 @@ void closer_drop(struct closer *closer, unsigned int netns);
  * capabilities that we have now. */
 int closer_start(struct closer *closer);
 
-/* Closes one session, at once: 0, or a negative errno, -EACCES where no socket could be opened
- * for us. */
-int closer_close(struct closer *closer, __u64 id, const struct hc_ends *ends);
+/* Closes one session, at once: 0, or a negative errno, -ENOENT also where caps do not hold any
+ * more. Of `socket` id, ends and device count. And what the kernel tells of it now. */
+int closer_close(struct closer *closer, const struct hc_socket *socket);
+int closer_ask(struct closer *closer, const struct hc_socket *socket, struct tcp_info *info);
 
 /* The same as `kill` does it, told as `kill` says; who asks is set here. 1, or 0 if it has
- * ended by itself, or a negative errno. `walker` has kill_mark and kill_tell, and nobody else
- * uses it now. */
+ * ended by itself, or a negative errno, -EBUSY if the kernel keeps it or does not find it.
+ * `walker` has kill_mark and kill_tell, and nobody else uses it now. */
 int closer_kill(struct closer *closer, const struct headcount_bpf *walker,
-		const struct hc_kill *kill);
+		const struct hc_kill *kill, __u32 device);
 
 /* Ends the thread; takes NULL. */
 void closer_free(struct closer *closer);

@@ -62,7 +62,7 @@ void grace_close(struct grace *grace, const struct headcount_bpf *walker, struct
 				continue;
 			error = closer_kill(
 				closer, walker,
-				&(struct hc_kill){.id = entries[i].id, .session = session});
+				&(struct hc_kill){.id = entries[i].id, .session = session}, 0);
 			if (error >= 0 || error == -EBUSY || grace->complained)
 				continue;
 			grace->complained = true;

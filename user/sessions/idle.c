@@ -63,7 +63,8 @@ void idle_close(struct idle *idle, const struct headcount_bpf *walker, struct cl
 		error = closer_kill(closer, walker,
 				    &(struct hc_kill){.id = socket->id,
 						      .end = HC_END_IDLE,
-						      .session = socket->session});
+						      .session = socket->session},
+				    socket->device);
 		if (error >= 0 || error == -EBUSY || idle->complained)
 			continue;
 		idle->complained = true;
