@@ -116,8 +116,8 @@ static __noinline bool target_redirect(struct bpf_sk_lookup *ctx,
 }
 
 /* The daemon is asked to make room. A plea that is lost comes again with the next SYN. */
-static __noinline void plea_emit(const struct claim *claim, const struct hc_session *packet,
-				 __u64 first_ns, bool total)
+static __noinline void plea_emit(const struct claim *claim, const struct hc_user_key *user,
+				 const struct hc_ends *ends, __u64 first_ns, bool total)
 {
 	struct hc_plea *plea = bpf_ringbuf_reserve(&pleas, sizeof(*plea), 0);
 
@@ -125,8 +125,8 @@ static __noinline void plea_emit(const struct claim *claim, const struct hc_sess
 		count_loss(HC_LOSS_PLEAS_FULL);
 		return;
 	}
-	plea->user = packet->user;
-	plea->ends = packet->ends;
+	plea->user = *user;
+	plea->ends = *ends;
 	plea->first_ns = first_ns;
 	plea->time_ns = claim->now;
 	plea->active = claim->active;
@@ -158,7 +158,8 @@ static __noinline enum hc_excess excess_wait(struct bpf_sk_lookup *ctx, struct c
 		if (claim->now - first_ns < wait_max * 1000000000ull) {
 			if (target_take(ctx, &silent)) {
 				if (evicts)
-					plea_emit(claim, packet, first_ns, total);
+					plea_emit(claim, &packet->user, &packet->ends, first_ns,
+						  total);
 				return claim->gets;
 			}
 			count_loss(HC_LOSS_NOT_HELD);

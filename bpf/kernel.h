@@ -52,6 +52,7 @@
 #define ECONNREFUSED 111
 #define ENETUNREACH  101
 #define EHOSTUNREACH 113
+#define EINPROGRESS  115
 #define EDQUOT       122
 
 /* include/net/tcp_states.h; <linux/bpf.h> asserts the same numbers as BPF_TCP_* */

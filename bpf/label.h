@@ -18,6 +18,7 @@
 #ifndef HEADCOUNT_LABEL_BPF_H
 #define HEADCOUNT_LABEL_BPF_H
 
+#include "label_excess.h"
 #include "label_index.h"
 #include "names.h"
 #include "session.h"
@@ -144,9 +145,10 @@ static __noinline const struct hc_service *label_service(const struct hc_session
 }
 
 /*
- * Returns 0, or an errno: EAGAIN if the session was moved just now by somebody else. Whom the
- * user table has no room for (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as
- * the gates do, this fails open. Global, as user_act() is.
+ * Returns 0, or an errno: EAGAIN if the session was moved just now by somebody else,
+ * EINPROGRESS if the daemon makes room for it. Whom the user table has no room for
+ * (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as the gates do, this fails
+ * open. Global, as user_act() is.
  */
 __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giver giver)
 {
@@ -158,7 +160,7 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 	struct hc_user_set *set;
 	__u64 charge, mine, theirs;
 	enum verdict verdict;
-	bool had_total;
+	bool had_total, waits;
 
 	if (!session || !label)
 		return ENOTCONN;
@@ -181,6 +183,7 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 		return EPERM;
 	had_total = charge & HC_CHARGE_TOTAL && charge_service(charge) == user->service;
 	label_limits(&claim, user, label);
+	claim.quiet = service->holding;
 	verdict = label_take(&claim, user, service, had_total);
 	mine = charge_pack(claim.position, user->service, id) |
 	       (claim.total ? HC_CHARGE_TOTAL : 0);
@@ -188,10 +191,11 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 		return 0;
 	if (verdict != ADMITTED) {
 		claim.excess = verdict;
-		count_refused(user->service, verdict == OVER_TOTAL, claim.gets);
-		label_refused(&claim, id, session, user, label);
+		waits = label_holds(&claim, session, user, service);
+		if (!claim.again)
+			label_refused(&claim, id, session, user, label);
 		if (!claim.over)
-			return EDQUOT;
+			return waits ? EINPROGRESS : EDQUOT;
 	}
 	name_note(claim.position, user, label);
 	/* The slot of the total that goes over is released with neither. */
@@ -215,7 +219,7 @@ static __always_inline int label_try(__u64 id, const struct hc_label *label,
 
 	for (int try = 0; try < LABEL_TRIES && error == EAGAIN; try++)
 		error = label_give(id, label, giver);
-	return error;
+	return error == EINPROGRESS ? EAGAIN : error;
 }
 
 /* May the process that calls give a session another label? Root of a user namespace may not. */

@@ -22,6 +22,7 @@
 
 #ifndef __bpf__
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -30,7 +31,8 @@
  * not there, or has no service with `user = label` for it, or `fd` is a socket of another
  * kind. Else a negative errno, and nothing has changed:
  *	-EDQUOT		the user, or the service, has as many sessions as it may
- *	-EINVAL		the name is empty
+ *	-EAGAIN		the same, but room is being made (excess = evict): try again, 100 ms
+ *later, and after a second or two take it for -EDQUOT -EINVAL		the name is empty
  *	-EMSGSIZE	the name is longer than HEADCOUNT_LABEL_MAX bytes
  *	-EPERM		the session has another name, and the caller lacks CAP_NET_ADMIN
  */
@@ -42,6 +44,21 @@ static inline int headcount_label(int fd, const char *name, size_t length)
 	if (setsockopt(fd, SOL_HEADCOUNT, HEADCOUNT_LABEL, name, (socklen_t)told) == 0)
 		return 0;
 	return errno == ENOPROTOOPT || errno == EOPNOTSUPP ? 0 : -errno;
+}
+
+/*
+ * The same for whoever may wait: tries again every 100 ms while room is being made, for about
+ * `ms` milliseconds, and never returns -EAGAIN.
+ */
+static inline int headcount_label_wait(int fd, const char *name, size_t length, unsigned int ms)
+{
+	int error = headcount_label(fd, name, length);
+
+	for (; error == -EAGAIN && ms >= 100; ms -= 100) {
+		poll(NULL, 0, 100);
+		error = headcount_label(fd, name, length);
+	}
+	return error == -EAGAIN ? -EDQUOT : error;
 }
 #endif
 

@@ -285,27 +285,63 @@ def exempt():
 def own():
     """a user's newcomer costs nobody else's session, nor one of another service"""
     config = imap(cap=2) + service("pop", listen=OTHER)
-    with Headcount(config) as hc, sessions(BOB, BOB, CAROL) as held, sessions(ALICE, port=OTHER) as (pop,), \
-            sessions_of(ALICE, 2) as busy:
+    with Headcount(config) as hc, sessions(BOB, BOB, CAROL, ALICE, ALICE) as held, sessions(ALICE, port=OTHER) as (pop,):
         idle_for(2.2 * SLOW)
-        for s in busy:
+        for s in held[3:]:
             s.talk()
         with Newcomers(1) as one:
             equal(one.wait(), {"ECONNREFUSED": 1}, "the newcomer")
-        equal([s.open() for s in (*held, *busy, pop)], [True] * 6, "who stays")
+        equal([s.open() for s in (*held, pop)], [True] * 6, "who stays")
         equal(evictions(hc), [], "evictions")
 
 
-@contextlib.contextmanager
-def sessions_of(source, count):
-    """Beside others: their listener goes on."""
-    with listen("0.0.0.0", PORT) as listener:
-        held = [Session(listener, source) for _ in range(count)]
-        try:
-            yield held
-        finally:
-            for s in held:
-                s.close()
+SOL, LABEL = 0x6863, 1  # SOL_HEADCOUNT, HEADCOUNT_LABEL
+
+
+def give(session, label):
+    """What setsockopt() of the label says: an errno's name, or ok."""
+    try:
+        session.server.setsockopt(SOL, LABEL, label)
+        return "ok"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+
+@test
+def labels():
+    """a label over its cap: EAGAIN while room is made, and then the label; EDQUOT if nothing is stale"""
+    config = imap(user="label", cap=2)
+    with Headcount(config) as hc, sessions(ALICE, BOB, CAROL, ALICE, BOB) as held:
+        for s in held[:2]:
+            equal(give(s, b"eve"), "ok", "labels below the cap")
+        idle_for(2.2 * SLOW)
+        held[1].talk()
+        equal(give(held[2], b"eve"), "EAGAIN", "over the cap")
+        until_equal(lambda: give(held[2], b"eve"), "ok", "once there is room")
+        equal([s.open() for s in held], [False, True, True, True, True], "who stays")
+        event = hc.wait_event(event__action="session-killed", rule__name="imap")
+        want = {"event.reason": "evict", "headcount.user": "eve", "source.port": held[0].port,
+                "headcount.evicted.for.ip": CAROL, "headcount.evicted.for.port": held[2].port}
+        equal({key: event.get(key) for key in want}, want, "session-killed")
+        for s in held[1:3]:
+            s.talk()
+        until_equal(lambda: give(held[3], b"eve"), "EDQUOT", "none stale")
+        equal([s.open() for s in held[1:]], [True] * 4, "who stays, then")
+        # The command waits by itself.
+        idle_for(2.2 * SLOW)
+        code, out, err = headcount("label", "--remote", f"{ALICE}:{held[3].port}", "eve")
+        equal(code, 0, f"headcount label: {out}{err}")
+        equal(len(evictions(hc)), 2, "evictions")
+        # Each attempt is told once, by what it got.
+        told = [e["headcount.excess"] for e in hc.events if e["event.action"] == "session-refused" and e["rule.name"] == "imap"]
+        equal(collections.Counter(told), {"evict": 3, "reject": 1}, "refusals")
+        until(lambda: user("imap", "eve", "active") == 2, "two sessions of eve")
+        equal(headcount("audit")[0], 0, "audit")
+        # Without the daemon, or what it makes room with, it is over the cap at once.
+        os.kill(hc.process.pid, signal.SIGSTOP)
+        idle_for(2.2 * SLOW)
+        equal(give(held[4], b"eve"), "EDQUOT", "with a daemon that does not answer")
+        os.kill(hc.process.pid, signal.SIGCONT)
 
 
 @test

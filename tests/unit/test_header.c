@@ -42,6 +42,7 @@ static void test_no_socket(void **state)
 	assert_int_equal(headcount_label(-1, "alice", 5), -EBADF);
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(headcount_label(ends[0], "alice", 5), -ENOTSOCK);
+	assert_int_equal(headcount_label_wait(ends[0], "alice", 5, 60000), -ENOTSOCK);
 	close(ends[0]);
 	close(ends[1]);
 }

@@ -51,7 +51,8 @@ static bool check_login(struct client *client)
 	    !ours->module_ctx.super.sasl_check_login(client))
 		return FALSE;
 	error = name == NULL ? 0 : headcount_label(client->fd, name, strlen(name));
-	if (error != -EDQUOT) {
+	/* One login process serves many clients: nobody waits for room to be made. */
+	if (error != -EDQUOT && error != -EAGAIN) {
 		errno = -error;
 		if (error != 0)
 			e_error(client->event, "headcount does not take the name: %m");

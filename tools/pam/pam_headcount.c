@@ -19,6 +19,7 @@
 
 #include "headcount.h"
 
+enum { PATIENCE_MS = 2000 }; /* while a stale session makes room */
 enum { END_SIZE = INET6_ADDRSTRLEN + IF_NAMESIZE + 8, TEXT_SIZE = 2 * END_SIZE };
 typedef int name_call(int fd, struct sockaddr *address, socklen_t *length);
 
@@ -112,7 +113,7 @@ int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	/* Where JSmith and jsmith are one account, they are one name. */
 	account = pam_modutil_getpwnam(pamh, name);
 	name = account ? account->pw_name : name;
-	error = headcount_label(fd, name, strlen(name));
+	error = headcount_label_wait(fd, name, strlen(name), PATIENCE_MS);
 	if (error == -EDQUOT) {
 		pam_syslog(pamh, LOG_NOTICE, "%s has too many sessions", name);
 		if (!(flags & PAM_SILENT))

@@ -13,6 +13,8 @@
 
 #include "headcount.h"
 
+#define PATIENCE_MS 2000 /* while a stale session makes room */
+
 PG_MODULE_MAGIC;
 
 static ClientAuthentication_hook_type previous_hook;
@@ -27,7 +29,8 @@ static void label_session(Port *port, int status)
 	if (status != STATUS_OK ||
 	    (port->raddr.addr.ss_family != AF_INET && port->raddr.addr.ss_family != AF_INET6))
 		return;
-	error = headcount_label(port->sock, port->user_name, strlen(port->user_name));
+	error = headcount_label_wait(port->sock, port->user_name, strlen(port->user_name),
+				     PATIENCE_MS);
 	if (error == -EDQUOT)
 		ereport(FATAL,
 			(errcode(ERRCODE_TOO_MANY_CONNECTIONS),

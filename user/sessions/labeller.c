@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "user/base/label.h"
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/labels.h"
 #include "user/kernel/open.h"
@@ -11,6 +12,9 @@
 #include "user/sessions/by_ends.h"
 #include "user/sessions/kill.h"
 #include "user/sessions/labeller.h"
+
+#define PATIENCE_MS 2000
+#define PAUSE_MS    100
 
 void labeller_close(struct labeller *labeller)
 {
@@ -119,6 +123,21 @@ static int explain(const struct label_order *order, int error, bool closed)
 	return error;
 }
 
+/* Once more while a stale session makes room. After that it is over the cap. */
+static int give(const struct labeller *labeller, const struct label_order *order, __u64 id)
+{
+	int error = -EAGAIN;
+
+	for (int tries = 0; error == -EAGAIN && tries <= PATIENCE_MS / PAUSE_MS; tries++) {
+		if (tries)
+			clock_sleep_ms(PAUSE_MS);
+		error = order->by == LABEL_BY_FD
+				? give_by_fd(order)
+				: labels_give(labeller->object, id, &order->label);
+	}
+	return error == -EAGAIN ? -EDQUOT : error;
+}
+
 int labeller_give(struct labeller *labeller, const struct label_order *order, bool *closed)
 {
 	bool by_fd = order->by == LABEL_BY_FD;
@@ -132,7 +151,7 @@ int labeller_give(struct labeller *labeller, const struct label_order *order, bo
 		if (error)
 			return error;
 	}
-	error = by_fd ? give_by_fd(order) : labels_give(labeller->object, id, &order->label);
+	error = give(labeller, order, id);
 	if (error == -EDQUOT && order->kill)
 		*closed = (!by_fd || (!labeller_open(labeller, true) &&
 				      !find_ordered(labeller, order, &id))) &&
