@@ -177,6 +177,24 @@ def over():
 
 
 @test
+def evicted():
+    """excess = evict: a login process waits for nobody, so the login is denied; a stale session makes room for the next"""
+    with dovecot(), labels("mail", *PORTS, excess="evict", evict_idle="2s") as hc:
+        protocol, tls = WAYS[0]
+        held = [connect(protocol, tls) for _ in range(2)]
+        equal([log_in(client, "eve@example.org") for client in held], [None, None], "logins")
+        time.sleep(2.2 * SLOW)  # both are idle for so long
+        last = connect(protocol, tls)
+        said = log_in(last, "eve@example.org")
+        equal(TOO_MANY in (said or ""), True, f"the third: {said}")
+        event = hc.wait_event(event__action="session-killed", headcount__user="eve@example.org")
+        equal((event["event.reason"], event["headcount.evicted.evidence"]), ("evict", "idle"), f"what is told: {event}")
+        again = connect(protocol, tls)
+        equal(log_in(again, "eve@example.org"), None, "the next login")
+        hang_up(last, again, *held)
+
+
+@test
 def stale():
     """a client's network is taken away: its sessions are shown and killed, their imap processes end, it logs in again"""
     with dovecot(), labels("mail", *PORTS):

@@ -109,6 +109,21 @@ def over():
 
 
 @test
+def evicted():
+    """excess = evict: the login waits while the account's stalest session makes room, and gets in"""
+    with sshd(), labels("ssh", PORT, excess="evict", evict_idle="2s") as hc:
+        held = [ssh("alice", "-N") for _ in range(2)]
+        until_equal(lambda: active("ssh", "alice"), 2, "sessions of alice")
+        time.sleep(2.2 * SLOW)  # both are idle for so long
+        code, out, err = finish(ssh("alice", "-T", "echo", "in"))
+        equal((code, out), (0, "in"), f"the third: {err}")
+        event = hc.wait_event(event__action="session-killed", headcount__user="alice")
+        equal((event["event.reason"], event["headcount.evicted.evidence"]), ("evict", "idle"), f"what is told: {event}")
+        until_equal(lambda: [process.poll() for process in held].count(None), 1, "those that were there")
+        hang_up(*held)
+
+
+@test
 def channels():
     """several channels of one connection are one session"""
     with sshd(), labels("ssh", PORT, cap=1):

@@ -116,6 +116,19 @@ def over():
 
 
 @test
+def evicted():
+    """excess = evict: the login waits while the role's stalest session makes room, and gets in"""
+    with postgresql(), labels("pg", PORT, excess="evict", evict_idle="2s") as hc:
+        held = [hold("alice"), hold("alice")]
+        time.sleep(2.2 * SLOW)  # both are idle for so long
+        equal(psql("alice", "SELECT 1")[:2], (0, "1"), "the third")
+        event = hc.wait_event(event__action="session-killed", headcount__user="alice")
+        equal((event["event.reason"], event["headcount.evicted.evidence"]), ("evict", "idle"), f"what is told: {event}")
+        until_equal(lambda: active("pg", "alice"), 1, "sessions when the third has ended")
+        end(*held)
+
+
+@test
 def connecting():
     """pgbench -C, a session for each transaction: every one is counted, none stays behind"""
     with postgresql() as programs, labels("pg", PORT, cap=50):
