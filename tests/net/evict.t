@@ -217,6 +217,24 @@ def two():
 
 
 @test
+def lowered():
+    """who has more than his cap, which was lowered, loses nothing: that would let nobody in"""
+    with Headcount(imap(cap=4)) as hc, sessions(*[ALICE] * 4) as held:
+        equal(headcount("cap", "imap", ALICE, "2")[0], 0, "cap")
+        idle_for(2.2 * SLOW)
+        with Newcomers(1) as one:
+            equal(one.wait(), {"ECONNREFUSED": 1}, "the newcomer")
+        equal(headcount("cap", "imap", ALICE, "4")[0], 0, "cap")
+        equal([s.open() for s in held], [True] * 4, "who stays")
+
+        def gets_in():
+            with Newcomers(1) as one:
+                return one.wait() == {"in": 1}
+        until(gets_in, "a newcomer, once that is over")
+        until_equal(lambda: [e[0] for e in evictions(hc)], [held[0].port], "who went")
+
+
+@test
 def ipv6():
     """the same over IPv6"""
     six = dict(where=address(1, 1, 6))

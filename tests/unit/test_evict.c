@@ -391,6 +391,19 @@ static void what_fails(void **state)
 	assert_int_equal(world.closings, 1);
 }
 
+/* The cap was lowered: one less lets nobody in. */
+static void beyond(void **state)
+{
+	(void)state;
+	add(&alice, 5000);
+	world.known.beyond = true;
+	hear(&alice, 1);
+	serve();
+	assert_int_equal(world.closings, 0);
+	assert_int_equal(world.refusals, 1);
+	assert_int_equal(evict.looks, 0);
+}
+
 /* Between the walk and its end. */
 static void woken(void **state)
 {
@@ -459,6 +472,7 @@ int main(void)
 		cmocka_unit_test(many_users),
 		cmocka_unit_test_setup(strays, set_up),
 		cmocka_unit_test_setup(what_fails, set_up),
+		cmocka_unit_test_setup(beyond, set_up),
 		cmocka_unit_test(woken),
 		cmocka_unit_test_setup(each_his_own, set_up),
 		cmocka_unit_test_setup(bounds, set_up),

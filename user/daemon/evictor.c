@@ -75,34 +75,38 @@ static bool know_policy(struct evictor *evictor)
 	       !policy_read(object, &evictor->policy);
 }
 
-/* How many slots the service as a whole has to spare. */
-static __u32 spare_of_total(const struct evictor *evictor, const struct hc_user_key *user,
-			    const struct hc_user *record)
+/* `taken` of `limit`, the lesser if there are more limits than one. */
+static void know_slots(struct evict_user *known, __u32 active, __u32 taken, __u32 limit)
+{
+	__u32 spare = taken < limit ? limit - taken : 0;
+
+	known->beyond |= active > limit;
+	if (known->spare_slots > spare)
+		known->spare_slots = spare;
+}
+
+/* What the user, and all together, may have and have. */
+static void know_room(const struct evictor *evictor, const struct hc_user_key *user,
+		      struct evict_user *known)
 {
 	const struct hc_service *service = &evictor->policy.services[user->service];
 	const struct headcount_bpf *object = evictor->tools.object;
-	__u32 id = user->service, taken;
+	const struct hc_slots *slots;
 	struct hc_service_state state;
+	__u32 id = user->service;
+	struct hc_user record;
 
-	if (service->total == HC_UNLIMITED || record->traits & HC_EXEMPT ||
+	known->spare_slots = HC_UNLIMITED; /* he has no session: nothing is to be evicted */
+	if (!state_read_user(object, &evictor->policy.control, user, &record))
+		return;
+	know_slots(known, hc_user_active(&record), HC_USER_TAKEN(record.word), record.cap);
+	if (service->total == HC_UNLIMITED || record.traits & HC_EXEMPT ||
 	    bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states), &id, &state,
 				      BPF_F_LOCK))
-		return HC_UNLIMITED;
-	taken = state.slots.active + state.slots.held.sum + state.slots.unsure.sum;
-	return taken < service->total ? service->total - taken : 0;
-}
-
-static __u32 spare_slots(const struct evictor *evictor, const struct hc_user_key *user)
-{
-	struct hc_user record;
-	__u32 taken, own, total;
-
-	if (!state_read_user(evictor->tools.object, &evictor->policy.control, user, &record))
-		return HC_UNLIMITED; /* he has no session: nothing is to be evicted */
-	taken = HC_USER_TAKEN(record.word);
-	own = taken < record.cap ? record.cap - taken : 0;
-	total = spare_of_total(evictor, user, &record);
-	return own < total ? own : total;
+		return;
+	slots = &state.slots;
+	know_slots(known, slots->active, slots->active + slots->held.sum + slots->unsure.sum,
+		   service->total);
 }
 
 static bool know(void *context, const struct hc_user_key *user, struct evict_user *known)
@@ -124,7 +128,7 @@ static bool know(void *context, const struct hc_user_key *user, struct evict_use
 	/* Perhaps he is, if nobody knows his label any more. */
 	known->terms.spared = error == -EAGAIN || override.idle == HC_UNLIMITED;
 	known->rate = service->evict_rate;
-	known->spare_slots = spare_slots(evictor, user);
+	know_room(evictor, user, known);
 	return true;
 }
 

@@ -98,6 +98,11 @@ static void sift_cases(struct evict *evict, struct evict_pleas *pleas,
 		sift_newcomers(evict, one, known.spare_slots, now_ns);
 		if (!one->count)
 			continue;
+		if (known.beyond) {
+			refuse(world, one, now_ns + EVICT_BARREN_NS, &evict->in_vain,
+			       one->count);
+			continue;
+		}
 		one->left = evict_rate_left(&evict->rates, &one->user, known.rate, now_ns,
 					    &one->until_ns);
 		if (!one->left) {

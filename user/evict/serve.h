@@ -7,6 +7,9 @@
  * since then, but for one that an eviction has made meanwhile: that is another newcomer's, or,
  * if it was this one's, enough.
  *
+ * While a user has more sessions than his cap, which was lowered, nothing is evicted: that
+ * would let nobody in, and what was there before is not cut unasked.
+ *
  * A packet of a session that was evicted is no newcomer: its client is back, and sends what it
  * could not. The gate does not know it from a SYN.
  */
@@ -17,9 +20,10 @@
 #include "user/evict/pleas.h"
 #include "user/evict/rate.h"
 
-#define EVICT_PAST      512                    /* evictions that are remembered, */
-#define EVICT_PAST_NS   (600 * 1000000000ull) /* for so long */
-#define EVICT_BARREN_NS 1500000000ull  /* beyond a newcomer's first retransmission, after 1 s  \
+#define EVICT_PAST    512                   /* evictions that are remembered, */
+#define EVICT_PAST_NS (600 * 1000000000ull) /* for so long */
+#define EVICT_BARREN_NS                                                                        \
+	1500000000ull                  /* beyond a newcomer's first retransmission, after 1 s  \
 					*/
 #define EVICT_CURRENT_NS 3000000000ull /* an older plea is made again, or nobody waits */
 
@@ -28,6 +32,7 @@ struct evict_user {
 	struct evict_terms terms;
 	__u32 rate;        /* evict_rate */
 	__u32 spare_slots; /* of his cap and the total, now */
+	bool beyond;       /* there are more sessions than one of those allows */
 };
 
 struct evict_world {
