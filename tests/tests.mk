@@ -14,7 +14,7 @@ THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/holdbac
 $(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
-test-programs: $(IN_C) $(BUILD)/tests/net/refuse.so bench-programs modules
+test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/refuse.so bench-programs modules
 
 unit: $(UNIT) ## the tests of pure code: in seconds, without root
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $^
@@ -25,8 +25,8 @@ $(BUILD)/tests/net/%.so: tests/net/%.c
 
 # The program and its tests in C once more, with the sanitizers of addresses and of undefined
 # behaviour; what they find ends the test. Of the network tests, the one of all that goes wrong.
-# And the program with the sanitizer of threads, in the tests that have the journal's, the metrics'
-# and the closer's run.
+# And the program with the sanitizer of threads, in the tests that have the journal's, the metrics',
+# the closer's and the one that answers run.
 check-sanitized: test-packages ## the tests in C, and of threads, with sanitizers (as root)
 	$(BUILD_AS_CALLER) BUILD=$(BUILD)/sanitized CFLAGS='$(SANITIZE)' LDFLAGS= all test-programs
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP \
@@ -70,4 +70,4 @@ check-kernels: ## the tests that matter on Debian's kernels, in an emulator (as 
 	$(BUILD_AS_CALLER) all test-programs
 	$(Q)tests/kernels/run
 
--include $(IN_C:=.d) $(FUZZ:%=$(BUILD)/fuzz_%.d)
+-include $(IN_C:=.d) $(BUILD)/tests/net/answer.d $(FUZZ:%=$(BUILD)/fuzz_%.d)
