@@ -35,6 +35,10 @@
 	  "newcomer over its cap for whom no session was stale (excess = evict)")              \
 	X(EVICT_RATE, NOTE, "evict-rate",                                                      \
 	  "newcomer over its cap for whom evict_rate let none go")                             \
+	X(ANSWERS_LATE, NOTE, "answers-late",                                                  \
+	  "client over its cap, cut off before its answer (redirect = answer:)")               \
+	X(ANSWERS_CROWDED, NOTE, "answers-crowded",                                            \
+	  "client over its cap, not answered: too many at once (redirect = answer:)")          \
 	X(SUBSCRIBERS_FULL, NOTE, "subscribers-full",                                          \
 	  "subscribers turned away: events_max were connected")                                \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \

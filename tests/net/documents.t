@@ -193,7 +193,7 @@ def examples():
     """each example is correct, and limits what its comments speak of"""
     want = {
         "mail": {"imap": ("32", "4000", "reject", "3"), "pop3": ("4", "-", "reject", "0"),
-                 "submission": ("10", "-", "reject", "1"), "smtp": ("20", "-", "reject", "0")},
+                 "submission": ("10", "-", "reject", "1"), "smtp": ("20", "-", "redirect", "0")},
         "database": {"postgresql": ("60", "193", "reject", "2"), "redis": ("50", "-", "observe", "0")},
         "bastion": {"ssh": ("10", "500", "reject", "1"), "outbound": ("30", "-", "reject", "1")},
         "shared-host": {"outbound": ("200", "-", "reject", "2"), "inbound": ("100", "-", "reject", "1"),

@@ -203,7 +203,7 @@ def hard_limit():
         file.write(text)
     code, out, err = headcount("run", "-c", "/run/limited.conf", **with_limit(number - 1))
     equal((code, out), (1, ""), "run")
-    equal(err, f"headcount: {number} open files may be needed (events_max, metrics_max, netns), but only {number - 1} are allowed: "
+    equal(err, f"headcount: {number} open files may be needed (events_max, metrics_max, netns, redirect), but only {number - 1} are allowed: "
                "raise the hard limit (ulimit -Hn, LimitNOFILE=)\n", "what it says")
     equal((os.path.exists(PINS), os.path.exists("/run/headcount.lock"), os.path.exists(SOCKET)), (False,) * 3, "what is left")
     with Limited(text, number) as hc:

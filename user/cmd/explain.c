@@ -210,8 +210,10 @@ static void explain_holding(const struct config_service *from)
 		return;
 	printf("\nredirect in %s: who is over the cap reaches %s", service->name,
 	       redirect_format(&service->redirect, where));
-	if (from->answer_path)
-		print_escaped(from->answer_path);
+	if (!from->answer_path)
+		return;
+	printf(", the %zu bytes of", from->answer_size);
+	print_escaped(from->answer_path);
 }
 
 /* What it turns into (keepalive.h). */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "user/answer/files.h"
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/cmd/events_text.h"
@@ -147,6 +148,7 @@ static int run_daemon(struct run *run)
 	error = error ?: daemon_drop_privileges(daemon, run->mounted);
 	error = error ?: closer_start(daemon->closer);
 	error = error ?: daemon_start_evictor(daemon);
+	error = error ?: daemon_answer(daemon);
 	error = error ?: daemon_open_metrics(daemon);
 	if (error)
 		return error;
@@ -182,6 +184,9 @@ int cmd_run(const struct command *command, int argc, char **argv)
 	error = daemon->config_path
 			? config_read(&daemon->config, daemon->config_path, why, sizeof(why))
 			: config_defaults(&daemon->config);
+	error = error
+			?: answer_files_read(&daemon->config, daemon->config_path, why,
+					     sizeof(why));
 	error = error ?: daemon_choose_events(daemon, &daemon->config, why, sizeof(why));
 	if (error) {
 		hc_error("%s", *why ? why : strerror(-error));

@@ -58,7 +58,10 @@ struct config_service {
 	size_t listens;
 	struct config_override *overrides;
 	size_t override_count;
-	char *answer_path; /* of redirect = answer:file:PATH; else NULL */
+	char *answer_path;        /* of redirect = answer:file:PATH; else NULL */
+	unsigned int answer_line; /* of the file that names it */
+	char *answer;             /* what it holds, once that is read (answer/files.h) */
+	size_t answer_size;
 };
 
 /* Where the metrics can be had. */

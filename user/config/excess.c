@@ -57,6 +57,7 @@ static int parse_answer(struct config_parser *parser, const char *word)
 			return -EINVAL;
 		service->service.redirect.answer = HC_ANSWER_FILE;
 		service->answer_path = strdup(word + prefix);
+		service->answer_line = parser->line;
 		return service->answer_path ? 0 : -ENOMEM;
 	}
 	if (answer < 0 || answer == HC_ANSWER_FILE)

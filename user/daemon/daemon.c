@@ -130,6 +130,7 @@ static int prepare_targets(struct daemon *daemon, struct config *config,
 	daemon->targets.object = daemon->object;
 	daemon->targets.walker = daemon->walker;
 	daemon->targets.helper = daemon->helper;
+	daemon->targets.server = answering_server(&daemon->answering);
 	return targets_prepare(&daemon->targets, config, netns);
 }
 
@@ -294,6 +295,11 @@ int daemon_open_drain(struct daemon *daemon, bool json)
 	return daemon->drain ? daemon_refresh_names(daemon) : -ENOMEM;
 }
 
+int daemon_answer(struct daemon *daemon)
+{
+	return answering_start(&daemon->answering);
+}
+
 int daemon_prepare_evictor(struct daemon *daemon, const struct config *config)
 {
 	int error;
@@ -340,6 +346,7 @@ void daemon_free(struct daemon *daemon)
 	evictor_free(daemon->evictor);
 	closer_free(daemon->closer);
 	targets_free(&daemon->targets);
+	answering_end(&daemon->answering, daemon->object);
 	netns_helper_end(daemon->helper);
 	sinks_free(daemon->sinks);
 	attach_close(&daemon->links);

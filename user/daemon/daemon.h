@@ -7,6 +7,7 @@
 #define HEADCOUNT_DAEMON_H
 
 #include "user/config/config.h"
+#include "user/daemon/answering.h"
 #include "user/daemon/targets.h"
 #include "user/events/drain.h"
 #include "user/kernel/attach.h"
@@ -33,6 +34,8 @@ struct daemon {
 	__u64 idle_ns;               /* when idle sessions are looked for again */
 	struct netns_helper *helper; /* of `run` */
 	struct targets targets;      /* of `run` */
+	struct answering answering;  /* there, who is redirected to us */
+	__u64 answers_ns;            /* when those who were not answered are counted again */
 	unsigned int programs;       /* enum load_programs: what this kernel lets us have */
 	bool gates;                  /* run, not trace */
 	bool pin;
@@ -84,6 +87,8 @@ int daemon_open_drain(struct daemon *daemon, bool json);
 /* What `config` needs to evict sessions, before it is in force; and once it is, that begins. */
 int daemon_prepare_evictor(struct daemon *daemon, const struct config *config);
 int daemon_start_evictor(struct daemon *daemon);
+/* Answers who is redirected to us. Once privileges are given up. */
+int daemon_answer(struct daemon *daemon);
 
 /* Answers who asks for metrics, at the address that is open already. */
 int daemon_open_metrics(struct daemon *daemon);

@@ -16,6 +16,7 @@
 #define UPKEEP_LAST 3                    /* rounds of that after the last refusal */
 #define WATCH_NS    NS_PER_SECOND        /* how often other sockops programs are looked for */
 #define PATIENCE_NS (60 * NS_PER_SECOND) /* what failed is not tried again sooner */
+#define ANSWERS_NS  NS_PER_SECOND        /* how old the count of who was not answered may get */
 #define STATUS_NS   (30 * NS_PER_SECOND) /* how old what systemd is told may get */
 
 /* Refusals that were held back by the rate limit are told once it lets them, or
@@ -86,6 +87,16 @@ static void watch_programs(struct daemon *daemon)
 	daemon->watch_ns = now + (daemon_watch_programs(daemon) ? PATIENCE_NS : WATCH_NS);
 }
 
+static void count_answers(struct daemon *daemon)
+{
+	__u64 now = clock_monotonic_ns();
+
+	if (now < daemon->answers_ns)
+		return;
+	daemon->answers_ns = now + ANSWERS_NS;
+	answering_count(&daemon->answering, daemon->object);
+}
+
 int daemon_loop(struct daemon *daemon)
 {
 	__u64 upkeep_ns = 0;
@@ -103,6 +114,7 @@ int daemon_loop(struct daemon *daemon)
 		watch_programs(daemon);
 		close_unlabelled(daemon);
 		close_idle(daemon);
+		count_answers(daemon);
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
 		if (!error && rounds && clock_monotonic_ns() >= upkeep_ns + UPKEEP_NS) {

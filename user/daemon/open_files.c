@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "user/answer/limits.h"
 #include "user/base/log.h"
 #include "user/daemon/open_files.h"
 
@@ -42,6 +43,16 @@ static unsigned int subscribers_of(const struct config *config)
 	return 0;
 }
 
+/* At which clients over their cap are answered. */
+static unsigned int answering_of(const struct config *config)
+{
+	unsigned int services = 0;
+
+	for (size_t i = 0; i < config->service_count; i++)
+		services += config->services[i].service.redirect.answer != HC_ANSWER_NONE;
+	return services * netns_of(config);
+}
+
 static unsigned int most(unsigned int a, unsigned int b)
 {
 	return a > b ? a : b;
@@ -50,9 +61,11 @@ static unsigned int most(unsigned int a, unsigned int b)
 __u64 open_files_needed(const struct config *now, const struct config *next,
 			unsigned int subscribers)
 {
+	const unsigned int listeners = answering_of(now) + answering_of(next);
+
 	subscribers = most(subscribers, most(subscribers_of(now), subscribers_of(next)));
-	return OWN + subscribers + connections_of(now) + connections_of(next) +
-	       NETNS * (netns_of(now) + netns_of(next));
+	return OWN + subscribers + connections_of(now) + connections_of(next) + listeners +
+	       (listeners ? ANSWERS_FILES : 0) + NETNS * (netns_of(now) + netns_of(next));
 }
 
 int open_files_check(const struct config *now, const struct config *next,
@@ -65,8 +78,8 @@ int open_files_check(const struct config *now, const struct config *next,
 		return hc_error_errno(errno, "cannot read the limit of open files");
 	if (limit.rlim_cur >= needed)
 		return 0;
-	return hc_error(
-		"%llu open files may be needed (events_max, metrics_max, netns), but only %llu "
-		"are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
-		needed, (unsigned long long)limit.rlim_cur);
+	return hc_error("%llu open files may be needed (events_max, metrics_max, netns, "
+			"redirect), but only %llu "
+			"are allowed: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
+			needed, (unsigned long long)limit.rlim_cur);
 }

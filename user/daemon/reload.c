@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "user/answer/files.h"
 #include "user/base/log.h"
 #include "user/daemon/evictor.h"
 #include "user/daemon/netns_helper.h"
@@ -110,6 +111,7 @@ static int read_next(struct daemon *daemon, struct config *config,
 	char why[1024];
 	int error = config_read(config, daemon->config_path, why, sizeof(why));
 
+	error = error ?: answer_files_read(config, daemon->config_path, why, sizeof(why));
 	error = error ?: daemon_choose_events(daemon, config, why, sizeof(why));
 	if (!error)
 		return 0;
