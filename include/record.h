@@ -270,7 +270,8 @@ struct hc_errand {
 	__u32 strangers;  /* walk_programs: sockops programs that are no headcount's */
 	__u32 sweep;      /* walk_sockets: not the snapshot of the start, but walk_sweep() */
 	__u32 idle_ticks; /* and tells of sessions that have been idle for so long; 0: none */
-	__u32 spare;
+	__u32 unanswered; /* walk_sockets tells only of peers that have left so many unanswered
+			   */
 	struct hc_kill kill;
 	struct hc_label_order label;
 	struct hc_repair repairs[HC_REPAIRS_AT_ONCE];

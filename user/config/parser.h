@@ -39,6 +39,7 @@ struct config_parser {
 	unsigned int inbound_line;  /* the first section or key that is about a direction; */
 	unsigned int outbound_line; /* 0: none */
 	unsigned int netns_line;
+	unsigned int page_line;  /* of `page = yes`; 0: none */
 	unsigned int label_line; /* in this section, a key that is about labels; 0: none */
 	unsigned int keys_seen;  /* in this section, bits in the order of the keys' table */
 	size_t service;          /* of this section */
@@ -86,6 +87,7 @@ int config_add_listen(struct config_parser *parser, const char *word);
 int config_set_metrics(struct config_parser *parser, const char *value);
 int config_set_metrics_max(struct config_parser *parser, const char *value);
 int config_set_metrics_top_users(struct config_parser *parser, const char *value);
+int config_set_page(struct config_parser *parser, const char *value);
 
 /* Resolves the current section's overrides and empties the list of them. */
 int config_resolve_overrides(struct config_parser *parser);

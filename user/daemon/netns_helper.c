@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 struct netns_helper {
 	pid_t pid;
 	int fd;
+	pthread_mutex_t lock; /* from a question to its answer */
 };
 
 #define PATIENCE_S 2 /* for an answer: whoever stops the helper must not stop us */
@@ -158,6 +160,7 @@ int netns_helper_start(struct netns_helper **result)
 		return hc_error_errno(ENOMEM, "cannot start a process");
 	helper->pid = -1;
 	helper->fd = -1;
+	pthread_mutex_init(&helper->lock, NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ways))
 		return hc_error_errno(errno, "cannot make a socket");
 	helper->fd = ways[0];
@@ -174,16 +177,19 @@ int netns_helper_start(struct netns_helper **result)
 }
 
 /* What the helper opens in `netns`, or a negative errno after the printed error: `cannot`. */
-static int ask(const struct netns_helper *helper, const struct netns *netns, int link,
+static int ask(struct netns_helper *helper, const struct netns *netns, int link,
 	       struct note *note, const char *cannot)
 {
 	const char *kind = *netns->name ? "netns " : "our network namespace";
-	int fds[FDS] = {netns->fd, link}, error = send_note(helper->fd, note, fds);
+	int fds[FDS] = {netns->fd, link}, error;
 
+	pthread_mutex_lock(&helper->lock);
+	error = send_note(helper->fd, note, fds);
 	error = error ?: receive_note(helper->fd, note, fds);
 	if (error == -EAGAIN)
 		shutdown(helper->fd,
 			 SHUT_RDWR); /* what it says later is no answer to what we ask */
+	pthread_mutex_unlock(&helper->lock);
 	if (error)
 		return hc_error_errno(error,
 				      "%s%s: the process " NETNS_HELPER_NAME
@@ -195,7 +201,7 @@ static int ask(const struct netns_helper *helper, const struct netns *netns, int
 	return fds[0];
 }
 
-int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
+int netns_helper_ask(struct netns_helper *helper, struct netns *netns)
 {
 	struct note note = {};
 	int fd = ask(helper, netns, -1, &note, "close");
@@ -205,7 +211,7 @@ int netns_helper_ask(const struct netns_helper *helper, struct netns *netns)
 	return fd;
 }
 
-int netns_helper_iterate(const struct netns_helper *helper, const struct netns *netns, int link)
+int netns_helper_iterate(struct netns_helper *helper, const struct netns *netns, int link)
 {
 	struct note note = {};
 
@@ -222,5 +228,6 @@ void netns_helper_end(struct netns_helper *helper)
 		kill(helper->pid, SIGKILL); /* should somebody have stopped it */
 		waitpid(helper->pid, NULL, 0);
 	}
+	pthread_mutex_destroy(&helper->lock);
 	free(helper);
 }

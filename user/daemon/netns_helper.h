@@ -5,7 +5,7 @@
  * nothing else tells the cookie. And an iterator reads the sockets of the namespace that it was
  * made in. The helper takes a namespace's descriptor and answers with one of these; it has
  * nothing open but the way to `run`, keeps what this takes alone, and ends as soon as `run`
- * does, however that ends.
+ * does, however that ends. Any thread may ask it.
  */
 #ifndef HEADCOUNT_NETNS_HELPER_H
 #define HEADCOUNT_NETNS_HELPER_H
@@ -22,11 +22,10 @@ int netns_helper_start(struct netns_helper **helper);
 
 /* Sets the cookie of `netns`. Returns a netlink socket for sock_diag there, or a negative errno
  * after the printed error; a helper that does not answer within seconds is asked no more. */
-int netns_helper_ask(const struct netns_helper *helper, struct netns *netns);
+int netns_helper_ask(struct netns_helper *helper, struct netns *netns);
 
 /* An iterator made from `link` that reads the sockets of `netns`. The same. */
-int netns_helper_iterate(const struct netns_helper *helper, const struct netns *netns,
-			 int link);
+int netns_helper_iterate(struct netns_helper *helper, const struct netns *netns, int link);
 
 /* Takes NULL. */
 void netns_helper_end(struct netns_helper *helper);

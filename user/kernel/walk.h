@@ -36,6 +36,13 @@ int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *fo
 int walk_sweep(const struct headcount_bpf *object, __u32 idle_ticks,
 	       int (*make)(void *context, int link), void *context, struct walk_sockets *found);
 
+/* A walk over the sockets of the namespace in which `make` makes an iterator, the same: appends
+ * those whose peer has left so many retransmissions and probes unanswered, and changes nothing.
+ * `object` is the caller's alone. */
+int walk_unanswered(const struct headcount_bpf *object, __u32 unanswered,
+		    int (*make)(void *context, int link), void *context,
+		    struct walk_sockets *found);
+
 struct walk_holders {
 	struct hc_holder *rows;
 	size_t count;
