@@ -141,7 +141,14 @@ function rowsOf(table, number) {
 		});
 		body.append(row);
 	}
+	table.tHead.hidden = !number;
 	return [...body.rows];
+}
+
+/* The heading of a row about a user; where there is no room for a column, with its service. */
+function showWhose(cell, row) {
+	setText(part(cell, "now", () => document.createElement("span")), userOf(row));
+	setText(part(cell, "less", () => document.createElement("span")), row.service);
 }
 
 // --- What is shown -----------------------------------------------------------------------------
@@ -154,7 +161,7 @@ function lately() {
 function rate(service, key) {
 	const old = before?.services.find((other) => other.name === service.name);
 	const ms = before ? facts.now_ms - before.now_ms : 0;
-	if (!old || ms <= 0 || service[key] < old[key])
+	if (!old || ms <= 0 || service[key] <= old[key])
 		return "";
 	return `${((service[key] - old[key]) * 1000 / ms).toFixed(1)}/s`;
 }
@@ -163,6 +170,12 @@ const wanted = (...texts) => {
 	const filter = byId("filter").value.trim().toLowerCase();
 	return !filter || texts.some((text) => text.toLowerCase().includes(filter));
 };
+
+/* A number alone says nothing. */
+function userOf(row) {
+	const service = facts.services.find((s) => s.name === row.service);
+	return service?.users_by === "uid" ? `uid ${row.user}` : row.user;
+}
 
 function isIdle(service) {
 	return !service.active && !service.refused_lately.length && !service.ended_lately.length;
@@ -180,6 +193,7 @@ function showServices() {
 		showOf(active, s.active, s.total);
 		showNumber(users, s.users);
 		showNumber(full, s.at_cap);
+		showBar(full, s.at_cap, s.cap === null || !s.users ? null : s.users);
 		full.classList.toggle("full", s.at_cap > 0);
 		showNumber(opened, s.opened, rate(s, "opened"));
 		showNumber(closed, s.closed, rate(s, "closed"));
@@ -194,10 +208,10 @@ function showServices() {
 }
 
 function showUsers() {
-	const shown = facts.users.filter((u) => wanted(u.user, u.service));
+	const shown = facts.users.filter((u) => wanted(userOf(u), u.service));
 	rowsOf(byId("users"), shown.length).forEach((row, i) => {
 		const u = shown[i], [name, service, active, peak, opened, refused, last] = row.cells;
-		setText(name, u.user);
+		showWhose(name, u);
 		setText(service, u.service);
 		showOf(active, u.active, u.cap);
 		showNumber(peak, u.peak);
@@ -214,11 +228,11 @@ function showUsers() {
 }
 
 function showStale() {
-	const shown = facts.stale.filter((s) => wanted(s.user, s.service, s.process, s.remote));
+	const shown = facts.stale.filter((s) => wanted(userOf(s), s.service, s.process, s.remote));
 	rowsOf(byId("stale"), shown.length).forEach((row, i) => {
 		const s = shown[i];
 		const [name, service, peer, unanswered, heard, idle, queue, half, state, process] = row.cells;
-		setText(name, s.user);
+		showWhose(name, s);
 		setText(service, s.service);
 		setText(peer, s.remote);
 		showNumber(unanswered, s.unanswered);
@@ -232,7 +246,7 @@ function showStale() {
 	let about = "Cannot be looked for";
 	if (facts.stale_known)
 		about = facts.stale_ms === null ? "Not looked for yet" :
-			`${plural(facts.stale_count, "session", "sessions")} whose peer left three or more packets ` +
+			`${facts.stale_count ? plural(facts.stale_count, "session", "sessions") : "No session"} whose peer left three or more packets ` +
 			`unanswered for 10 s; looked for ${duration(facts.stale_ms)} ago`;
 	setText(byId("stale-about"), about);
 	setText(byId("stale-note"), !facts.stale_count ? "" : (facts.stale_count > facts.stale.length

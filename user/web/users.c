@@ -49,13 +49,16 @@ static bool is_before(const struct hc_user *a, const struct hc_user *b, __u64 no
 void web_users_add(struct web_users *users, const struct hc_user *user, __u64 now_ns)
 {
 	__u32 active = hc_user_active(user);
+	bool pressed = is_pressed(user, now_ns);
 	size_t place = users->shown;
 
 	users->count++;
 	users->active[user->key.service] += active;
 	users->holders[user->key.service] += !!active;
 	users->full[user->key.service] += active && active >= user->cap;
-	users->pressed += is_pressed(user, now_ns);
+	users->pressed += pressed;
+	if (!active && !pressed)
+		return;
 	while (place && is_before(user, &users->items[place - 1], now_ns))
 		place--;
 	if (place == WEB_USERS)
