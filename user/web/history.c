@@ -41,7 +41,7 @@ static void begin(struct history_row *row, const char *name, const struct hc_cou
 		row->last[curve] = history_count(counters, curve);
 }
 
-static void note(struct history_row *row, const struct hc_counters *counters,
+static void note(struct history_row *row, const char *name, const struct hc_counters *counters,
 		 unsigned int place)
 {
 	for (int curve = 0; curve < HISTORY_CURVES; curve++) {
@@ -49,7 +49,7 @@ static void note(struct history_row *row, const struct hc_counters *counters,
 		__u32 *piece = &row->piece[curve][place], room = ~*piece;
 
 		if (count < row->last[curve]) {
-			begin(row, row->name, counters);
+			begin(row, name, counters);
 			return;
 		}
 		if (more > room)
@@ -78,6 +78,7 @@ void history_note(struct history *history, const struct policy *policy,
 		else if (strcmp(row->name, service->name))
 			begin(row, service->name, &counters[id]);
 		else
-			note(row, &counters[id], history->newest % HISTORY_PIECES);
+			note(row, service->name, &counters[id],
+			     history->newest % HISTORY_PIECES);
 	}
 }
