@@ -127,8 +127,8 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	struct hc_session *session;
 	bool repaired = false;
 
-	/* Nearly none: nothing is looked up for the others. */
-	if (!walk_adopt && peer_unanswered(tp) < errand.unanswered)
+	/* Nearly all: nothing is looked up for them. */
+	if (errand.sweep == HC_SWEEP_DEAD && peer_unanswered(tp) < errand.unanswered)
 		return;
 	id = bpf_get_socket_cookie(common);
 	session = session_of(id);

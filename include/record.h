@@ -263,15 +263,21 @@ struct hc_repair {
 };
 #define HC_REPAIRS_AT_ONCE 256
 
+/* What a walk over the sockets is for. */
+enum hc_sweep {
+	HC_SWEEP_NOT = 0,  /* the snapshot of the start: it charges what it finds */
+	HC_SWEEP_ALL = 1,  /* keepalive is set, and those that were idle for long are told */
+	HC_SWEEP_DEAD = 3, /* those are told whose peer has left so much unanswered */
+};
+
 /* What user space asks of the programs that it runs itself: bpf/tables.h, bpf/kill.h. */
 struct hc_errand {
 	__u32 next;  /* the walks: the set, or the repair, that the next run takes */
 	__u32 flush; /* walk_users reports every refusal, however recent the last report is */
 	__u32 strangers;  /* walk_programs: sockops programs that are no headcount's */
-	__u32 sweep;      /* walk_sockets: not the snapshot of the start, but walk_sweep() */
-	__u32 idle_ticks; /* and tells of sessions that have been idle for so long; 0: none */
-	__u32 unanswered; /* walk_sockets tells only of peers that have left so many unanswered
-			   */
+	__u32 sweep;      /* walk_sockets: enum hc_sweep */
+	__u32 idle_ticks; /* tells of sessions that have been idle for so long; 0: none */
+	__u32 unanswered; /* HC_SWEEP_DEAD: at least so many */
 	struct hc_kill kill;
 	struct hc_label_order label;
 	struct hc_repair repairs[HC_REPAIRS_AT_ONCE];

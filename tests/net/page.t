@@ -331,10 +331,13 @@ def in_a_browser():
             page.of("document.getElementById('filter').value = 'FOLLOWS'")
             page.of("document.getElementById('filter').dispatchEvent(new Event('input'))")
             equal([row[0] for row in page.rows("users")], ["follows me"], "users that the filter lets through")
-            equal(page.complaints, [], "what it complains of")
+            equal((page.complaints, page.of("document.body.className")), ([], ""), "what it complains of")
             hc.end()
             until(lambda: "Not reachable since" in page.of("document.body.innerText"), "that it is lost", 20)
             equal([row[0] for row in page.rows("users")], ["follows me"], "what was last shown stays")
+            with Headcount(metrics_at(HTTP, labels)):
+                until(lambda: page.of("document.body.className") == "", "that it is back", 20)
+                equal("Not reachable" in page.of("document.body.innerText"), False, "still lost")
 
 
 @test

@@ -68,27 +68,14 @@ int look_in(struct look *look, const struct netns_list *netns)
 	return 0;
 }
 
-struct walking {
-	struct look *look;
-	__u32 unanswered;
-};
-
-static int walk_one(void *context, int (*make)(void *where, int link), void *where,
-		    struct walk_sockets *found)
-{
-	const struct walking *walking = context;
-
-	return walk_unanswered(walking->look->object, walking->unanswered, make, where, found);
-}
-
 int look_walk(void *context, __u32 unanswered, struct walk_sockets *found)
 {
-	struct walking walking = {context, unanswered};
 	struct look *look = context;
+	struct sweep sweep = {look->object, look->helper, &look->netns};
 	int error;
 
 	pthread_mutex_lock(&look->lock);
-	error = sweep_each(look->helper, &look->netns, walk_one, &walking, found);
+	error = sweep_sockets(&sweep, &(struct walk_wish){.unanswered = unanswered}, found);
 	pthread_mutex_unlock(&look->lock);
 	return error;
 }

@@ -70,7 +70,8 @@ static void close_idle(struct daemon *daemon)
 	if (!daemon->closer || !daemon->idle.least || now < daemon->idle_ns)
 		return;
 	daemon->idle_ns = now + daemon->idle.least * NS_PER_SECOND / 10;
-	if (sweep_sockets(&sweep, idle_ticks(&daemon->idle), &found))
+	if (sweep_sockets(&sweep, &(struct walk_wish){.idle_ticks = idle_ticks(&daemon->idle)},
+			  &found))
 		daemon->idle_ns = now + PATIENCE_NS;
 	idle_close(&daemon->idle, daemon->walker, daemon->closer, &found);
 	walk_free(&found);

@@ -22,7 +22,7 @@
 struct netns_helper {
 	pid_t pid;
 	int fd;
-	pthread_mutex_t lock; /* from a question to its answer */
+	pthread_mutex_t lock; /* of the dialogue: a question, and its answer */
 };
 
 #define PATIENCE_S 2 /* for an answer: whoever stops the helper must not stop us */
@@ -158,9 +158,9 @@ int netns_helper_start(struct netns_helper **result)
 	*result = helper;
 	if (!helper)
 		return hc_error_errno(ENOMEM, "cannot start a process");
+	pthread_mutex_init(&helper->lock, NULL);
 	helper->pid = -1;
 	helper->fd = -1;
-	pthread_mutex_init(&helper->lock, NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ways))
 		return hc_error_errno(errno, "cannot make a socket");
 	helper->fd = ways[0];
@@ -176,12 +176,9 @@ int netns_helper_start(struct netns_helper **result)
 	return 0;
 }
 
-/* What the helper opens in `netns`, or a negative errno after the printed error: `cannot`. */
-static int ask(struct netns_helper *helper, const struct netns *netns, int link,
-	       struct note *note, const char *cannot)
+static int exchange(struct netns_helper *helper, struct note *note, int fds[FDS])
 {
-	const char *kind = *netns->name ? "netns " : "our network namespace";
-	int fds[FDS] = {netns->fd, link}, error;
+	int error;
 
 	pthread_mutex_lock(&helper->lock);
 	error = send_note(helper->fd, note, fds);
@@ -190,6 +187,16 @@ static int ask(struct netns_helper *helper, const struct netns *netns, int link,
 		shutdown(helper->fd,
 			 SHUT_RDWR); /* what it says later is no answer to what we ask */
 	pthread_mutex_unlock(&helper->lock);
+	return error;
+}
+
+/* What the helper opens in `netns`, or a negative errno after the printed error: `cannot`. */
+static int ask(struct netns_helper *helper, const struct netns *netns, int link,
+	       struct note *note, const char *cannot)
+{
+	const char *kind = *netns->name ? "netns " : "our network namespace";
+	int fds[FDS] = {netns->fd, link}, error = exchange(helper, note, fds);
+
 	if (error)
 		return hc_error_errno(error,
 				      "%s%s: the process " NETNS_HELPER_NAME

@@ -5,7 +5,7 @@
  * nothing else tells the cookie. And an iterator reads the sockets of the namespace that it was
  * made in. The helper takes a namespace's descriptor and answers with one of these; it has
  * nothing open but the way to `run`, keeps what this takes alone, and ends as soon as `run`
- * does, however that ends. Any thread may ask it.
+ * does, however that ends.
  */
 #ifndef HEADCOUNT_NETNS_HELPER_H
 #define HEADCOUNT_NETNS_HELPER_H
@@ -20,8 +20,9 @@ struct netns_helper;
  * after the printed error. */
 int netns_helper_start(struct netns_helper **helper);
 
-/* Sets the cookie of `netns`. Returns a netlink socket for sock_diag there, or a negative errno
- * after the printed error; a helper that does not answer within seconds is asked no more. */
+/* Any thread may ask. Sets the cookie of `netns`. Returns a netlink socket for sock_diag there,
+ * or a negative errno after the printed error; a helper that does not answer within seconds is
+ * asked no more. */
 int netns_helper_ask(struct netns_helper *helper, struct netns *netns);
 
 /* An iterator made from `link` that reads the sockets of `netns`. The same. */

@@ -28,43 +28,24 @@ static int make_there(void *context, int link)
 	return netns_helper_iterate(there->helper, there->netns, link);
 }
 
-int sweep_each(struct netns_helper *helper, const struct netns_list *netns, sweep_walk *walk,
-	       void *context, struct walk_sockets *found)
+int sweep_sockets(const struct sweep *sweep, const struct walk_wish *wish,
+		  struct walk_sockets *found)
 {
-	int error = walk(context, make_here, NULL, found), one;
+	const struct netns_list *netns = sweep->netns;
+	int error = walk_sweep(sweep->walker, wish, make_here, NULL, found), one;
 	struct stat ours;
 
 	if (stat("/proc/self/ns/net", &ours))
 		ours.st_ino = 0;
 	for (size_t i = 0; i < netns->count; i++) {
-		struct there there = {helper, &netns->items[i]};
+		struct there there = {sweep->helper, &netns->items[i]};
 
 		if (netns->items[i].inode == ours.st_ino)
 			continue;
-		one = walk(context, make_there, &there, found);
+		one = walk_sweep(sweep->walker, wish, make_there, &there, found);
 		error = error ?: one;
 	}
 	return error;
-}
-
-struct sweeping {
-	const struct headcount_bpf *walker;
-	__u32 idle_ticks;
-};
-
-static int sweep_one(void *context, int (*make)(void *where, int link), void *where,
-		     struct walk_sockets *found)
-{
-	const struct sweeping *sweeping = context;
-
-	return walk_sweep(sweeping->walker, sweeping->idle_ticks, make, where, found);
-}
-
-int sweep_sockets(const struct sweep *sweep, __u32 idle_ticks, struct walk_sockets *found)
-{
-	struct sweeping sweeping = {sweep->walker, idle_ticks};
-
-	return sweep_each(sweep->helper, sweep->netns, sweep_one, &sweeping, found);
 }
 
 void sweep_keepalive(const struct sweep *sweep, const struct config *config)
@@ -74,7 +55,7 @@ void sweep_keepalive(const struct sweep *sweep, const struct config *config)
 
 	for (size_t i = 0; i < config->service_count; i++)
 		any |= config->services[i].service.keepalive > 0;
-	if (any && sweep_sockets(sweep, 0, &found))
+	if (any && sweep_sockets(sweep, &(struct walk_wish){}, &found))
 		hc_error("keepalive is not set for all open sessions");
 	walk_free(&found);
 }

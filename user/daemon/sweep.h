@@ -16,18 +16,10 @@ struct sweep {
 	const struct netns_list *netns;
 };
 
-/* A walk of walk.h in one namespace, where `make` makes the iterator. */
-typedef int sweep_walk(void *context, int (*make)(void *where, int link), void *where,
-		       struct walk_sockets *found);
-
-/* In our own namespace, and in each of the list. 0, or a negative errno after the printed
- * error: the others were looked through. */
-int sweep_each(struct netns_helper *helper, const struct netns_list *netns, sweep_walk *walk,
-	       void *context, struct walk_sockets *found);
-
 /* walk_sweep() over all of them. 0, or a negative errno after the printed error: the others
  * were looked through. */
-int sweep_sockets(const struct sweep *sweep, __u32 idle_ticks, struct walk_sockets *found);
+int sweep_sockets(const struct sweep *sweep, const struct walk_wish *wish,
+		  struct walk_sockets *found);
 
 /* Sessions that are there get what `config` asks for. */
 void sweep_keepalive(const struct sweep *sweep, const struct config *config);

@@ -93,9 +93,8 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 	return netns_inside(netns, run_inside, &inside);
 }
 
-/* Reads the iterator that `make` makes. */
-static int run_made(const struct headcount_bpf *object, int (*make)(void *context, int link),
-		    void *context, struct walk_sockets *found)
+int walk_sweep(const struct headcount_bpf *object, const struct walk_wish *wish,
+	       int (*make)(void *context, int link), void *context, struct walk_sockets *found)
 {
 	struct sink to = {(void **)&found->rows, sizeof(*found->rows), &found->count,
 			  &found->room};
@@ -104,6 +103,9 @@ static int run_made(const struct headcount_bpf *object, int (*make)(void *contex
 
 	if (!link)
 		return hc_error_errno(errno, "cannot attach the iterator walk_sockets");
+	object->bss->errand.sweep = wish->unanswered ? HC_SWEEP_DEAD : HC_SWEEP_ALL;
+	object->bss->errand.idle_ticks = wish->idle_ticks;
+	object->bss->errand.unanswered = wish->unanswered;
 	fd = make(context, bpf_link__fd(link));
 	error = fd < 0 ? fd : read_rows(fd, &to);
 	if (fd >= 0 && error)
@@ -112,22 +114,6 @@ static int run_made(const struct headcount_bpf *object, int (*make)(void *contex
 		close(fd);
 	bpf_link__destroy(link);
 	return error;
-}
-
-int walk_sweep(const struct headcount_bpf *object, __u32 idle_ticks,
-	       int (*make)(void *context, int link), void *context, struct walk_sockets *found)
-{
-	object->bss->errand.sweep = true;
-	object->bss->errand.idle_ticks = idle_ticks;
-	return run_made(object, make, context, found);
-}
-
-int walk_unanswered(const struct headcount_bpf *object, __u32 unanswered,
-		    int (*make)(void *context, int link), void *context,
-		    struct walk_sockets *found)
-{
-	object->bss->errand.unanswered = unanswered;
-	return run_made(object, make, context, found);
 }
 
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found)

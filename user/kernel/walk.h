@@ -28,20 +28,19 @@ int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *fo
 
 /*
  * A later walk of `run`, over the sockets of the namespace in which `make` makes an iterator
- * from a link (a descriptor, or a negative errno after the printed error): sets `keepalive`
+ * from a link (a descriptor, or a negative errno after the printed error). With `unanswered` it
+ * appends the sockets whose peer has left so many retransmissions and probes unanswered, on an
+ * object that adopts nothing. Without, it sets `keepalive`
  * where a session's service asks for another one than it has, and appends those that may have
  * been idle for `idle_ticks`; 0: none. Charges nothing. 0, or a negative errno after the
  * printed error.
  */
-int walk_sweep(const struct headcount_bpf *object, __u32 idle_ticks,
+struct walk_wish {
+	__u32 idle_ticks;
+	__u32 unanswered;
+};
+int walk_sweep(const struct headcount_bpf *object, const struct walk_wish *wish,
 	       int (*make)(void *context, int link), void *context, struct walk_sockets *found);
-
-/* A walk over the sockets of the namespace in which `make` makes an iterator, the same: appends
- * those whose peer has left so many retransmissions and probes unanswered, and changes nothing.
- * `object` is the caller's alone. */
-int walk_unanswered(const struct headcount_bpf *object, __u32 unanswered,
-		    int (*make)(void *context, int link), void *context,
-		    struct walk_sockets *found);
 
 struct walk_holders {
 	struct hc_holder *rows;

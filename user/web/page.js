@@ -327,22 +327,29 @@ function failed(why) {
 	showWhen();
 }
 
+/* The answer, or why there is none. */
+async function fetchFacts() {
+	try {
+		const answer = await fetch("page.json", {
+			cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) });
+		return answer.ok ? [await answer.json()] : [null, `it answers ${answer.status}`];
+	} catch {
+		return [null, "no answer"];
+	}
+}
+
 async function ask() {
 	if (asking || paused || document.hidden)
 		return;
 	asking = true;
 	clearTimeout(timer);
-	try {
-		const answer = await fetch("page.json", {
-			cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) });
-		if (!answer.ok)
-			throw new Error(`it answers ${answer.status}`);
-		took(await answer.json());
-	} catch (error) {
-		failed(error.message.startsWith("it answers") ? error.message : "no answer");
-	}
+	const [answer, why] = await fetchFacts();
 	asking = false;
-	timer = setTimeout(ask, lostSince === null ? EVERY_MS : LATER_MS);
+	timer = setTimeout(ask, answer ? EVERY_MS : LATER_MS);
+	if (answer)
+		took(answer);
+	else
+		failed(why);
 }
 
 byId("pause").addEventListener("click", () => {
