@@ -273,7 +273,9 @@ def dead_peers():
     with Headcount(metrics_at(HTTP, IMAP)):
         equal((facts()["stale_known"], facts()["stale"]), (True, []), "before")
         with named(b"<b>\x01\xff\"&"), held(2) as pairs:
-            with frozen():
+            with frozen(), socket.socket() as unborn:
+                unborn.setblocking(False)
+                unborn.connect_ex((ALICE, PORT))  # unanswered, too, but nobody was there yet
                 for _, server in pairs:
                     server.send(b"nobody hears this")
                 until(lambda: facts()["stale_count"] == 2, "the stale ones", 60)
@@ -287,6 +289,10 @@ def dead_peers():
                     until(lambda: len(page.rows("stale")) == 2, "rows in the page")
                     equal(page.rows("stale")[0][-1].startswith("<b>"), True, f"as text: {page.rows('stale')}")
                     equal((page.of("document.querySelectorAll('b').length"), page.complaints), (0, []), "elements b")
+                until(lambda: any(r["state"] == "SYN-SENT" and r["unanswered"] >= 3 for r in our_sessions()), "unanswered SYNs", 30)
+                since = facts()["now_ms"]
+                found = until(lambda: (f := facts())["now_ms"] - f["stale_ms"] > since and f, "another look", 60)
+                equal(found["stale_count"], 2, "with one that never was connected")
             until(lambda: facts()["stale_count"] == 0, "that they answer again", 60)
 
 
