@@ -57,7 +57,7 @@ def run(options):
     fresh_namespace()
     table = Table(f"The page, {USERS:,} users, {2 * CONNECTIONS:,} sessions, for {SECONDS} s", {
         "viewers": ("who look", "d"), "core": ("of a core", ".2%"), "more": ("more than with nobody", ".2%"),
-        "users": ("users read after", ".1f"), "stale": ("sockets after", ".1f"), **GOAL})
+        "users": ("age of its users, s", ".1f"), "stale": ("of its dead peers, s", ".1f"), **GOAL})
     with caps_events(top=TOP, more="emit = none") as child, Holders(CONNECTIONS, USERS) as holders:
         holders.hold(CONNECTIONS)
         time.sleep(5)
