@@ -68,6 +68,9 @@ $(BUILD)/user/%.o: user/%.c | $(BUILD)/headcount.skel.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBS)) -c -o $@ $<
 
+# The page's files are in it.
+$(BUILD)/user/web/assets.o: $(wildcard user/web/*.html user/web/*.css user/web/*.js user/web/*.svg)
+
 $(BUILD)/headcount.bpf.o: bpf/headcount.bpf.c | tools
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c -o $@ $<

@@ -60,18 +60,22 @@ static __always_inline __u32 peer_queue(const struct tcp_sock *tp, int state)
 	return bytes && flag ? bytes - 1 : bytes;
 }
 
+static __always_inline __u32 peer_unanswered(const struct tcp_sock *tp)
+{
+	return tp->inet_conn.icsk_retransmits + tp->inet_conn.icsk_probes_out;
+}
+
 static __always_inline void peer_read(struct hc_peer *peer, const struct tcp_sock *tp,
 				      int state)
 {
-	const struct inet_connection_sock *icsk = &tp->inet_conn;
-	__u32 acked = tp->rcv_tstamp, received = icsk->icsk_ack.lrcvtime;
+	__u32 acked = tp->rcv_tstamp, received = tp->inet_conn.icsk_ack.lrcvtime;
 	__u32 now = bpf_jiffies64();
 
 	peer->heard_ticks = state == TCP_SYN_SENT ? HC_NEVER
 						  : peer_least(peer_since(now, acked),
 							       peer_since(now, received));
 	peer->send_queue = peer_queue(tp, state);
-	peer->unanswered = icsk->icsk_retransmits + icsk->icsk_probes_out;
+	peer->unanswered = peer_unanswered(tp);
 }
 
 /* An accepted socket that nobody has taken yet is none, nor is a subflow of an MPTCP

@@ -135,11 +135,16 @@ static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u
 static __always_inline void walk_socket(struct seq_file *seq, struct sock_common *common,
 					struct tcp_sock *tp)
 {
-	__u64 id = bpf_get_socket_cookie(common);
+	__u64 id;
 	__u8 state = common->skc_state;
-	struct hc_session *session = session_of(id);
+	struct hc_session *session;
 	bool repaired = false;
 
+	/* Nearly all: nothing is looked up for them. */
+	if (errand.sweep == HC_SWEEP_DEAD && peer_unanswered(tp) < errand.unanswered)
+		return;
+	id = bpf_get_socket_cookie(common);
+	session = session_of(id);
 	if (walk_adopt && errand.sweep) {
 		walk_sweep(seq, tp, id, session);
 		return;

@@ -297,6 +297,7 @@ enum hc_sweep {
 	HC_SWEEP_NOT = 0,   /* the snapshot of the start: it charges what it finds */
 	HC_SWEEP_ALL = 1,   /* keepalive is set, and those that were idle for long are told */
 	HC_SWEEP_USERS = 2, /* those of some users are told, and perhaps of others */
+	HC_SWEEP_DEAD = 3,  /* those are told whose peer has left so much unanswered */
 };
 
 /* Users, each by a bit that a hash of its key selects (sets.h). */
@@ -312,7 +313,7 @@ struct hc_errand {
 	__u32 strangers;  /* walk_programs: sockops programs that are no headcount's */
 	__u32 sweep;      /* walk_sockets: enum hc_sweep */
 	__u32 idle_ticks; /* tells of sessions that have been idle for so long; 0: none */
-	__u32 spare;
+	__u32 unanswered; /* HC_SWEEP_DEAD: at least so many */
 	struct hc_wanted wanted;
 	struct hc_kill kill;
 	struct hc_label_order label;

@@ -6,7 +6,8 @@ IN_C     := $(UNIT) $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 SANITIZE_THREADS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
-THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/holdback.t tests/net/answers.t
+THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/page.t tests/net/holdback.t \
+	    tests/net/answers.t
 
 .PHONY: unit test-programs check-sanitized fuzz fuzzers torture check-kernels
 

@@ -95,6 +95,7 @@ static void test_metrics(void **state)
 	read_good(&config, IMAP);
 	assert_string_equal(config.metrics.text, "");
 	assert_int_equal(config.metrics.max, 16);
+	assert_false(config_has_page(&config.metrics));
 	assert_int_equal(config.events.subscribers_max, 64);
 	config_free(&config);
 	read_good(&config, "[headcount]\nmetrics = 0.0.0.0:9435\nmetrics_top_users = 1000\n"
@@ -113,6 +114,43 @@ static void test_metrics(void **state)
 	config_free(&config);
 	read_good(&config, "[headcount]\nmetrics = unix:/" X50 X50 "123456\n");
 	assert_string_equal(config_metrics_path(&config.metrics), "/" X50 X50 "123456");
+	config_free(&config);
+}
+
+/* Unless something else is written, where no other host can ask. */
+static void test_page(void **state)
+{
+	static const struct {
+		const char *metrics, *page;
+		bool served;
+	} rows[] = {
+		{"127.0.0.1:9", "", true},
+		{"127.255.0.9:9", "", true},
+		{"[::1]:9", "", true},
+		{"unix:/x", "", true},
+		{"0.0.0.0:9", "", false},
+		{"[::]:9", "", false},
+		{"192.0.2.1:9", "", false},
+		{"[::ffff:127.0.0.1]:9", "", true},
+		{"[::]:9", "page = yes", true},
+		{"192.0.2.1:9", "page = yes", true},
+		{"127.0.0.1:9", "page = no", false},
+		{"unix:/x", "page = no", false},
+	};
+	struct config config;
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "[headcount]\n%s\nmetrics = %s\n", rows[i].page,
+			 rows[i].metrics);
+		read_good(&config, text);
+		if (config_has_page(&config.metrics) != rows[i].served)
+			fail_msg("%s", text);
+		config_free(&config);
+	}
+	read_good(&config, "[headcount]\npage = no\n");
+	assert_false(config_has_page(&config.metrics));
 	config_free(&config);
 }
 
@@ -296,10 +334,11 @@ int main(void)
 	static const struct CMUnitTest config[] = {
 		cmocka_unit_test(test_defaults),          cmocka_unit_test(test_empty_file),
 		cmocka_unit_test(test_headcount_section), cmocka_unit_test(test_directions),
-		cmocka_unit_test(test_metrics),           cmocka_unit_test(test_service),
-		cmocka_unit_test(test_outbound),          cmocka_unit_test(test_errno_words),
-		cmocka_unit_test(test_limited),           cmocka_unit_test(test_spellings),
-		cmocka_unit_test(test_longest_line),      cmocka_unit_test(test_name_of_31),
+		cmocka_unit_test(test_metrics),           cmocka_unit_test(test_page),
+		cmocka_unit_test(test_service),           cmocka_unit_test(test_outbound),
+		cmocka_unit_test(test_errno_words),       cmocka_unit_test(test_limited),
+		cmocka_unit_test(test_spellings),         cmocka_unit_test(test_longest_line),
+		cmocka_unit_test(test_name_of_31),
 	};
 	int failed;
 

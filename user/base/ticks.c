@@ -6,7 +6,7 @@
 /* The kernel does not export its HZ, but its coarse clocks move once a tick. */
 __u64 ticks_to_ms(__u64 ticks)
 {
-	static struct timespec tick;
+	static _Thread_local struct timespec tick; /* the page's thread asks, too */
 
 	if (!tick.tv_nsec)
 		clock_getres(CLOCK_MONOTONIC_COARSE, &tick);

@@ -255,6 +255,22 @@ static void explain_directions(const struct config *config)
 		print_escaped(config->netns[i]);
 }
 
+static void explain_metrics(const struct config *config)
+{
+	if (!*config->metrics.text)
+		return;
+	printf("\nmetrics at %s, %u users by name", config->metrics.text,
+	       config->metrics_top_users);
+	if (config_has_page(&config->metrics))
+		printf("\npage at the same address, /: it names users and addresses to "
+		       "whoever can ask there");
+	else
+		printf("\nno page there%s",
+		       config->metrics.page == CONFIG_PAGE_NO
+			       ? ""
+			       : ", as other hosts can ask (page = yes serves it)");
+}
+
 void explain(const struct config *config, const char *path)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -289,9 +305,7 @@ void explain(const struct config *config, const char *path)
 		explain_holding(&config->services[i]);
 	explain_directions(config);
 	explain_events(&config->events);
-	if (*config->metrics.text)
-		printf("\nmetrics at %s, %u users by name", config->metrics.text,
-		       config->metrics_top_users);
+	explain_metrics(config);
 	printf("\nopen files: %llu at most, with %u subscribers of sockets and %u connections "
 	       "for "
 	       "metrics",

@@ -11,9 +11,9 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/cmd/command.h"
-#include "user/daemon/reload_record.h"
 #include "user/kernel/open.h"
 #include "user/kernel/pins.h"
+#include "user/kernel/reload_record.h"
 
 #define LOOK_MS  20
 #define ANSWER_S 60 /* that long no main loop stands still: the watchdog ends it */

@@ -64,11 +64,19 @@ struct config_service {
 	size_t answer_size;
 };
 
+/* Whether the page for people is there, too. */
+enum config_page {
+	CONFIG_PAGE_HERE = 0, /* where no other host can ask for it; nothing was written */
+	CONFIG_PAGE_YES,
+	CONFIG_PAGE_NO,
+};
+
 /* Where the metrics can be had. */
 struct config_metrics {
 	char text[128];              /* as written; "": nowhere */
 	struct config_listen listen; /* unless it is a Unix socket */
 	__u32 max;                   /* connections */
+	enum config_page page;
 };
 
 /* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
@@ -102,6 +110,9 @@ int config_read(struct config *config, const char *path, char *why, size_t why_s
 
 /* The path of its Unix socket, or NULL. */
 const char *config_metrics_path(const struct config_metrics *metrics);
+
+/* Is the page served, as it was asked for or as no other host can ask for it? */
+bool config_has_page(const struct config_metrics *metrics);
 
 /* Counts the sessions of these directions (bits of enum hc_direction) and no others: the
  * services of another are not in use. */

@@ -140,6 +140,14 @@ static int open_section(struct config_parser *parser, char *text)
 	return 0;
 }
 
+/* A page is served where the metrics are. */
+static void check_page(struct config_parser *parser)
+{
+	if (parser->page_line && !*parser->config->metrics.text)
+		config_fail(parser, parser->page_line,
+			    "page = yes needs an address: a line \"metrics = ...\"");
+}
+
 /* Lines about sessions that are not counted would be ignored. */
 static void check_directions(struct config_parser *parser)
 {
@@ -214,8 +222,11 @@ static void parse_file(struct config_parser *parser)
 	/* libinih goes on after a line that it cannot parse, and only its number is known. */
 	if (status > 0 && (!parser->error || (unsigned int)status < parser->error_line))
 		config_fail(parser, status, "neither a [section], KEY = VALUE nor a comment");
-	if (!parser->error && !close_section(parser))
-		check_directions(parser);
+	if (!parser->error && !close_section(parser)) {
+		check_page(parser);
+		if (!parser->error)
+			check_directions(parser);
+	}
 }
 
 static int open_source(struct config_parser *parser)

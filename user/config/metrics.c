@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "user/base/address.h"
 #include "user/config/parser.h"
 
 #define UNIX_PREFIX "unix:"
@@ -12,6 +13,22 @@ const char *config_metrics_path(const struct config_metrics *metrics)
 	const size_t prefix = strlen(UNIX_PREFIX);
 
 	return strncmp(metrics->text, UNIX_PREFIX, prefix) ? NULL : metrics->text + prefix;
+}
+
+static bool is_loopback(const __u8 address[16])
+{
+	static const __u8 loopback[16] = {[15] = 1};
+
+	return address_is_ipv4(address) ? address[12] == 127
+					: !memcmp(address, loopback, sizeof(loopback));
+}
+
+bool config_has_page(const struct config_metrics *metrics)
+{
+	if (!*metrics->text || metrics->page == CONFIG_PAGE_NO)
+		return false;
+	return metrics->page == CONFIG_PAGE_YES || config_metrics_path(metrics) ||
+	       is_loopback(metrics->listen.address);
 }
 
 /* unix:/PATH, or an address as in `listen`, with its port */
@@ -48,4 +65,16 @@ int config_set_metrics_top_users(struct config_parser *parser, const char *value
 {
 	return config_set_number(parser, value, 0, CONFIG_TOP_USERS_MAX,
 				 &parser->config->metrics_top_users);
+}
+
+int config_set_page(struct config_parser *parser, const char *value)
+{
+	bool yes = !strcmp(value, "yes");
+
+	if (!yes && strcmp(value, "no"))
+		return config_fail(parser, parser->line, "bad page \"%s\": write yes or no",
+				   value);
+	parser->config->metrics.page = yes ? CONFIG_PAGE_YES : CONFIG_PAGE_NO;
+	parser->page_line = yes ? parser->line : 0;
+	return 0;
 }

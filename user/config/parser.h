@@ -40,6 +40,7 @@ struct config_parser {
 	unsigned int inbound_line;  /* the first section or key that is about a direction; */
 	unsigned int outbound_line; /* 0: none */
 	unsigned int netns_line;
+	unsigned int page_line;  /* of `page = yes`; 0: none */
 	unsigned int label_line; /* in this section, a key that is about labels; 0: none */
 	unsigned int wait_line, evict_line, redirect_line; /* the same of these */
 	unsigned int excess_line;
@@ -94,6 +95,7 @@ int config_set_redirect(struct config_parser *parser, const char *value);
 int config_set_metrics(struct config_parser *parser, const char *value);
 int config_set_metrics_max(struct config_parser *parser, const char *value);
 int config_set_metrics_top_users(struct config_parser *parser, const char *value);
+int config_set_page(struct config_parser *parser, const char *value);
 
 /* Once the section is read whole: does what is said of the excess fit together? */
 int config_check_excess(struct config_parser *parser);

@@ -301,6 +301,7 @@ static const struct config_key {
 	{"metrics", CONFIG_HEADCOUNT, ONCE, config_set_metrics},
 	{"metrics_max", CONFIG_HEADCOUNT, ONCE, config_set_metrics_max},
 	{"metrics_top_users", CONFIG_HEADCOUNT, ONCE, config_set_metrics_top_users},
+	{"page", CONFIG_HEADCOUNT, ONCE, config_set_page},
 	{"directions", CONFIG_HEADCOUNT, ONCE, set_directions},
 	{"netns", CONFIG_HEADCOUNT, REPEATS, set_netns},
 	{"events", CONFIG_HEADCOUNT, REPEATS, set_events},

@@ -8,8 +8,8 @@
 #include "user/base/privileges.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/evictor.h"
+#include "user/daemon/look.h"
 #include "user/daemon/netns_helper.h"
-#include "user/daemon/reload_record.h"
 #include "user/daemon/signals.h"
 #include "user/daemon/sweep.h"
 #include "user/kernel/feature.h"
@@ -17,6 +17,7 @@
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_apply.h"
 #include "user/kernel/probe.h"
+#include "user/kernel/reload_record.h"
 #include "user/kernel/snapshot.h"
 #include "user/kernel/walk.h"
 #include "user/sessions/closer.h"
@@ -322,10 +323,33 @@ int daemon_start_evictor(struct daemon *daemon)
 	return daemon->evictor ? evictor_start(daemon->evictor, &tools) : 0;
 }
 
+int daemon_serve_metrics(struct daemon *daemon, struct metrics_server *server,
+			 const struct config *config)
+{
+	int error = 0;
+
+	if (!server)
+		return 0;
+	if (!daemon->look)
+		error = look_new(&daemon->look, daemon->object, daemon->helper);
+	return error
+		       ?: metrics_serve(server, daemon->object, config,
+					&(struct web_walk){look_walk, daemon->look});
+}
+
+int daemon_show_metrics(struct daemon *daemon)
+{
+	int error = daemon->look ? look_in(daemon->look, &daemon->netns) : 0;
+
+	metrics_show(daemon->metrics, &daemon->links, &daemon->config);
+	return error;
+}
+
 int daemon_open_metrics(struct daemon *daemon)
 {
-	metrics_show(daemon->metrics, &daemon->links, &daemon->config);
-	return metrics_serve(daemon->metrics, daemon->object, &daemon->config);
+	int error = daemon_serve_metrics(daemon, daemon->metrics, &daemon->config);
+
+	return error ?: daemon_show_metrics(daemon);
 }
 
 int daemon_drop_privileges(struct daemon *daemon, bool mounted)
@@ -342,6 +366,7 @@ int daemon_drop_privileges(struct daemon *daemon, bool mounted)
 void daemon_free(struct daemon *daemon)
 {
 	metrics_close(daemon->metrics);
+	look_free(daemon->look);
 	drain_free(daemon->drain);
 	evictor_free(daemon->evictor);
 	closer_free(daemon->closer);

@@ -26,6 +26,7 @@ struct daemon {
 	struct sinks *sinks;
 	struct drain *drain;
 	struct metrics_server *metrics; /* NULL: not wanted */
+	struct look *look;              /* for its page; NULL: not wanted yet */
 	struct closer *closer;          /* of `run` */
 	struct evictor *evictor;        /* NULL: nothing was ever to be evicted */
 	struct grace grace;
@@ -92,6 +93,14 @@ int daemon_answer(struct daemon *daemon);
 
 /* Answers who asks for metrics, at the address that is open already. */
 int daemon_open_metrics(struct daemon *daemon);
+
+/* The same at the address of `config`, where `server` listens. */
+int daemon_serve_metrics(struct daemon *daemon, struct metrics_server *server,
+			 const struct config *config);
+
+/* What the metrics and their page tell is of the configuration, links and namespaces in force.
+ */
+int daemon_show_metrics(struct daemon *daemon);
 
 /* Once nothing is to be attached but by a reload. `mounted`: bpffs, to be unmounted
  * at the end. */

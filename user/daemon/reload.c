@@ -9,7 +9,7 @@
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
 #include "user/daemon/reload.h"
-#include "user/daemon/reload_record.h"
+#include "user/kernel/reload_record.h"
 #include "user/sessions/closer.h"
 
 /* The server of another configuration: the same, or one at another address. */
@@ -22,7 +22,7 @@ static int next_metrics(struct daemon *daemon, const struct config *config,
 	if (!strcmp(daemon->config.metrics.text, config->metrics.text))
 		return 0;
 	error = metrics_listen(next, &config->metrics);
-	return error ?: metrics_serve(*next, daemon->object, config);
+	return error ?: daemon_serve_metrics(daemon, *next, config);
 }
 
 static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
@@ -30,7 +30,7 @@ static void switch_metrics(struct daemon *daemon, struct metrics_server *next)
 	if (next != daemon->metrics)
 		metrics_close(daemon->metrics);
 	daemon->metrics = next;
-	metrics_show(next, &daemon->links, &daemon->config);
+	daemon_show_metrics(daemon);
 }
 
 /* What takes entering the namespace: its cookie, and closing who comes late. */

@@ -103,8 +103,11 @@ int walk_sweep(const struct headcount_bpf *object, const struct walk_wish *wish,
 
 	if (!link)
 		return hc_error_errno(errno, "cannot attach the iterator walk_sockets");
-	object->bss->errand.sweep = wish->wanted ? HC_SWEEP_USERS : HC_SWEEP_ALL;
+	object->bss->errand.sweep = wish->wanted       ? HC_SWEEP_USERS
+				    : wish->unanswered ? HC_SWEEP_DEAD
+						       : HC_SWEEP_ALL;
 	object->bss->errand.idle_ticks = wish->idle_ticks;
+	object->bss->errand.unanswered = wish->unanswered;
 	if (wish->wanted)
 		object->bss->errand.wanted = *wish->wanted;
 	fd = make(context, bpf_link__fd(link));

@@ -29,7 +29,9 @@ int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *fo
 /*
  * A later walk of `run`, over the sockets of the namespace in which `make` makes an iterator
  * from a link (a descriptor, or a negative errno after the printed error). With `wanted` it
- * appends the sessions of those users, and perhaps of others. Without, it sets `keepalive`
+ * appends the sessions of those users, and perhaps of others. With `unanswered` it appends the
+ * sockets whose peer has left so many retransmissions and probes unanswered, on an object that
+ * adopts nothing. Without both, it sets `keepalive`
  * where a session's service asks for another one than it has, and appends those that may have
  * been idle for `idle_ticks`; 0: none. Charges nothing. 0, or a negative errno after the
  * printed error.
@@ -37,6 +39,7 @@ int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *fo
 struct walk_wish {
 	__u32 idle_ticks;
 	const struct hc_wanted *wanted;
+	__u32 unanswered;
 };
 int walk_sweep(const struct headcount_bpf *object, const struct walk_wish *wish,
 	       int (*make)(void *context, int link), void *context, struct walk_sockets *found);

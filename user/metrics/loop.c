@@ -22,6 +22,7 @@
 struct metrics_loop {
 	pthread_t thread;
 	struct MHD_Daemon *http;
+	struct metrics_loop_work work;
 	int listener, wake;
 	atomic_uint max;
 	atomic_bool stop;
@@ -86,13 +87,21 @@ static void take_newcomer(struct metrics_loop *loop)
 	MHD_add_connection(loop->http, fd, (struct sockaddr *)&address, size);
 }
 
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static int next_tick(struct metrics_loop *loop)
 {
+	int tick = loop->work.tick(loop->work.context);
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	if (loop->peers.count || loop->mute_ns)
+		tick = sooner(tick, TICK_MS);
 	if (MHD_get_timeout(loop->http, &ms) == MHD_YES && ms < TICK_MS)
-		return ms;
-	return loop->peers.count || loop->mute_ns ? TICK_MS : -1;
+		tick = sooner(tick, ms);
+	return tick;
 }
 
 static void *serve_clients(void *context)
@@ -107,9 +116,11 @@ static void *serve_clients(void *context)
 			{epoll, POLLIN, 0},
 			{mute ? -1 : loop->listener, POLLIN, 0},
 		};
+		eventfd_t woken;
 		__u64 now;
 
 		poll(polls, 3, next_tick(loop));
+		eventfd_read(loop->wake, &woken);
 		/* One, and then all are served, so that none goes before it could ask. */
 		loop->in_a_row = polls[2].revents ? loop->in_a_row + 1 : 0;
 		if (polls[2].revents)
@@ -123,20 +134,21 @@ static void *serve_clients(void *context)
 }
 
 int metrics_loop_start(struct metrics_loop **result, int listener,
-		       MHD_AccessHandlerCallback answer, void *context, unsigned int max)
+		       const struct metrics_loop_work *work, unsigned int max)
 {
 	struct metrics_loop *loop = calloc(1, sizeof(*loop));
 
 	*result = loop;
 	if (!loop)
 		return -ENOMEM;
+	loop->work = *work;
 	loop->listener = listener;
 	loop->max = max;
 	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake >= 0)
 		loop->http = MHD_start_daemon(
-			MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, answer,
-			context, MHD_OPTION_CONNECTION_LIMIT, CONFIG_METRICS_MAX_MAX,
+			MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, work->answer,
+			work->context, MHD_OPTION_CONNECTION_LIMIT, CONFIG_METRICS_MAX_MAX,
 			MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
 			MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
 	if (loop->http && !thread_start(&loop->thread, serve_clients, loop))
@@ -158,6 +170,7 @@ bool metrics_loop_is_crowded(const struct metrics_loop *loop)
 void metrics_loop_limit(struct metrics_loop *loop, unsigned int max)
 {
 	loop->max = max;
+	eventfd_write(loop->wake, 1);
 }
 
 void metrics_loop_stop(struct metrics_loop *loop)

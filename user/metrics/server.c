@@ -15,12 +15,14 @@
 #include "user/metrics/page.h"
 #include "user/metrics/server.h"
 #include "user/metrics/socket.h"
+#include "user/web/web.h"
 
 #define CROWD_NS (500 * NS_PER_MS) /* how old a page may be that a crowd gets */
 
 struct metrics_server {
 	struct metrics_socket socket;
 	struct metrics_loop *loop;
+	struct web *web;
 	const struct headcount_bpf *object;
 	pthread_mutex_t lock; /* of the next three */
 	struct metrics_programs programs;
@@ -123,22 +125,34 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 {
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
 	enum metrics_format format = METRICS_PROMETHEUS;
+	struct metrics_server *server = context;
+	bool for_people = web_has(server->web, url);
 	struct MHD_Response *page;
 
 	(void)version, (void)upload, (void)upload_size, (void)request;
-	if (strcmp(url, "/metrics"))
+	if (!for_people && strcmp(url, "/metrics"))
 		return refuse(connection, MHD_HTTP_NOT_FOUND, "Content-Type", "text/plain",
 			      "not found; the metrics are at /metrics\n");
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Allow", "GET, HEAD",
 			      "only GET and HEAD\n");
+	if (for_people)
+		return web_answer(server->web, connection, url,
+				  config_metrics_path(&server->socket.where));
 	if (accept && strcasestr(accept, "application/openmetrics-text"))
 		format = METRICS_OPEN;
-	page = page_of(context, format);
+	page = page_of(server, format);
 	if (!page)
 		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "Content-Type",
 			      "text/plain", "the metrics cannot be read\n");
 	return MHD_queue_response(connection, MHD_HTTP_OK, page);
+}
+
+static int tick(void *context)
+{
+	const struct metrics_server *server = context;
+
+	return web_tick(server->web);
 }
 
 int metrics_listen(struct metrics_server **server, const struct config_metrics *where)
@@ -163,16 +177,20 @@ int metrics_listen(struct metrics_server **server, const struct config_metrics *
 }
 
 int metrics_serve(struct metrics_server *server, const struct headcount_bpf *object,
-		  const struct config *config)
+		  const struct config *config, const struct web_walk *walk)
 {
+	const struct metrics_loop_work work = {answer, tick, server};
+
 	if (!server)
 		return 0;
 	server->object = object;
+	server->web = web_new(object, walk);
+	if (!server->web)
+		return -ENOMEM;
 	cgroup_mount(); /* remembered, and not by two threads at once */
 	/* A copy of the user table is large: given back at once, not kept for the next. */
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	if (metrics_loop_start(&server->loop, server->socket.fd, answer, server,
-			       config->metrics.max))
+	if (metrics_loop_start(&server->loop, server->socket.fd, &work, config->metrics.max))
 		return hc_error("cannot serve the metrics on %s", server->socket.where.text);
 	return 0;
 }
@@ -192,6 +210,8 @@ void metrics_show(struct metrics_server *server, const struct attachments *links
 		return;
 	pthread_mutex_lock(&server->lock);
 	server->top_users = config->metrics_top_users;
+	if (server->web)
+		web_show(server->web, config_has_page(&config->metrics), links->count);
 	if (server->loop)
 		metrics_loop_limit(server->loop, config->metrics.max);
 	close_programs(&server->programs);
@@ -211,6 +231,7 @@ void metrics_close(struct metrics_server *server)
 		return;
 	metrics_socket_remove(&server->socket);
 	metrics_loop_stop(server->loop);
+	web_free(server->web);
 	for (size_t i = 0; i < 2; i++)
 		forget(&server->pages[i]);
 	close(server->socket.fd);

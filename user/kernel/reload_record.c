@@ -7,7 +7,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/daemon/reload_record.h"
+#include "user/kernel/reload_record.h"
 
 #define LINE_MAX_BYTES 1024
 
