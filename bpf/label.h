@@ -142,6 +142,48 @@ static __noinline const struct hc_service *label_service(const struct hc_session
 		       : NULL;
 }
 
+/* May the server of this session give it a label? Whoever listens on the service's port at an
+ * address that its server leaves free, in another namespace or while that is down, may not
+ * charge his own sessions to others. By the uid of the socket that listened; if that is none of
+ * those that may, and nobody is known to listen there now, he may not either. */
+static __noinline bool label_trusts(const struct hc_session *session, __u16 id)
+{
+	const struct hc_control *policy = policy_control();
+	struct hc_labeller_key key = {.service = id, .uid = session->uid};
+	const struct hc_service *service;
+	const struct hc_listener *listener;
+	__u32 generation;
+
+	if (!policy)
+		return false;
+	generation = policy_generation(policy);
+	service = policy_service(generation, id);
+	if (!service)
+		return false;
+	key.half = policy_half(generation);
+	if (service->listed)
+		return !!bpf_map_lookup_elem(&labellers, &key);
+	if (session->uid <= service->labeller_max)
+		return true;
+	listener =
+		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
+	return listener && listener->privileged;
+}
+
+/* Counts a label that is not taken, for administrators to see why. */
+static __noinline int label_distrust(const struct hc_session *session, __u32 id)
+{
+	struct hc_stranger *stranger = bpf_map_lookup_elem(&strangers, &id);
+
+	count_loss(HC_LOSS_LABELS_UNTRUSTED);
+	if (stranger) {
+		stranger->uid = session->uid;
+		stranger->port = session->ends.local_port;
+		__sync_fetch_and_add(&stranger->count, 1);
+	}
+	return EPERM;
+}
+
 /*
  * Returns 0, or an errno: EAGAIN if the session was moved just now by somebody else. Whom the
  * user table has no room for (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as
@@ -176,6 +218,8 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 	/* Whose it is is what its charge says; the record's user follows. */
 	if (user_same(user, &holder->key))
 		return 0;
+	if (!(giver & LABEL_MASTER) && !label_trusts(session, user->service))
+		return label_distrust(session, user->service);
 	if (holder->key.kind == HC_BY_LABEL && !(giver & LABEL_MASTER))
 		return EPERM;
 	had_total = charge & HC_CHARGE_TOTAL && charge_service(charge) == user->service;

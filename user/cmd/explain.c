@@ -5,6 +5,7 @@
 
 #include "keepalive.h"
 #include "record.h"
+#include "user/base/account.h"
 #include "user/base/escape.h"
 #include "user/base/human.h"
 #include "user/base/table.h"
@@ -149,6 +150,25 @@ static void explain_overrides(const struct config *config)
 	table_free(table);
 }
 
+static void explain_labellers(const struct config_service *service)
+{
+	printf("\n%s: labels are taken from servers whose listening socket ",
+	       service->service.name);
+	if (service->labeller_any)
+		printf("is anybody's");
+	else if (!service->labeller_count)
+		printf("has a uid up to %u, root or the system's, and on privileged ports from "
+		       "all",
+		       service->service.labeller_max);
+	for (size_t i = 0; i < service->labeller_count; i++) {
+		const char *name = account_name(service->labellers[i]);
+
+		printf("%s", i ? "," : "is of");
+		print_escaped(*name ? name : "uid");
+		printf(" (%u)", service->labellers[i]);
+	}
+}
+
 static void explain_labels(const struct config *config)
 {
 	for (size_t i = 0; i < config->service_count; i++) {
@@ -163,6 +183,7 @@ static void explain_labels(const struct config *config)
 			printf("%u sessions", service->unlabelled);
 		if (service->login_grace)
 			printf(", each for %u seconds", service->login_grace);
+		explain_labellers(&config->services[i]);
 	}
 }
 

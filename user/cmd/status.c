@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 
+#include "user/base/account.h"
 #include "user/base/escape.h"
 #include "user/base/put.h"
 #include "user/cmd/command.h"
@@ -20,6 +21,7 @@
 #include "user/kernel/probe.h"
 #include "user/kernel/service_text.h"
 #include "user/kernel/state.h"
+#include "user/kernel/strangers.h"
 #include "user/kernel/totals_maps.h"
 
 /* Everything that status tells, gathered before anything is printed. */
@@ -34,6 +36,7 @@ struct status {
 	struct fill_row fill[FILL_COUNT];
 	struct policy policy;
 	struct service_total totals[HC_SERVICES_MAX];
+	struct hc_stranger strangers[HC_SERVICES_MAX];
 	struct hc_reload reload; /* the last; time_ns is 0 if there was none */
 };
 
@@ -47,6 +50,7 @@ static int gather_state(struct status *status)
 	error = error ?: links_read(status->object, &status->links, &status->links_count);
 	error = error ?: losses_read(status->object, status->losses);
 	error = error ?: totals_of_services(status->object, &status->policy, status->totals);
+	error = error ?: strangers_read(status->object, status->strangers);
 	error = error ?: reload_record_read(status->object, &status->reload);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
@@ -172,6 +176,52 @@ static void print_json_totals(const struct status *status)
 	}
 }
 
+/* Has it had labels that were not taken? */
+static bool has_strangers(const struct status *status, int id)
+{
+	return status->object && status->policy.services[id].used &&
+	       status->strangers[id].count;
+}
+
+static void print_status_strangers(const struct status *status)
+{
+	char name[4 * HC_NAME_MAX], account[4 * ACCOUNT_NAME_MAX];
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_stranger *stranger = &status->strangers[id];
+		const char *owner = account_name(stranger->uid);
+
+		if (!has_strangers(status, id))
+			continue;
+		escape_text(name, sizeof(name), status->policy.services[id].name,
+			    strlen(status->policy.services[id].name));
+		escape_text(account, sizeof(account), owner, strlen(owner));
+		printf("%s: labels not taken: %llu; of the last the socket that listened on "
+		       "port "
+		       "%u belongs to uid %u%s%s%s, none of the service's labellers\n",
+		       name, stranger->count, stranger->port, stranger->uid,
+		       *account ? " (" : "", account, *account ? ")" : "");
+	}
+}
+
+static void print_json_strangers(const struct status *status)
+{
+	const char *comma = "";
+	char name[6 * HC_NAME_MAX];
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_service *service = &status->policy.services[id];
+
+		if (!has_strangers(status, id))
+			continue;
+		escape_json(name, sizeof(name), service->name, strlen(service->name));
+		printf("%s{\"service\":\"%s\",\"count\":%llu,\"uid\":%u,\"port\":%u}", comma,
+		       name, status->strangers[id].count, status->strangers[id].uid,
+		       status->strangers[id].port);
+		comma = ",";
+	}
+}
+
 static void print_status_text(const struct status *status)
 {
 	size_t count;
@@ -204,6 +254,7 @@ static void print_status_text(const struct status *status)
 		printf("login_grace does not hold: run is not active\n");
 	if (status->object)
 		printf("on_state is %s\n", state_reason(status));
+	print_status_strangers(status);
 	if (status->object) {
 		printf("\nfill:\n");
 		for (int i = 0; i < FILL_COUNT; i++)
@@ -274,6 +325,8 @@ static void print_status_json(const struct status *status)
 	printf(*directions ? ",\"directions\":[\"%s\"]" : ",\"directions\":[]", directions);
 	printf(",\"totals\":[");
 	print_json_totals(status);
+	printf("],\"labels_untrusted\":[");
+	print_json_strangers(status);
 	printf("],\"last_reload\":");
 	print_json_reload(status);
 	printf(",\"features\":[");

@@ -55,6 +55,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->service_count; i++) {
 		free(config->services[i].listen);
 		free(config->services[i].overrides);
+		free(config->services[i].labellers);
 	}
 	free(config->services);
 	memset(config, 0, sizeof(*config));

@@ -19,6 +19,7 @@
 #define CONFIG_ADDRESSES_MAX 4096
 #define CONFIG_OVERRIDES_MAX 65536
 #define CONFIG_NETNS_MAX     512
+#define CONFIG_LABELLERS_MAX 4096
 
 /* Seconds: sessions are looked through in every tenth of it; the kernel's ticks wrap around. */
 #define CONFIG_IDLE_MIN 10
@@ -53,6 +54,9 @@ struct config_service {
 	size_t listens;
 	struct config_override *overrides;
 	size_t override_count;
+	__u32 *labellers; /* uids; none: as service.labeller_max says */
+	size_t labeller_count;
+	bool labeller_any; /* "*" */
 };
 
 /* Where the metrics can be had. */

@@ -9,6 +9,7 @@
 #include "user/config/config.h"
 #include "user/events/drain.h"
 #include "user/kernel/attach.h"
+#include "user/kernel/strangers.h"
 #include "user/metrics/server.h"
 #include "user/sessions/grace.h"
 #include "user/sessions/idle.h"
@@ -27,6 +28,8 @@ struct daemon {
 	struct closer *closer;          /* of `run` */
 	struct grace grace;
 	__u64 grace_ns; /* when sessions without a label are looked for again */
+	struct strangers strangers;
+	__u64 strangers_ns; /* when labels that were not taken are looked for again */
 	struct idle idle;
 	__u64 idle_ns;               /* when idle sessions are looked for again */
 	struct netns_helper *helper; /* of `run` */
