@@ -9,6 +9,7 @@
 #include "user/base/account.h"
 #include "user/base/escape.h"
 #include "user/base/put.h"
+#include "user/base/redact.h"
 #include "user/cmd/command.h"
 #include "user/daemon/reload_record.h"
 #include "user/kernel/feature.h"
@@ -274,23 +275,28 @@ static void print_status_text(const struct status *status)
 			       : features[i].needed_for);
 }
 
-static void print_json_reload(const struct status *status)
+static void print_json_reload(const struct status *status, bool redact)
 {
-	char when[TIME_TEXT], line[1024], escaped[6 * sizeof(line)];
+	char when[TIME_TEXT], line[1024], told[2048], escaped[6 * sizeof(told)];
 
 	if (!status->reload.time_ns) {
 		printf("null");
 		return;
 	}
 	reload_line(status, line);
-	escape_json(escaped, sizeof(escaped), line, strlen(line));
+	if (redact)
+		redact_text(line, told, sizeof(told));
+	else
+		strcpy(told, line);
+	told[strcspn(told, "\n")] = '\0';
+	escape_json(escaped, sizeof(escaped), told, strlen(told));
 	printf("{\"time\":\"%s\",\"done\":%s,\"said\":\"%s\"}",
 	       time_format(status->reload.time_ns, true, when),
 	       status->reload.result == HC_RELOAD_DONE ? "true" : "false", escaped);
 }
 
 /* Every other string is ours: nothing to escape. */
-static void print_status_json(const struct status *status)
+static void print_status_json(const struct status *status, bool redact)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
@@ -328,7 +334,7 @@ static void print_status_json(const struct status *status)
 	printf("],\"labels_untrusted\":[");
 	print_json_strangers(status);
 	printf("],\"last_reload\":");
-	print_json_reload(status);
+	print_json_reload(status, redact);
 	printf(",\"features\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"feature\":\"%s\",\"found\":%s,\"needed_for\":\"%s\","
@@ -339,24 +345,17 @@ static void print_status_json(const struct status *status)
 	printf("]}\n");
 }
 
-int cmd_status(const struct command *command, int argc, char **argv)
+int status_print(bool json, bool redact)
 {
-	bool json = false;
-	const struct command_option options[] = {
-		OPTION_FLAG("json", 'j', "print a JSON object", &json),
-		{},
-	};
 	static struct status status; /* large */
-	int first, code, error;
+	int error;
 
-	if (command_options(command, options, argc, argv, 0, &first, &code))
-		return code;
 	if (probe_privileges())
 		return EXIT_FAILED;
 	error = gather_status(&status);
 	/* What the kernel lacks is shown even if that is why nothing else can be. */
 	if (json && (!error || error == -ENOTSUP))
-		print_status_json(&status);
+		print_status_json(&status, redact);
 	else if (!error || error == -ENOTSUP)
 		print_status_text(&status);
 	free(status.links);
@@ -364,4 +363,18 @@ int cmd_status(const struct command *command, int argc, char **argv)
 	/* For scripts: does anything count and cap? */
 	return error || !(status.pid || status.pinned || status.links_count) ? EXIT_FAILED
 									     : EXIT_DONE;
+}
+
+int cmd_status(const struct command *command, int argc, char **argv)
+{
+	bool json = false;
+	const struct command_option options[] = {
+		OPTION_FLAG("json", 'j', "print a JSON object", &json),
+		{},
+	};
+	int first, code;
+
+	if (command_options(command, options, argc, argv, 0, &first, &code))
+		return code;
+	return status_print(json, false);
 }
