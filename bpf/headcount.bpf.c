@@ -8,7 +8,7 @@
 #include "ending.h"
 #include "gate.h"
 #include "kill.h"
-#include "label.h"
+#include "label_joined.h"
 #include "tables.h"
 #include "walk.h"
 
@@ -149,9 +149,11 @@ int on_milestone(struct bpf_sock_ops *ctx)
 			session_connecting(id, tp, cookie, ctx->sk);
 	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
-	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
 		alive_set(ctx, session_accepted(id, tp, cookie));
-	else if (ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
+		if (compat_is_mptcp(tp))
+			label_joined(id, tp, ctx->sk);
+	} else if (ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		alive_look(ctx, id);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
 		session_connected(id, tp, cookie, ctx->sk);

@@ -104,8 +104,9 @@ static __noinline void label_untake(__u64 charge, __u64 now)
 
 /* A slot of the user, and if it has to come with it one of the total; by the cap of the label.
  */
-static __noinline enum verdict label_take(struct claim *claim, const struct hc_user_key *user,
-					  const struct hc_service *service, bool had_total)
+static __always_inline enum verdict label_take(struct claim *claim,
+					       const struct hc_user_key *user,
+					       const struct hc_service *service, bool had_total)
 {
 	enum verdict verdict = user_try(claim, user, TAKE, NOTHING);
 
