@@ -50,23 +50,13 @@ static __noinline void label_refused(const struct claim *claim, __u64 id,
 				     const struct hc_user_key *user,
 				     const struct hc_label *label)
 {
-	struct hc_label_event *event;
+	struct hc_label_event *event = refusal_begin(claim, sizeof(*event));
 
-	if (!claim->report)
+	if (!event)
 		return;
-	event = bpf_ringbuf_reserve(&refusals, sizeof(*event), 0);
-	if (!event) {
-		count_loss(HC_LOSS_REFUSALS_FULL);
-		refusal_uncount(claim);
-		return;
-	}
-	emit_fill(&event->event, id, session, HC_REFUSED, claim->now);
-	event->event.flags = (session->flags & HC_F_IPV4) | (claim->over ? HC_F_OBSERVED : 0) |
-			     (claim->excess == OVER_TOTAL ? HC_F_TOTAL : 0);
+	refusal_fill(&event->event, claim, id, session, claim->excess);
+	event->event.flags &= ~HC_F_LATE; /* which the session was, and not this */
 	event->event.user = *user;
-	event->event.active = claim->active;
-	event->event.cap = claim->cap;
-	event->event.suppressed = claim->suppressed;
 	event->label = *label;
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
