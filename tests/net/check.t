@@ -58,14 +58,14 @@ def proxies():
 @test
 def labels():
     """a service by label: what one client may have without, who may give labels, and the memory"""
-    for labellers, who, advised in ((None, "has a uid up to 999, root or the system's, and on privileged ports from all", None),
-                                    ("*", "is anybody's", "warning: [service db] takes labels from everybody"),
-                                    ("root, daemon, 1234567", "is of root (0), daemon (1), uid (1234567)", None),
-                                    ("daemon", "is of daemon (1)", "hint: [service db] has no root among its labellers")):
+    for labellers, who, advised in ((None, "root or a system account (uid up to 999), and on privileged ports to anybody", None),
+                                    ("*", "anybody", "warning: [service db] takes labels from everybody"),
+                                    ("root, daemon, 1234567", "uid 0 root, uid 1 daemon, uid 1234567", None), ("1234567", "uid 1234567", None),
+                                    ("daemon", "uid 1 daemon", "hint: [service db] has no root among its labellers")):
         out, advice = check(service("db", listen=5432, user="label", unlabelled=5, login_grace=60, **{"labellers": labellers} if labellers else {}))
         equal([line for line in out.splitlines() if line.startswith("db: ")],
               ["db: without a label one client may have 5 sessions, each for 60 seconds",
-               f"db: labels are taken from servers whose listening socket {who}"], labellers)
+               f"db: labels are taken from servers whose listening socket belongs to {who}"], labellers)
         equal("8.0 MiB for their labels" in out, True, out)
         equal([line.startswith(advised) for line in advice], [True] if advised else [], f"{labellers}: {advice}")
 

@@ -74,15 +74,19 @@ static void advise_proxy(const struct config_service *service)
 		       service->service.name);
 }
 
-/* Most servers listen as root, and are somebody else afterwards; or systemd listens for them.
- */
+#define ORDINARY_UID 1000 /* from here on, mostly */
+
+/* Most servers of system accounts listen as root, and are somebody else afterwards; or systemd
+ * listens for them. */
 static void advise_labellers(const struct config_service *service)
 {
-	bool root = !service->labeller_count;
+	bool root = false, system = false;
 
-	for (size_t i = 0; i < service->labeller_count; i++)
+	for (size_t i = 0; i < service->labeller_count; i++) {
 		root |= !service->labellers[i];
-	if (!root)
+		system |= service->labellers[i] < ORDINARY_UID;
+	}
+	if (system && !root)
 		printf("hint: [service %s] has no root among its labellers: a server that "
 		       "listens as root, or is given its socket by systemd, cannot give "
 		       "labels, whatever account it runs as\n",

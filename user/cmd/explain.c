@@ -152,20 +152,20 @@ static void explain_overrides(const struct config *config)
 
 static void explain_labellers(const struct config_service *service)
 {
-	printf("\n%s: labels are taken from servers whose listening socket ",
+	printf("\n%s: labels are taken from servers whose listening socket belongs to ",
 	       service->service.name);
 	if (service->labeller_any)
-		printf("is anybody's");
+		printf("anybody");
 	else if (!service->labeller_count)
-		printf("has a uid up to %u, root or the system's, and on privileged ports from "
-		       "all",
+		printf("root or a system account (uid up to %u), and on privileged ports to "
+		       "anybody",
 		       service->service.labeller_max);
 	for (size_t i = 0; i < service->labeller_count; i++) {
 		const char *name = account_name(service->labellers[i]);
 
-		printf("%s", i ? "," : "is of");
-		print_escaped(*name ? name : "uid");
-		printf(" (%u)", service->labellers[i]);
+		printf("%suid %u", i ? ", " : "", service->labellers[i]);
+		if (*name)
+			print_escaped(name);
 	}
 }
 
