@@ -22,7 +22,8 @@
 #include "names.h"
 #include "session.h"
 
-#define LABEL_TRIES 3 /* a reload may move the session meanwhile */
+#define LABEL_TAKEN (-1) /* optlen: the kernel is not to look at it */
+#define LABEL_TRIES 3    /* a reload may move the session meanwhile */
 
 /* Who gives the label. */
 enum label_giver {
@@ -263,14 +264,16 @@ static __always_inline bool label_may_change(void)
 	return !cred->user_ns->level && *low & 1u << CAP_NET_ADMIN;
 }
 
-/* The bytes that the process gave, into a label of zeros. 0: there is a NUL among them. Global:
- * each length would be a state of its own. */
+/* The bytes that the process gave, into a label of zeros. 0: there is a NUL among them, or they
+ * are too many or none. Where another headcount has taken the label before (one whose place we
+ * take, say), the length is gone: then all that the kernel has of it, which are zeros after the
+ * label. Global: each length would be a state of its own. */
 __noinline int label_read(struct bpf_sockopt *ctx, struct hc_label *label)
 {
 	const __u8 *value = ctx->optval, *end = ctx->optval_end;
 	__u32 length = ctx->optlen, bytes = 0;
 
-	if (!label)
+	if (!label || !length)
 		return 0;
 	for (__u32 i = 0; i < HC_LABEL_MAX && i < length; i++) {
 		__u8 byte;
@@ -281,7 +284,7 @@ __noinline int label_read(struct bpf_sockopt *ctx, struct hc_label *label)
 		label->text[i] = byte;
 		bytes += (byte + 0xffu) >> 8;
 	}
-	return bytes == length;
+	return ctx->optlen == LABEL_TAKEN ? bytes : bytes == length;
 }
 
 /* An errno is the answer to the process, whatever another program says. */
@@ -308,7 +311,7 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 		return sk->state == TCP_CLOSE && sk->dst_port ? label_answer(ENOTCONN) : 1;
 	if (ctx->optlen > HC_LABEL_MAX)
 		return label_answer(EMSGSIZE);
-	if (ctx->optlen <= 0 || !label_read(ctx, &label))
+	if (!label_read(ctx, &label))
 		return label_answer(EINVAL);
 	/* The lock of an MPTCP connection is not that of its subflow. */
 	if (sk->protocol == IPPROTO_TCP)
@@ -318,7 +321,7 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 	error = label_try(found->id, &label, giver);
 	if (error)
 		return error == ENOPROTOOPT ? 1 : label_answer(error);
-	ctx->optlen = -1; /* done: the kernel is not to look at it */
+	ctx->optlen = LABEL_TAKEN;
 	return 1;
 }
 

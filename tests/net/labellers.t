@@ -259,4 +259,18 @@ def pinned():
         run(PROGRAM, "detach")
 
 
+@test
+def two_headcounts():
+    """of two, as while another build takes over, each takes the label that the process gives"""
+    def apart():
+        call("unshare", CLONE_NEWNS)
+        for command in ("mount --make-rprivate /", "mount -t bpf bpf /sys/fs/bpf", "touch /run/headcount.lock /run/other.lock",
+                        "mount --bind /run/other.lock /run/headcount.lock"):
+            run(*command.split())
+    with Headcount(labels()) as one, Headcount(labels(), preexec_fn=apart) as two, at(HERE, CAP + 1) as ours:
+        equal(serves(ours), CAP * ["ok"] + ["EDQUOT"], "the server")
+        for hc in one, two:
+            until(lambda: sum(e["event.action"] == "session-labelled" and e["headcount.user"] == "alice" for e in list(hc.events)) == CAP, "events")
+
+
 main()
