@@ -205,6 +205,10 @@ def named():
             equal(ask("status")["labels_untrusted"], [refused], "status")
             equal(f"imap: labels not taken: {CAP}; of the last the socket that listened on port {PORT} belongs to uid {UID}, none of"
                   in headcount("status")[1], True, headcount("status")[1])
+            code, out, err = headcount("label", "--fd", "0", "alice", stdin=ours[0].server, user=UID)
+            equal((code, out, "none of the service's labellers" in err), (1, "", True), f"headcount label --fd: {err}")
+            refused = [{**refused, "count": CAP + 1}]
+            equal(ask("status")["labels_untrusted"], refused, "status")
             hc.reload(labels(labellers=f"daemon, {UID}"))
             equal(serves(ours), CAP * ["ok"], "listed")
             equal((row("labellers"), ask("policy")["labellers"]),
