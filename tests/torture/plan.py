@@ -10,7 +10,7 @@ WORKERS = 6
 NAMESPACES = ("home", "c2")  # where servers are; see actions.Place
 SERVICES = ("alpha", "beta")  # and the ports of the workers of neither are the built-in inbound's
 IDENTIFY = ("client/32/64", "client/24/48", "uid", "cgroup")
-NAMED = IDENTIFY + ("label", "label")  # what users of a named service may be
+NAMED = IDENTIFY + 4 * ("label",)  # what users of a named service may be
 CAPS = (None, None, 3, 15, 40, 100)
 OUTBOUND = (None, None, 10, 60, 120)
 WAYS = ("client_fin", "client_rst", "server_fin", "server_rst")  # to end what is held
@@ -72,7 +72,9 @@ def control(rng, state):
     if kind in ("kill", "stop"):  # and how long nobody is there, and which build comes
         return [kind, rng.choice((0, 0, 0.3, 1)), rng.choice((0, 0, 0, 1, 1))]
     if kind == "label":  # from outside: of which sessions
-        return [kind, rng.choice(SERVICES), rng.randint(1, 20), rng.randrange(USERS)]
+        named = state["policy"]["services"]
+        by_label = [name for name in named if named[name]["user"] == "label"]
+        return [kind, rng.choice(by_label or SERVICES), rng.randint(1, 20), rng.randrange(USERS)]
     if kind == "worker":
         return [kind, rng.randrange(WORKERS)]
     if kind == "cookies":
@@ -98,6 +100,10 @@ def round_of(seed, number):
     state = {"policy": policy(random.Random(f"{seed}/policy/{number // 3}"))}
     start = state["policy"]
     work = [[action(rng) for _ in range(rng.randint(4, 9))] for _ in range(WORKERS)]
+    for todo in work:  # what is held is labelled, before something ends it
+        for place in range(len(todo), 0, -1):
+            if todo[place - 1][0] in ("hold", "rush"):
+                todo.insert(place, ["label", rng.randint(1, 40), rng.randrange(USERS)])
     if rng.random() < 0.4:  # all of them at one instant
         family = rng.choice((4, 6))
         for todo in work:
