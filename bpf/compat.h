@@ -42,6 +42,14 @@ static __always_inline __u32 compat_netns_cookie(const struct net *net)
 	return bpf_core_field_exists(net->net_cookie) ? net->net_cookie : 0;
 }
 
+/* Ports below this are not for everybody. */
+static __always_inline int compat_first_open_port(const struct net *net)
+{
+	return bpf_core_field_exists(net->ipv4.sysctl_ip_prot_sock)
+		       ? net->ipv4.sysctl_ip_prot_sock
+		       : 1024;
+}
+
 /* Is it a subflow of an MPTCP connection? */
 static __always_inline bool compat_is_mptcp(const struct tcp_sock *tp)
 {

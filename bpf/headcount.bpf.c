@@ -8,7 +8,7 @@
 #include "ending.h"
 #include "gate.h"
 #include "kill.h"
-#include "label.h"
+#include "label_joined.h"
 #include "tables.h"
 #include "targets.h"
 #include "walk.h"
@@ -156,6 +156,8 @@ int on_milestone(struct bpf_sock_ops *ctx)
 
 		if (keepalive)
 			alive_set(ctx, keepalive);
+		if (compat_is_mptcp(tp))
+			label_joined(id, tp, ctx->sk);
 	} else if (ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		alive_look(ctx, id);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)

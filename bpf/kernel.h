@@ -79,9 +79,14 @@ struct netns_ipv4 {
 	int sysctl_tcp_keepalive_time; /* jiffies, as the next */
 	int sysctl_tcp_keepalive_intvl;
 	__u8 sysctl_tcp_keepalive_probes;
+	int sysctl_ip_prot_sock; /* CONFIG_SYSCTL: ports below this take a privilege */
+};
+struct user_namespace {
+	int level; /* 0: the initial one */
 };
 struct net {
 	struct ns_common ns;
+	struct user_namespace *user_ns; /* whose root may do everything there */
 	struct netns_ipv4 ipv4;
 	__u64 net_cookie;
 };
@@ -209,9 +214,6 @@ struct bpf_prog {
 
 struct css_set {
 	struct cgroup *dfl_cgrp; /* in the cgroup v2 hierarchy */
-};
-struct user_namespace {
-	int level; /* 0: the initial one */
 };
 typedef struct {
 	__u64 spare; /* has another name in each kernel */

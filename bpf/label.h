@@ -23,7 +23,8 @@
 #include "names.h"
 #include "session.h"
 
-#define LABEL_TRIES 3 /* a reload may move the session meanwhile */
+#define LABEL_TAKEN (-1) /* optlen: the kernel is not to look at it */
+#define LABEL_TRIES 3    /* a reload may move the session meanwhile */
 
 /* Who gives the label. */
 enum label_giver {
@@ -51,24 +52,13 @@ static __noinline void label_refused(const struct claim *claim, __u64 id,
 				     const struct hc_user_key *user,
 				     const struct hc_label *label)
 {
-	struct hc_label_event *event;
+	struct hc_label_event *event = refusal_begin(claim, sizeof(*event));
 
-	if (!claim->report)
+	if (!event)
 		return;
-	event = bpf_ringbuf_reserve(&refusals, sizeof(*event), 0);
-	if (!event) {
-		count_loss(HC_LOSS_REFUSALS_FULL);
-		refusal_uncount(claim);
-		return;
-	}
-	emit_fill(&event->event, id, session, HC_REFUSED, claim->now);
-	event->event.flags = (session->flags & HC_F_IPV4) | (claim->over ? HC_F_OBSERVED : 0) |
-			     (claim->excess == OVER_TOTAL ? HC_F_TOTAL : 0);
+	refusal_fill(&event->event, claim, id, session, claim->excess);
+	event->event.flags &= ~HC_F_LATE; /* which the session was, and not this */
 	event->event.user = *user;
-	event->event.active = claim->active;
-	event->event.cap = claim->cap;
-	event->event.suppressed = claim->suppressed;
-	event->event.excess = claim->gets;
 	event->label = *label;
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
@@ -106,8 +96,9 @@ static __noinline void label_untake(__u64 charge, __u64 now)
 
 /* A slot of the user, and if it has to come with it one of the total; by the cap of the label.
  */
-static __noinline enum verdict label_take(struct claim *claim, const struct hc_user_key *user,
-					  const struct hc_service *service, bool had_total)
+static __always_inline enum verdict label_take(struct claim *claim,
+					       const struct hc_user_key *user,
+					       const struct hc_service *service, bool had_total)
 {
 	enum verdict verdict = user_try(claim, user, TAKE, NOTHING);
 
@@ -142,6 +133,48 @@ static __noinline const struct hc_service *label_service(const struct hc_session
 			       session->direction == HC_INBOUND
 		       ? service
 		       : NULL;
+}
+
+/* May the server of this session give it a label? Whoever listens on the service's port at an
+ * address that its server leaves free, in another namespace or while that is down, may not
+ * charge his own sessions to others. By the uid of the socket that listened; if that is none of
+ * those that may, and nobody is known to listen there now, he may not either. */
+static __noinline bool label_trusts(const struct hc_session *session, __u16 id)
+{
+	const struct hc_control *policy = policy_control();
+	struct hc_labeller_key key = {.service = id, .uid = session->uid};
+	const struct hc_service *service;
+	const struct hc_listener *listener;
+	__u32 generation;
+
+	if (!policy)
+		return false;
+	generation = policy_generation(policy);
+	service = policy_service(generation, id);
+	if (!service)
+		return false;
+	key.half = policy_half(generation);
+	if (service->listed)
+		return !!bpf_map_lookup_elem(&labellers, &key);
+	if (session->uid <= service->labeller_max)
+		return true;
+	listener =
+		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
+	return listener && listener->privileged;
+}
+
+/* Counts a label that is not taken, for administrators to see why. */
+static __noinline int label_distrust(const struct hc_session *session, __u32 id)
+{
+	struct hc_stranger *stranger = bpf_map_lookup_elem(&strangers, &id);
+
+	count_loss(HC_LOSS_LABELS_UNTRUSTED);
+	if (stranger) {
+		stranger->uid = session->uid;
+		stranger->port = session->ends.local_port;
+		__sync_fetch_and_add(&stranger->count, 1);
+	}
+	return EPERM;
 }
 
 /*
@@ -179,6 +212,8 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 	/* Whose it is is what its charge says; the record's user follows. */
 	if (user_same(user, &holder->key))
 		return 0;
+	if (!(giver & LABEL_MASTER) && !label_trusts(session, user->service))
+		return label_distrust(session, user->service);
 	if (holder->key.kind == HC_BY_LABEL && !(giver & LABEL_MASTER))
 		return EPERM;
 	had_total = charge & HC_CHARGE_TOTAL && charge_service(charge) == user->service;
@@ -233,14 +268,16 @@ static __always_inline bool label_may_change(void)
 	return !cred->user_ns->level && *low & 1u << CAP_NET_ADMIN;
 }
 
-/* The bytes that the process gave, into a label of zeros. 0: there is a NUL among them. Global:
- * each length would be a state of its own. */
+/* The bytes that the process gave, into a label of zeros. 0: there is a NUL among them, or they
+ * are too many or none. Where another headcount has taken the label before (one whose place we
+ * take, say), the length is gone: then all that the kernel has of it, which are zeros after the
+ * label. Global: each length would be a state of its own. */
 __noinline int label_read(struct bpf_sockopt *ctx, struct hc_label *label)
 {
 	const __u8 *value = ctx->optval, *end = ctx->optval_end;
 	__u32 length = ctx->optlen, bytes = 0;
 
-	if (!label)
+	if (!label || !length)
 		return 0;
 	for (__u32 i = 0; i < HC_LABEL_MAX && i < length; i++) {
 		__u8 byte;
@@ -251,7 +288,7 @@ __noinline int label_read(struct bpf_sockopt *ctx, struct hc_label *label)
 		label->text[i] = byte;
 		bytes += (byte + 0xffu) >> 8;
 	}
-	return bytes == length;
+	return ctx->optlen == LABEL_TAKEN ? bytes : bytes == length;
 }
 
 /* An errno is the answer to the process, whatever another program says. */
@@ -278,7 +315,7 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 		return sk->state == TCP_CLOSE && sk->dst_port ? label_answer(ENOTCONN) : 1;
 	if (ctx->optlen > HC_LABEL_MAX)
 		return label_answer(EMSGSIZE);
-	if (ctx->optlen <= 0 || !label_read(ctx, &label))
+	if (!label_read(ctx, &label))
 		return label_answer(EINVAL);
 	/* The lock of an MPTCP connection is not that of its subflow. */
 	if (sk->protocol == IPPROTO_TCP)
@@ -288,7 +325,7 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 	error = label_try(found->id, &label, giver);
 	if (error)
 		return error == ENOPROTOOPT ? 1 : label_answer(error);
-	ctx->optlen = -1; /* done: the kernel is not to look at it */
+	ctx->optlen = LABEL_TAKEN;
 	return 1;
 }
 

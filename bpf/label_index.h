@@ -43,7 +43,7 @@ static __noinline void label_index_drop(__u64 id, const struct hc_session *sessi
 }
 
 /*
- * `settled`: see struct hc_labelling. MPTCP is: a subflow that joined has no label of its own.
+ * `settled`: see struct hc_labelling. MPTCP is: a subflow that joined may have none.
  * `walking`: by a reload, without the socket's lock. The session may end meanwhile. Its end
  * takes the charge out first and drops the entry then: either the end sees the entry, or we see
  * that there is no charge.

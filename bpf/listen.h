@@ -98,6 +98,13 @@ static __always_inline bool netns_is_elsewhere(const struct net *net)
 					  compat_netns_cookie(net));
 }
 
+/* Does it take a privilege of the host to listen on this port? Root of a namespace of its own
+ * may listen on each one there. */
+static __always_inline bool port_is_privileged(const struct net *net, __u16 port)
+{
+	return port < compat_first_open_port(net) && !net->user_ns->level;
+}
+
 /* A socket listens. `task` is the process that made it so, or NULL when the
  * socket is older than headcount (walk_files finds it later). */
 static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
@@ -105,12 +112,12 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 {
 	struct hc_listener fresh = {.sockets = 1};
 	struct hc_listening entry = {};
+	const struct net *net = tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net;
 	struct person person;
 	__u32 index, *kinds;
 
 	listener_key_of(&entry.key, tp);
-	entry.elsewhere =
-		netns_is_elsewhere(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+	entry.elsewhere = netns_is_elsewhere(net);
 	if (!listening_insert(id, &entry))
 		return;
 	index = entry.key.port;
@@ -122,6 +129,7 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 	person_of(&person, &tp->inet_conn.icsk_inet.sk);
 	fresh.uid = person.uid;
 	fresh.cgroup = person.cgroup;
+	fresh.privileged = port_is_privileged(net, entry.key.port);
 	if (task)
 		process_of(task->group_leader, &fresh.pid, fresh.comm);
 	for (int i = 0; i < LISTENER_TRIES; i++)

@@ -32,6 +32,8 @@ MAP(overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_override_key, struct hc_override
 /* Those of labels, in services by label. */
 MAP(label_overrides, BPF_MAP_TYPE_LPM_TRIE, struct hc_label_override_key, struct hc_override,
     131072, BPF_F_NO_PREALLOC);
+/* Whose servers may give labels, in services that list them. */
+MAP(labellers, BPF_MAP_TYPE_HASH, struct hc_labeller_key, __u8, 8192, BPF_F_NO_PREALLOC);
 /* Caps of the moment (`headcount cap`), above every override. */
 MAP(caps, BPF_MAP_TYPE_HASH, struct hc_user_key, struct hc_cap, 65536, BPF_F_NO_PREALLOC);
 /* Network namespaces (inode numbers) whose inbound services are enforced. */
@@ -77,6 +79,10 @@ struct {
 			__uint(value_size, sizeof(struct hc_labelling));
 		});
 } label_sockets SEC(".maps");
+
+/* Labels that were not taken, by the service's id. Programs count here; user space zeroes what
+ * a service that is gone leaves to the next of its id. */
+MAP(strangers, BPF_MAP_TYPE_ARRAY, __u32, struct hc_stranger, HC_SERVICES_MAX, 0);
 
 /* Slots of each service as a whole, kept only while it has a `total`. */
 MAP(service_states, BPF_MAP_TYPE_ARRAY, __u32, struct hc_service_state, HC_SERVICES_MAX, 0);

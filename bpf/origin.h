@@ -96,4 +96,19 @@ static __always_inline bool session_set_listener(struct hc_session *session,
 	return false;
 }
 
+/*
+ * Whose labels are taken goes by the socket itself, which until accept() is its listener's in
+ * all: the table of listeners knows one of those that different devices let listen at one
+ * address, and of a session that is older than headcount only who listens there now. (By uid it
+ * stays the table's, for whom the gate has reserved.) A subflow that joins an MPTCP connection
+ * is that one's already.
+ */
+static __always_inline void session_set_owner(struct hc_session *session,
+					      const struct hc_service *service,
+					      const struct tcp_sock *tp)
+{
+	if (service->identify != HC_BY_UID)
+		session->uid = tp->inet_conn.icsk_inet.sk.sk_uid.val;
+}
+
 #endif

@@ -27,22 +27,28 @@ static __noinline void refusal_note(struct claim *claim, const struct hc_user_ke
 	bpf_spin_unlock(&state->lock);
 }
 
-/* `refused` is the session that was not to be. */
-static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
-					 struct hc_session *refused, enum verdict verdict)
+/* Room for a record of `size` bytes that begins with an event, or NULL: the refusal is not to
+ * be reported, or there is no room. Inlined: the verifier wants to know the size. */
+static __always_inline void *refusal_begin(const struct claim *claim, __u64 size)
 {
-	struct hc_event *event;
+	void *event;
 
 	if (!claim->report)
-		return;
-	event = bpf_ringbuf_reserve(&refusals, sizeof(*event), 0);
+		return NULL;
+	event = bpf_ringbuf_reserve(&refusals, size, 0);
 	if (!event) {
 		count_loss(HC_LOSS_REFUSALS_FULL);
 		refusal_uncount(claim);
-		return;
 	}
+	return event;
+}
+
+/* `refused` is the session that was not to be, or not that user's. */
+static __always_inline void refusal_fill(struct hc_event *event, const struct claim *claim,
+					 __u64 id, const struct hc_session *refused,
+					 enum verdict verdict)
+{
 	emit_fill(event, id, refused, HC_REFUSED, claim->now);
-	event->time_ns = bpf_ktime_get_ns();
 	event->flags = (claim->over ? HC_F_OBSERVED : 0) |
 		       (verdict == OVER_TOTAL ? HC_F_TOTAL : 0) | (refused->flags & HC_F_LATE) |
 		       (address_is_ipv4(refused->ends.remote) ? HC_F_IPV4 : 0);
@@ -50,6 +56,17 @@ static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 	event->cap = claim->cap;
 	event->suppressed = claim->suppressed;
 	event->excess = claim->gets;
+}
+
+static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
+					 struct hc_session *refused, enum verdict verdict)
+{
+	struct hc_event *event = refusal_begin(claim, sizeof(*event));
+
+	if (!event)
+		return;
+	refusal_fill(event, claim, id, refused, verdict);
+	event->time_ns = bpf_ktime_get_ns();
 	emit_submit(event);
 }
 

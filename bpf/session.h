@@ -271,6 +271,7 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	service = session_identify(session, &session->user);
 	if (!service)
 		return 0;
+	session_set_owner(session, service, tp);
 	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;
 	 * else a handshake of this user holds the slot. */
 	low = *(__u32 *)&session->ends.remote[12];

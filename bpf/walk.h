@@ -64,6 +64,8 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 	session->flags |= HC_F_FOUND;
 	session->direction = walk_direction(session_set_listener(session, tp), tp);
 	service = session_identify(session, &session->user);
+	if (service && session->direction == HC_INBOUND)
+		session_set_owner(session, service, tp);
 	if (service && service->orphans == HC_ORPHANS_IGNORE && peer_orphan(tp))
 		session_set_up(session, service);
 	else if (service)

@@ -22,6 +22,8 @@
 	X(REFUSALS_FORGOTTEN, EVENTS, "refusals-forgotten",                                    \
 	  "suppressed refusals of a user that made room for another")                          \
 	X(LABELS_FULL, NOTE, "labels-full", "session that cannot be given a label: no memory") \
+	X(LABELS_UNTRUSTED, NOTE, "labels-untrusted",                                          \
+	  "label not taken: its server is none of the service's labellers")                    \
 	X(LATE, NOTE, "late", "handshake finished after its reservation had expired")          \
 	X(LATE_FULL, NOTE, "late-full", "late session over its cap, not closed")               \
 	X(CORRECTED, NOTE, "corrected", "count corrected by audit --repair")                   \

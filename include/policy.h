@@ -127,16 +127,19 @@ struct hc_service {
 	__u8 identify;
 	__u8 excess;
 	__u8 limited;
-	__u8 prefix4;      /* 0..32 */
-	__u8 prefix6;      /* 0..128 */
-	__u16 error;       /* errno that an outbound connect() gets, positive */
-	__u8 mute;         /* enum hc_mute: events that are not wanted, and cost nothing */
-	__u8 orphans;      /* enum hc_orphans */
-	__u8 special;      /* for user space: an override says more than a cap */
-	__u8 holding;      /* its excess, or an override's, is neither reject nor observe */
-	__u32 unlabelled;  /* HC_BY_LABEL: sessions of one client without a label, */
-	__u32 login_grace; /* and for how many seconds: user space closes them. 0: for ever */
-	__u32 keepalive;   /* seconds within which a dead peer is found (keepalive.h), or 0 */
+	__u8 prefix4; /* 0..32 */
+	__u8 prefix6; /* 0..128 */
+	__u16 error;  /* errno that an outbound connect() gets, positive */
+	__u8 mute;    /* enum hc_mute: events that are not wanted, and cost nothing */
+	__u8 orphans; /* enum hc_orphans */
+	__u8 special; /* for user space: an override says more than a cap */
+	__u8 holding; /* its excess, or an override's, is neither reject nor observe */
+	__u8 listed;  /* HC_BY_LABEL: who may give labels is in the map `labellers`; else */
+	__u8 spare[3];
+	__u32 labeller_max; /* whose uid is up to this, and those at privileged ports */
+	__u32 unlabelled;   /* HC_BY_LABEL: sessions of one client without a label, */
+	__u32 login_grace;  /* and for how many seconds: user space closes them. 0: for ever */
+	__u32 keepalive;    /* seconds within which a dead peer is found (keepalive.h), or 0 */
 	__u32 idle; /* seconds without payload, then user space closes the session; 0: never */
 	__u32 wait_max; /* seconds that HC_WAIT and HC_EVICT hold an attempt, then it is refused
 			 */
@@ -221,6 +224,22 @@ struct hc_label {
 		char text[HC_LABEL_MAX];
 		__u64 word[HC_LABEL_MAX / 8];
 	};
+};
+
+/* An account whose listening sockets may give their sessions labels: `labellers =` of a service
+ * by label. */
+struct hc_labeller_key {
+	__u16 half;
+	__u16 service;
+	__u32 uid;
+};
+
+/* Labels of a service that were not taken, as the socket was of another account; the last's. */
+struct hc_stranger {
+	__u64 count;
+	__u32 uid;
+	__u16 port;
+	__u16 spare;
 };
 
 /* A user's cap of the moment (`headcount cap`), above every override. Only `cap` is the
@@ -322,16 +341,17 @@ struct hc_listener {
 	struct bpf_spin_lock lock; /* of the next two */
 	__u32 sockets;             /* SO_REUSEPORT: how many listen there */
 	__u32 dead;                /* the last has gone: the entry is being deleted */
-	__u32 spare;
+	__u32 privileged;          /* not everybody could have listened there */
 	char comm[HC_COMM_MAX];
 };
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 104);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 112);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 96);
 HC_STATIC_ASSERT(sizeof(struct hc_label) == HC_LABEL_MAX);
+HC_STATIC_ASSERT(sizeof(struct hc_labeller_key) == 8);
 HC_STATIC_ASSERT(sizeof(struct hc_label_override_key) == 72);
 HC_STATIC_ASSERT(sizeof(struct hc_label_socket) == 40);
 

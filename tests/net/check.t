@@ -57,13 +57,17 @@ def proxies():
 
 @test
 def labels():
-    """a service by label: what one client may have without, the memory, and who else could give labels"""
-    for listen, warned in (("5432", True), ("143, 5432", True), ("1000-2000", True), ("143", False), ("127.0.0.1:5432", False)):
-        out, advice = check(service("db", listen=listen, user="label", unlabelled=5, login_grace=60))
+    """a service by label: what one client may have without, who may give labels, and the memory"""
+    for labellers, who, advised in ((None, "root or a system account (uid up to 999), and on privileged ports to anybody", None),
+                                    ("*", "anybody", "warning: [service db] takes labels from everybody"),
+                                    ("root, daemon, 1234567", "uid 0 root, uid 1 daemon, uid 1234567", None), ("1234567", "uid 1234567", None),
+                                    ("daemon", "uid 1 daemon", "hint: [service db] has no root among its labellers")):
+        out, advice = check(service("db", listen=5432, user="label", unlabelled=5, login_grace=60, **{"labellers": labellers} if labellers else {}))
         equal([line for line in out.splitlines() if line.startswith("db: ")],
-              ["db: without a label one client may have 5 sessions, each for 60 seconds"], listen)
+              ["db: without a label one client may have 5 sessions, each for 60 seconds",
+               f"db: labels are taken from servers whose listening socket belongs to {who}"], labellers)
         equal("8.0 MiB for their labels" in out, True, out)
-        equal([line.startswith("warning: [service db] is by label") for line in advice], [True] * warned, f"{listen}: {advice}")
+        equal([line.startswith(advised) for line in advice], [True] if advised else [], f"{labellers}: {advice}")
 
 
 @test

@@ -96,8 +96,10 @@ def secret():
         passwd.write(real.read() + f"{NAME}:x:{UID}:{UID}::/:/bin/sh\n")
     run("mount", "--bind", "/run/passwd", "/etc/passwd")
     try:
-        with running():
+        with running() as hc:
+            hc.reload(service("pop", listen=PORT, user="uid", override=f"{NAME}x 1"), "not reloaded")
             _, _, files, whole = debug()
+            equal(json.loads(files["status.json"])["last_reload"]["said"].endswith('no account "...'), True, files["status.json"])
             equal([word for word in secrets if word in whole], [], f"secrets in {sorted(files)}")
             _, _, files, whole = debug("--with-users", "-o", "with")
         equal(sorted(files), WITH_USERS, "files with users")

@@ -192,6 +192,8 @@ def quick_start():
 def examples():
     """each example is correct, and limits what its comments speak of"""
     want = {
+        "accounts": {"ssh": ("8", "-", "reject", "1"), "mail": ("32", "4000", "reject", "1"),
+                     "postgresql": ("50", "-", "reject", "1"), "chat": ("5", "-", "reject", "0")},
         "mail": {"imap": ("32", "4000", "reject", "3"), "pop3": ("4", "-", "reject", "0"),
                  "submission": ("10", "-", "reject", "1"), "smtp": ("20", "-", "redirect", "0")},
         "database": {"postgresql": ("60", "193", "reject", "2"), "redis": ("50", "-", "observe", "0")},

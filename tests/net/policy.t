@@ -25,12 +25,12 @@ def in_force():
         policy = ask("policy")
         equal(named(policy["services"], "imap"),
               [dict(user="client/24/64", cap=32, total=1000, total_active=0, total_refused=0, excess="observe", errno=None, orphans="ignore",
-                    emit_opened=False, emit_closed=False, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=90, idle_s=7200,
-                    **NO_HOLDING)], "imap")
+                    emit_opened=False, emit_closed=False, emit_refused=True, unlabelled=None, login_grace=None, labellers=None,
+                    labeller_uid_max=None, keepalive_s=90, idle_s=7200, **NO_HOLDING)], "imap")
         equal(named(policy["services"], "outbound"),
               [dict(user="uid", cap=None, total=None, total_active=None, total_refused=None, excess="reject", errno="EPERM", orphans="count",
-                    emit_opened=True, emit_closed=True, emit_refused=True, unlabelled=None, login_grace=None, keepalive_s=None, idle_s=None,
-                    **NO_HOLDING)], "outbound")
+                    emit_opened=True, emit_closed=True, emit_refused=True, unlabelled=None, login_grace=None, labellers=None,
+                    labeller_uid_max=None, keepalive_s=None, idle_s=None, **NO_HOLDING)], "outbound")
         equal(sorted(row["service"] for row in policy["services"]), ["imap", "inbound", "outbound"], "services")
         places = [(row["address"], row["port"], row["last_port"]) for row in named(policy["listen"], "imap")]
         equal(sorted(places, key=str), sorted([(None, PORT, PORT), (None, PORT + 2, PORT + 2), (ALICE, 25, 25), ("::1", 25, 25)], key=str),

@@ -40,13 +40,13 @@ def caps_that_stay():
         run(PROGRAM, "cap", "imap", "10.9.0.1", "7")
         run(PROGRAM, "cap", "imap", "10.9.0.2", "unlimited")
         hc.configure(service("imap", **client, cap=5, override=["10.9.0.1 9", "10.9.0.2 unlimited"]))
-        equal(headcount("reload"), (0, f"reloaded {hc.path}\n", "headcount: imap: 10.9.0.1 keeps the cap 7, set with "
-                                    "headcount cap; the file says 9\n"), "answer")
+        equal(headcount("reload"), (0, f"reloaded {hc.path}\n", "headcount: imap: the cap 7, set with headcount cap, "
+                                    'stays where the file says 9, for "10.9.0.1"\n'), "answer")
         for n in range(3, 15):
             run(PROGRAM, "cap", "imap", f"10.9.0.{n}", "1")
         code, out, err = headcount("reload")
         equal((code, out, len(err.splitlines()), err.splitlines()[-1]),
-              (0, f"reloaded {hc.path}\n", 11, "headcount: 3 more keep such caps: see headcount policy"), err)
+              (0, f"reloaded {hc.path}\n", 11, "headcount: 3 more such caps stay: see headcount policy"), err)
         hc.configure(service("pop", **client))
         equal(headcount("reload")[2], "", "what is said of a service that has gone")
 

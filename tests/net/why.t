@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """headcount why: what it finds in situations that are made here, and not in those that only look like them.
 
---idle 1 makes a second long, so that nobody has to wait ten minutes. What each finding takes: tests/unit/test_why.c.
+--idle 1 makes a second long, so that nobody has to wait ten minutes. What each finding takes: tests/unit/test_why*.c.
 """
 import pty
 

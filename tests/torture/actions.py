@@ -15,6 +15,8 @@ import endings  # noqa: E402  (after it: it has a list of that name)
 import plan  # noqa: E402
 
 FIRST_PORT, PORTS = 7200, 10  # of worker 0; how many each has
+SOL, LABEL = 0x6863, 1
+LABELS = f"torture-{os.getpid()}-"  # and a number: what the labels of a run begin with
 PATIENCE = 8  # seconds for one ending, which a refusal may leave waiting for what never comes
 
 
@@ -87,7 +89,7 @@ class Worker:
         become(place.uid)
         signal.signal(signal.SIGALRM, out_of_time)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # children that are refused say so at length
-        self.place, self.clients, self.servers = place, [], []
+        self.place, self.clients, self.servers, self.given = place, [], [], {}
         self.listener = endings.listener = listen("::", place.port)
         # An ending that was refused half way is not to wait for ever; what is accepted inherits it.
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 2, 0))
@@ -101,6 +103,7 @@ class Worker:
 
     def work(self, todo, channel):
         """All of it once, and then again what is not slow until we are told to rest."""
+        self.given = {}
         outcomes = [self.do(*action) for action in todo]
         again = itertools.cycle([action for action in todo if action[0] not in plan.SLOW])
         while not readable(channel, 0):
@@ -109,7 +112,7 @@ class Worker:
         merged = collections.defaultdict(collections.Counter)
         for kind, counts in outcomes:
             merged[kind].update(counts)
-        return merged
+        return [merged, self.given]
 
     def do(self, kind, times, *words):
         """How often an action came to its end, and what cut the others short."""
@@ -210,6 +213,25 @@ class Worker:
             others.remove(s)
             s.close()
         return "done"
+
+    def label(self, count, number):
+        """Says whose the oldest sessions are that nobody has said it of in this round, and remembers what
+        was taken."""
+        outcomes, name = collections.Counter(), f"{LABELS}{number}"
+        for s in self.servers:
+            cookie, = struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, 57, 8))  # SO_COOKIE
+            if cookie in self.given:
+                continue
+            try:
+                s.setsockopt(SOL, LABEL, name.encode())
+                self.given[cookie] = name
+                outcomes["done"] += 1
+            except OSError as error:
+                outcomes[errno.errorcode[error.errno]] += 1
+            count -= 1
+            if not count:
+                break
+        return outcomes
 
     def drop_all(self, _):
         self.take(keep=True)

@@ -12,6 +12,7 @@ class Torture:
         self.workers, self.steps = {}, collections.Counter()
         self.outcomes = collections.defaultdict(collections.Counter)
         self.settled = True  # all refusals of the rounds before have been told
+        self.labels, self.given, self.outside, self.forgetful = {}, {}, set(), False
         self.sure, self.restarted, self.build, self.rounds, self.exact = True, False, 0, 0, 0
 
     def __enter__(self):
@@ -64,7 +65,7 @@ class Torture:
 
     def step_reload(self, policy):
         self.watch.pause()
-        self.reloaded = True
+        self.reloaded = self.forgetful = True
         self.policy = Policy(policy, self.groups)
         self.hc.reload(self.policy.text())
 
@@ -99,6 +100,7 @@ class Torture:
             self.sure, self.losses = True, collections.Counter(late=self.read_losses()["late"])
             self.watch.forget_moments()
             self.steps["rebuilt"] += 1
+            self.forgetful = True
         elif how == signal.SIGKILL or unread:
             self.sure = False
 
@@ -107,6 +109,17 @@ class Torture:
 
     def step_cookies(self, value):
         sysctl("net.ipv4.tcp_syncookies", value, "home", "c2")
+
+    def step_label(self, service, count, number):
+        """Whatever they have, and whichever of them is still there."""
+        if service not in self.policy.in_force():
+            return
+        rows = sorted(ask("sessions", f"--service={service}"), key=lambda row: row["opened"] or "")[-count:]  # the old ones end soon
+        self.outside.update(map(session_id, rows))
+        lines = "".join(f"--id {row['id']} -- {LABELS}{number}\n" for row in rows)
+        _, out, _ = headcount("label", "-", input=lines.encode())
+        equal(len(out.splitlines()), len(rows), "answers of headcount label")
+        self.outcomes["headcount label"].update(line[:40] for line in out.splitlines())
 
     def step_look(self, words):
         code, out, err = headcount(*words, "--json")
@@ -141,7 +154,9 @@ class Torture:
         for number in numbers:
             self.workers[number].tell("rest")
         for number in numbers:
-            for kind, outcomes in self.workers[number].hear().items():
+            merged, given = self.workers[number].hear()
+            self.given.update({int(id): name for id, name in given.items()})
+            for kind, outcomes in merged.items():
                 self.outcomes[kind].update(outcomes)
 
     def begin(self, policy):
@@ -153,15 +168,21 @@ class Torture:
         elif not same:
             self.watch.pause()
             self.hc.reload(self.policy.text())
+        before = Policy.labels
         _, sockets = compare(self.policy)
+        kept = {id: name for id, name in before.items() if id in {s.id for s in sockets if self.policy.by_label(s)}}
+        equal(Policy.labels, kept, "labels after a reload")
         self.losses, self.told, self.restarted = self.read_losses(), self.ledger.lost, False
         self.refused, self.refused_told = our_users("refused"), self.ledger.refused.copy()
-        self.reloaded = False
+        self.reloaded = self.forgetful = False
+        self.given, self.outside = {}, set()
+        self.labels = Policy.labels
         self.watch.allow(self.policy, sockets)
 
     def rest(self):
         """Nothing works: everything has to be exact."""
         tries, sockets = compare(self.policy)
+        self.check_labels(sockets)
         new = self.read_losses() - self.losses
         self.watch.look(sockets)
         late, lost = new["late"], new["ring-full"]
@@ -177,11 +198,23 @@ class Torture:
         self.settled = not self.restarted and not self.reloaded and self.check_refusals()
         return tries, sockets, late
 
+    def check_labels(self, sockets):
+        """Who was given a label has it, and nobody else: as setsockopt() answered. A session that was moved
+        out of services by label has forgotten it, and whoever was labelled from outside may have either."""
+        ours = {s.id for s in sockets if self.policy.by_label(s)}
+        equal(set(Policy.labels) - ours, set(), "labels of who is of no service by label")
+        if not self.forgetful:
+            certain = ours - self.outside
+            want = {id: name for id, name in {**self.labels, **self.given}.items() if id in certain}
+            equal({id: name for id, name in Policy.labels.items() if id in certain}, want, "labels")
+            self.steps["labels compared"] += len(want)
+
     def check_refusals(self):
         """Refused events and what they say was suppressed are the refusals that were counted; more only
         where an earlier round's were still to be told. Does it come out even?"""
-        def more(now, before):
-            return +collections.Counter({who: n - before.get(who, 0) for who, n in now.items()})
+        def more(now, before):  # without labels: one that was only refused has no name in `users`
+            return +collections.Counter({who: n - before.get(who, 0) for who, n in now.items()
+                                         if not who[1].startswith(LABELS)})
 
         def told():
             self.ledger.read()
@@ -204,7 +237,7 @@ class Torture:
             worker.end()
         until_equal(lambda: ss(*HOMES), [], "sockets left at the end", 60)
         _, sockets, _ = self.rest()
-        equal((sockets, headcounts()), ([], (collections.Counter(), [])), "left at the end")
+        equal((sockets, headcounts()), ([], (collections.Counter(), {})), "left at the end")
         self.hc.end()
         equal((headcount("detach")[0], os.path.exists("/sys/fs/bpf/headcount")), (0, False), "detach, pins")
         self.report()

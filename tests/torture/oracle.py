@@ -6,10 +6,12 @@ from actions import *
 
 SESSIONS_MAX = 524288  # room for those of others on this host
 HOMES = ("home", "c1", "c2")
+IDENTIFY_BARE = "client/32/64"  # of sessions without a label
 
 
 class Policy:
     """A plan's policy with this run's addresses, uids and cgroups (paths by number)."""
+    labels = {}  # by the socket's id, as they were at the last comparison: ss does not know them
 
     def __init__(self, plan_policy, groups):
         self.plan, self.groups = plan_policy, groups
@@ -27,6 +29,8 @@ class Policy:
             return str(UID + number)
         if kind == "cgroup":
             return self.groups[number]
+        if kind == "label":
+            return f"{LABELS}{number}"
         return self.prefix(kind, address(number + 1, 2))
 
     @staticmethod
@@ -41,6 +45,8 @@ class Policy:
             return str(place.uid)
         if kind == "cgroup":
             return self.groups[place.group]
+        if kind == "label":
+            return "unlabelled/" + self.prefix(IDENTIFY_BARE, peer)
         return self.prefix(kind, peer)
 
     def whose(self, s):
@@ -48,7 +54,8 @@ class Policy:
         place = place_of(s.port)
         if place:
             service = self.service_name(place)
-            return service, self.user(service, place, s.peer)
+            label = self.labels.get(s.id) if self.services[service]["user"] == "label" else None
+            return service, label or self.user(service, place, s.peer)
         place = place_of(s.peer_port)
         # One that is connected to itself: the worker's sockets are all that is left.
         return "outbound", str(place.uid if place else s.uid)
@@ -59,10 +66,17 @@ class Policy:
             number = int(user) - UID
             return self.plan["outbound"][number] if 0 <= number < plan.USERS else None
         settings = self.services[service]
+        if user.startswith("unlabelled/"):
+            return None
         for number, cap in settings["override"]:
             if self.user_number(service, number) == user:
                 return None if cap == "unlimited" else cap
         return settings["cap"]
+
+    def by_label(self, s):
+        """Is the socket of a service whose sessions have labels?"""
+        place = place_of(s.port)
+        return bool(place) and self.services[self.service_name(place)]["user"] == "label"
 
     def in_force(self):
         """Names of services that stand in the file: one without ports cannot."""
@@ -107,12 +121,12 @@ def our_users(key):
     """What headcount says of them, by service and user: active, refused, ..."""
     mine = [str(UID + n) for n in range(plan.USERS)]
     return {(row["service"], row["user"]): row[key] for row in ask("users")
-            if ours(row["user"]) or row["user"] in mine or row["user"].startswith(GROUPS)}
+            if ours(row["user"]) or row["user"] in mine or row["user"].startswith((GROUPS, LABELS))}
 
 
 def headcounts():
-    """Active by user, and ids of sessions, as headcount has them."""
-    return +collections.Counter(our_users("active")), sorted(map(session_id, our_sessions()))
+    """Active by user, and ids of sessions with whose they are, as headcount has them."""
+    return +collections.Counter(our_users("active")), {session_id(row): row["user"] for row in our_sessions()}
 
 
 def compare(policy, seconds=15):
@@ -125,6 +139,10 @@ def compare(policy, seconds=15):
         if ids(before) != ids(after):
             difference = "the kernel's sockets do not come to rest"
             continue
+        # The names of labels are headcount's own word, to be compared by the driver; that users and
+        # sessions agree, and that each session is of one of the labels that there are, is seen here.
+        Policy.labels = {id: user for id, user in listed.items() if user.startswith(LABELS)}
+        listed = sorted(listed)
         want = owners(before, policy), ids(before)
         if want == (counted, listed):
             return tries, before

@@ -10,10 +10,11 @@ WORKERS = 6
 NAMESPACES = ("home", "c2")  # where servers are; see actions.Place
 SERVICES = ("alpha", "beta")  # and the ports of the workers of neither are the built-in inbound's
 IDENTIFY = ("client/32/64", "client/24/48", "uid", "cgroup")
+NAMED = IDENTIFY + 4 * ("label",)  # what users of a named service may be
 CAPS = (None, None, 3, 15, 40, 100)
 OUTBOUND = (None, None, 10, 60, 120)
 WAYS = ("client_fin", "client_rst", "server_fin", "server_rst")  # to end what is held
-USERS = 2  # of each kind: client hosts, uids, cgroups
+USERS = 2  # of each kind: client hosts, uids, cgroups, labels
 
 # Endings of tests/net by name, and how often at most in one go.
 ENDINGS = {name: 40 for name in (
@@ -28,9 +29,9 @@ ENDINGS.update(dict.fromkeys((
 SLOW = ("timed_out", "namespace_deleted", "peer_vanished")  # one of them a round
 
 
-def service(rng):
+def service(rng, identify=IDENTIFY):
     override = [rng.randrange(USERS), rng.choice((1, 4, 9, "unlimited"))]
-    return {"user": rng.choice(IDENTIFY), "cap": rng.choice(CAPS), "total": rng.choice((None, None, 20, 60)),
+    return {"user": rng.choice(identify), "cap": rng.choice(CAPS), "total": rng.choice((None, None, 20, 60)),
             "excess": "observe" if rng.random() < 0.1 else "reject",
             "override": [override] if rng.random() < 0.4 else []}
 
@@ -38,7 +39,7 @@ def service(rng):
 def policy(rng):
     """A configuration: who is where, by what, and with which caps."""
     return {
-        "services": {name: service(rng) for name in SERVICES if rng.random() < 0.9},
+        "services": {name: service(rng, NAMED) for name in SERVICES if rng.random() < 0.9},
         "workers": [rng.choice(SERVICES + ("inbound",)) for _ in range(WORKERS)],
         "inbound": {**service(rng), "total": None},
         "outbound": [rng.choice(OUTBOUND) for _ in range(USERS)],
@@ -57,8 +58,8 @@ def caps_only(rng, old):
 
 def control(rng, state):
     """What happens to headcount while the workers work."""
-    kind = rng.choices(("reload", "caps", "cap", "kill", "stop", "worker", "cookies", "look"),
-                       (3, 3, 3, 3, 1, 1, 1, 4))[0]
+    kind = rng.choices(("reload", "caps", "cap", "kill", "stop", "worker", "cookies", "look", "label"),
+                       (3, 3, 3, 3, 1, 1, 1, 4, 3))[0]
     if kind == "reload":
         state["policy"] = policy(rng)
         return [kind, state["policy"]]
@@ -70,6 +71,10 @@ def control(rng, state):
                 rng.choice((0, 1, 5, 20, "unlimited", "default"))]
     if kind in ("kill", "stop"):  # and how long nobody is there, and which build comes
         return [kind, rng.choice((0, 0, 0.3, 1)), rng.choice((0, 0, 0, 1, 1))]
+    if kind == "label":  # from outside: of which sessions
+        named = state["policy"]["services"]
+        by_label = [name for name in named if named[name]["user"] == "label"]
+        return [kind, rng.choice(by_label or SERVICES), rng.randint(1, 20), rng.randrange(USERS)]
     if kind == "worker":
         return [kind, rng.randrange(WORKERS)]
     if kind == "cookies":
@@ -78,12 +83,14 @@ def control(rng, state):
 
 
 def action(rng):
-    kind = rng.choices(("ending", "hold", "rush", "drop", "churn"), (12, 2, 2, 3, 2))[0]
+    kind = rng.choices(("ending", "hold", "rush", "drop", "churn", "label"), (12, 2, 2, 3, 2, 4))[0]
     if kind == "ending":
         name = rng.choice(list(ENDINGS))
         return [name, rng.randint(1, ENDINGS[name])]
     if kind == "drop":
         return [kind, rng.randint(1, 40), rng.choice(WAYS)]
+    if kind == "label":
+        return [kind, rng.randint(1, 40), rng.randrange(USERS)]
     return [kind, rng.randint(1, 600 if kind == "churn" else 30), rng.choice((4, 6))]
 
 
@@ -93,6 +100,10 @@ def round_of(seed, number):
     state = {"policy": policy(random.Random(f"{seed}/policy/{number // 3}"))}
     start = state["policy"]
     work = [[action(rng) for _ in range(rng.randint(4, 9))] for _ in range(WORKERS)]
+    for todo in work:  # what is held is labelled, before something ends it
+        for place in range(len(todo), 0, -1):
+            if todo[place - 1][0] in ("hold", "rush"):
+                todo.insert(place, ["label", rng.randint(1, 40), rng.randrange(USERS)])
     if rng.random() < 0.4:  # all of them at one instant
         family = rng.choice((4, 6))
         for todo in work:

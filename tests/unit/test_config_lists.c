@@ -3,6 +3,7 @@
 #include <netdb.h>
 
 #include "config_file.h"
+#include "user/config/parser.h"
 
 static void test_listen(void **state)
 {
@@ -180,6 +181,60 @@ static void test_override_before_user(void **state)
 	config_free(&config);
 }
 
+/* Whose servers may give labels: a list, everybody, or the system's accounts. */
+static void test_labellers(void **state)
+{
+	const struct config_service *services;
+	struct config config;
+
+	(void)state;
+	read_good(&config, "[service a]\nlisten = 1\nuser = label\nlabellers = root, 97\n"
+			   "labellers = 1001\n"
+			   "[service b]\nlisten = 2\nlabellers = *\nuser = label\n"
+			   "[service c]\nlisten = 3\nuser = label\n[service d]\nlisten = 4\n");
+	services = &config.services[2];
+	assert_int_equal(services[0].service.listed, 1);
+	assert_int_equal(services[0].labeller_count, 3);
+	assert_memory_equal(services[0].labellers, ((__u32[]){0, 97, 1001}), 12);
+	assert_int_equal(services[1].service.listed, 0);
+	assert_int_equal(services[1].service.labeller_max, HC_UID_UNKNOWN);
+	assert_int_equal(services[2].service.listed, 0);
+	assert_true(services[2].service.labeller_max < 60000);
+	assert_int_equal(services[3].service.labeller_max, 0);
+	config_free(&config);
+}
+
+/* Which those are, as login.defs says; else below 1000. */
+static void test_system_accounts(void **state)
+{
+	static const struct {
+		const char *defs;
+		__u32 max;
+	} rows[] = {
+		{"", 999},
+		{"UID_MIN 1000\n#SYS_UID_MAX 5\n", 999},
+		{"# x\n\t UID_MIN\t 500 \nUID_MAX 60000\n", 499},
+		{"SYS_UID_MAX 899\n", 899},
+		{"UID_MIN 0x200", 511},
+		{"SYS_UID_MAX 60000\nUID_MIN 1000\n", 999},
+		{"SYS_UID_MAX 60000\n", 999},
+		{"UID_MIN\nUID_MIN x\nUID_MIN 0\nUID_MIN -5\nSYS_UID_MAX -1\nUID_MINI 5\n",
+		 999},
+		{"UID_MIN 99999999999999999999\n", 999},
+		{"SYS_UID_MAX 0\n", 0},
+	};
+
+	(void)state;
+	assert_int_equal(config_system_uid_max(NULL), 999);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		FILE *defs = fmemopen((char *)rows[i].defs, strlen(rows[i].defs) + 1, "r");
+
+		assert_non_null(defs);
+		assert_int_equal(config_system_uid_max(defs), rows[i].max);
+		fclose(defs);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest config[] = {
@@ -190,6 +245,8 @@ int main(void)
 		cmocka_unit_test(test_override_exempt),
 		cmocka_unit_test(test_override_says_more),
 		cmocka_unit_test(test_override_before_user),
+		cmocka_unit_test(test_labellers),
+		cmocka_unit_test(test_system_accounts),
 	};
 	int failed;
 

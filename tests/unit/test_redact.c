@@ -28,6 +28,10 @@ static const struct {
 	{OURS "/etc/headcount.conf:12: no account \"alice\"\n",
 	 OURS "/etc/headcount.conf:12: no account \"...\n"},
 	{OURS "no account \"a\" b \"alice\"\n", OURS "no account \"...\n"},
+	{OURS
+	 "imap: the cap 7, set with headcount cap, stays where the file says 5, for \"jo\"\n",
+	 OURS
+	 "imap: the cap 7, set with headcount cap, stays where the file says 5, for \"...\n"},
 	{OURS "the state in /sys/fs/bpf/headcount is of 0.1.0 at 10:00:00\n",
 	 OURS "the state in /sys/fs/bpf/headcount is of 0.1.0 at 10:00:00\n"},
 	{WHEN "headcount[7]: imap: alice opened a session, has 1\n", NULL},

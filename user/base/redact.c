@@ -44,13 +44,11 @@ static bool is_told(const char *line)
 			   !strncmp(message + 2, "headcount: ", strlen("headcount: ")));
 }
 
-bool redact_log(const char *line, char *out, size_t size)
+void redact_text(const char *line, char *out, size_t size)
 {
 	size_t used = 0, length;
 
 	*out = '\0';
-	if (!is_told(line))
-		return false;
 	for (; *line && used < size; line += length) {
 		length = strcspn(line, BETWEEN_WORDS);
 		if (!length && *line == '"') {
@@ -64,5 +62,13 @@ bool redact_log(const char *line, char *out, size_t size)
 		length = length ?: 1;
 		used += snprintf(out + used, size - used, "%.*s", (int)length, line);
 	}
+}
+
+bool redact_log(const char *line, char *out, size_t size)
+{
+	*out = '\0';
+	if (!is_told(line))
+		return false;
+	redact_text(line, out, size);
 	return true;
 }

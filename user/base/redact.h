@@ -14,4 +14,7 @@
  */
 bool redact_log(const char *line, char *out, size_t size);
 
+/* The same of a message alone, whatever it is. */
+void redact_text(const char *line, char *out, size_t size);
+
 #endif

@@ -74,26 +74,27 @@ static void advise_proxy(const struct config_service *service)
 		       service->service.name);
 }
 
-#define UNPRIVILEGED_PORTS 1024 /* from here on, unless a sysctl says otherwise */
+#define ORDINARY_UID 1000 /* from here on, mostly */
 
-/* Labels are believed of whoever accepted the session. Others may do that, too, where they can
- * listen on the service's port at an address that the server leaves free. */
-static void advise_label(const struct config_service *service)
+/* Most servers of system accounts listen as root, and are somebody else afterwards; or systemd
+ * listens for them. */
+static void advise_labellers(const struct config_service *service)
 {
-	static const __u8 any[16];
+	bool root = false, system = false;
 
-	if (service->service.identify != HC_BY_LABEL)
-		return;
-	for (size_t i = 0; i < service->listens; i++) {
-		const struct config_listen *listen = &service->listen[i];
-
-		if (listen->last < UNPRIVILEGED_PORTS || memcmp(listen->address, any, 16))
-			continue;
-		printf("warning: [service %s] is by label: whoever can listen on port %u, at "
-		       "whatever address, can fill any account; say at which the server does\n",
-		       service->service.name, listen->last);
-		return;
+	for (size_t i = 0; i < service->labeller_count; i++) {
+		root |= !service->labellers[i];
+		system |= service->labellers[i] < ORDINARY_UID;
 	}
+	if (system && !root)
+		printf("hint: [service %s] has no root among its labellers: a server that "
+		       "listens as root, or is given its socket by systemd, cannot give "
+		       "labels, whatever account it runs as\n",
+		       service->service.name);
+	if (service->labeller_any)
+		printf("warning: [service %s] takes labels from everybody: whoever can listen "
+		       "on its ports, at whatever address, can fill any account\n",
+		       service->service.name);
 }
 
 static void advise_service(const struct config_service *service)
@@ -106,7 +107,7 @@ static void advise_service(const struct config_service *service)
 		       limits->name, limits->total, limits->cap);
 	advise_overrides(service);
 	advise_proxy(service);
-	advise_label(service);
+	advise_labellers(service);
 }
 
 static void advise_netns(const char *name)

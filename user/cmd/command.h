@@ -37,6 +37,9 @@ int cmd_events(const struct command *command, int argc, char **argv);
 int cmd_debug(const struct command *command, int argc, char **argv);
 int cmd_detach(const struct command *command, int argc, char **argv);
 
+/* What `status` prints, and its exit code; `redact`: for the eyes of strangers, as JSON. */
+int status_print(bool json, bool redact);
+
 /* The values of an option that may be repeated; `items` is to be freed. */
 struct command_values {
 	const char **items;

@@ -93,8 +93,7 @@ static int run_command(int (*run)(const struct command *, int, char **), const c
 
 static int write_status(bool with_users)
 {
-	(void)with_users;
-	return run_command(cmd_status, "status", "--json");
+	return status_print(true, !with_users);
 }
 
 static int write_metrics(bool with_users)

@@ -5,6 +5,7 @@
 
 #include "keepalive.h"
 #include "record.h"
+#include "user/base/account.h"
 #include "user/base/escape.h"
 #include "user/base/human.h"
 #include "user/base/table.h"
@@ -152,6 +153,25 @@ static void explain_overrides(const struct config *config)
 	table_free(table);
 }
 
+static void explain_labellers(const struct config_service *service)
+{
+	printf("\n%s: labels are taken from servers whose listening socket belongs to ",
+	       service->service.name);
+	if (service->labeller_any)
+		printf("anybody");
+	else if (!service->labeller_count)
+		printf("root or a system account (uid up to %u), and on privileged ports to "
+		       "anybody",
+		       service->service.labeller_max);
+	for (size_t i = 0; i < service->labeller_count; i++) {
+		const char *name = account_name(service->labellers[i]);
+
+		printf("%suid %u", i ? ", " : "", service->labellers[i]);
+		if (*name)
+			print_escaped(name);
+	}
+}
+
 static void explain_labels(const struct config *config)
 {
 	for (size_t i = 0; i < config->service_count; i++) {
@@ -166,6 +186,7 @@ static void explain_labels(const struct config *config)
 			printf("%u sessions", service->unlabelled);
 		if (service->login_grace)
 			printf(", each for %u seconds", service->login_grace);
+		explain_labellers(&config->services[i]);
 	}
 }
 

@@ -37,6 +37,8 @@ static const struct table_column service_columns[] = {
 	{.key = "emit_refused", .kind = TABLE_BOOL},
 	{.key = "unlabelled", .kind = TABLE_NUMBER},
 	{.key = "login_grace", .kind = TABLE_NUMBER},
+	{.key = "labellers"},
+	{.key = "labeller_uid_max", .kind = TABLE_NUMBER},
 	{.heading = "KEEPALIVE"},
 	{.key = "keepalive_s", .kind = TABLE_NUMBER},
 	{.heading = "IDLE"},
@@ -65,6 +67,12 @@ static const struct table_column override_columns[] = {
 	{.key = "idle_s", .kind = TABLE_NUMBER},
 	{.key = "idle_never", .kind = TABLE_BOOL},
 	{.key = "excess"},
+};
+
+static const struct table_column labeller_columns[] = {
+	{.heading = "SERVICE", .key = "service"},
+	{.heading = "ACCOUNT"},
+	{.key = "uid", .kind = TABLE_NUMBER},
 };
 
 static const struct table_column cap_columns[] = {
@@ -143,6 +151,30 @@ static void add_holding(struct table *table, const struct hc_service *service)
 	table_add_text(table, *where ? where : NULL);
 }
 
+/* Whose servers may give labels: those of a list, the system's, or everybody's. */
+static const char *labellers_word(const struct hc_service *service)
+{
+	if (service->listed)
+		return "listed";
+	return service->labeller_max == HC_UID_UNKNOWN ? "everybody" : "system";
+}
+
+static void add_labels(struct table *table, const struct hc_service *service)
+{
+	bool labels = service->identify == HC_BY_LABEL;
+
+	explain_limit(table, labels ? service->unlabelled : HC_UNLIMITED);
+	if (labels)
+		table_add_number(table, service->login_grace);
+	else
+		table_add_text(table, NULL);
+	table_add_text(table, labels ? labellers_word(service) : NULL);
+	if (labels && !strcmp(labellers_word(service), "system"))
+		table_add_number(table, service->labeller_max);
+	else
+		table_add_text(table, NULL);
+}
+
 static void add_service(struct table *table, const struct policy_view *view,
 			const struct service_total *total, int id)
 {
@@ -168,13 +200,7 @@ static void add_service(struct table *table, const struct policy_view *view,
 	table_add_text(table, service_emit_format(service->mute, " ", emit));
 	for (int type = HC_OPENED; type <= HC_REFUSED; type++)
 		table_add_text(table, service->mute & MUTE_OF_ACTION(type) ? "no" : "yes");
-	if (service->identify == HC_BY_LABEL) {
-		explain_limit(table, service->unlabelled);
-		table_add_number(table, service->login_grace);
-	} else {
-		table_add_text(table, NULL);
-		table_add_text(table, NULL);
-	}
+	add_labels(table, service);
 	add_seconds(table, service->keepalive);
 	add_seconds(table, service->idle);
 	add_holding(table, service);
@@ -248,6 +274,35 @@ static struct table *overrides_table(const struct policy_view *view, bool json)
 	return table;
 }
 
+/* Those of services that list them; as text, the others' too. */
+static struct table *labellers_table(const struct policy_view *view, bool json)
+{
+	struct table *table = table_new(labeller_columns, COUNT(labeller_columns));
+	char name[HC_USER_TEXT];
+
+	for (size_t i = 0; table && i < view->labeller_count; i++) {
+		struct hc_user_key of = {.kind = HC_BY_UID, .uid = view->labellers[i].uid};
+
+		table_add_text(table, view->policy.services[view->labellers[i].service].name);
+		table_add_text(table, user_key_format(&of, true, name, sizeof(name)));
+		table_add_number(table, of.uid);
+	}
+	for (int id = 0; table && !json && id < HC_SERVICES_MAX; id++) {
+		const struct hc_service *service = &view->policy.services[id];
+
+		if (!service->used || service->identify != HC_BY_LABEL || service->listed)
+			continue;
+		table_add_text(table, service->name);
+		if (service->labeller_max == HC_UID_UNKNOWN)
+			table_add_text(table, "everybody");
+		else
+			table_add(table, "uids up to %u; on privileged ports everybody",
+				  service->labeller_max);
+		table_add_number(table, service->labeller_max);
+	}
+	return table;
+}
+
 static struct table *caps_table(const struct policy_view *view, bool json)
 {
 	struct table *table = table_new(cap_columns, COUNT(cap_columns));
@@ -307,6 +362,9 @@ static int print_policy_text(const struct policy_view *view, const struct servic
 	if (view->moment_count && !error)
 		error = print_part(caps_table(view, false),
 				   "\nset with headcount cap, above every override:\n", false);
+	if (view->policy.control.labelling & 1u << policy_half(&view->policy) && !error)
+		error = print_part(labellers_table(view, false),
+				   "\nlabels are taken from servers that listen as:\n", false);
 	if (!(view->policy.control.directions & 1u << HC_OUTBOUND))
 		printf("\noutbound sessions are not counted\n");
 	if (view->policy.control.directions & 1u << HC_INBOUND)
@@ -325,6 +383,7 @@ static int print_policy_json(const struct policy_view *view, const struct servic
 	error = error ?: print_part(listens_table(view), ",\"listen\":", true);
 	error = error ?: print_part(overrides_table(view, true), ",\"overrides\":", true);
 	error = error ?: print_part(caps_table(view, true), ",\"caps\":", true);
+	error = error ?: print_part(labellers_table(view, true), ",\"labellers\":", true);
 	error = error ?: print_part(netns_table(view), ",\"namespaces\":", true);
 	printf(",\"directions\":[\"%s\"]}\n",
 	       directions_format(view->policy.control.directions, "\",\"", directions));

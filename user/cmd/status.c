@@ -6,8 +6,10 @@
 
 #include <bpf/bpf.h>
 
+#include "user/base/account.h"
 #include "user/base/escape.h"
 #include "user/base/put.h"
+#include "user/base/redact.h"
 #include "user/cmd/command.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/fill.h"
@@ -20,6 +22,7 @@
 #include "user/kernel/reload_record.h"
 #include "user/kernel/service_text.h"
 #include "user/kernel/state.h"
+#include "user/kernel/strangers.h"
 #include "user/kernel/totals_maps.h"
 
 /* Everything that status tells, gathered before anything is printed. */
@@ -34,6 +37,7 @@ struct status {
 	struct fill_row fill[FILL_COUNT];
 	struct policy policy;
 	struct service_total totals[HC_SERVICES_MAX];
+	struct hc_stranger strangers[HC_SERVICES_MAX];
 	struct hc_reload reload; /* the last; time_ns is 0 if there was none */
 };
 
@@ -47,6 +51,7 @@ static int gather_state(struct status *status)
 	error = error ?: links_read(status->object, &status->links, &status->links_count);
 	error = error ?: losses_read(status->object, status->losses);
 	error = error ?: totals_of_services(status->object, &status->policy, status->totals);
+	error = error ?: strangers_read(status->object, status->strangers);
 	error = error ?: reload_record_read(status->object, &status->reload);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
@@ -182,6 +187,52 @@ static void print_json_totals(const struct status *status)
 	}
 }
 
+/* Has it had labels that were not taken? */
+static bool has_strangers(const struct status *status, int id)
+{
+	return status->object && status->policy.services[id].used &&
+	       status->strangers[id].count;
+}
+
+static void print_status_strangers(const struct status *status)
+{
+	char name[4 * HC_NAME_MAX], account[4 * ACCOUNT_NAME_MAX];
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_stranger *stranger = &status->strangers[id];
+		const char *owner = account_name(stranger->uid);
+
+		if (!has_strangers(status, id))
+			continue;
+		escape_text(name, sizeof(name), status->policy.services[id].name,
+			    strlen(status->policy.services[id].name));
+		escape_text(account, sizeof(account), owner, strlen(owner));
+		printf("%s: labels not taken: %llu; of the last the socket that listened on "
+		       "port "
+		       "%u belongs to uid %u%s%s%s, none of the service's labellers\n",
+		       name, stranger->count, stranger->port, stranger->uid,
+		       *account ? " (" : "", account, *account ? ")" : "");
+	}
+}
+
+static void print_json_strangers(const struct status *status)
+{
+	const char *comma = "";
+	char name[6 * HC_NAME_MAX];
+
+	for (int id = 0; id < HC_SERVICES_MAX; id++) {
+		const struct hc_service *service = &status->policy.services[id];
+
+		if (!has_strangers(status, id))
+			continue;
+		escape_json(name, sizeof(name), service->name, strlen(service->name));
+		printf("%s{\"service\":\"%s\",\"count\":%llu,\"uid\":%u,\"port\":%u}", comma,
+		       name, status->strangers[id].count, status->strangers[id].uid,
+		       status->strangers[id].port);
+		comma = ",";
+	}
+}
+
 static void print_status_text(const struct status *status)
 {
 	size_t count;
@@ -217,6 +268,7 @@ static void print_status_text(const struct status *status)
 		       "excess = redirect leads to a listener of yours\n");
 	if (status->object)
 		printf("on_state is %s\n", state_reason(status));
+	print_status_strangers(status);
 	if (status->object) {
 		printf("\nfill:\n");
 		for (int i = 0; i < FILL_COUNT; i++)
@@ -236,23 +288,28 @@ static void print_status_text(const struct status *status)
 			       : features[i].needed_for);
 }
 
-static void print_json_reload(const struct status *status)
+static void print_json_reload(const struct status *status, bool redact)
 {
-	char when[TIME_TEXT], line[1024], escaped[6 * sizeof(line)];
+	char when[TIME_TEXT], line[1024], told[2048], escaped[6 * sizeof(told)];
 
 	if (!status->reload.time_ns) {
 		printf("null");
 		return;
 	}
 	reload_line(status, line);
-	escape_json(escaped, sizeof(escaped), line, strlen(line));
+	if (redact)
+		redact_text(line, told, sizeof(told));
+	else
+		strcpy(told, line);
+	told[strcspn(told, "\n")] = '\0';
+	escape_json(escaped, sizeof(escaped), told, strlen(told));
 	printf("{\"time\":\"%s\",\"done\":%s,\"said\":\"%s\"}",
 	       time_format(status->reload.time_ns, true, when),
 	       status->reload.result == HC_RELOAD_DONE ? "true" : "false", escaped);
 }
 
 /* Every other string is ours: nothing to escape. */
-static void print_status_json(const struct status *status)
+static void print_status_json(const struct status *status, bool redact)
 {
 	size_t count;
 	const struct feature *features = features_list(&count);
@@ -290,8 +347,10 @@ static void print_status_json(const struct status *status)
 	printf(*directions ? ",\"directions\":[\"%s\"]" : ",\"directions\":[]", directions);
 	printf(",\"totals\":[");
 	print_json_totals(status);
+	printf("],\"labels_untrusted\":[");
+	print_json_strangers(status);
 	printf("],\"last_reload\":");
-	print_json_reload(status);
+	print_json_reload(status, redact);
 	printf(",\"features\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"feature\":\"%s\",\"found\":%s,\"needed_for\":\"%s\","
@@ -302,24 +361,17 @@ static void print_status_json(const struct status *status)
 	printf("]}\n");
 }
 
-int cmd_status(const struct command *command, int argc, char **argv)
+int status_print(bool json, bool redact)
 {
-	bool json = false;
-	const struct command_option options[] = {
-		OPTION_FLAG("json", 'j', "print a JSON object", &json),
-		{},
-	};
 	static struct status status; /* large */
-	int first, code, error;
+	int error;
 
-	if (command_options(command, options, argc, argv, 0, &first, &code))
-		return code;
 	if (probe_privileges())
 		return EXIT_FAILED;
 	error = gather_status(&status);
 	/* What the kernel lacks is shown even if that is why nothing else can be. */
 	if (json && (!error || error == -ENOTSUP))
-		print_status_json(&status);
+		print_status_json(&status, redact);
 	else if (!error || error == -ENOTSUP)
 		print_status_text(&status);
 	free(status.links);
@@ -327,4 +379,18 @@ int cmd_status(const struct command *command, int argc, char **argv)
 	/* For scripts: does anything count and cap? */
 	return error || !(status.pid || status.pinned || status.links_count) ? EXIT_FAILED
 									     : EXIT_DONE;
+}
+
+int cmd_status(const struct command *command, int argc, char **argv)
+{
+	bool json = false;
+	const struct command_option options[] = {
+		OPTION_FLAG("json", 'j', "print a JSON object", &json),
+		{},
+	};
+	int first, code;
+
+	if (command_options(command, options, argc, argv, 0, &first, &code))
+		return code;
+	return status_print(json, false);
 }

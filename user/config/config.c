@@ -64,6 +64,7 @@ void config_free(struct config *config)
 		free(config->services[i].overrides);
 		free(config->services[i].answer_path);
 		free(config->services[i].answer);
+		free(config->services[i].labellers);
 	}
 	free(config->services);
 	memset(config, 0, sizeof(*config));

@@ -19,6 +19,7 @@
 #define CONFIG_ADDRESSES_MAX 4096
 #define CONFIG_OVERRIDES_MAX 65536
 #define CONFIG_NETNS_MAX     512
+#define CONFIG_LABELLERS_MAX 4096
 
 /* Seconds: sessions are looked through in every tenth of it; the kernel's ticks wrap around. */
 #define CONFIG_IDLE_MIN 10
@@ -62,6 +63,9 @@ struct config_service {
 	unsigned int answer_line; /* of the file that names it */
 	char *answer;             /* what it holds, once that is read (answer/files.h) */
 	size_t answer_size;
+	__u32 *labellers; /* uids; none: as service.labeller_max says */
+	size_t labeller_count;
+	bool labeller_any; /* "*" */
 };
 
 /* Whether the page for people is there, too. */

@@ -41,12 +41,13 @@ static int close_section(struct config_parser *parser)
 					   service->service.name);
 		if (parser->label_line && service->service.identify != HC_BY_LABEL)
 			return config_fail(parser, parser->label_line,
-					   "unlabelled and login_grace are of a service with "
-					   "user = label");
+					   "unlabelled, login_grace and labellers are of a "
+					   "service with user = label");
 		if (config_resolve_overrides(parser))
 			return -EINVAL;
 		if (config_check_excess(parser))
 			return -EINVAL;
+		config_resolve_labellers(service);
 		service->service.limited = is_limited(service);
 		service->service.special = is_special(service);
 	}

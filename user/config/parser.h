@@ -86,6 +86,7 @@ int config_set_seconds(struct config_parser *parser, const char *value, __u32 mi
 int config_parse_listen(const char *word, struct config_listen *listen);
 
 /* Keys of their own file. */
+int config_add_labeller(struct config_parser *parser, const char *word);
 int config_add_listen(struct config_parser *parser, const char *word);
 int config_set_excess(struct config_parser *parser, const char *value);
 int config_set_wait_max(struct config_parser *parser, const char *value);
@@ -99,6 +100,13 @@ int config_set_page(struct config_parser *parser, const char *value);
 
 /* Once the section is read whole: does what is said of the excess fit together? */
 int config_check_excess(struct config_parser *parser);
+
+/* When the section ends: who may give labels, if it does not say. */
+void config_resolve_labellers(struct config_service *service);
+
+/* The last uid of the system's accounts, by a file like /etc/login.defs; NULL: there is none.
+ */
+__u32 config_system_uid_max(FILE *defs);
 
 /* Resolves the current section's overrides and empties the list of them. */
 int config_resolve_overrides(struct config_parser *parser);

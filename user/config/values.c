@@ -89,6 +89,11 @@ static int for_each_word(struct config_parser *parser, const char *value,
 	return error;
 }
 
+static int set_labellers(struct config_parser *parser, const char *value)
+{
+	return for_each_word(parser, value, config_add_labeller);
+}
+
 static int add_direction(struct config_parser *parser, const char *word)
 {
 	__u32 *directions = &parser->config->directions, bit;
@@ -314,6 +319,7 @@ static const struct config_key {
 	{"total", CONFIG_SERVICE, ONCE, set_total},
 	{"unlabelled", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_unlabelled},
 	{"login_grace", CONFIG_INBOUND | CONFIG_NAMED, ONCE, set_login_grace},
+	{"labellers", CONFIG_INBOUND | CONFIG_NAMED, REPEATS, set_labellers},
 	{"excess", CONFIG_SERVICE, ONCE, config_set_excess},
 	{"wait_max", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_wait_max},
 	{"evict_idle", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_evict_idle},

@@ -254,6 +254,7 @@ int daemon_refresh_names(struct daemon *daemon)
 	if (!error) {
 		drain_set_policy(daemon->drain, policy);
 		grace_set(&daemon->grace, policy);
+		strangers_set(&daemon->strangers, daemon->object);
 		idle_set(&daemon->idle, policy, &daemon->config);
 		daemon->idle_ns = 0; /* at once: the time may be shorter */
 	}

@@ -11,6 +11,7 @@
 #include "user/daemon/targets.h"
 #include "user/events/drain.h"
 #include "user/kernel/attach.h"
+#include "user/kernel/strangers.h"
 #include "user/metrics/server.h"
 #include "user/sessions/grace.h"
 #include "user/sessions/idle.h"
@@ -31,6 +32,8 @@ struct daemon {
 	struct evictor *evictor;        /* NULL: nothing was ever to be evicted */
 	struct grace grace;
 	__u64 grace_ns; /* when sessions without a label are looked for again */
+	struct strangers strangers;
+	__u64 strangers_ns; /* when labels that were not taken are looked for again */
 	struct idle idle;
 	__u64 idle_ns;               /* when idle sessions are looked for again */
 	struct netns_helper *helper; /* of `run` */

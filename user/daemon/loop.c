@@ -43,9 +43,21 @@ static void tell_status(struct daemon *daemon, const char *state)
 	daemon->status_told_ns = clock_monotonic_ns();
 }
 
+/* Servers whose labels are not taken: told of soon, and not often. */
+static void tell_strangers(struct daemon *daemon, bool at_once)
+{
+	__u64 now = clock_monotonic_ns();
+
+	if (!config_labels(&daemon->config) || (now < daemon->strangers_ns && !at_once))
+		return;
+	daemon->strangers_ns = now + UPKEEP_NS;
+	strangers_tell(&daemon->strangers, daemon->object);
+}
+
 static void reload_and_tell(struct daemon *daemon)
 {
 	notify_reloading();
+	tell_strangers(daemon, true); /* by the names of the policy that ends */
 	daemon->not_reloaded = daemon_reload(daemon);
 	tell_status(daemon, "READY=1\n");
 }
@@ -113,6 +125,7 @@ int daemon_loop(struct daemon *daemon)
 			tell_status(daemon, "");
 		watch_programs(daemon);
 		close_unlabelled(daemon);
+		tell_strangers(daemon, false);
 		close_idle(daemon);
 		count_answers(daemon);
 		if (drain_saw_refusals(daemon->drain))

@@ -97,7 +97,7 @@ static struct feature rows[] = {
 	       "excess = redirect (CONFIG_BPF_STREAM_PARSER)", NULL),
 	WEAK(skc_to_mptcp_sock, "sockops", 0, LOAD_TRACE | CONNECT,
 	     "the owner of an MPTCP subflow (Linux 5.19)",
-	     "a subflow that joins an MPTCP connection is charged to whoever added it"),
+	     "a subflow that joins an MPTCP connection is charged to whoever added it, and gets no label"),
 
 	PROGRAM("tp_btf/tcp_destroy_sock", 0, LOAD_DESTROYED,
 		"ends of sockets whose callbacks another program has taken",

@@ -88,6 +88,20 @@ static int write_label_override(const struct headcount_bpf *object,
 	return policy_put(object->maps.label_overrides, &key, &value);
 }
 
+static int write_labellers(const struct headcount_bpf *object,
+			   const struct config_service *from, __u32 half, int id)
+{
+	const __u8 may = 1;
+	int error = 0;
+
+	for (size_t i = 0; i < from->labeller_count && !error; i++) {
+		struct hc_labeller_key key = {half, id, from->labellers[i]};
+
+		error = policy_put(object->maps.labellers, &key, &may);
+	}
+	return error;
+}
+
 static int write_service(const struct headcount_bpf *object, const struct config_service *from,
 			 __u32 half, int id)
 {
@@ -112,6 +126,7 @@ static int write_service(const struct headcount_bpf *object, const struct config
 		memcpy(key.id, override->key.id, sizeof(key.id));
 		error = policy_put(object->maps.overrides, &key, &value);
 	}
+	error = error ?: write_labellers(object, from, half, id);
 	return error ?: policy_put(object->maps.services, &index, &service);
 }
 
@@ -202,6 +217,7 @@ static int write_half(const struct headcount_bpf *object, const struct policy *n
 	clear_half(object->maps.overrides, offsetof(struct hc_override_key, half), half);
 	clear_half(object->maps.label_overrides, offsetof(struct hc_label_override_key, half),
 		   half);
+	clear_half(object->maps.labellers, offsetof(struct hc_labeller_key, half), half);
 	clear_half(object->maps.addresses, offsetof(struct hc_address_key, half), half);
 	for (__u32 id = 0; id < HC_SERVICES_MAX && !error; id++) {
 		__u32 index = half * HC_SERVICES_MAX + id;

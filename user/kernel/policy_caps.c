@@ -155,13 +155,15 @@ void policy_tell_caps(const struct headcount_bpf *object, const struct policy *p
 
 		if (cap == moment->cap.cap || told++ >= CAPS_TOLD)
 			continue;
-		hc_notice("%s: %s keeps the cap %s, set with headcount cap; the file says %s",
+		/* The user comes last, and in quotes: so redact_log() leaves it out. */
+		hc_notice("%s: the cap %s, set with headcount cap, stays where the file says "
+			  "%s, for \"%s\"",
 			  policy->services[moment->key.service].name,
-			  user_key_format(&moment->key, true, name, sizeof(name)),
-			  cap_text(moment->cap.cap, ours), cap_text(cap, theirs));
+			  cap_text(moment->cap.cap, ours), cap_text(cap, theirs),
+			  user_key_format(&moment->key, true, name, sizeof(name)));
 	}
 	if (told > CAPS_TOLD)
-		hc_notice("%zu more keep such caps: see headcount policy", told - CAPS_TOLD);
+		hc_notice("%zu more such caps stay: see headcount policy", told - CAPS_TOLD);
 	free(moments);
 }
 

@@ -166,6 +166,31 @@ static int read_label_overrides(const struct headcount_bpf *object, struct polic
 	return error;
 }
 
+static int by_uid(const void *left, const void *right)
+{
+	const struct policy_labeller *a = left, *b = right;
+
+	return (a->service - b->service) ?: a->uid < b->uid ? -1 : a->uid > b->uid;
+}
+
+static int read_labellers(const struct headcount_bpf *object, struct policy_view *view)
+{
+	int fd = bpf_map__fd(object->maps.labellers), error = 0;
+	struct hc_labeller_key key, *before = NULL;
+
+	while (!error && !bpf_map_get_next_key(fd, before, &key)) {
+		struct policy_labeller labeller = {key.service, key.uid};
+
+		before = &key;
+		if (key.half == policy_half(&view->policy) && key.service < HC_SERVICES_MAX)
+			error = array_append(&view->labellers, &view->labeller_count, &labeller,
+					     sizeof(labeller));
+	}
+	if (view->labellers)
+		qsort(view->labellers, view->labeller_count, sizeof(*view->labellers), by_uid);
+	return error;
+}
+
 static int read_namespaces(const struct headcount_bpf *object, struct policy_view *view)
 {
 	int fd = bpf_map__fd(object->maps.namespaces), error = 0;
@@ -192,6 +217,7 @@ struct policy_view *policy_view_read(const struct headcount_bpf *object)
 	error = error ?: read_addresses(object, view);
 	error = error ?: read_overrides(object, view);
 	error = error ?: read_label_overrides(object, view);
+	error = error ?: read_labellers(object, view);
 	error = error ?: read_namespaces(object, view);
 	if (error && !told)
 		hc_error_errno(error, "cannot read the policy");
@@ -213,6 +239,7 @@ void policy_view_free(struct policy_view *view)
 	free(view->listens);
 	free(view->overrides);
 	free(view->moments);
+	free(view->labellers);
 	free(view->namespaces);
 	free(view);
 }

@@ -19,6 +19,11 @@ struct policy_override {
 	struct hc_override value;
 };
 
+struct policy_labeller {
+	__u16 service;
+	__u32 uid;
+};
+
 struct policy_view {
 	struct policy policy;
 	struct policy_listen *listens; /* by service, as they were found */
@@ -27,6 +32,8 @@ struct policy_view {
 	size_t override_count;
 	struct policy_moment *moments;
 	size_t moment_count;
+	struct policy_labeller *labellers; /* by service and uid */
+	size_t labeller_count;
 	__u32 *namespaces; /* inode numbers */
 	size_t namespace_count;
 };

@@ -84,10 +84,11 @@ int totals_of_services(const struct headcount_bpf *object, const struct policy *
 int counters_clear(const struct headcount_bpf *object, __u32 id)
 {
 	struct hc_counters *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));
+	struct hc_stranger nobody = {};
 	int error = 0;
 
 	if (!none || bpf_map_update_elem(bpf_map__fd(object->maps.totals), &id, none, BPF_ANY))
 		error = hc_error_errno(none ? errno : ENOMEM, "cannot write the counters");
 	free(none);
-	return error;
+	return error ?: policy_put(object->maps.strangers, &id, &nobody);
 }

@@ -71,6 +71,15 @@ static int give_by_fd(const struct label_order *order)
 		       : 0;
 }
 
+/* Why the kernel does not take another: the session of this descriptor has one. */
+static bool has_label(int fd)
+{
+	char label[HC_LABEL_MAX];
+	socklen_t length = sizeof(label);
+
+	return !getsockopt(fd, HC_SOL, HC_SO_LABEL, label, &length);
+}
+
 /* As `kill --id` would. Prints what went wrong; true: the session is gone. */
 static bool close_session(const struct labeller *labeller, __u64 id)
 {
@@ -115,7 +124,11 @@ static int explain(const struct label_order *order, int error, bool closed)
 						  : "the session has ended");
 		break;
 	case -EPERM:
-		hc_error("the session has another label, and only root may change it");
+		if (has_label(order->fd))
+			hc_error("the session has another label, and only root may change it");
+		else
+			hc_error("the account whose socket the server listens on is none of "
+				 "the service's labellers: headcount status says which");
 		break;
 	default:
 		hc_error_errno(error, "cannot label the session %s", name);
