@@ -10,7 +10,7 @@
  * administrators by on_milestone as they begin to listen, and by walk_targets those that listen
  * already. The kernel takes a socket out when it is closed. The value is its cookie, for user
  * space alone. Full: it is not found (HC_LOSS_NOT_HELD, HC_LOSS_NOT_REDIRECTED). */
-MAP(targets, BPF_MAP_TYPE_SOCKHASH, struct hc_target, __u64, 16384, 0);
+MAP(targets, BPF_MAP_TYPE_SOCKHASH, struct hc_target, __u64, 8192, 0);
 
 /* Ports on which administrators' targets listen, of both halves of the policy. User space alone
  * writes it. */
@@ -25,11 +25,11 @@ MAP(waiting, BPF_MAP_TYPE_LRU_HASH, struct hc_attempt, struct hc_waiting, 16384,
 /* Handshakes that were redirected, by the cookie that their session will have. Made as the
  * request is queued, deleted when it is accepted; those that came to nothing make room by
  * their age. Pushed out: the session is charged to its user. */
-MAP(diverted, BPF_MAP_TYPE_LRU_HASH, __u64, __u64, 16384, 0);
+MAP(diverted, BPF_MAP_TYPE_LRU_HASH, __u64, __u64, 8192, 0);
 
 /* Users who have nothing that could make room for them, and until when (CLOCK_MONOTONIC, ns).
  * The daemon alone writes it. Pushed out: it is asked again. */
-MAP(barren, BPF_MAP_TYPE_LRU_HASH, struct hc_user_key, __u64, 16384, 0);
+MAP(barren, BPF_MAP_TYPE_LRU_HASH, struct hc_user_key, __u64, 8192, 0);
 
 /* struct hc_plea. Full: counted (HC_LOSS_PLEAS_FULL). */
 struct {

@@ -149,6 +149,7 @@ def daemon_gone():
         equal(losses("not-held"), [2], "counted")
         code, out, _ = headcount("status")
         equal("rejected at once, as run is not active" in out, True, out)
+        equal(ask_status()["excess_held"], False, "excess_held")
         with Headcount(imap(), "--pin") as hc:
             late = come(address(1), PORT, ALICE)
             hc.wait_event(event__action="session-refused", headcount__excess="wait", source__port=late.getsockname()[1])
@@ -157,6 +158,7 @@ def daemon_gone():
             equal(greeting(late), b"+", "greeting of who waited")
             equal(losses("not-held"), [2], "counted since")
             equal("rejected at once, as run" in headcount("status")[1], False, "status")
+            equal(ask_status()["excess_held"], True, "excess_held")
             clean()
             leave(clients + [late])
         run(PROGRAM, "detach")
