@@ -133,7 +133,7 @@ def numbers():
         equal((len(imap["refused_lately"]), sum(imap["refused_lately"]), pop["refused_lately"]), (120, 4, []), "curves")
         equal((found["users"][0]["user"], found["users"][0]["refused_ms"] < 60000), (ALICE, True), "who is first")
         equal((found["kernel"], found["host"], found["reload"]), (os.uname().release, os.uname().nodename, "none"), "the host")
-        equal(sorted(row["reason"] for row in found["losses"])[:2], ["corrected", "file-write"], "losses")
+        equal({"corrected", "file-write"} <= {row["reason"] for row in found["losses"]}, True, f"losses: {found['losses']}")
         headcount("kill", "-s", "imap", "-u", ALICE)
         until(lambda: services()["imap"]["ended"] == 3, "what was killed")
         equal(sum(services()["imap"]["ended_lately"]), 3, "the curve of what was killed")
