@@ -214,8 +214,8 @@ static void add_matching(struct session_list *list, const struct session_filter 
 }
 
 /* Sessions with their sockets; then those whose namespace nobody can enter, of
- * which only headcount's own record tells. What was redirected is nobody's session: the rows of a
- * user are as many as it is charged for. */
+ * which only headcount's own record tells. What was redirected is nobody's session: the rows of
+ * a user are as many as it is charged for. */
 static void choose(struct session_list *list, const struct session_filter *filter, size_t count)
 {
 	const struct walk_sockets *found = &list->found;
