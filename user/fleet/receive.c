@@ -198,19 +198,29 @@ static void use_late(struct fleet_host *host, const struct fleet_answer *answer)
 }
 #endif
 
-/* The epoch's name has in it what confirm.lua says, if nothing has changed. */
+/* What confirm.lua says if nothing has changed: the second to the fourth part of the epoch's
+ * name. */
+static struct fleet_word server_of(const char *epoch)
+{
+	const char *begin = strchr(epoch, '.'), *end = begin;
+
+	for (int i = 0; end && i < 3; i++)
+		end = strchr(end + 1, '.');
+	return end ? (struct fleet_word){begin + 1, end - begin - 1} : (struct fleet_word){};
+}
+
 static bool is_confirmed(const struct fleet_host *host, const struct fleet_answer *answer,
 			 __u32 acks, const struct fleet_word *confirm)
 {
-	const char *server = strchr(answer->epoch, '.');
+	struct fleet_word server = server_of(answer->epoch);
 
 	if (!host->settings.acks || FLEET_PLANTED(UNCONFIRMED))
 		return true;
-	if (acks < host->settings.acks || !server || !confirm)
+	if (acks < host->settings.acks)
 		return false;
 	return FLEET_PLANTED(CHANGED) ||
-	       (strlen(server) > confirm->length + 1 && server[confirm->length + 1] == '.' &&
-		!memcmp(server + 1, confirm->text, confirm->length));
+	       (confirm && server.length && server.length == confirm->length &&
+		!memcmp(server.text, confirm->text, server.length));
 }
 
 int fleet_receive(struct fleet_host *host, const struct fleet_word *words, size_t count,
