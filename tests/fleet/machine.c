@@ -6,8 +6,8 @@
 
 #include "tests/fleet/sim.h"
 
-#define STARVES                                                                                \
-	(3 * NS_PER_SECOND) /* what a client is refused for at most, while there is room */
+/* While there is room a client is refused for at most so long. */
+#define STARVES (6 * NS_PER_SECOND)
 
 static struct world *world_of; /* for the words of the kernel */
 
@@ -268,7 +268,7 @@ static void new_client(struct world *world, int host, int user)
 	if (!client)
 		abort();
 	*client = (struct client){host, user, world->machine[host].boot, world->now,
-				  sim_below(world, 16)};
+				  sim_below(world, world->healthy ? 40 : 16)};
 	comes(world, client);
 	sim_at(world, world->now + NS_PER_MS * (1 + sim_below(world, world->pace)),
 	       EVENT_CLIENT, host, user);
