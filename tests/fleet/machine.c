@@ -7,7 +7,7 @@
 #include "tests/fleet/sim.h"
 
 /* While there is room a client is refused for at most so long. */
-#define STARVES (6 * NS_PER_SECOND)
+#define STARVES (4 * NS_PER_SECOND)
 
 static struct world *world_of; /* for the words of the kernel */
 
