@@ -79,6 +79,12 @@ $(BUILD)/headcount.skel.h: $(BUILD)/headcount.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name headcount_bpf > $@.new && mv $@.new $@
 
+# A script of the store as a string of C.
+$(BUILD)/fleet_%.h: user/fleet/%.lua
+	$(call say,LUA,$@)
+	$(Q)mkdir -p $(@D) && sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< > $@.new && mv $@.new $@
+$(BUILD)/user/fleet/script.o: $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h
+
 clean: ## removes the build
 	rm -rf $(BUILD)
 

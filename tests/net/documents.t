@@ -55,7 +55,7 @@ def commands():
         equal(sorted(got), want, f"options of {name}")
 
 
-ROOMS = "base config kernel sessions evict why events answer web metrics top daemon cmd".split()
+ROOMS = "base config fleet kernel sessions evict why events answer web metrics top daemon cmd".split()
 
 
 def circle(edges, start, way):

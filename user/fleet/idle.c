@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "user/base/clock.h"
+#include "user/fleet/host.h"
+
+#define ROUND (5 * NS_PER_SECOND) /* in which each user is looked at once */
+#define LEAST 64                  /* users that are looked at in a tick */
+
+/* Nothing of it is known to the store, and nobody asks. */
+static bool is_over(const struct fleet_host *host, const struct fleet_user *user,
+		    __u32 sessions, __u64 now)
+{
+	return !user->units && !sessions && !fleet_asks(host, user, now) &&
+	       !(user->flags & (FLEET_USER_QUEUED | FLEET_USER_TOLD | FLEET_USER_WAITING));
+}
+
+static bool is_to_be_told(struct fleet_host *host, struct fleet_user *user, __u32 sessions,
+			  __u64 now)
+{
+	__u32 tenths = fleet_tenths(now);
+	__u64 keep =
+		user->flags & FLEET_USER_USED ? host->settings.keep : host->settings.unused;
+
+	if (fleet_asks(host, user, now) || fleet_busy(host, user, sessions, now) > sessions)
+		return false;
+	/* It gave up, or was not counted. */
+	if (user->flags & FLEET_USER_WAITING || sessions > user->units)
+		return true;
+	if (user->need || sessions == user->units) {
+		user->need = 0;
+		user->since = tenths;
+		if (sessions == user->units)
+			user->flags |= FLEET_USER_USED;
+		return false;
+	}
+	if (!(user->flags & FLEET_USER_CALLED) && tenths - user->since < fleet_tenths(keep))
+		return false;
+	user->flags |= FLEET_USER_RETURN;
+	return true;
+}
+
+static void look(struct fleet_host *host, __u32 index, __u64 now)
+{
+	struct fleet_user *user = &host->table.users[index];
+	__u32 sessions;
+
+	if (!(user->flags & FLEET_USER_THERE))
+		return;
+	sessions = host->kernel.sessions(host->kernel.ctx, index, &user->key);
+	if (is_over(host, user, sessions, now)) {
+		fleet_table_remove(&host->table, index);
+		return;
+	}
+	if (is_to_be_told(host, user, sessions, now) && !(user->flags & FLEET_USER_TOLD))
+		fleet_queue_put(host, &host->urgent, index);
+	user->flags &= ~FLEET_USER_CALLED;
+}
+
+void fleet_tick(struct fleet_host *host, __u64 now)
+{
+	__u64 passed = now - host->scanned, count;
+
+	host->scanned = now;
+	/* While claims are made the walk is the only one. */
+	if (host->stage != FLEET_MEMBER || !host->table.high)
+		return;
+	count = host->table.high * (passed < ROUND ? passed : ROUND) / ROUND + LEAST;
+	if (count > host->table.high)
+		count = host->table.high;
+	while (count--) {
+		if (host->hand >= host->table.high)
+			host->hand = 0;
+		look(host, host->hand++, now);
+	}
+}
