@@ -92,7 +92,10 @@ class Newcomers:
 def sessions(*sources, port=PORT, **how):
     """One of each client, the first is the longest idle."""
     with listen("::", port) as listener:
-        held = [Session(listener, source, port=port, **how) for source in sources]
+        held = []
+        for source in sources:
+            held.append(Session(listener, source, port=port, **how))
+            time.sleep(0.02)  # the kernel's ticks tell their ages apart
         try:
             yield held
         finally:
