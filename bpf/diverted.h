@@ -11,6 +11,7 @@
 #ifndef HEADCOUNT_DIVERTED_H
 #define HEADCOUNT_DIVERTED_H
 
+#include "arrival.h"
 #include "excess_maps.h"
 
 static __noinline void diverted_note(__u64 id)
@@ -20,13 +21,37 @@ static __noinline void diverted_note(__u64 id)
 	bpf_map_update_elem(&diverted, &id, &now, BPF_ANY);
 }
 
-/* Was the session that is being accepted redirected? `cookie` is what it was before `id` was
- * asked for: 0, and its request was none that was noted. */
-static __always_inline bool diverted_take(__u64 id, __u64 cookie)
+static __always_inline bool diverted_any(void)
 {
 	const struct hc_control *policy = policy_control();
 
-	if (!cookie || !policy || !policy->diverting || !bpf_map_lookup_elem(&diverted, &id))
+	return policy && policy->diverting;
+}
+
+/* A SYN was queued. While anything may be redirected each request is given its cookie, by which
+ * its session is told from one that a single packet has made: what a CPU remembers of such a
+ * packet may be true of another one, with the same ports. */
+static __always_inline void request_queued(struct bpf_sock_ops *ctx)
+{
+	if (arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3], bpf_ntohl(ctx->remote_port),
+			   ctx->local_port))
+		diverted_note(bpf_get_socket_cookie(ctx));
+	else if (diverted_any())
+		bpf_get_socket_cookie(ctx);
+}
+
+/* Was the session that is being accepted redirected? `cookie` is what it was before `id` was
+ * asked for: 0, if its request was not queued. `arrival` is that of its packet, or NULL, and
+ * is not to be believed of a session whose request was. */
+static __always_inline bool diverted_take(__u64 id, __u64 cookie, struct arrival *arrival)
+{
+	bool here = arrival && arrival_is_diverted(arrival);
+
+	if (here)
+		arrival_done(arrival);
+	if (!cookie || !diverted_any())
+		return here;
+	if (!bpf_map_lookup_elem(&diverted, &id))
 		return false;
 	bpf_map_delete_elem(&diverted, &id);
 	return true;

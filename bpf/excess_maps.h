@@ -12,10 +12,11 @@
  * space alone. Full: it is not found (HC_LOSS_NOT_HELD, HC_LOSS_NOT_REDIRECTED). */
 MAP(targets, BPF_MAP_TYPE_SOCKHASH, struct hc_target, __u64, 8192, 0);
 
-/* Ports on which administrators' targets listen, of both halves of the policy. User space alone
- * writes it. */
-MAP(target_ports, BPF_MAP_TYPE_HASH, struct hc_target_port, __u8, 2 * HC_SERVICES_MAX,
-    BPF_F_NO_PREALLOC);
+/* Where administrators' targets may listen, in namespaces that are enforced, of both halves of
+ * the policy: so that nobody else's sockets fill `targets`. User space alone writes it. */
+#define TARGET_PLACES 4 /* of a service, at most */
+MAP(target_places, BPF_MAP_TYPE_HASH, struct hc_target_place, __u8,
+    2 * TARGET_PLACES * HC_SERVICES_MAX, BPF_F_NO_PREALLOC);
 
 /* Attempts that wait, or were redirected and have not been accepted. Made by the gate, deleted
  * as an attempt is rejected or accepted elsewhere; what got in, or nobody goes on with, makes

@@ -107,10 +107,8 @@ int on_milestone(struct bpf_sock_ops *ctx)
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
-		if (!ctx->is_fullsock && /* a request socket: a SYN was queued */
-		    arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3],
-				   bpf_ntohl(ctx->remote_port), ctx->local_port))
-			diverted_note(bpf_get_socket_cookie(ctx));
+		if (!ctx->is_fullsock) /* a request socket: a SYN was queued */
+			request_queued(ctx);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (!state_matters(ctx->args[1]) ||

@@ -30,6 +30,7 @@
 enum label_giver {
 	LABEL_LOCKED = 1, /* holds the socket's lock */
 	LABEL_MASTER = 2, /* may change a label that is there */
+	LABEL_ONCE = 4,   /* does not try again, so that no room is made for it */
 };
 
 /* The key of a label's user in the service that the key is of. Global: to hash is long, and
@@ -226,7 +227,7 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 		return 0;
 	if (verdict != ADMITTED) {
 		claim.excess = verdict;
-		waits = label_holds(&claim, session, user, service);
+		waits = label_holds(&claim, session, user, service, !(giver & LABEL_ONCE));
 		if (!claim.again)
 			label_refused(&claim, id, session, user, label);
 		if (!claim.over)

@@ -40,12 +40,13 @@ static __noinline bool label_waits(struct claim *claim, const struct hc_user_key
 	return false;
 }
 
-/* claim->excess says what it is over. What it gets is in claim->gets, and counted. */
+/* claim->excess says what it is over. What it gets is in claim->gets, and counted. `asks`: for
+ * room, if that may be had. */
 static __always_inline bool label_holds(struct claim *claim, const struct hc_session *session,
 					const struct hc_user_key *user,
-					const struct hc_service *service)
+					const struct hc_service *service, bool asks)
 {
-	bool waits = hc_excess_of(service, claim->traits) == HC_EVICT &&
+	bool waits = asks && hc_excess_of(service, claim->traits) == HC_EVICT &&
 		     label_waits(claim, user, &session->ends, service->wait_max);
 
 	if (waits)

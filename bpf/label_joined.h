@@ -43,7 +43,7 @@ static __noinline void label_joined(__u64 id, const struct tcp_sock *tp, void *s
 	struct hc_label label = {};
 
 	if (joined && label_of_first(joined, &label))
-		label_try(id, &label, LABEL_LOCKED | LABEL_MASTER);
+		label_try(id, &label, LABEL_LOCKED | LABEL_MASTER | LABEL_ONCE);
 }
 
 #endif

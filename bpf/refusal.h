@@ -12,6 +12,8 @@ static __noinline void refusal_note(struct claim *claim, const struct hc_user_ke
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(claim->position, &set);
 	struct hc_service_state *state = total ? total_state(key->service) : NULL;
+	/* By this the slot was taken, or not: a reload may say otherwise by now. */
+	const __u8 over = claim->over;
 
 	claim->quiet = false;
 	if (user) {
@@ -20,6 +22,7 @@ static __noinline void refusal_note(struct claim *claim, const struct hc_user_ke
 			refusal_count(user, claim, service, total);
 		bpf_spin_unlock(&set->lock);
 	}
+	claim->over = over;
 	if (!state)
 		return;
 	bpf_spin_lock(&state->lock);

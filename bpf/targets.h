@@ -10,19 +10,22 @@
 #include "excess_maps.h"
 #include "listen.h"
 
-/* Is it on a port that a service redirects to, by the policy of now or the one that comes? */
+/* Is it where a service redirects to, by the policy of now or the one that comes? */
 static __noinline bool target_is_wanted(struct hc_target *target, const struct tcp_sock *tp)
 {
 	struct hc_listener_key where;
-	struct hc_target_port port = {};
+	struct hc_target_place place = {};
 
 	listener_key_of(&where, tp);
-	port.port = where.port;
-	if (!bpf_map_lookup_elem(&target_ports, &port)) {
-		port.half = 1;
-		if (!bpf_map_lookup_elem(&target_ports, &port))
+	__builtin_memcpy(place.address, where.address, sizeof(place.address));
+	place.port = where.port;
+	if (!bpf_map_lookup_elem(&target_places, &place)) {
+		place.half = 1;
+		if (!bpf_map_lookup_elem(&target_places, &place))
 			return false;
 	}
+	if (netns_is_elsewhere(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net))
+		return false;
 	__builtin_memset(target, 0, sizeof(*target));
 	__builtin_memcpy(target->address, where.address, sizeof(target->address));
 	target->netns = where.netns;

@@ -23,8 +23,10 @@ struct hc_target {
 /* Has a filter that lets nothing through: a packet that gets there vanishes. */
 #define HC_TARGET_SILENT 0
 
-/* Ports on which administrators' targets listen, the key of `target_ports`. */
-struct hc_target_port {
+/* Where an administrator's target may listen, the key of `target_places`: the address as in
+ * struct hc_target. */
+struct hc_target_place {
+	__u8 address[16];
 	__u16 port;
 	__u16 half;
 };
@@ -59,6 +61,7 @@ struct hc_plea {
 };
 
 HC_STATIC_ASSERT(sizeof(struct hc_target) == 24);
+HC_STATIC_ASSERT(sizeof(struct hc_target_place) == 20);
 HC_STATIC_ASSERT(sizeof(struct hc_attempt) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_plea) == 96);
 

@@ -4,6 +4,7 @@
 import ctypes
 
 from clients import *
+from rawtcp import *
 
 C1, C2 = client_host(1), client_host(2)
 PORT, OTHER = 7143, 7144
@@ -298,7 +299,23 @@ def exempt():
         until(lambda: len(ask("sessions", "--service", "imap", "--stale")) == 1, "a stale session", 30)
         with Newcomers(1, BOB) as one:
             equal(one.wait(), {"in": 1}, "once a peer is dead")
-            equal(evictions(hc), [(held[1].port, "unanswered", one.ports[0])], "who went")
+            until_equal(lambda: evictions(hc), [(held[1].port, "unanswered", one.ports[0])], "who went")
+
+
+@test
+def forged():
+    """SYNs that were forged in a user's name cost him no session: what they hold comes back"""
+    with Headcount(imap(cap=8)) as hc, sessions(ALICE, ALICE, ALICE) as held:
+        idle_for(2.2 * SLOW)
+        with inside(C1):
+            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        with raw:
+            for i in range(20):
+                raw.sendto(packet(ALICE, 4000 + i, HERE, PORT), (HERE, 0))
+        hc.wait_event(event__action="session-refused", rule__name="imap")
+        idle_for(1)
+        equal([s.open() for s in held], [True] * 3, "who stays")
+        equal(evictions(hc), [], "evictions")
 
 
 @test

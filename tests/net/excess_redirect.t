@@ -191,7 +191,7 @@ def earlier():
             clients = take(address(1), PORT, 1, ALICE)
             late = come(address(1), PORT, ALICE)
             equal(greeting(late), SORRY, "older than headcount")
-            equal(targets(), [BUSY, BUSY], "listeners that packets may be sent to")
+            equal(targets(), [BUSY], "listeners that packets may be sent to: none of a namespace that is not enforced")
             hc.reload(imap(cap=1, excess="reject").replace(f"redirect = {BUSY}\n", ""))
             late = come(address(1), PORT, ALICE)
             equal(outcome(late, 2 * SLOW), "ECONNREFUSED", "after a reload")
@@ -208,6 +208,34 @@ def earlier():
             equal(losses("not-redirected"), [0], "losses")
             clean()
             leave(clients + late + there)
+
+
+@test
+def elsewhere_on_the_way():
+    """what one CPU remembers of a packet that was redirected is not taken for true of a handshake on another one"""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        raise Skip("there is one CPU alone")
+    evil = address(1, 66)
+    try:
+        with Headcount(imap(cap=1)), Server("0.0.0.0", PORT), Busy("0.0.0.0", BUSY), Holder(1, 66, PORT) as holder:
+            os.sched_setaffinity(0, {cpus[0]})
+            holder.begin([1000])
+            holder.finish([1000])
+            until_equal(lambda: active("imap", evil), 1, "active")
+            os.sched_setaffinity(0, {cpus[1]})
+            holder.send(1001, ACK, sequence=1001, acknowledged=4711)  # redirected, and answered by a RST
+            time.sleep(0.05)
+            os.sched_setaffinity(0, {cpus[0]})
+            holder.send(1000, RST, sequence=1001)
+            until_equal(lambda: active("imap", evil), 0, "active once that has ended")
+            equal(holder.begin([1001]), [1001], "the handshake")
+            os.sched_setaffinity(0, {cpus[1]})
+            holder.finish([1001])
+            until_equal(lambda: active("imap", evil), 1, "active: it is a session")
+            clean()
+    finally:
+        os.sched_setaffinity(0, cpus)
 
 
 @test

@@ -102,6 +102,27 @@ def over():
 
 
 @test
+def evicting():
+    """a subflow that joins over the cap has nobody evicted: it does not try again"""
+    if WHY:
+        raise Skip(WHY)
+    with Headcount(by_label(PORT, cap=2, excess="evict", evict_idle="1s")) as hc, listen("0.0.0.0", PORT, protocol=MPTCP) as listener, \
+            contextlib.ExitStack() as held:
+        for protocol in 0, MPTCP:
+            client = held.enter_context(new_socket(namespace=C1, protocol=protocol))
+            client.bind((ONE, 0))
+            client.connect((HERE, PORT))
+            server = held.enter_context(listener.accept()[0])
+            label(server, b"jsmith")
+        time.sleep(1.5 * SLOW)
+        join(client, server)
+        hc.wait_event(event__action="session-refused", headcount__user="jsmith", source__ip=TWO)
+        time.sleep(0.5)
+        equal([e for e in list(hc.events) if e["event.action"] == "session-killed"], [], "who was evicted")
+        users_are({"jsmith": 2, f"unlabelled/{TWO}": 1})
+
+
+@test
 def bare():
     """one that joins before the connection has a label stays with its client, as do those of one without"""
     with Headcount(by_label(PORT, cap=5)), connection() as (client, server):

@@ -75,10 +75,11 @@ static bool know_policy(struct evictor *evictor)
 	       !policy_read(object, &evictor->policy);
 }
 
-/* `taken` of `limit`, the lesser if there are more limits than one. */
-static void know_slots(struct evict_user *known, __u32 active, __u32 taken, __u32 limit)
+/* `active` of `limit`, the lesser if there are more limits than one. Not what handshakes hold,
+ * which anybody can begin in the user's name, and which comes back by itself. */
+static void know_slots(struct evict_user *known, __u32 active, __u32 limit)
 {
-	__u32 spare = taken < limit ? limit - taken : 0;
+	__u32 spare = active < limit ? limit - active : 0;
 
 	known->beyond |= active > limit;
 	if (known->spare_slots > spare)
@@ -91,7 +92,6 @@ static void know_room(const struct evictor *evictor, const struct hc_user_key *u
 {
 	const struct hc_service *service = &evictor->policy.services[user->service];
 	const struct headcount_bpf *object = evictor->tools.object;
-	const struct hc_slots *slots;
 	struct hc_service_state state;
 	__u32 id = user->service;
 	struct hc_user record;
@@ -99,14 +99,12 @@ static void know_room(const struct evictor *evictor, const struct hc_user_key *u
 	known->spare_slots = HC_UNLIMITED; /* he has no session: nothing is to be evicted */
 	if (!state_read_user(object, &evictor->policy.control, user, &record))
 		return;
-	know_slots(known, hc_user_active(&record), HC_USER_TAKEN(record.word), record.cap);
+	know_slots(known, hc_user_active(&record), record.cap);
 	if (service->total == HC_UNLIMITED || record.traits & HC_EXEMPT ||
 	    bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states), &id, &state,
 				      BPF_F_LOCK))
 		return;
-	slots = &state.slots;
-	know_slots(known, slots->active, slots->active + slots->held.sum + slots->unsure.sum,
-		   service->total);
+	know_slots(known, state.slots.active, service->total);
 }
 
 static bool know(void *context, const struct hc_user_key *user, struct evict_user *known)
@@ -174,10 +172,11 @@ static int close_one(void *context, const struct evict_choice *choice,
 		.session = socket->session,
 	};
 	struct tcp_info info;
-	int closed;
+	int closed, error;
 
 	/* The walk may have taken long. */
-	if (!closer_ask(evictor->tools.closer, socket, &info) && !evict_confirm(choice, &info))
+	error = closer_ask(evictor->tools.closer, socket, &info);
+	if (error ? error != -ENOENT : !evict_confirm(choice, &info))
 		return -EAGAIN;
 	memcpy(kill.newcomer, newcomer->ends.remote, sizeof(kill.newcomer));
 	closed = closer_kill(evictor->tools.closer, evictor->walker, &kill, socket->device);

@@ -157,11 +157,11 @@ static int make_all(struct targets *targets, struct config *config,
 	return error;
 }
 
-/* Forgets the ports of a half of the policy. */
-static void clear_ports(const struct targets *targets, __u16 half)
+/* Forgets the places of a half of the policy. */
+static void clear_places(const struct targets *targets, __u16 half)
 {
-	int fd = bpf_map__fd(targets->object->maps.target_ports);
-	struct hc_target_port key, next;
+	int fd = bpf_map__fd(targets->object->maps.target_places);
+	struct hc_target_place key, next;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
 	while (more) {
@@ -172,20 +172,37 @@ static void clear_ports(const struct targets *targets, __u16 half)
 	}
 }
 
-/* From here on administrators' listeners are noted as they begin to listen. */
-static int write_ports(const struct targets *targets, const struct config *config, __u16 half)
+/* From here on a listener is noted that begins to listen on this port, at this address or every
+ * one; without an address, also on loopback. */
+static int write_place(const struct targets *targets, const struct hc_redirect *redirect,
+		       __u16 half)
+{
+	static const __u8 every[16],
+		every4[16] = {[10] = 0xff, [11] = 0xff}, loopback[16] = {[15] = 1},
+		loopback4[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
+	bool alone = !memcmp(redirect->address, every, sizeof(every));
+	const __u8 *const places[] = {every, every4, alone ? loopback : redirect->address,
+				      alone ? loopback4 : redirect->address};
+	struct hc_target_place key = {.port = redirect->port, .half = half};
+	__u8 wanted = 1;
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !error; i++) {
+		memcpy(key.address, places[i], sizeof(key.address));
+		error = policy_put(targets->object->maps.target_places, &key, &wanted);
+	}
+	return error;
+}
+
+static int write_places(const struct targets *targets, const struct config *config, __u16 half)
 {
 	int error = 0;
 
-	clear_ports(targets, half);
-	for (size_t i = 0; i < config->service_count && !error; i++) {
-		struct hc_target_port key = {.port = config->services[i].service.redirect.port,
-					     .half = half};
-		__u8 wanted = 1;
-
-		if (key.port)
-			error = policy_put(targets->object->maps.target_ports, &key, &wanted);
-	}
+	clear_places(targets, half);
+	for (size_t i = 0; i < config->service_count && !error; i++)
+		if (config->services[i].service.redirect.port)
+			error = write_place(targets, &config->services[i].service.redirect,
+					    half);
 	return error;
 }
 
@@ -244,7 +261,7 @@ int targets_prepare(struct targets *targets, struct config *config,
 	if (half < 0)
 		return half;
 	error = make_all(targets, config, netns);
-	error = error ?: write_ports(targets, config, !half);
+	error = error ?: write_places(targets, config, !half);
 	if (leads_to_others(config))
 		error = error ?: targets_look(targets);
 	if (error)
@@ -295,8 +312,11 @@ void targets_commit(struct targets *targets, const struct config *config)
 		item->wanted = item->fresh = false;
 	}
 	if (half >= 0)
-		clear_ports(targets, !half);
+		clear_places(targets, !half);
 	drop_others(targets, config);
+	/* Those in a namespace that is enforced from now on. */
+	if (leads_to_others(config))
+		targets_look(targets);
 }
 
 void targets_abandon(struct targets *targets)
@@ -311,7 +331,7 @@ void targets_abandon(struct targets *targets)
 			drop(targets, item);
 	}
 	if (half >= 0)
-		clear_ports(targets, !half);
+		clear_places(targets, !half);
 }
 
 void targets_free(struct targets *targets)

@@ -49,12 +49,14 @@ static __u32 made_since(const struct evict *evict, const struct evict_case *one,
 	return made;
 }
 
-/* Keeps the newcomers that need room: those that asked just now, and for whom there is none
- * yet. */
+/* Keeps the newcomers that need room: those that asked just now, while all slots are sessions',
+ * but for those that were made for others. Slots of handshakes are not worth a session: who has
+ * forged their SYNs would have as many closed as there are; they come back by themselves, or
+ * are sessions when the newcomer asks again. */
 static void sift_newcomers(const struct evict *evict, struct evict_case *one, __u32 spare_slots,
 			   __u64 now_ns)
 {
-	__u32 given = 0, made;
+	__u32 made;
 	size_t kept = 0;
 	bool own;
 
@@ -64,11 +66,7 @@ static void sift_newcomers(const struct evict *evict, struct evict_case *one, __
 		if (newcomer->time_ns + EVICT_CURRENT_NS < now_ns || is_stray(evict, newcomer))
 			continue;
 		made = made_since(evict, one, newcomer, &own);
-		if (own)
-			continue;
-		if (spare_slots > made + given)
-			given++;
-		else
+		if (!own && spare_slots <= made)
 			one->newcomers[kept++] = *newcomer;
 	}
 	one->count = kept;

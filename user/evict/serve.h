@@ -31,7 +31,7 @@
 struct evict_user {
 	struct evict_terms terms;
 	__u32 rate;        /* evict_rate */
-	__u32 spare_slots; /* of his cap and the total, now */
+	__u32 spare_slots; /* of his cap and the total, that are no session's now */
 	bool beyond;       /* there are more sessions than one of those allows */
 };
 

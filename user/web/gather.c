@@ -82,7 +82,8 @@ static void take_stale(struct web_stale *stale, struct walk_sockets *found,
 		__u16 service = socket->session.user.service;
 
 		if (socket->tracked && service < HC_SERVICES_MAX &&
-		    policy->services[service].used && session_stale(socket))
+		    policy->services[service].used && session_stale(socket) &&
+		    !(socket->session.flags & HC_S_DIVERTED))
 			found->rows[kept++] = *socket;
 	}
 	if (kept)
