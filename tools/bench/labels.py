@@ -13,6 +13,7 @@ WHAT = {"label": "a session is labelled", "other": "TCP_NODELAY is set"}
 SHAPE = """[service web]
 listen = {port}
 user = label
+labellers = *
 cap = {cap}
 {more}
 """
