@@ -77,15 +77,8 @@ static struct MHD_Response *respond(const char *header, const char *value, const
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned int status,
 			      const char *header, const char *value, const char *text)
 {
-	struct MHD_Response *response =
-		respond(header, value, text, strlen(text), MHD_RESPMEM_PERSISTENT);
-	enum MHD_Result result;
-
-	if (!response)
-		return MHD_NO;
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
+	return web_queue(connection, status,
+			 respond(header, value, text, strlen(text), MHD_RESPMEM_PERSISTENT));
 }
 
 static void forget(struct page *page)

@@ -65,9 +65,8 @@ static struct MHD_Response *make(const char *text, size_t size,
 	return NULL;
 }
 
-/* Gives up the response. */
-static enum MHD_Result queue(struct MHD_Connection *connection, unsigned int status,
-			     struct MHD_Response *response)
+enum MHD_Result web_queue(struct MHD_Connection *connection, unsigned int status,
+			  struct MHD_Response *response)
 {
 	enum MHD_Result result;
 
@@ -81,9 +80,9 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned int sta
 static enum MHD_Result say(struct MHD_Connection *connection, unsigned int status,
 			   const char *text)
 {
-	return queue(connection, status,
-		     make(text, strlen(text), MHD_RESPMEM_PERSISTENT,
-			  "text/plain; charset=utf-8", "no-store"));
+	return web_queue(connection, status,
+			 make(text, strlen(text), MHD_RESPMEM_PERSISTENT,
+			      "text/plain; charset=utf-8", "no-store"));
 }
 
 static enum MHD_Result send_asset(struct MHD_Connection *connection,
@@ -102,7 +101,7 @@ static enum MHD_Result send_asset(struct MHD_Connection *connection,
 		MHD_destroy_response(response);
 		response = NULL;
 	}
-	return queue(connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response);
+	return web_queue(connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response);
 }
 
 static void forget_json(struct web *web)

@@ -28,6 +28,10 @@ bool web_has(const struct web *web, const char *url);
 enum MHD_Result web_answer(struct web *web, struct MHD_Connection *connection, const char *url,
 			   bool any_host);
 
+/* Answers with a response, and gives it up. NULL: it could not be made, the connection ends. */
+enum MHD_Result web_queue(struct MHD_Connection *connection, unsigned int status,
+			  struct MHD_Response *response);
+
 /* Does what time asks for: to be called again after so many milliseconds, or -1. */
 int web_tick(struct web *web);
 
