@@ -40,18 +40,10 @@ static __always_inline void request_queued(struct bpf_sock_ops *ctx)
 		bpf_get_socket_cookie(ctx);
 }
 
-/* Was the session that is being accepted redirected? `cookie` is what it was before `id` was
- * asked for: 0, if its request was not queued. `arrival` is that of its packet, or NULL, and
- * is not to be believed of a session whose request was. */
-static __always_inline bool diverted_take(__u64 id, __u64 cookie, struct arrival *arrival)
+/* Was the session that is being accepted redirected, as its request was queued? */
+static __always_inline bool diverted_take(__u64 id)
 {
-	bool here = arrival && arrival_is_diverted(arrival);
-
-	if (here)
-		arrival_done(arrival);
-	if (!cookie || !diverted_any())
-		return here;
-	if (!bpf_map_lookup_elem(&diverted, &id))
+	if (!diverted_any() || !bpf_map_lookup_elem(&diverted, &id))
 		return false;
 	bpf_map_delete_elem(&diverted, &id);
 	return true;

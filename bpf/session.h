@@ -260,7 +260,7 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	enum reservation kind = NOTHING;
 	struct hc_session *session;
 	struct arrival *arrival;
-	bool diverted;
+	bool redirected;
 	__u32 low;
 
 	if (tp->inet_conn.icsk_inet.sk.sk_socket && (!compat_is_mptcp(tp) || session_of(id)))
@@ -277,13 +277,20 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	 * else a handshake of this user holds the slot. */
 	low = *(__u32 *)&session->ends.remote[12];
 	arrival = arrival_of(low, low, session->ends.remote_port, session->ends.local_port);
-	diverted = arrival && arrival_is_diverted(arrival);
-	if (diverted_take(id, cookie, arrival) && !session->user.elsewhere) {
+	redirected = arrival && arrival_is_diverted(arrival);
+	if (redirected) {
+		arrival_done(arrival);
+		arrival = NULL;
+	}
+	/* With a cookie its request was queued: what the CPU remembers is of another packet. */
+	if (cookie)
+		redirected = diverted_take(id);
+	if (redirected && !session->user.elsewhere) {
 		session->flags |= HC_S_DIVERTED;
 		attempt_forget(&session->ends);
 		return 0;
 	}
-	if (arrival && !diverted) {
+	if (arrival) {
 		arrival_done(arrival);
 		claim.when = arrival->when;
 		claim.total = arrival->total;

@@ -224,8 +224,8 @@ def elsewhere_on_the_way():
             holder.finish([1000])
             until_equal(lambda: active("imap", evil), 1, "active")
             os.sched_setaffinity(0, {cpus[1]})
-            holder.send(1001, ACK, sequence=1001, acknowledged=4711)  # redirected, and answered by a RST
-            time.sleep(0.05)
+            holder.send(1001, ACK, sequence=1001, acknowledged=4711)  # redirected
+            until(lambda: 1001 in holder.hear(), "the RST that answers it")
             os.sched_setaffinity(0, {cpus[0]})
             holder.send(1000, RST, sequence=1001)
             until_equal(lambda: active("imap", evil), 0, "active once that has ended")

@@ -154,17 +154,14 @@ static int start_fresh(struct daemon *daemon)
 		error = error ?: prepare_targets(daemon, &daemon->config, &daemon->netns);
 	error = error ?: policy_apply(daemon->object, &daemon->config, &daemon->netns);
 	if (!error && daemon->gates)
-		targets_commit(&daemon->targets, &daemon->config);
-	if (!error && daemon->gates)
 		error = pins_begin(daemon->object);
 	daemon->links.pinned = daemon->pin;
 	/* Ends before beginnings. */
 	if (!(daemon->programs & LOAD_WALK_PROGRAMS))
 		error = error ?: attach_state(&daemon->links, daemon->walker);
 	error = error ?: attach_trace(&daemon->links, daemon->object);
-	/* Those that began to listen since it looked. */
-	if (!error && daemon->gates && config_has_excess(&daemon->config, HC_REDIRECT))
-		error = targets_look(&daemon->targets);
+	if (!error && daemon->gates)
+		targets_commit(&daemon->targets, &daemon->config);
 	error = error ?: daemon_watch_programs(daemon);
 	error = error ?: snapshot_take(daemon->walker);
 	if (daemon->gates)

@@ -233,7 +233,9 @@ static bool leads_to_others(const struct config *config)
 	return false;
 }
 
-int targets_look(const struct targets *targets)
+/* Notes the listeners that are there already. Where the kernel refuses that, those that begin
+ * to listen later are noted alone. */
+static int look(const struct targets *targets)
 {
 	return bpf_program__autoload(targets->walker->progs.walk_targets)
 		       ? walk_targets(targets->walker)
@@ -248,7 +250,7 @@ void targets_look_again(struct targets *targets)
 			 : 0;
 
 	if (missed > targets->missed)
-		targets_look(targets);
+		look(targets);
 	targets->missed = missed;
 	free(each_cpu);
 }
@@ -263,7 +265,7 @@ int targets_prepare(struct targets *targets, struct config *config,
 	error = make_all(targets, config, netns);
 	error = error ?: write_places(targets, config, !half);
 	if (leads_to_others(config))
-		error = error ?: targets_look(targets);
+		error = error ?: look(targets);
 	if (error)
 		targets_abandon(targets);
 	return error;
@@ -314,9 +316,10 @@ void targets_commit(struct targets *targets, const struct config *config)
 	if (half >= 0)
 		clear_places(targets, !half);
 	drop_others(targets, config);
-	/* Those in a namespace that is enforced from now on. */
+	/* Those in a namespace that is enforced from now on, or that began to listen at the
+	 * start before anybody could see it. */
 	if (leads_to_others(config))
-		targets_look(targets);
+		look(targets);
 }
 
 void targets_abandon(struct targets *targets)

@@ -50,9 +50,6 @@ void targets_commit(struct targets *targets, const struct config *config);
 /* It is not: what was made for it goes. */
 void targets_abandon(struct targets *targets);
 
-/* Looks for administrators' listeners once more. The same. */
-int targets_look(const struct targets *targets);
-
 /* Looks for them if somebody could not be redirected since the last time. */
 void targets_look_again(struct targets *targets);
 

@@ -185,19 +185,14 @@ static void serve_case(struct evict *evict, struct evict_case *one,
 		       const struct evict_world *world, const struct evict_choice *next,
 		       const struct evict_choice *end)
 {
-	__u64 now_ns;
 	size_t i;
 
 	for (i = 0; i < one->count && one->left; i++)
 		if (!make_room(evict, one, &one->newcomers[i], world, &next, end))
 			break;
-	if (i == one->count)
-		return;
-	now_ns = world->now_ns(world->context);
-	if (one->left)
-		refuse(world, one, now_ns + EVICT_BARREN_NS, &evict->in_vain, one->count - i);
-	else
-		refuse(world, one, now_ns + EVICT_BARREN_NS, &evict->held_off, one->count - i);
+	if (i < one->count)
+		refuse(world, one, world->now_ns(world->context) + EVICT_BARREN_NS,
+		       one->left ? &evict->in_vain : &evict->held_off, one->count - i);
 }
 
 void evict_serve(struct evict *evict, struct evict_pleas *pleas,
