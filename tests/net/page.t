@@ -137,6 +137,7 @@ def numbers():
         headcount("kill", "-s", "imap", "-u", ALICE)
         until(lambda: services()["imap"]["ended"] == 3, "what was killed")
         equal(sum(services()["imap"]["ended_lately"]), 3, "the curve of what was killed")
+        equal(services()["imap"]["evicted_lately"], [], "the curve of what was evicted")
         hc.reload(metrics_at(HTTP, IMAP + more))
         until(lambda: facts()["reload"] == "done", "the reload")
         hc.reload("[nonsense]\n", "not reloaded")

@@ -276,6 +276,7 @@ static void numbers(void **state)
 	facts.counters[2].closed[HC_END_IDLE] = 5;
 	facts.counters[2].closed[HC_END_TIMEOUT] = 8;
 	facts.counters[2].closed[HC_END_EVICTED] = 1;
+	note(1001, 3);
 	add(user(1, 4, 4, 6));
 	object = printed(&size);
 	imap = item(object, "services", 1);
@@ -295,6 +296,13 @@ static void numbers(void **state)
 		json_object_array_length(json_object_object_get(imap, "refused_lately")),
 		HISTORY_PIECES);
 	assert_int_equal(json_object_array_length(json_object_object_get(imap, "ended_lately")),
+			 HISTORY_PIECES);
+	assert_int_equal(
+		json_object_get_int(json_object_array_get_idx(
+			json_object_object_get(imap, "evicted_lately"), HISTORY_PIECES - 1)),
+		1);
+	assert_int_equal(json_object_array_length(json_object_object_get(
+				 item(object, "services", 0), "evicted_lately")),
 			 0);
 	assert_null(json_object_object_get(item(object, "services", 0), "total"));
 	assert_int_equal(number_of(item(object, "users", 0), "refused"), 6);
@@ -328,7 +336,7 @@ static void bounded(void **state)
 			 HC_SERVICES_MAX);
 	assert_int_equal(json_object_array_length(json_object_object_get(object, "users")),
 			 WEB_USERS);
-	assert_true(size < 900000);
+	assert_true(size < 450000 * HISTORY_CURVES);
 	json_object_put(object);
 }
 

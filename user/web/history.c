@@ -8,6 +8,8 @@ __u64 history_count(const struct hc_counters *counters, enum history_curve curve
 {
 	__u64 sum = 0;
 
+	if (curve == HISTORY_EVICTED)
+		return counters->closed[HC_END_EVICTED];
 	if (curve == HISTORY_ENDED)
 		return counters->closed[HC_END_KILLED] + counters->closed[HC_END_IDLE] +
 		       counters->closed[HC_END_EVICTED];

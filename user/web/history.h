@@ -16,7 +16,8 @@
 /* Another curve is a word here, and its sum in history.c. */
 enum history_curve {
 	HISTORY_REFUSED, /* by the users' caps or the total */
-	HISTORY_ENDED,   /* closed by headcount or an administrator */
+	HISTORY_ENDED,   /* closed by headcount or an administrator: */
+	HISTORY_EVICTED, /* of those, to make room */
 	HISTORY_CURVES,
 };
 

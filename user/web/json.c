@@ -65,7 +65,7 @@ static __u64 redirected(const struct hc_counters *counters)
 
 static __u64 evicted(const struct hc_counters *counters)
 {
-	return counters->closed[HC_END_EVICTED];
+	return history_count(counters, HISTORY_EVICTED);
 }
 
 static __u64 ended(const struct hc_counters *counters)
@@ -89,6 +89,7 @@ static const struct count counts[] = {
 static const char *const curve_keys[HISTORY_CURVES] = {
 	[HISTORY_REFUSED] = "refused_lately",
 	[HISTORY_ENDED] = "ended_lately",
+	[HISTORY_EVICTED] = "evicted_lately",
 };
 
 static void put_bytes(FILE *out, const char *key, const char *text, size_t length)

@@ -94,13 +94,13 @@ function showBar(cell, now, most) {
 	setAttribute(svg.lastChild, "width", most ? Math.min(100, now / most * 100).toFixed(1) : 100);
 }
 
-function showCurve(cell, numbers, what) {
+function showCurve(cell, numbers, what, name = "curve") {
 	if (!numbers.length) {
-		drop(cell, "curve");
+		drop(cell, name);
 		return;
 	}
 	const most = Math.max(...numbers, 1), sum = numbers.reduce((a, b) => a + b, 0);
-	const svg = part(cell, "curve", () => drawing(numbers.length - 1, 20, ["polyline", "line"]));
+	const svg = part(cell, name, () => drawing(numbers.length - 1, 20, ["polyline", "line"]));
 	setAttribute(svg.firstChild, "points", numbers.map((n, i) => `${i},${(19 - n / most * 18).toFixed(1)}`).join(" "));
 	setAttribute(svg, "role", "img");
 	setAttribute(svg, "aria-label", `${count(sum)} ${what} in ${lately()}, at most ${count(most)} in ${
@@ -206,6 +206,7 @@ function showServices() {
 		showCurve(refused, s.refused_lately, "refused");
 		showNumber(ended, s.ended, notes([s.evicted, "evicted"], [s.timed_out, "timed out"]));
 		showCurve(ended, s.ended_lately, "ended");
+		showCurve(ended, s.evicted_lately, "evicted", "evictions");
 	});
 	setText(byId("lately"), lately());
 	setText(byId("services-note"), shown.length === facts.services.length ? ""
