@@ -172,7 +172,7 @@ def hostile_name():
             port = child.hear()
         for event in both_ends(hc, port, "session-closed"):
             equal(event["process.name"].isprintable() or "\n" in event["process.name"], True, "a name")
-            equal(event["process.name"][:5], "a\n\"\\\x1b", "the name's start")
+            equal(event["process.name"][:5], "a\n\"\\\x1b", f"the name's start, in {event}")
         text, lines = [until(lambda: seen_twice(out, port), "the session in trace", 30) for out in outputs]
         for line in lines:
             json.loads(line)
