@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/config/config.h"
+#include "user/config/parser.h"
 
 #define SESSIONS_DEFAULT  262144
 #define USERS_DEFAULT     65536
@@ -43,6 +43,7 @@ int config_defaults(struct config *config)
 		.listeners_max = LISTENERS_DEFAULT,
 	};
 	sink_list_default(&config->events);
+	config_fleet_defaults(&config->fleet);
 	config->services = calloc(HC_FIRST_SERVICE, sizeof(*config->services));
 	if (!config->services)
 		return -ENOMEM;
@@ -67,6 +68,7 @@ void config_free(struct config *config)
 		free(config->services[i].labellers);
 	}
 	free(config->services);
+	config_fleet_free(&config->fleet);
 	memset(config, 0, sizeof(*config));
 }
 
