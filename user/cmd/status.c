@@ -11,8 +11,10 @@
 #include "user/base/put.h"
 #include "user/base/redact.h"
 #include "user/cmd/command.h"
+#include "user/cmd/status_fleet.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/fill.h"
+#include "user/kernel/fleet_record.h"
 #include "user/kernel/links.h"
 #include "user/kernel/losses.h"
 #include "user/kernel/open.h"
@@ -39,6 +41,7 @@ struct status {
 	struct service_total totals[HC_SERVICES_MAX];
 	struct hc_stranger strangers[HC_SERVICES_MAX];
 	struct hc_reload reload; /* the last; time_ns is 0 if there was none */
+	struct hc_fleet_status fleet;
 };
 
 static int gather_state(struct status *status)
@@ -53,6 +56,7 @@ static int gather_state(struct status *status)
 	error = error ?: totals_of_services(status->object, &status->policy, status->totals);
 	error = error ?: strangers_read(status->object, status->strangers);
 	error = error ?: reload_record_read(status->object, &status->reload);
+	error = error ?: fleet_record_read(status->object, &status->fleet);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
 					       &session_count);
@@ -269,6 +273,7 @@ static void print_status_text(const struct status *status)
 	if (status->object)
 		printf("on_state is %s\n", state_reason(status));
 	print_status_strangers(status);
+	status_fleet_text(&status->fleet, status->pid);
 	if (status->object) {
 		printf("\nfill:\n");
 		for (int i = 0; i < FILL_COUNT; i++)
@@ -351,6 +356,8 @@ static void print_status_json(const struct status *status, bool redact)
 	print_json_strangers(status);
 	printf("],\"last_reload\":");
 	print_json_reload(status, redact);
+	printf(",\"fleet\":");
+	status_fleet_json(&status->fleet, redact);
 	printf(",\"features\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"feature\":\"%s\",\"found\":%s,\"needed_for\":\"%s\","

@@ -100,6 +100,9 @@ static void know_room(const struct evictor *evictor, const struct hc_user_key *u
 	if (!state_read_user(object, &evictor->policy.control, user, &record))
 		return;
 	know_slots(known, hc_user_active(&record), record.cap);
+	/* Of the fleet's cap this host has a part, which a session here makes room in. */
+	if (record.traits & HC_OF_FLEET)
+		know_slots(known, hc_user_active(&record), record.units);
 	if (service->total == HC_UNLIMITED || record.traits & HC_EXEMPT ||
 	    bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states), &id, &state,
 				      BPF_F_LOCK))

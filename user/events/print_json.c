@@ -18,9 +18,11 @@
 /*
  * The longest line: the keys take less than 1400 bytes, the numbers, times and
  * addresses less than 500, the service, the process and two accounts less than
- * 900. Users, of whom there may be two, are their texts, every byte of which may become six.
+ * 900, the host less than 400. Users, of whom there may be two, are their texts, every byte of
+ * which may become six.
  */
-#define LINE_ROOM (3072 + 2 * 6 * HC_USER_TEXT)
+#define HOST_ROOM 400
+#define LINE_ROOM (3072 + HOST_ROOM + 2 * 6 * HC_USER_TEXT)
 
 #define ACCOUNT_ROOM 256 /* an account's name, escaped, with its NUL */
 #define CGROUPS      256
@@ -89,9 +91,23 @@ static char *put_user(char *p, const struct hc_user_key *user)
 	}
 }
 
+static char host[HOST_ROOM]; /* the key and its value */
+
+void print_json_host(const char *name)
+{
+	char *p = host;
+
+	*p = '\0';
+	if (!name)
+		return;
+	p = PUT(p, ",\"host.name\":\"");
+	p = put_escaped(p, name, strnlen(name, 63));
+	strcpy(p, "\"");
+}
+
 /* From "@timestamp" to "event.sequence": what every line begins with. */
 static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *types,
-		      unsigned int action)
+		      const char *action)
 {
 	p = PUT(p, "{\"@timestamp\":\"");
 	p = put_time(p, print_realtime(context, time_ns));
@@ -99,9 +115,9 @@ static char *put_head(char *p, struct print_context *context, __u64 time_ns, con
 		   "type\":[");
 	p = stpcpy(p, types);
 	p = PUT(p, "],\"event.action\":\"");
-	p = stpcpy(p, name_of_action(action));
+	p = stpcpy(p, action);
 	p = PUT(p, "\",\"event.dataset\":\"headcount.session\",\"event.sequence\":");
-	return put_number(p, context->sequence);
+	return stpcpy(put_number(p, context->sequence), host);
 }
 
 static const char *event_types(const struct hc_event *event)
@@ -343,7 +359,8 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, event->time_ns, event_types(event), event->type);
+	p = put_head(p, context, event->time_ns, event_types(event),
+		     name_of_action(event->type));
 	p = put_times(p, context, event);
 	p = put_ends(p, event);
 	p = put_network(p, event);
@@ -368,10 +385,36 @@ void print_json_lost(struct print_buffer *out, struct print_context *context, __
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, time_ns, "\"info\"", ACTION_LOST);
+	p = put_head(p, context, time_ns, "\"info\"", name_of_action(ACTION_LOST));
 	p = PUT(p, ",\"event.reason\":\"");
 	p = put_escaped(p, word, strnlen(word, HC_USER_TEXT));
 	p = PUT(p, "\",\"headcount.events-lost\":");
 	p = lost == PRINT_LOST_UNKNOWN ? PUT(p, "null") : put_number(p, lost);
 	print_commit(out, PUT(p, "}\n"));
+}
+
+void print_json_fleet(struct print_buffer *out, struct print_context *context,
+		      const struct print_fleet *fleet)
+{
+	char *p = print_reserve(out, LINE_ROOM);
+
+	context->sequence++;
+	if (!p)
+		return;
+	p = put_head(p, context, fleet->time_ns, "\"info\"",
+		     fleet->alone ? "fleet-alone" : "fleet-back");
+	p = PUT(p, ",\"event.start\":\"");
+	p = put_time(p, print_realtime(context, fleet->since_ns));
+	*p++ = '"';
+	if (!fleet->alone) {
+		p = PUT(p, ",\"event.duration\":");
+		p = put_number(p, fleet->time_ns - fleet->since_ns);
+	}
+	p = PUT(p, ",\"headcount.fleet.alone\":\"");
+	p = stpcpy(p, word_of_alone(fleet->means));
+	p = PUT(p, "\",\"headcount.fleet.members\":");
+	p = put_number(p, fleet->members);
+	p = PUT(p, ",\"headcount.fleet.store\":\"");
+	p = put_escaped(p, fleet->store, strnlen(fleet->store, sizeof(fleet->store)));
+	print_commit(out, PUT(p, "\"}\n"));
 }

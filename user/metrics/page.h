@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include "user/kernel/fill.h"
+#include "user/kernel/fleet_record.h"
 #include "user/kernel/links.h"
 #include "loss.h"
 #include "user/kernel/policy_maps.h"
@@ -23,6 +24,7 @@ struct metrics {
 	struct fill_row fill[FILL_COUNT];
 	struct links_row *programs; /* one for each name */
 	size_t program_count;
+	struct hc_fleet_status fleet;
 	bool measured;          /* the kernel counts and times them */
 	struct state_user *top; /* the busiest */
 	size_t top_count;

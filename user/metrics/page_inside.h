@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between the files that write the page: a family of metrics, and its samples. */
+#ifndef HEADCOUNT_METRICS_PAGE_INSIDE_H
+#define HEADCOUNT_METRICS_PAGE_INSIDE_H
+
+#include "user/metrics/page.h"
+
+enum type {
+	GAUGE,
+	COUNTER,
+	HISTOGRAM,
+	INFO,
+};
+
+struct page;
+
+/* One metric. `name` is without headcount_ and without what its type appends. */
+struct family {
+	const char *name;
+	const char *unit;
+	enum type type;
+	const char *help;
+	void (*samples)(struct page *page);
+};
+
+struct page {
+	FILE *out;
+	const struct metrics *metrics;
+	enum metrics_format format;
+	const struct family *family;
+	bool begun; /* its head is written */
+};
+
+/* A sample of the family, whose name gets `suffix`; then its labels: pairs of name and value,
+ * up to a NULL. The second writes nanoseconds as seconds. */
+void page_sample(struct page *page, const char *suffix, __u64 value, ...)
+	__attribute__((sentinel));
+void page_seconds(struct page *page, const char *suffix, __u64 ns, ...)
+	__attribute__((sentinel));
+
+/* Of the fleet: without one they have no samples. */
+const struct family *page_fleet_families(size_t *count);
+
+#endif
