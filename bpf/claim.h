@@ -72,7 +72,6 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	if (refusals->sent >= HC_REFUSALS_PER_WINDOW) {
 		refusals->suppressed++;
 		refusals->active = hc_user_active(user);
-		refusals->cap = user->cap;
 		return;
 	}
 	refusals->sent++;
@@ -93,10 +92,8 @@ static __always_inline void refusal_uncount(const struct claim *claim)
 		return;
 	refusals = &user->refusals;
 	bpf_spin_lock(&set->lock);
-	if (!refusals->suppressed) {
+	if (!refusals->suppressed)
 		refusals->active = claim->active;
-		refusals->cap = claim->cap;
-	}
 	refusals->suppressed += claim->suppressed + 1;
 	bpf_spin_unlock(&set->lock);
 }

@@ -11,6 +11,7 @@
 #include "label_joined.h"
 #include "tables.h"
 #include "targets.h"
+#include "units.h"
 #include "walk.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -349,6 +350,14 @@ SEC("?cgroup_skb/ingress")
 int label_set(struct __sk_buff *ctx)
 {
 	errand.label.error = label_by_id(errand.label.id, &errand.label.label);
+	return 0;
+}
+
+/* So many units of the fleet's cap for a user (units.h). */
+SEC("?cgroup_skb/ingress")
+int set_units(struct __sk_buff *ctx)
+{
+	units_set(&errand.units);
 	return 0;
 }
 

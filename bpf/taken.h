@@ -203,6 +203,15 @@ static __always_inline void user_expire(struct hc_user *user, __u32 now)
 	*(volatile __u32 *)&user->tick = now;
 }
 
+/* With the set locked: the fleet's units for the user from now on. The slots that are taken as
+ * none can be taken under the older number any more: who has read that, and pins the user after
+ * this, looks once more behind the pin. */
+static __always_inline __u32 user_set_units(struct hc_user *user, __u32 units)
+{
+	*(volatile __u32 *)&user->units = units;
+	return HC_USER_TAKEN(__sync_fetch_and_add(&user->word, 0));
+}
+
 /* Has it no live reservation? That some were renewed is not known. */
 static __always_inline bool held_idle(const struct hc_user *user, __u32 now)
 {
