@@ -11,7 +11,6 @@
 #include "label_joined.h"
 #include "tables.h"
 #include "targets.h"
-#include "units.h"
 #include "walk.h"
 
 char LICENSE[] SEC("license") = "GPL";
