@@ -11,7 +11,6 @@
 #include "label_joined.h"
 #include "tables.h"
 #include "targets.h"
-#include "units.h"
 #include "walk.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -349,7 +348,7 @@ int kill_mark(struct __sk_buff *ctx)
 SEC("?cgroup_skb/ingress")
 int label_set(struct __sk_buff *ctx)
 {
-	errand.label.error = label_try(errand.label.id, &errand.label.label, LABEL_MASTER);
+	errand.label.error = label_by_id(errand.label.id, &errand.label.label);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ static __noinline bool label_waits(struct claim *claim, const struct hc_user_key
 
 	mark.local_port = 0; /* as no attempt to connect has: this one may have waited before */
 	if (evicts_now(claim->now) && !user_is_barren(user, claim->now)) {
-		first_ns = attempt_note(claim, &mark);
+		first_ns = attempt_note(claim, &mark, true);
 		if (claim->now - first_ns < wait_max * 1000000000ull) {
 			plea_emit(claim, user, ends, first_ns, claim->excess == OVER_TOTAL);
 			return true;

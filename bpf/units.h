@@ -24,6 +24,71 @@ struct {
 	__uint(max_entries, 1 << 17);
 } asks SEC(".maps");
 
+static __always_inline const struct hc_fleet *fleet_words(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&fleet, &zero);
+}
+
+static __always_inline bool lease_is_live(const struct hc_fleet *words, __u32 shard, __u64 now)
+{
+	return now < *(const volatile __u64 *)&words->deadline[shard];
+}
+
+/* Without the lock: is the lease of the user's units live? False as well if it has none yet. */
+static __always_inline bool units_live(const struct hc_user *user)
+{
+	const struct hc_fleet *words = fleet_words();
+	__u32 shard = *(const volatile __u8 *)&user->shard - 1u;
+
+	return words && shard < HC_SHARDS_MAX &&
+	       lease_is_live(words, shard, bpf_ktime_get_boot_ns());
+}
+
+/* Before the set is locked, under which no clock can be read: what holds for the fleet's users.
+ */
+static __noinline void units_look(struct claim *claim)
+{
+	const struct hc_fleet *words = fleet_words();
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u32 live = 0;
+
+	if (!words)
+		return;
+#pragma clang loop unroll(disable) /* which would take a large frame */
+	for (__u32 i = 0; i < HC_SHARDS_MAX; i++)
+		live |= lease_is_live(words, i, now) << i;
+	claim->live = live;
+	claim->members = words->members;
+}
+
+/* Where it is not known yet who keeps the user's units, any lease will do to ask. */
+static __always_inline bool units_are_live(const struct hc_user *user,
+					   const struct claim *claim)
+{
+	return user->shard ? claim->live >> (user->shard - 1) % HC_SHARDS_MAX & 1
+			   : !!claim->live;
+}
+
+/* With the set locked, and after units_look(): the most slots that the user may take. */
+static __always_inline __u32 user_limit(const struct hc_user *user, const struct claim *claim,
+					const struct hc_service *service)
+{
+	if (!(user->traits & HC_OF_FLEET))
+		return user->cap;
+	if (!units_are_live(user, claim))
+		return hc_fleet_alone(user->cap, claim->members, service);
+	return claim->cold == COLD_ENTERS ? user->cap : user_most(user);
+}
+
+/* With the set locked: the user is at its limit. Is that for want of a unit? */
+static __always_inline bool user_is_cold(const struct hc_user *user, const struct claim *claim)
+{
+	return user->traits & HC_OF_FLEET && claim->cold == COLD_ASKS &&
+	       units_are_live(user, claim) && HC_USER_TAKEN(user_word(user)) < user->cap;
+}
+
 /* The user's record, with the set locked: found, or made where there are units to be written.
  */
 static __always_inline struct hc_user *units_user(struct hc_user_set *set,

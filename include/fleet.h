@@ -10,6 +10,7 @@
 #define HEADCOUNT_FLEET_H
 
 #include "record.h"
+#include "user_table.h"
 
 /* The value of the map `fleet`, whose one entry the daemon maps into its memory and alone
  * writes. All zero, as it is at first: no lease is live. */
@@ -38,6 +39,16 @@ struct hc_ask {
 	__u32 again;   /* the attempt has asked before */
 	__u32 spare;
 };
+
+/* The most slots that a user of the fleet may take on a host whose lease is not live. */
+static inline __u32 hc_fleet_alone(__u32 cap, __u32 members, const struct hc_service *service)
+{
+	__u32 most = service->cap_alone ?: cap / (members ?: 1) ?: 1;
+
+	if (service->alone == HC_ALONE_REFUSE)
+		return 0;
+	return service->alone == HC_ALONE_LOCAL && most < cap ? most : cap;
+}
 
 HC_STATIC_ASSERT(sizeof(struct hc_fleet) == 136);
 HC_STATIC_ASSERT(sizeof(struct hc_ask) == 160);

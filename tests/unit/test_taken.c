@@ -207,15 +207,15 @@ static void test_renewed_anew(void **state)
 
 	(void)state;
 	reserve(&user, 100, 100);
-	user_renewed(&user, 100, 102, 101, false);
+	user_renewed(&user, 100, 102, 101, user.cap, false);
 	assert_counts(&user, 0, 1);
 	assert_int_equal(user.held[102 % HC_TICKS], 1);
-	user_renewed(&user, 100, 102, 101, true);
+	user_renewed(&user, 100, 102, 101, user.cap, true);
 	assert_counts(&user, 0, 2);
-	user_renewed(&user, 100, 102, 101, true);
-	user_renewed(&user, 99, 102, 101, false);
+	user_renewed(&user, 100, 102, 101, user.cap, true);
+	user_renewed(&user, 99, 102, 101, user.cap, false);
 	assert_counts(&user, 0, 2);
-	user_renewed(&user, 102, 103, 101, false); /* at the cap, and has one */
+	user_renewed(&user, 102, 103, 101, user.cap, false); /* at the cap, and has one */
 	assert_counts(&user, 0, 2);
 	assert_int_equal(user.held[103 % HC_TICKS], 1);
 }
