@@ -37,39 +37,52 @@ class Store:
         self.end()
 
 
-def fleet_config(n, name, /, store=None, section_settings=(), **settings):
+def fleet_config(n, name, /, store=None, metrics=None, section_settings=(), **settings):
     """[fleet] and one service of it, of host n."""
     store = store or f"valkey://{address(n, 1)}:{STORE_PORT}"
-    return section("headcount", directions="inbound") + \
+    return section("headcount", directions="inbound", **({"metrics": metrics} if metrics else {})) + \
         section("fleet", store=store, lease=f"{LEASE}s", name=f"host{n}", **dict(section_settings)) + \
         service(name, listen=7143, **{"scope": "fleet", "cap": 4, **settings})
 
 
 class Host(Headcount):
-    """headcount in namespace cN, with an empty bpffs and a /run of its own."""
+    """headcount in namespace cN, with an empty bpffs and a /run of its own; `like` another one, in its."""
 
-    def __init__(self, n, config, *options, until="headcount: ready", **how):
-        self.n, self.folder = n, f"/run/host{n}"
-        self.make()
-        super().__init__(config, *options, until=until, wrap=[
-            "nsenter", f"--net=/run/netns/c{n}", "unshare", "-m", "--propagation", "private", "sh", "-c",
-            f'mount --bind /run/program {self.folder}/program && mount --rbind {self.folder} /run && mount -t bpf bpf /sys/fs/bpf && exec "$@"',
-            "sh"], **how)
+    def __init__(self, n, config, *options, until="headcount: ready", like=None, **how):
+        self.n, self.folder, self.server = n, f"/run/host{n}", like and like.server
+        self.keeper = like.keeper if like else self.make()
+        super().__init__(config, *options, until=until, wrap=["nsenter", "-t", str(self.keeper.pid), "-m", "-n"], **how)
 
     def make(self):
-        if os.path.exists(f"/run/netns/c{self.n}"):
-            return
-        client_host(self.n)
-        for place in "program", "netns":
-            os.makedirs(f"{self.folder}/{place}")
-        run("ip", "-n", f"c{self.n}", "route", "add", "default", "via", address(self.n, 1))
-        with contextlib.suppress(Exception):
-            run("ip", "addr", "add", f"{USER}/32", "dev", "lo")
+        """A process in the host's namespaces, which stay as long as it does."""
+        if not os.path.exists(f"/run/netns/c{self.n}"):
+            client_host(self.n)
+            for place in "program", "netns":
+                os.makedirs(f"{self.folder}/{place}")
+            run("ip", "-n", f"c{self.n}", "route", "add", "default", "via", address(self.n, 1))
+            with contextlib.suppress(Exception):
+                run("ip", "addr", "add", f"{USER}/32", "dev", "lo")
+        keeper = start("nsenter", f"--net=/run/netns/c{self.n}", "unshare", "-m", "--propagation", "private", "sh", "-c",
+                       f"mount --bind /run/program {self.folder}/program && mount --rbind {self.folder} /run && "
+                       "mount -t bpf bpf /sys/fs/bpf && echo made && exec sleep infinity")
+        equal(keeper.stdout.readline(), b"made\n", "namespaces")
+        return keeper
+
+    def again(self, config, *options, **how):
+        """Another headcount in the place of one that has ended."""
+        return Host(self.n, config, *options, like=self, **how)
+
+    def close(self):
+        self.keeper.kill()
+        self.keeper.wait()
 
     def configure(self, config):
         self.path = "/run/headcount.conf"
         with open(f"{self.folder}/headcount.conf", "w") as file:
             file.write(config)
+
+    def said_of(self, pattern):
+        return [line for line in self.said if re.search(pattern, line)]
 
     def report(self):
         if self.process.poll() is not None:
@@ -78,7 +91,7 @@ class Host(Headcount):
 
     def command(self, *arguments):
         """Another command of that headcount: code, stdout, stderr."""
-        done = subprocess.run(["nsenter", "-t", str(self.process.pid), "-m", "-n", PROGRAM, *arguments], capture_output=True, timeout=60 * SLOW)
+        done = subprocess.run(["nsenter", "-t", str(self.keeper.pid), "-m", "-n", PROGRAM, *arguments], capture_output=True, timeout=60 * SLOW)
         return done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "replace")
 
     def json(self, *arguments):
