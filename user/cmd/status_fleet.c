@@ -39,6 +39,8 @@ static void print_shard(const struct hc_fleet_status *fleet, const struct hc_fle
 		printf(" since %s: alone = %s holds",
 		       time_format(shard->alone_since_ns, false, text),
 		       word_of_alone(fleet->alone));
+	else if (!strcmp(fleet_stage_word(shard), "alone"))
+		printf(": alone = %s holds", word_of_alone(fleet->alone));
 	else if (shard->deadline_ns)
 		printf(", lease for %.1f s more", remaining_ms(shard) / 1000.0);
 	if (shard->members)
@@ -106,10 +108,11 @@ void status_fleet_json(const struct hc_fleet_status *fleet, bool redact)
 	char text[TIME_TEXT];
 
 	if (!fleet->shards) {
-		printf("null");
+		printf(",\"fleet\":null");
 		return;
 	}
-	printf("{\"users\":%llu,\"units\":%llu,\"debts\":%llu,\"asks_a_second\":%llu,"
+	printf(",\"fleet\":{\"users\":%llu,\"units\":%llu,\"debts\":%llu,\"asks_a_second\":%"
+	       "llu,"
 	       "\"closed\":%llu,\"lease_s\":%llu,\"alone\":\"%s\"",
 	       fleet->users, fleet->units, fleet->debts, fleet->asks_a_second, fleet->closed,
 	       fleet->lease_ns / NS_PER_SECOND, word_of_alone(fleet->alone));

@@ -14,6 +14,7 @@
 #include "user/daemon/signals.h"
 #include "user/daemon/sweep.h"
 #include "user/kernel/feature.h"
+#include "user/kernel/fleet_record.h"
 #include "user/kernel/labels.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_apply.h"
@@ -324,6 +325,8 @@ int daemon_start_evictor(struct daemon *daemon)
 
 int daemon_prepare_fleet(struct daemon *daemon)
 {
+	/* One before may have been in a fleet. */
+	fleet_record_clear(daemon->object);
 	if (!config_has_fleet(&daemon->config))
 		return 0;
 	print_json_host(daemon->config.fleet.name);

@@ -245,9 +245,10 @@ static void *work(void *context)
 		fleet->teller.status.alone = atomic_load(&fleet->alone);
 		fleet_tell(&fleet->teller, fleet->shards, fleet->count, &fleet->common, now);
 	}
-	if (fleet->leaves)
+	if (fleet->leaves) {
 		leave(fleet);
-	fleet_tell_end(&fleet->teller);
+		fleet_tell_end(&fleet->teller);
+	}
 	return NULL;
 }
 

@@ -229,6 +229,5 @@ void fleet_tell(struct fleet_teller *teller, struct shard *shards, __u32 count,
 
 void fleet_tell_end(struct fleet_teller *teller)
 {
-	teller->status.shards = 0;
-	fleet_record_write(teller->object, &teller->status);
+	fleet_record_clear(teller->object);
 }

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/fleet_record.h"
 
@@ -39,6 +40,18 @@ void fleet_record_write(const struct headcount_bpf *object,
 			    BPF_F_LOCK);
 }
 
+void fleet_record_clear(const struct headcount_bpf *object)
+{
+	static const struct hc_fleet_status none;
+
+	fleet_record_write(object, &none);
+}
+
+bool fleet_shard_live(const struct hc_fleet_shard *shard)
+{
+	return clock_ns(CLOCK_BOOTTIME) < shard->deadline_ns;
+}
+
 __u64 fleet_record_alone(const struct hc_fleet_status *status)
 {
 	__u64 since = 0;
@@ -54,7 +67,9 @@ __u64 fleet_record_alone(const struct hc_fleet_status *status)
 
 const char *fleet_stage_word(const struct hc_fleet_shard *shard)
 {
-	if (shard->alone_since_ns)
+	/* A daemon that is gone says nothing of it. */
+	if (shard->alone_since_ns ||
+	    (shard->stage == HC_FLEET_MEMBER && !fleet_shard_live(shard)))
 		return "alone";
 	if (shard->stage == HC_FLEET_OUT)
 		return "joining";

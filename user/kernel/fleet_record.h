@@ -12,10 +12,16 @@ int fleet_record_read(const struct headcount_bpf *object, struct hc_fleet_status
 void fleet_record_write(const struct headcount_bpf *object,
 			const struct hc_fleet_status *status);
 
+/* There is no fleet. */
+void fleet_record_clear(const struct headcount_bpf *object);
+
+/* Is its lease live now? */
+bool fleet_shard_live(const struct hc_fleet_shard *shard);
+
 /* Since when any shard is without its store: CLOCK_REALTIME; 0: none is. */
 __u64 fleet_record_alone(const struct hc_fleet_status *status);
 
-/* "claims", .. */
+/* "joining", "claiming", "learning", "ready", or "alone", whatever it was before. */
 const char *fleet_stage_word(const struct hc_fleet_shard *shard);
 
 #endif
