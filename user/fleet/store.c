@@ -155,6 +155,17 @@ static __u64 deadline_of(const struct store *store)
 	       (store->main.stage == STORE_LINK_CONNECTS ? patience / 2 : patience);
 }
 
+/* Whatever was called meanwhile waits there, and perhaps a new epoch. */
+static void begin_talk(struct store *store, __u64 now)
+{
+	struct store_state *state = &store->state;
+
+	store_place_format(&store->main.place, state->server, sizeof(state->server));
+	state->found++;
+	state->since = now;
+	fleet_called(store->host);
+}
+
 static int take(struct store *store, const struct store_reply *reply, __u64 now)
 {
 	enum store_expect expect;
@@ -170,12 +181,8 @@ static int take(struct store *store, const struct store_reply *reply, __u64 now)
 	if (store->step == STORE_STEP_FOUND)
 		return store_talk_reply(store, expect, reply, now);
 	error = store_find_reply(store, expect, reply);
-	if (store->step == STORE_STEP_FOUND) {
-		store_place_format(&store->main.place, store->state.server,
-				   sizeof(store->state.server));
-		store->state.found++;
-		store->state.since = now;
-	}
+	if (store->step == STORE_STEP_FOUND)
+		begin_talk(store, now);
 	return error;
 }
 
