@@ -20,7 +20,7 @@ test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/fleet_client
 
 # The simulator has the hosts' side in it once more, with errors that can be planted and messages so
 # short that claims take several.
-$(BUILD)/tests/fleet/simulate: $(wildcard tests/fleet/*.[ch] user/fleet/*.[ch]) $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h
+$(BUILD)/tests/fleet/simulate: $(filter-out user/fleet/store%,$(wildcard tests/fleet/*.[ch] user/fleet/*.[ch])) $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -DFLEET_PLANTS -DFLEET_ITEMS=2 $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		$(shell $(PKG_CONFIG) --cflags --libs lua-5.1)

@@ -53,7 +53,7 @@ int store_new(struct store **to, const struct store_address *address,
 	set_servers(store, settings);
 	error = store_link_init(&store->main);
 	error = store_link_init(&store->hearing) ?: error;
-	store->reply = malloc(sizeof(*store->reply));
+	store->reply = calloc(1, sizeof(*store->reply));
 	if (error || !store->reply) {
 		store_free(store);
 		return hc_error_errno(ENOMEM, "store");

@@ -123,7 +123,7 @@ int store_reader_again(struct store_reader *reader)
 int store_reader_open(struct store_reader *reader)
 {
 	reader->reader = NULL;
-	reader->reply = malloc(sizeof(*reader->reply));
+	reader->reply = calloc(1, sizeof(*reader->reply));
 	return reader->reply ? store_reader_again(reader) : -ENOMEM;
 }
 
