@@ -39,7 +39,8 @@ static __always_inline bool user_look_due(struct hc_user *user, __u64 word, __u6
 {
 	__u16 moment = now >> HC_UNSURE_SHIFT;
 
-	if (HC_USER_TAKEN(word) < user_most(user) || user->looked == moment || !hc_user_held(user))
+	if (HC_USER_TAKEN(word) < user_most(user) || user->looked == moment ||
+	    !hc_user_held(user))
 		return false;
 	user->looked = moment;
 	return true;
@@ -66,8 +67,8 @@ static __always_inline struct hc_user *user_known(struct claim *claim,
 
 /*
  * Reserves or charges without the lock, where that needs no more than a look: for a user that
- * is known, below its cap and units, in the policy and the tick of now. Returns enum verdict: ADMITTED or
- * UNDECIDED.
+ * is known, below its cap and units, in the policy and the tick of now. Returns enum verdict:
+ * ADMITTED or UNDECIDED.
  */
 __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum act act,
 			enum reservation kind)
@@ -244,8 +245,8 @@ __noinline int user_drop(const struct claim *claim, const struct hc_user_key *ke
 }
 
 /* A reservation as that of a handshake that was made at `when`: instead of that of claim->when,
- * or with `gone` of one that was given back, if the cap leaves a slot: without units that are live
- * there is none. Returns 0. */
+ * or with `gone` of one that was given back, if the cap leaves a slot: without units that are
+ * live there is none. Returns 0. */
 __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __u64 when,
 			  bool gone)
 {

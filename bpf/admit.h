@@ -67,9 +67,9 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 	    cold_again(claim, key,
 		       service->cold == HC_COLD_ADMIT ||
 			       excess_observes(service, claim->traits))) {
-		verdict = user_act(claim, key, RESERVE, kind);
-		if (verdict == ADMITTED && claim->cold == COLD_ENTERS)
+		if (claim->cold == COLD_ENTERS)
 			ask_emit(claim, key, NULL, NULL, 0);
+		verdict = user_act(claim, key, RESERVE, kind);
 	}
 	claim->total = false;
 	if (verdict == UNTRACKED || verdict == COLD || (verdict == OVER_CAP && !claim->over))

@@ -57,7 +57,7 @@ static __noinline void ask_emit(const struct claim *claim, const struct hc_user_
 	ask->time_ns = claim->now;
 	user = user_at(claim->position, &set);
 	ask->cap = claim->cap;
-	ask->need = (user ? HC_USER_TAKEN(user_word(user)) : 0) + (claim->cold == COLD_ASKS);
+	ask->need = (user ? HC_USER_TAKEN(user_word(user)) : 0) + !id;
 	ask->again = claim->again;
 	bpf_ringbuf_submit(ask, 0);
 }
@@ -70,8 +70,11 @@ static __noinline void cold_accepted(struct claim *claim, __u64 id,
 	struct hc_user_set *set;
 	const struct hc_user *user = user_at(claim->position, &set);
 
-	if (!user || !(user->traits & HC_OF_FLEET) ||
-	    HC_USER_TAKEN(user_word(user)) <= user->units || !units_live(user))
+	/* Not by its reservations: they are looked at when their own handshakes end. */
+	if (!user || !(user->traits & HC_OF_FLEET) || claim->active <= user->units)
+		return;
+	units_look(claim);
+	if (!units_are_live(user, claim))
 		return;
 	if (user_is_short(&session->user, claim->now)) {
 		claim->excess = OVER_CAP;

@@ -150,7 +150,8 @@ static __always_inline bool user_is_barren(const struct hc_user_key *user, __u64
 	return until && now < *until;
 }
 
-/* Wait and evict, and what is cold. The packet vanishes, or is to be rejected: which of enum hc_excess it got. */
+/* Wait and evict, and what is cold. The packet vanishes, or is to be rejected: which of enum
+ * hc_excess it got. */
 static __noinline enum hc_excess excess_wait(struct bpf_sk_lookup *ctx, struct claim *claim,
 					     const struct hc_session *packet, __u32 wait_max,
 					     enum verdict verdict)
@@ -184,8 +185,7 @@ static __noinline enum hc_excess excess_wait(struct bpf_sk_lookup *ctx, struct c
  */
 static __always_inline void excess_hold(struct bpf_sk_lookup *ctx, struct claim *claim,
 					const struct hc_session *packet,
-					const struct hc_service *service,
-					enum verdict verdict)
+					const struct hc_service *service, enum verdict verdict)
 {
 	claim->gets = verdict == COLD ? HC_WAIT : hc_excess_of(service, claim->traits);
 	if (claim->gets == HC_WAIT || claim->gets == HC_EVICT) {

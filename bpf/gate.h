@@ -79,7 +79,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
  * for a unit. SK_DROP rejects it. */
 static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim,
 				  struct hc_session *packet, __u32 generation,
-				enum verdict verdict)
+				  enum verdict verdict)
 {
 	const __u16 id = packet->user.service;
 	const struct hc_service *service = policy_service(generation, id);

@@ -79,8 +79,8 @@ static __noinline void label_limits(struct claim *claim, const struct hc_user_ke
 		     : override ? override->cap
 		     : service  ? service->cap
 				: HC_UNLIMITED;
-	claim->traits =
-		users_traits(service && service->fleet, claim->cap, override ? override->traits : 0);
+	claim->traits = users_traits(service && service->fleet, claim->cap,
+				     override ? override->traits : 0);
 }
 
 /* The same for a user whose record is at this position. */

@@ -50,6 +50,22 @@ static inline __u32 hc_fleet_alone(__u32 cap, __u32 members, const struct hc_ser
 	return service->alone == HC_ALONE_LOCAL && most < cap ? most : cap;
 }
 
+/* For user space: the most slots that the user may take at `now` (CLOCK_BOOTTIME, ns), whether
+ * it is of the fleet or not. */
+static inline __u32 hc_user_limit(const struct hc_user *user, const struct hc_service *service,
+				  const struct hc_fleet *fleet, __u64 now)
+{
+	_Bool live = 0;
+
+	if (!(user->traits & HC_OF_FLEET))
+		return user->cap;
+	for (__u32 i = 0; i < HC_SHARDS_MAX; i++)
+		live |= now < fleet->deadline[i] && (!user->shard || user->shard == i + 1);
+	if (!live)
+		return hc_fleet_alone(user->cap, fleet->members, service);
+	return user->units < user->cap ? user->units : user->cap;
+}
+
 HC_STATIC_ASSERT(sizeof(struct hc_fleet) == 136);
 HC_STATIC_ASSERT(sizeof(struct hc_ask) == 160);
 

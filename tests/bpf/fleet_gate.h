@@ -58,17 +58,10 @@ static inline void share(enum hc_cold cold, enum hc_alone alone, __u32 cap_alone
 	map_put(object->maps.control, &zero, &control, BPF_ANY);
 }
 
-static inline __u64 boottime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
-}
-
 static inline void lease(__u32 shard, bool live)
 {
-	fleet_words_set_deadline(words, shard, live ? boottime_ns() + 3600 * NS_PER_SECOND : 0);
+	fleet_words_set_deadline(words, shard,
+				 live ? clock_ns(CLOCK_BOOTTIME) + 3600 * NS_PER_SECOND : 0);
 }
 
 /* Units of shard 0; what was taken. */

@@ -10,6 +10,16 @@ static struct hc_user_key alice;
 
 enum fate { ENTERS, VANISHES, REJECTED };
 
+/* The most slots that user space takes the user to have. */
+static __u32 limit(void)
+{
+	struct hc_user user = user_read(&alice);
+	struct policy policy;
+
+	assert_int_equal(policy_read(object, &policy), 0);
+	return fleet_words_limit(object, &policy.services[IMAP_ID], &user);
+}
+
 /* A SYN, beside so many sessions of the user. */
 static enum fate attempt(__u32 sessions)
 {
@@ -83,7 +93,9 @@ static void test_units(void **state)
 	assert_int_equal(read_refusals(), 0);
 	assert_int_equal(refused(HC_WAIT) + refused(HC_REJECT), 0);
 	assert_int_equal(user_read(&alice).refused, 0);
+	assert_int_equal(limit(), 4);
 	set_units(&alice, 20);
+	assert_int_equal(limit(), 8);
 	assert_int_equal(attempt(7), ENTERS);
 	assert_int_equal(attempt(8), REJECTED);
 	assert_int_equal(read_asks(), 0);
@@ -103,6 +115,7 @@ static void test_first(void **state)
 	assert_int_equal(attempt(0), VANISHES);
 	assert_int_equal(read_asks(), 1);
 	assert_int_equal(asked.need, 1);
+	assert_int_equal(limit(), 0);
 	lease(9, false);
 	assert_int_equal(attempt(0), REJECTED);
 	assert_int_equal(read_asks(), 0);
@@ -182,7 +195,7 @@ static void test_deadline(void **state)
 	(void)state;
 	share_three(EIGHT, HC_COLD_WAIT);
 	assert_int_equal(attempt(2), ENTERS);
-	fleet_words_set_deadline(words, 0, boottime_ns() + 100 * 1000000ull);
+	fleet_words_set_deadline(words, 0, clock_ns(CLOCK_BOOTTIME) + 100 * NS_PER_MS);
 	assert_int_equal(attempt(2), ENTERS);
 	while (attempt(2) == ENTERS)
 		usleep(1000);
@@ -199,6 +212,7 @@ static void alone(enum hc_alone alone, __u32 cap_alone, __u32 members, __u32 mos
 	if (most)
 		assert_int_equal(attempt(most - 1), ENTERS);
 	assert_int_equal(attempt(most), REJECTED);
+	assert_int_equal(limit(), most);
 }
 
 static void test_alone(void **state)

@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/kernel/fleet_words.h"
 #include "user/kernel/load.h"
@@ -120,6 +121,18 @@ void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *
 		bpf_map_update_elem(fd, user, &until_ns, BPF_ANY);
 	else
 		bpf_map_delete_elem(fd, user);
+}
+
+__u32 fleet_words_limit(const struct headcount_bpf *object, const struct hc_service *service,
+			const struct hc_user *user)
+{
+	struct hc_fleet fleet = {};
+	__u32 zero = 0;
+
+	/* All zero: no lease is live. */
+	if (user->traits & HC_OF_FLEET)
+		bpf_map_lookup_elem(bpf_map__fd(object->maps.fleet), &zero, &fleet);
+	return hc_user_limit(user, service, &fleet, clock_ns(CLOCK_BOOTTIME));
 }
 
 int fleet_words_fd(const struct fleet_words *words)

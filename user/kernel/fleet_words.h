@@ -48,6 +48,11 @@ void fleet_words_set_members(struct fleet_words *words, __u32 members);
 void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *user,
 			   __u64 until_ns);
 
+/* The most slots that a user may take now, whose record this is; its service is of the policy
+ * in force. Of any object, by any thread. */
+__u32 fleet_words_limit(const struct headcount_bpf *object, const struct hc_service *service,
+			const struct hc_user *user);
+
 /* Readable when somebody asks; epoll. */
 int fleet_words_fd(const struct fleet_words *words);
 
