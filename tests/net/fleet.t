@@ -12,8 +12,9 @@ def fleet(name, /, *options, hosts=HOSTS, **settings):
     with contextlib.ExitStack() as stack:
         world = {}
         for n in hosts:
-            world[n] = stack.enter_context(Host(n, fleet_config(n, name, **settings), *options))
+            world[n] = Host(n, fleet_config(n, name, **settings), *options)
             stack.callback(world[n].close)
+            stack.enter_context(world[n])
             world[n].server = stack.enter_context(Server("0.0.0.0", 7143, namespace=f"c{n}"))
         for host in world.values():
             host.ready()
@@ -105,6 +106,67 @@ def killed():
             held += [until(lambda: attempt(3), "the fourth", 20)]
             equal([attempt(n) for n in HOSTS], [None] * 3, "the fifth")
             let_go(*held)
+
+
+@test
+def labels():
+    """a label's cap is the fleet's; who gives one that has no unit here is told to try again, and then EDQUOT"""
+    with Store(), fleet("label", user="label", cap=2, labellers="*") as hosts:
+        def label(n):
+            """A session of carol at host n, and what giving the label said at last."""
+            client = attempt(n)
+            server = until(lambda: [c for c in hosts[n].server.connections if c.fileno() >= 0 and c.getpeername() == client.getsockname()], "the server")[0]
+            said = []
+
+            def give():
+                try:
+                    server.setsockopt(0x6863, 1, b"carol")
+                    said.append(0)
+                except OSError as error:
+                    said.append(error.errno)
+                return said[-1] != errno.EAGAIN
+            until(give, "an answer to the label")
+            return client, said
+        first, second, third = label(1), label(2), label(3)
+        equal([first[1][-1], second[1][-1], third[1][-1]], [0, 0, errno.EDQUOT], "labels")
+        equal(errno.EAGAIN in first[1], True, "the first had to try again")
+        equal([hosts[n].active("label", "carol") for n in HOSTS], [1, 1, 0], "sessions of carol")
+        let_go(first[0], second[0], third[0])
+
+
+@test
+def admitted():
+    """cold = admit lets the first session of a host in at once, and closes the one that finds no unit"""
+    with Store(), fleet("admit", cold="admit", cap=2) as hosts:
+        held = [attempt(1, 0.5), attempt(2, 0.5)]
+        equal([s is not None for s in held], [True, True], "sessions at once")
+        late = attempt(3, 0.5)
+        if late:  # greeted before the answer came
+            late.settimeout(5 * SLOW)
+            with contextlib.suppress(ConnectionResetError):
+                equal(late.recv(1), b"", "what the one over the cap hears")
+        until(lambda: [hosts[n].active("admit") for n in HOSTS] == [1, 1, 0], "the one over the cap to be closed")
+        until(lambda: hosts[3].fleet()["closed"] == 1, "closed sessions to be counted")
+        let_go(*held)
+
+
+@test
+def reloads():
+    """a reload changes scope, cold and alone, and nothing else of [fleet]"""
+    with Store(), fleet("reload", hosts=(1, 2)) as hosts:
+        held = hold(1, 1, 2)
+        config = fleet_config(1, "reload")
+        hosts[1].reload(config.replace("lease = 3s", "lease = 4s"), r"\[fleet\] cannot change while running, but for alone")
+        hosts[1].reload(config.replace("[fleet]", "[fleet]\nalone = refuse").replace("scope = fleet", "scope = fleet\ncold = admit\ncap_alone = 2"))
+        row = [row for row in hosts[1].json("policy")["services"] if row["service"] == "reload"][0]
+        equal([row[key] for key in ("scope", "cold", "alone", "cap_alone")], ["fleet", "admit", "refuse", 2], "policy")
+        hosts[1].reload(config.replace("scope = fleet", "scope = host"))
+        until(lambda: hosts[1].fleet()["units"] == 0, "units of a host whose caps are its own to go back", 20)
+        held += hold(1, 1, 2, 2, 2)
+        hosts[1].reload(config)
+        until(lambda: hosts[1].fleet()["units"] == 4, "its sessions to be the fleet's again", 20)
+        equal([attempt(n) for n in (1, 2)], [None] * 2, "one more")
+        let_go(*held)
 
 
 main()

@@ -87,7 +87,7 @@ class Host(Headcount):
     def report(self):
         if self.process.poll() is not None:
             return f"host {self.n} has ended"
-        return f"host {self.n}: users " + self.command("users")[1] + json.dumps(self.fleet())
+        return f"host {self.n}: users " + self.command("users")[1] + str(self.command("status")[1:]).split("fill:")[0]
 
     def command(self, *arguments):
         """Another command of that headcount: code, stdout, stderr."""

@@ -97,12 +97,13 @@ static void hear(void *context, const struct hc_ask *ask)
 
 	if (!shard)
 		return;
+	shard_ask(shard, &key, &ask->user, ask->cap, ask->need, now);
 	if (ask->id)
-		shard_watch(shard, &(struct shard_late){.user = ask->user,
-							.ends = ask->ends,
-							.id = ask->id,
-							.time_ns = now});
-	shard_want(shard, &key, &ask->user, ask->cap, ask->need, now);
+		shard_watch(shard, &key,
+			    &(struct shard_late){.user = ask->user,
+						 .ends = ask->ends,
+						 .id = ask->id,
+						 .time_ns = now});
 }
 
 /* Calls `what` for each user of the fleet that the kernel part knows to hold something. */
@@ -169,6 +170,8 @@ static void look_again(struct fleet *fleet, __u64 now)
 	bool again = know_policy(fleet);
 	__u32 live = 0;
 
+	for (__u32 i = 0; i < fleet->count && again; i++)
+		shard_drop(&fleet->shards[i]);
 	for (__u32 i = 0; i < fleet->count; i++)
 		live |= (__u32)(now < fleet->shards[i].host.deadline) << i;
 	again |= !!(live & ~fleet->live);

@@ -23,15 +23,29 @@ bool shard_serves(const struct shard_common *common, const struct hc_user_key *u
 	return service->used && service->fleet;
 }
 
+/* Sessions without a unit may be there that wait for the store's word: it grants or not. To
+ * claim them, as those are that began while this host was alone, would be to take a unit. */
+static bool may_be_closed(const struct shard *shard, __u32 index)
+{
+	const struct hc_user_key *user = &shard->users[index];
+	const __u32 now = fleet_tenths(clock_ns(CLOCK_BOOTTIME));
+
+	return shard->common->policy->services[user->service].cold == HC_COLD_ADMIT &&
+	       now - shard->asked[index] < LATE_NS / (NS_PER_SECOND / 10);
+}
+
 static __u32 get_sessions(void *ctx, __u32 index, const struct fleet_key *key)
 {
 	struct shard *shard = ctx;
+	const __u32 units = shard->host.table.users[index].units;
+	__u32 taken;
 
 	(void)key;
 	/* Whose caps are of this host again hold nothing of the fleet. */
 	if (!shard_serves(shard->common, &shard->users[index]))
 		return 0;
-	return fleet_words_sessions(shard->common->words, &shard->users[index]);
+	taken = fleet_words_sessions(shard->common->words, &shard->users[index]);
+	return taken > units && may_be_closed(shard, index) ? units : taken;
 }
 
 static __u32 set_units(void *ctx, __u32 index, const struct fleet_key *key, __u32 units)
@@ -43,7 +57,7 @@ static __u32 set_units(void *ctx, __u32 index, const struct fleet_key *key, __u3
 
 	(void)key;
 	if (!error || error == -ENOSPC)
-		return taken;
+		return shard_serves(shard->common, &shard->users[index]) ? taken : 0;
 	if (!shard->faulty)
 		hc_error("the fleet: the lease of shard %u is given up until the next start",
 			 shard->number);
@@ -73,7 +87,7 @@ static void forget_old(struct shard *shard, __u64 now)
 	}
 }
 
-void shard_watch(struct shard *shard, const struct shard_late *late)
+static void watch(struct shard *shard, const struct shard_late *late)
 {
 	forget_old(shard, late->time_ns);
 	if (shard->late_count == SHARD_LATE_MAX) {
@@ -105,6 +119,21 @@ static void close_late(struct shard *shard, __u32 index)
 	}
 }
 
+void shard_watch(struct shard *shard, const struct fleet_key *key,
+		 const struct shard_late *late)
+{
+	const __u32 index = fleet_table_find(&shard->host.table, key);
+	const struct fleet_user *user = &shard->host.table.users[index];
+
+	if (index == FLEET_NONE)
+		return;
+	watch(shard, late);
+	/* The store has said so already, of the attempt, and is not asked again so soon. */
+	if (user->flags & FLEET_USER_WAITING &&
+	    !(user->flags & (FLEET_USER_QUEUED | FLEET_USER_TOLD)))
+		close_late(shard, index);
+}
+
 static void set_short(void *ctx, __u32 index, const struct fleet_key *key, bool is_short)
 {
 	struct shard *shard = ctx;
@@ -129,6 +158,17 @@ void shard_add(struct shard *shard, const struct fleet_key *key, const struct hc
 	shard->users[index] = *user;
 }
 
+void shard_ask(struct shard *shard, const struct fleet_key *key, const struct hc_user_key *user,
+	       __u32 cap, __u32 need, __u64 now)
+{
+	__u32 index;
+
+	shard_want(shard, key, user, cap, need, now);
+	index = fleet_table_find(&shard->host.table, key);
+	if (index != FLEET_NONE)
+		shard->asked[index] = fleet_tenths(now);
+}
+
 void shard_want(struct shard *shard, const struct fleet_key *key,
 		const struct hc_user_key *user, __u32 cap, __u32 need, __u64 now)
 {
@@ -142,6 +182,16 @@ void shard_want(struct shard *shard, const struct fleet_key *key,
 	/* Its record made room for another user's, and its units went with it. */
 	if (host->table.users[index].units >= need && need)
 		set_units(shard, index, key, host->table.users[index].units);
+}
+
+void shard_drop(struct shard *shard)
+{
+	const struct fleet_table *table = &shard->host.table;
+
+	for (__u32 i = 0; i < table->high; i++)
+		if (table->users[i].flags & FLEET_USER_THERE &&
+		    !shard_serves(shard->common, &shard->users[i]))
+			fleet_return(&shard->host, &table->users[i].key);
 }
 
 static struct fleet_settings settings_of(const struct config_fleet *fleet, __u32 users_max)
@@ -195,8 +245,9 @@ int shard_open(struct shard *shard, struct shard_common *common, __u32 number,
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return hc_error_errno(errno, "cannot join the fleet");
 	shard->users = calloc(config->users_max, sizeof(*shard->users));
+	shard->asked = calloc(config->users_max, sizeof(*shard->asked));
 	shard->late = calloc(SHARD_LATE_MAX, sizeof(*shard->late));
-	error = shard->users && shard->late ? 0 : -ENOMEM;
+	error = shard->users && shard->asked && shard->late ? 0 : -ENOMEM;
 	error = error ?: fleet_host_init(&shard->host, &settings, &kernel, id);
 	if (error)
 		return hc_error_errno(error, "cannot join the fleet");
@@ -208,5 +259,6 @@ void shard_close(struct shard *shard)
 	store_free(shard->store);
 	fleet_host_free(&shard->host);
 	free(shard->users);
+	free(shard->asked);
 	free(shard->late);
 }

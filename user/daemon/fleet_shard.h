@@ -35,8 +35,9 @@ struct shard {
 	struct store *store;
 	__u32 number;
 	struct hc_user_key *users; /* by the index in the host's table */
-	bool faulty;               /* the kernel part does not do as it is told */
-	struct shard_late *late;   /* a ring */
+	__u32 *asked;            /* the same: tenths of seconds of the kernel part's last ask */
+	bool faulty;             /* the kernel part does not do as it is told */
+	struct shard_late *late; /* a ring */
 	__u32 late_first, late_count;
 
 	/* For who tells of it. */
@@ -63,7 +64,16 @@ void shard_add(struct shard *shard, const struct fleet_key *key, const struct hc
 void shard_want(struct shard *shard, const struct fleet_key *key,
 		const struct hc_user_key *user, __u32 cap, __u32 need, __u64 now);
 
-/* A session of that user was admitted without a unit: it is closed if the store has none. */
-void shard_watch(struct shard *shard, const struct shard_late *late);
+/* The same, as the kernel part asks for it: a session that begins. */
+void shard_ask(struct shard *shard, const struct fleet_key *key, const struct hc_user_key *user,
+	       __u32 cap, __u32 need, __u64 now);
+
+/* By another policy: what users hold who are not the fleet's any more goes back. */
+void shard_drop(struct shard *shard);
+
+/* After shard_ask(): a session of that user was admitted without a unit, and is closed if the
+ * store has none. */
+void shard_watch(struct shard *shard, const struct fleet_key *key,
+		 const struct shard_late *late);
 
 #endif

@@ -119,6 +119,9 @@ int fleet_want(struct fleet_host *host, const struct fleet_key *key, __u32 cap, 
 /* A session has ended. May be left out: idle units are found by looking. */
 void fleet_ended(struct fleet_host *host, const struct fleet_key *key);
 
+/* Nobody asks for the user any more: what is idle goes back now. */
+void fleet_return(struct fleet_host *host, const struct fleet_key *key);
+
 /* The store has published that it has something to say. */
 void fleet_called(struct fleet_host *host);
 
