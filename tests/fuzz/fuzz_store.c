@@ -17,6 +17,7 @@
 #include <sys/un.h>
 
 #include "user/base/clock.h"
+#include "user/fleet/store.h"
 #include "user/fleet/store_inside.h"
 
 #define CAP  5

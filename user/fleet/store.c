@@ -6,6 +6,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/fleet/store.h"
 #include "user/fleet/store_inside.h"
 
 #define CALL_AGAIN (100 * NS_PER_MS)

@@ -3,8 +3,9 @@
 #ifndef HEADCOUNT_FLEET_STORE_INSIDE_H
 #define HEADCOUNT_FLEET_STORE_INSIDE_H
 
-#include "user/fleet/store.h"
+#include "user/fleet/host.h"
 #include "user/fleet/store_link.h"
+#include "user/fleet/store_state.h"
 
 #define STORE_SHA 40 /* letters of a script's name */
 
