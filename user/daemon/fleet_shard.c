@@ -234,8 +234,7 @@ int shard_open(struct shard *shard, struct shard_common *common, __u32 number,
 	       const struct config *config)
 {
 	const struct fleet_settings settings = settings_of(&config->fleet, config->users_max);
-	const struct fleet_kernel kernel = {shard, get_sessions, set_units, set_deadline,
-					    set_short};
+	const struct fleet_kernel kernel = {shard, get_sessions, set_units, set_deadline};
 	__u64 id;
 	int error;
 
@@ -251,6 +250,7 @@ int shard_open(struct shard *shard, struct shard_common *common, __u32 number,
 	error = error ?: fleet_host_init(&shard->host, &settings, &kernel, id);
 	if (error)
 		return hc_error_errno(error, "cannot join the fleet");
+	shard->host.set_short = set_short;
 	return open_store(shard, &config->fleet);
 }
 

@@ -35,9 +35,6 @@ struct fleet_kernel {
 	/* Returns the sessions that there are when no more can begin under the older number. */
 	__u32 (*set_units)(void *ctx, __u32 index, const struct fleet_key *key, __u32 units);
 	void (*set_deadline)(void *ctx, __u64 deadline); /* 0: it has passed */
-	/* An epoch that grants has no unit for who asks, or it may have again. NULL: nobody
-	 * wants to know. */
-	void (*set_short)(void *ctx, __u32 index, const struct fleet_key *key, bool is_short);
 };
 
 enum fleet_stage {
@@ -67,6 +64,9 @@ struct fleet_queue {
 struct fleet_host {
 	struct fleet_settings settings;
 	struct fleet_kernel kernel;
+	/* An epoch that grants has no unit for who asks, or it may have again; with the
+	 * kernel's context. NULL: nobody wants to know. */
+	void (*set_short)(void *ctx, __u32 index, const struct fleet_key *key, bool is_short);
 	struct fleet_counters counters;
 	struct fleet_table table;
 	struct fleet_peers peers;

@@ -43,9 +43,9 @@ static void use(struct fleet_host *host, const struct fleet_item *item, __u32 un
 
 static void tell_short(struct fleet_host *host, __u32 index, bool is_short)
 {
-	if (host->kernel.set_short)
-		host->kernel.set_short(host->kernel.ctx, index, &host->table.users[index].key,
-				       is_short);
+	if (host->set_short)
+		host->set_short(host->kernel.ctx, index, &host->table.users[index].key,
+				is_short);
 }
 
 static void take_item(struct fleet_host *host, const struct fleet_item *item, __u32 units,
