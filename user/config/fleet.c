@@ -5,39 +5,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "user/base/words.h"
 #include "user/config/parser.h"
-
-#define LEASE_DEFAULT 10 /* seconds */
-#define KEEP_DEFAULT  60
-#define ASKS_DEFAULT  2000 /* a second */
-
-void config_fleet_defaults(struct config_fleet *fleet)
-{
-	*fleet = (struct config_fleet){
-		.lease = LEASE_DEFAULT,
-		.keep = KEEP_DEFAULT,
-		.asks = ASKS_DEFAULT,
-		.alone = HC_ALONE_LOCAL,
-	};
-	if (gethostname(fleet->name, sizeof(fleet->name) - 1))
-		strcpy(fleet->name, "localhost");
-}
-
-void config_fleet_free(struct config_fleet *fleet)
-{
-	if (fleet->stores)
-		explicit_bzero(fleet->stores, fleet->store_count * sizeof(*fleet->stores));
-	free(fleet->stores);
-	free(fleet->prefix);
-	free(fleet->tls_ca);
-	free(fleet->tls_cert);
-	free(fleet->tls_key);
-	free(fleet->sentinel_user);
-	free(fleet->sentinel_password);
-}
 
 int config_add_store(struct config_parser *parser, const char *value)
 {
@@ -292,14 +262,4 @@ int config_check_fleet(struct config_parser *parser)
 	for (size_t i = 0; i < config->service_count; i++)
 		config->services[i].service.alone = config->fleet.alone;
 	return 0;
-}
-
-bool config_has_fleet(const struct config *config)
-{
-	return config->fleet.store_count;
-}
-
-bool config_waits_cold(const struct hc_service *service)
-{
-	return service->fleet && service->cold == HC_COLD_WAIT;
 }

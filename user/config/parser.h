@@ -121,10 +121,6 @@ int config_set_scope(struct config_parser *parser, const char *value);
 int config_set_cold(struct config_parser *parser, const char *value);
 int config_set_cap_alone(struct config_parser *parser, const char *value);
 
-/* The fleet's defaults; frees what it was filled with. */
-void config_fleet_defaults(struct config_fleet *fleet);
-void config_fleet_free(struct config_fleet *fleet);
-
 /* Once a service's section, [fleet], the file is read whole: does what is said of the fleet fit
  * together? */
 int config_check_scope(struct config_parser *parser);

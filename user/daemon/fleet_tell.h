@@ -5,7 +5,7 @@
 #define HEADCOUNT_FLEET_TELL_H
 
 #include "fleet_status.h"
-#include "user/daemon/fleet.h"
+#include "user/events/print.h"
 #include "user/daemon/fleet_shard.h"
 
 struct fleet_teller {

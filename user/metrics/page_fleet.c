@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "user/base/clock.h"
-#include "user/metrics/page_inside.h"
+#include "user/metrics/page_fleet.h"
 
 #define for_each_shard(page, i) for (__u32 i = 0; i < (page)->metrics->fleet.shards; i++)
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between the files that write the page: a family of metrics, and its samples. */
-#ifndef HEADCOUNT_METRICS_PAGE_INSIDE_H
-#define HEADCOUNT_METRICS_PAGE_INSIDE_H
+/* A family of metrics, and its samples: for the files that write the page. */
+#ifndef HEADCOUNT_METRICS_SAMPLE_H
+#define HEADCOUNT_METRICS_SAMPLE_H
 
-#include "user/metrics/page.h"
+#include "user/metrics/facts.h"
 
 enum type {
 	GAUGE,
@@ -37,8 +37,5 @@ void page_sample(struct page *page, const char *suffix, __u64 value, ...)
 	__attribute__((sentinel));
 void page_seconds(struct page *page, const char *suffix, __u64 ns, ...)
 	__attribute__((sentinel));
-
-/* Of the fleet: without one they have no samples. */
-const struct family *page_fleet_families(size_t *count);
 
 #endif
