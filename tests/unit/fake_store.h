@@ -52,7 +52,8 @@ struct server {
 	int listener;
 	__u16 port;
 	struct peer peers[PEERS];
-	const char *says[COMMANDS]; /* instead of what is right; "": nothing */
+	const char *says[COMMANDS];    /* instead of what is right; "": nothing */
+	char asked[COMMANDS + 1][512]; /* the last of each, its first three words */
 	unsigned int heard[COMMANDS + 1], accepted;
 	unsigned int loads;
 	bool mute; /* reads nothing, as a process that is stopped */
@@ -61,11 +62,10 @@ struct server {
 static struct server servers[SERVERS];
 static struct store *store;
 static struct store_settings how;
-static __u64 until; /* as store_poll() has said */
-static bool cut;    /* each byte comes alone */
-static bool busy;   /* a server has got something */
-static char channel[256],
-	asked[4096]; /* the last SUBSCRIBE's; the last AUTH's or SENTINEL's words */
+static __u64 until;       /* as store_poll() has said */
+static bool cut;          /* each byte comes alone */
+static bool busy;         /* a server has got something */
+static char channel[256]; /* the last SUBSCRIBE's */
 
 static void turn(void);
 
@@ -229,9 +229,8 @@ static void obey(struct server *server, struct peer *peer, const struct store_re
 	server->heard[command]++;
 	if (command == SUBSCRIBE)
 		strcpy(channel, text_of(words, 1));
-	if (command == AUTH || command == PRIMARY)
-		sprintf(asked, "%s %s %s", text_of(words, 0), text_of(words, 1),
-			text_of(words, 2));
+	snprintf(server->asked[command], sizeof(server->asked[0]), "%.99s %.99s %.99s",
+		 text_of(words, 0), text_of(words, 1), text_of(words, 2));
 	if (server->says[command])
 		say(peer, server->says[command]);
 	else

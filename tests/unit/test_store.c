@@ -4,8 +4,8 @@
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #include "fake_store.h"
 
-#define ONE   "valkey://127.0.0.1:%u"
-#define TWO   "valkey://127.0.0.1:%u,127.0.0.1:%u"
+#define ONE "valkey://127.0.0.1:%u"
+#define TWO "valkey://127.0.0.1:%u,127.0.0.1:%u"
 
 static void joins_and_is_called(void **state)
 {
@@ -15,7 +15,7 @@ static void joins_and_is_called(void **state)
 	settle();
 	assert_int_equal(host.stage, FLEET_MEMBER);
 	assert_int_equal(deadline, now + LEASE);
-	assert_string_equal(asked, "AUTH me secret");
+	assert_string_equal(servers[0].asked[AUTH], "AUTH me secret");
 	assert_string_equal(channel, "fleet:calls:0000000000001234");
 	assert_int_equal(servers[0].heard[WAIT] + servers[0].heard[CONFIRM], 0);
 	assert_int_equal(state_now().stage, STORE_READY);
@@ -70,6 +70,7 @@ static void an_answer_counts_when_replicas_have_it(void **state)
 	settle();
 	assert_int_equal(host.stage, FLEET_OUT);
 	assert_int_equal(host.counters.unconfirmed, 1);
+	assert_string_equal(servers[0].asked[WAIT], "WAIT 1 1500");
 	assert_non_null(strstr(state_now().why, "0 of 1 replicas"));
 	/* The other one is asked, who is another primary. */
 	pass(400);
@@ -160,6 +161,22 @@ static void silence_ends_a_connection(void **state)
 	assert_int_equal(units[0], 3);
 }
 
+/* Long before its answer would not be waited for any more. */
+static void what_was_cut_off_is_said_again(void **state)
+{
+	(void)state;
+	store_begin(ONE);
+	settle();
+	servers[0].says[EXCHANGE] = "";
+	fleet_want(&host, &keys[0], 5, 3, now);
+	settle();
+	assert_true(host.flying);
+	servers[0].says[EXCHANGE] = NULL;
+	server_hang_up(&servers[0]);
+	pass(300);
+	assert_int_equal(units[0], 3);
+}
+
 static void scripts_are_loaded_again(void **state)
 {
 	(void)state;
@@ -197,6 +214,12 @@ static void calls_are_heard_again(void **state)
 	assert_true(state_now().hears);
 	assert_int_equal(servers[0].accepted, accepted + 1);
 	assert_int_equal(state_now().broken, 0);
+	/* With the main one the other ends: the server may be another. */
+	peer_end(&servers[0].peers[0]);
+	pass(200);
+	assert_true(state_now().hears);
+	assert_int_equal(servers[0].accepted, accepted + 3);
+	accepted += 2;
 	/* Who says nothing is asked, and left if that is no use. */
 	pass(5100);
 	assert_int_equal(servers[0].heard[PING], 1);
@@ -251,6 +274,19 @@ static void sentinels_are_asked(void **state)
 	assert_int_equal(state_now().servers, 4);
 }
 
+static void sentinels_do_not_count_for_the_configuration(void **state)
+{
+	(void)state;
+	how.servers = 2;
+	store_begin("sentinel://127.0.0.1:%u/front");
+	sentinels_say(2, "127.0.0.1");
+	servers[0].says[REPLICAS] = "*3\r\n$1\r\na\r\n$1\r\nb\r\n*0\r\n";
+	settle();
+	assert_int_equal(host.stage, FLEET_MEMBER);
+	assert_int_equal(host.settings.acks, 1);
+	assert_int_equal(state_now().servers, 2);
+}
+
 static void sentinels_are_told_their_own_password(void **state)
 {
 	(void)state;
@@ -260,13 +296,15 @@ static void sentinels_are_told_their_own_password(void **state)
 	sentinels_say(2, "127.0.0.1");
 	servers[0].says[AUTH] = "-WRONGPASS no\r\n";
 	settle();
-	assert_string_equal(asked, "SENTINEL GET-MASTER-ADDR-BY-NAME front");
+	assert_string_equal(servers[0].asked[AUTH], "AUTH watcher watch");
+	assert_string_equal(servers[0].asked[PRIMARY],
+			    "SENTINEL GET-MASTER-ADDR-BY-NAME front");
 	assert_int_equal(servers[2].accepted, 0);
 	assert_string_equal(state_now().why, "AUTH: WRONGPASS no");
 	servers[0].says[AUTH] = NULL;
 	pass(200);
 	assert_int_equal(host.stage, FLEET_MEMBER);
-	assert_string_equal(asked, "AUTH me pw");
+	assert_string_equal(servers[2].asked[AUTH], "AUTH me pw");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_begin, fake_end)
@@ -281,9 +319,11 @@ int main(void)
 		TEST(only_a_primary_with_replicas_will_do),
 		TEST(pauses_grow),
 		TEST(silence_ends_a_connection),
+		TEST(what_was_cut_off_is_said_again),
 		TEST(scripts_are_loaded_again),
 		TEST(calls_are_heard_again),
 		TEST(sentinels_are_asked),
+		TEST(sentinels_do_not_count_for_the_configuration),
 		TEST(sentinels_are_told_their_own_password),
 	};
 

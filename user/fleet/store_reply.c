@@ -48,7 +48,7 @@ static void *take_list(const redisReadTask *task, element_count count)
 {
 	struct store_part *part = next_part(task);
 
-	if (!part || task->type != REDIS_REPLY_ARRAY || count > STORE_REPLY_PARTS)
+	if (!part || task->type != REDIS_REPLY_ARRAY)
 		return NULL;
 	*part = (struct store_part){.kind = STORE_LIST, .number = count};
 	return part;
