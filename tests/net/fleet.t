@@ -39,6 +39,8 @@ def one_cap():
     with Store() as store, fleet("one") as hosts:
         held = hold(1, 2, 3, 1)
         equal([attempt(n) for n in HOSTS], [None] * 3, "one more at each")
+        for host in hosts.values():  # and not left waiting
+            host.wait_event(event__action="session-refused", rule__name="one", headcount__excess="reject")
         equal([hosts[n].active("one") for n in HOSTS], [2, 1, 1], "sessions")
         equal(store.ask("hlen", "fleet:units"), "2", "users in the store, and the epoch")
         held.pop(0).close()
@@ -65,14 +67,37 @@ def store_away():
         let_go(held.pop(0))
         hosts[1].server.close_dead(1)
         held += hold(1)
+        held += [attempt(n, source=OTHER) for n in HOSTS]  # whom the store does not know of yet
+        equal([attempt(n, source=OTHER) for n in HOSTS], [None] * 3, "the second of another user")
         store.begin()
         for host in hosts.values():
             host.wait_said("is back after")
             host.wait_event(event__action="fleet-back")
             host.ready()
             equal(host.fleet()["alone_since"], None, "alone")
-        held += [until(lambda: attempt(2), "the fourth", 20)]
-        equal([attempt(n) for n in HOSTS], [None] * 3, "the fifth")
+        for source in USER, OTHER:
+            held += [until(lambda: attempt(2, source=source), "the fourth", 20)]
+            equal([attempt(n, source=source) for n in HOSTS], [None] * 3, "the fifth")
+        let_go(*held)
+
+
+@test
+def left():
+    """a host that ends leaves its units to the others; alone = refuse admits nobody without a store"""
+    with Store() as store, fleet("left", alone="refuse", hosts=(1, 2)) as hosts:
+        held = hold(1, 1, 1)
+        why = hosts[1].command("why", "left", USER)[1]
+        equal("the cap is of all hosts together: 3 of it are at this host\n" in why, True, "why:\n" + why)
+        let_go(*held)
+        hosts[1].server.close_dead(3)
+        hosts[1].end()
+        held = [until(lambda: attempt(2), "a session", LEASE)] + hold(2, 2, 2)  # at once: less than a lease
+        store.end()
+        hosts[2].wait_said("alone = refuse holds")
+        equal(attempt(2, source=OTHER), None, "a session of another user")
+        why = hosts[2].command("why", "left", USER)[1]
+        equal(re.search("this host is alone since .*, and alone = refuse holds", why) is not None, True, "why:\n" + why)
+        equal(hosts[2].active("left"), 4, "sessions that were there")
         let_go(*held)
 
 
@@ -157,7 +182,7 @@ def reloads():
         held = hold(1, 1, 2)
         config = fleet_config(1, "reload")
         hosts[1].reload(config.replace("lease = 3s", "lease = 4s"), r"\[fleet\] cannot change while running, but for alone")
-        hosts[1].reload(config.replace("[fleet]", "[fleet]\nalone = refuse").replace("scope = fleet", "scope = fleet\ncold = admit\ncap_alone = 2"))
+        hosts[1].reload(config.replace("alone = local", "alone = refuse").replace("scope = fleet", "scope = fleet\ncold = admit\ncap_alone = 2"))
         row = [row for row in hosts[1].json("policy")["services"] if row["service"] == "reload"][0]
         equal([row[key] for key in ("scope", "cold", "alone", "cap_alone")], ["fleet", "admit", "refuse", 2], "policy")
         hosts[1].reload(config.replace("scope = fleet", "scope = host"))

@@ -2,7 +2,7 @@
 """A fleet on one machine: a store here, and hosts in namespaces of their own, each with its headcount."""
 from clients import *
 
-USER = f"{NET}200.1"  # the client, wherever it connects to
+USER, OTHER = f"{NET}200.1", f"{NET}200.2"  # clients, wherever they connect to
 LEASE = 3
 STORE_PORT = 7300
 
@@ -37,11 +37,11 @@ class Store:
         self.end()
 
 
-def fleet_config(n, name, /, store=None, metrics=None, section_settings=(), **settings):
+def fleet_config(n, name, /, store=None, metrics=None, alone="local", **settings):
     """[fleet] and one service of it, of host n."""
     store = store or f"valkey://{address(n, 1)}:{STORE_PORT}"
     return section("headcount", directions="inbound", **({"metrics": metrics} if metrics else {})) + \
-        section("fleet", store=store, lease=f"{LEASE}s", name=f"host{n}", **dict(section_settings)) + \
+        section("fleet", store=store, lease=f"{LEASE}s", name=f"host{n}", alone=alone) + \
         service(name, listen=7143, **{"scope": "fleet", "cap": 4, **settings})
 
 
@@ -60,8 +60,8 @@ class Host(Headcount):
             for place in "program", "netns":
                 os.makedirs(f"{self.folder}/{place}")
             run("ip", "-n", f"c{self.n}", "route", "add", "default", "via", address(self.n, 1))
-            with contextlib.suppress(Exception):
-                run("ip", "addr", "add", f"{USER}/32", "dev", "lo")
+            for user in USER, OTHER:
+                run("ip", "addr", "replace", f"{user}/32", "dev", "lo")
         keeper = start("nsenter", f"--net=/run/netns/c{self.n}", "unshare", "-m", "--propagation", "private", "sh", "-c",
                        f"mount --bind /run/program {self.folder}/program && mount --rbind {self.folder} /run && "
                        "mount -t bpf bpf /sys/fs/bpf && echo made && exec sleep infinity")

@@ -106,7 +106,15 @@ static void hear(void *context, const struct hc_ask *ask)
 						 .time_ns = now});
 }
 
-/* Calls `what` for each user of the fleet that the kernel part knows to hold something. */
+/* What the record says of it is of the policy in force, unless nothing happened to it since. */
+static bool has_no_cap(const struct fleet *fleet, const struct hc_user *user)
+{
+	return user->generation == fleet->common.policy->control.generation &&
+	       !(user->traits & HC_OF_FLEET);
+}
+
+/* Calls `what` for each user of the fleet that the kernel part knows to hold something, or,
+ * with `units`, to have had units once: of which shard is to be said anew. */
 static int for_each_user(struct fleet *fleet, bool units,
 			 void (*what)(struct fleet *fleet, struct shard *shard,
 				      const struct fleet_key *key, const struct hc_user *user))
@@ -120,7 +128,9 @@ static int for_each_user(struct fleet *fleet, bool units,
 	for (size_t i = 0; i < count; i++) {
 		const struct hc_user *user = &users[i].user;
 
-		if (!HC_USER_TAKEN(user->word) && !(units && user->units))
+		if (!HC_USER_TAKEN(user->word) && !(units && user->shard))
+			continue;
+		if (has_no_cap(fleet, user))
 			continue;
 		shard = shard_of(fleet, &user->key, NULL, &key);
 		if (shard)

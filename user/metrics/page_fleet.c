@@ -106,6 +106,7 @@ static void failures(struct page *page)
 			{"late", counts->late},           {"unconfirmed", counts->unconfirmed},
 			{"malformed", counts->malformed}, {"given-up", counts->given_up},
 			{"broken", counts->broken},       {"not-found", counts->failed},
+			{"table-full", counts->full},
 		};
 		char number[12];
 
