@@ -353,6 +353,14 @@ int label_set(struct __sk_buff *ctx)
 	return 0;
 }
 
+/* So many units of the fleet's cap for a user (units.h). */
+SEC("?cgroup_skb/ingress")
+int set_units(struct __sk_buff *ctx)
+{
+	units_set(&errand.units);
+	return 0;
+}
+
 SEC("?cgroup_skb/ingress")
 int kill_tell(struct __sk_buff *ctx)
 {

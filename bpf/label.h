@@ -96,11 +96,10 @@ static __noinline void label_untake(__u64 charge, __u64 now)
 }
 
 /* A slot of the user, and if it has to come with it one of the total; by the cap of the label,
- * which is looked up if the user's record does not say it. */
-static __always_inline enum verdict label_take(struct claim *claim,
-					       const struct hc_user_key *user,
-					       const struct hc_label *label,
-					       const struct hc_service *service, bool had_total)
+ * which is looked up if the user's record does not say it. `ends`: see label_cold(). */
+static __always_inline enum verdict
+label_take(struct claim *claim, const struct hc_user_key *user, const struct hc_label *label,
+	   const struct hc_service *service, const struct hc_ends *ends, bool had_total)
 {
 	enum verdict verdict = user_try(claim, user, TAKE, NOTHING);
 
@@ -108,8 +107,10 @@ static __always_inline enum verdict label_take(struct claim *claim,
 		label_limits(claim, user, label);
 		verdict = user_act(claim, user, TAKE, NOTHING);
 	}
+	if (verdict == COLD && label_cold(claim, user, label, service, ends))
+		verdict = user_act(claim, user, TAKE, NOTHING);
 	claim->total = false;
-	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
+	if (verdict == UNTRACKED || verdict == COLD || (verdict == OVER_CAP && !claim->over))
 		return verdict;
 	claim->total = total_holds(service, user, claim->traits);
 	if (!claim->total || had_total)
@@ -183,9 +184,9 @@ static __noinline int label_distrust(const struct hc_session *session, __u32 id)
 
 /*
  * Returns 0, or an errno: EAGAIN if the session was moved just now by somebody else,
- * EINPROGRESS if the daemon makes room for it. Whom the user table has no room for
- * (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as the gates do, this fails
- * open. Global, as user_act() is.
+ * EINPROGRESS if the daemon makes room for it, or asks the store of the fleet. Whom the user
+ * table has no room for (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as the
+ * gates do, this fails open. Global, as user_act() is.
  */
 __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giver giver)
 {
@@ -222,11 +223,14 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 		return EPERM;
 	had_total = charge & HC_CHARGE_TOTAL && charge_service(charge) == user->service;
 	claim.quiet = service->holding;
-	verdict = label_take(&claim, user, label, service, had_total);
+	verdict = label_take(&claim, user, label, service,
+			     giver & LABEL_ONCE ? NULL : &session->ends, had_total);
 	mine = charge_pack(claim.position, user->service, id) |
 	       (claim.total ? HC_CHARGE_TOTAL : 0);
 	if (verdict == UNTRACKED)
 		return 0;
+	if (verdict == COLD)
+		return EINPROGRESS;
 	if (verdict != ADMITTED) {
 		claim.excess = verdict;
 		waits = label_holds(&claim, session, user, service, !(giver & LABEL_ONCE));

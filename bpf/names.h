@@ -75,11 +75,12 @@ static __noinline void label_limits(struct claim *claim, const struct hc_user_ke
 	override = bpf_map_lookup_elem(&label_overrides, &ask);
 	moment = bpf_map_lookup_elem(&caps, user);
 	service = policy_service(claim->generation, user->service);
-	claim->traits = override ? override->traits : 0;
 	claim->cap = moment     ? moment->cap
 		     : override ? override->cap
 		     : service  ? service->cap
 				: HC_UNLIMITED;
+	claim->traits = users_traits(service && service->fleet, claim->cap,
+				     override ? override->traits : 0);
 }
 
 /* The same for a user whose record is at this position. */
