@@ -240,9 +240,9 @@ def gaps():
                  "agent.ephemeral_id": run, "event.reason": reason, "headcount.events-lost": lost}
         return json.dumps(event)
     some = [line(9), line(1), line(2), line(6, lost=3, reason="subscriber-slow"), line(7, lost=100, reason="ring-full"),
-            line(3, run="b"), line(2, host="i"), line(1, host="i"), '{"@timest', "7", line(4, run="c", lost=None, reason="daemon-restarted")]
+            line(3, run="b"), *(line(number, host="i") for number in (2, 3, 1)), '{"@timest', "7", line(4, run="c", lost=None, reason="daemon-restarted")]
     (count, new, again, bad), missing = store(some + some[:3], "/run/gaps.db")
-    equal((count, new, again, bad), (14, 9, 3, 2), "lines")
+    equal((count, new, again, bad), (15, 10, 3, 2), "lines")
     equal(missing, ["missing of h a: 3 to 3", "missing of h a: 8 to 8", "missing of h b: 1 to 2"], "what is missing")
 
 
