@@ -21,12 +21,6 @@ static const struct print_fleet news = {
 	.store = "a\"b\x1b:6379",
 };
 
-static int without_host(void **state)
-{
-	print_json_host(NULL);
-	return tear_down(state);
-}
-
 static void alone_and_back(void **state)
 {
 	struct print_fleet back = news;
@@ -46,35 +40,13 @@ static void alone_and_back(void **state)
 		     "\"headcount.fleet.store\":\"a\\u0022b\\u001b:6379\"}\n");
 }
 
-/* In every line, after its number. */
-static void host(void **state)
-{
-	struct hc_event event = inbound(HC_OPENED);
-
-	(void)state;
-	print_json_host("front\"7");
-	print_json_event(&buffer, &context, &event);
-	print_json_lost(&buffer, &context, 0, "ring-full", 1);
-	*print_reserve(&buffer, 1) = '\0';
-	assert_non_null(strstr(buffer.data,
-			       "\"event.sequence\":7,\"host.name\":\"front\\u00227\",\"event."
-			       "start\""));
-	assert_non_null(strstr(buffer.data,
-			       "\"event.sequence\":8,\"host.name\":\"front\\u00227\",\"event."
-			       "reason\""));
-}
-
 /* The longest of everything, as outsiders may have it. */
 static void longest(void **state)
 {
 	struct print_fleet hostile = news;
-	char name[200];
 
 	(void)state;
-	memset(name, 1, sizeof(name));
 	memset(hostile.store, 1, sizeof(hostile.store));
-	name[sizeof(name) - 1] = '\0';
-	print_json_host(name);
 	print_json_fleet(&buffer, &context, &hostile);
 	assert_int_equal(buffer.data[buffer.length - 1], '\n');
 	assert_true(buffer.length < 2000);
@@ -83,9 +55,8 @@ static void longest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(alone_and_back, set_up, without_host),
-		cmocka_unit_test_setup_teardown(host, set_up, without_host),
-		cmocka_unit_test_setup_teardown(longest, set_up, without_host),
+		cmocka_unit_test_setup_teardown(alone_and_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(longest, set_up, tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -279,8 +279,8 @@ int fleet_new(struct fleet **result, const struct headcount_bpf *object,
 	fleet->teller.object = object;
 	fleet->teller.take = take_news;
 	fleet->teller.context = fleet;
-	snprintf(fleet->teller.status.name, sizeof(fleet->teller.status.name), "%s",
-		 config->fleet.name);
+	snprintf(fleet->teller.status.name, sizeof(fleet->teller.status.name), "%.*s",
+		 HC_FLEET_NAME - 1, config->fleet.name);
 	fleet_set(fleet, config);
 	fleet->shards = calloc(config->fleet.store_count, sizeof(*fleet->shards));
 	if (!fleet->shards)
