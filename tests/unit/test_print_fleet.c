@@ -12,6 +12,9 @@
 	"{\"@timestamp\":\"2023-11-15T23:14:21.000000000Z\",\"event.kind\":\"event\","         \
 	"\"event.category\":[\"network\"],\"event.type\":[\"info\"],\"event.action\":\""
 
+/* Of the samples. */
+#define ORIGIN ",\"host.name\":\"front\\u00227\",\"agent.ephemeral_id\":\"8a4f500f9c3d21e7\""
+
 static const struct print_fleet news = {
 	.time_ns = 90061 * SECOND,
 	.since_ns = 90051 * SECOND,
@@ -28,13 +31,15 @@ static void alone_and_back(void **state)
 	(void)state;
 	print_json_fleet(&buffer, &context, &news);
 	printed(HEAD "fleet-alone\",\"event.dataset\":\"headcount.session\","
-		     "\"event.sequence\":7,\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
+		     "\"event.sequence\":7" ORIGIN
+		     ",\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
 		     "\"headcount.fleet.alone\":\"refuse\",\"headcount.fleet.members\":3,"
 		     "\"headcount.fleet.store\":\"a\\u0022b\\u001b:6379\"}\n");
 	back.alone = false;
 	print_json_fleet(&buffer, &context, &back);
 	printed(HEAD "fleet-back\",\"event.dataset\":\"headcount.session\","
-		     "\"event.sequence\":8,\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
+		     "\"event.sequence\":8" ORIGIN
+		     ",\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
 		     "\"event.duration\":10000000000,"
 		     "\"headcount.fleet.alone\":\"refuse\",\"headcount.fleet.members\":3,"
 		     "\"headcount.fleet.store\":\"a\\u0022b\\u001b:6379\"}\n");
