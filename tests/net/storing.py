@@ -143,7 +143,7 @@ class Host:
 
     def leave(self):
         self.tell("leave")
-        self.process.wait(20 * SLOW)
+        equal(self.process.wait(20 * SLOW), 0, "exit code of a host that left")
 
     def __enter__(self):
         return self

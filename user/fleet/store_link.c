@@ -81,10 +81,13 @@ static int find_host(struct store_link *link, unsigned int number)
 	error = getaddrinfo(link->place.host, port, &hints, &found);
 	if (error)
 		return fail(link, EHOSTUNREACH, gai_strerror(error));
-	for (chosen = found; chosen; chosen = chosen->ai_next)
+	chosen = found;
+	do {
 		count++;
-	number %= count;
-	for (chosen = found; number; number--)
+		chosen = chosen->ai_next;
+	} while (chosen);
+	chosen = found;
+	for (number %= count; number; number--)
 		chosen = chosen->ai_next;
 	memcpy(&link->to, chosen->ai_addr, chosen->ai_addrlen);
 	link->to_size = chosen->ai_addrlen;
