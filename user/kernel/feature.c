@@ -83,6 +83,8 @@ static struct feature rows[] = {
 	HELPER(get_current_task_btf, STATE, REFUSES_BOTH, LOAD_TRACE,
 	       "the owner of a session (Linux 5.11)", NULL),
 	HELPER(ktime_get_ns, STATE, REFUSES_BOTH, EVERY, "durations", NULL),
+	HELPER(ktime_get_boot_ns, STATE, REFUSES_BOTH, EVERY,
+	       "leases of a fleet (Linux 5.8)", NULL),
 	HELPER(jiffies64, STATE, REFUSES_BOTH, LOAD_TRACE | SOCKETS,
 	       "how long ago a peer was heard", NULL),
 	HELPER(map_lookup_elem, STATE, REFUSES_BOTH, EVERY, "the tables", NULL),
