@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -263,6 +264,17 @@ static void *work(void *context)
 		fleet_tell_end(&fleet->teller);
 	}
 	return NULL;
+}
+
+int fleet_check(const struct config *config)
+{
+	const char *const paths[] = {config->fleet.tls_ca, config->fleet.tls_cert,
+				     config->fleet.tls_key};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (paths[i] && access(paths[i], R_OK))
+			return hc_error_errno(errno, "cannot read %s", paths[i]);
+	return 0;
 }
 
 int fleet_new(struct fleet **result, const struct headcount_bpf *object,
