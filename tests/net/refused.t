@@ -48,7 +48,7 @@ OTHERS = {
     "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map SOCKHASH": "map=18", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
     "bpf_ktime_get_ns": "helper=5", "bpf_get_smp_processor_id": "helper=8",
-    "bpf_get_socket_cookie": "helper=46", "bpf_setsockopt": "helper=49",
+    "bpf_get_socket_cookie": "helper=46", "bpf_sk_storage_get": "helper=107", "bpf_setsockopt": "helper=49",
     "bpf_sock_ops_cb_flags_set": "helper=59", "bpf_spin_lock": "helper=93", "bpf_spin_unlock": "helper=94",
     "bpf_jiffies64": "helper=118", "bpf_get_netns_cookie": "helper=122", "bpf_seq_write": "helper=127", "bpf_ringbuf_reserve": "helper=131",
     "bpf_ringbuf_submit": "helper=132", "bpf_skc_to_tcp_sock": "helper=137", "bpf_skc_to_tcp_request_sock": "helper=139", "bpf_get_current_task_btf": "helper=158",

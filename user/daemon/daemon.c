@@ -281,7 +281,7 @@ int daemon_open_sinks(struct daemon *daemon)
 {
 	int error;
 
-	daemon->sinks = sinks_new(STDOUT_FILENO, &signals_stop_asked);
+	daemon->sinks = sinks_new(STDOUT_FILENO, &signals_stop_asked, NULL);
 	error = daemon->sinks ? sinks_prepare(daemon->sinks, &daemon->config.events) : -ENOMEM;
 	if (!error)
 		sinks_commit(daemon->sinks);

@@ -20,7 +20,7 @@
  * addresses less than 500, the service, the process and two accounts less than
  * 900. Users, of whom there may be two, are their texts, every byte of which may become six.
  */
-#define LINE_ROOM (3072 + 2 * 6 * HC_USER_TEXT)
+#define LINE_ROOM (3072 + ORIGIN_ROOM + 2 * 6 * HC_USER_TEXT)
 
 #define ACCOUNT_ROOM 256 /* an account's name, escaped, with its NUL */
 #define CGROUPS      256
@@ -89,7 +89,7 @@ static char *put_user(char *p, const struct hc_user_key *user)
 	}
 }
 
-/* From "@timestamp" to "event.sequence": what every line begins with. */
+/* From "@timestamp" to the origin: what every line begins with. */
 static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *types,
 		      unsigned int action)
 {
@@ -101,7 +101,8 @@ static char *put_head(char *p, struct print_context *context, __u64 time_ns, con
 	p = PUT(p, "],\"event.action\":\"");
 	p = stpcpy(p, name_of_action(action));
 	p = PUT(p, "\",\"event.dataset\":\"headcount.session\",\"event.sequence\":");
-	return put_number(p, context->sequence);
+	p = put_number(p, context->sequence);
+	return context->origin ? mempcpy(p, context->origin->text, context->origin->length) : p;
 }
 
 static const char *event_types(const struct hc_event *event)

@@ -93,6 +93,8 @@ static struct feature rows[] = {
 	PROGRAM("sockops", REFUSES_BOTH, LOAD_TRACE, "seeing sessions begin", NULL),
 	HELPER(sock_ops_cb_flags_set, "sockops", REFUSES_BOTH, LOAD_TRACE,
 	       "seeing sessions end", NULL),
+	HELPER(sk_storage_get, "sockops", REFUSES_BOTH, LOAD_TRACE,
+	       "excess = redirect", NULL),
 	HELPER(sock_hash_update, "sockops", REFUSES_BOTH, LOAD_TRACE,
 	       "excess = redirect (CONFIG_BPF_STREAM_PARSER)", NULL),
 	WEAK(skc_to_mptcp_sock, "sockops", 0, LOAD_TRACE | CONNECT,
