@@ -45,7 +45,7 @@ WEAK = {  # what a kernel without the helper refuses is what tries it: the verif
 }
 OTHERS = {
     "atomic exchange": "atomics=1", "SOCK_DESTROY": "destroy=1",
-    "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map SOCKHASH": "map=18", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
+    "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map SOCKHASH": "map=18", "map SK_STORAGE": "map=24", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
     "bpf_ktime_get_ns": "helper=5", "bpf_ktime_get_boot_ns": "helper=125", "bpf_get_smp_processor_id": "helper=8",
     "bpf_get_socket_cookie": "helper=46", "bpf_sk_storage_get": "helper=107", "bpf_setsockopt": "helper=49",
@@ -192,7 +192,7 @@ def attachments():
     before = left()
     for words, name in (("link=3", "sockops"), ("link=10", "cgroup/connect4"), ("link=11", "cgroup/connect6"), ("link=34", "cgroup/sock_release"), ("link=22", "cgroup/setsockopt"), ("link=21", "cgroup/getsockopt"),
                         ("link=36", "sk_lookup"), ("link=23", "tp_btf/"), ("command=6", "cannot pin"),
-                        ("command=10", "cgroup_skb/ingress"), ("command=18", "the kernel refuses")):
+                        ("command=10", "cgroup_skb/ingress"), ("command=18", "map SK_STORAGE")):
         # Of the tracepoint EINVAL says that there are no such links; it can be attached as before there were.
         for number in (EPERM, E2BIG) if words == "link=23" else (EPERM, EINVAL):
             code, out, err = headcount("run", "--pin", "-c", config(), env={**os.environ, "LD_PRELOAD": PRELOAD, "REFUSE": f"{words} errno={number}"})

@@ -66,6 +66,7 @@ static struct feature rows[] = {
 	MAP(LPM_TRIE, "overrides of prefixes"),
 	MAP(LRU_HASH, "slow handshakes"),
 	MAP(SOCKHASH, "excess = wait, redirect or evict (CONFIG_BPF_STREAM_PARSER)"),
+	MAP(SK_STORAGE, "excess = redirect"),
 	MAP(ARRAY_OF_MAPS, "labels"),
 	MAP(RINGBUF, "events (Linux 5.8)"),
 
