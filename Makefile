@@ -11,7 +11,7 @@ WERROR     ?=
 Q          := $(if $(filter 1,$(V)),,@)
 say         = $(if $(filter 1,$(V)),@:,@printf '  %-8s %s\n' $(1) $(2))
 
-LIBS     := json-c libbpf libcap-ng libelf libmicrohttpd libmnl libsystemd ncursesw nettle
+LIBS     := hiredis json-c libbpf libcap-ng libelf libmicrohttpd libmnl libsystemd ncursesw nettle openssl
 # As distributions harden what they ship; theirs take the place of these.
 CFLAGS   ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LDFLAGS  ?= -pie -Wl,-z,relro,-z,now

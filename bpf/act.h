@@ -10,6 +10,7 @@
 #define HEADCOUNT_ACT_H
 
 #include "total.h"
+#include "units.h"
 
 /* What is done with a user's slots. */
 enum act {
@@ -38,7 +39,8 @@ static __always_inline bool user_look_due(struct hc_user *user, __u64 word, __u6
 {
 	__u16 moment = now >> HC_UNSURE_SHIFT;
 
-	if (HC_USER_TAKEN(word) < user->cap || user->looked == moment || !hc_user_held(user))
+	if (HC_USER_TAKEN(word) < user_most(user) || user->looked == moment ||
+	    !hc_user_held(user))
 		return false;
 	user->looked = moment;
 	return true;
@@ -65,8 +67,8 @@ static __always_inline struct hc_user *user_known(struct claim *claim,
 
 /*
  * Reserves or charges without the lock, where that needs no more than a look: for a user that
- * is known, below its cap, in the policy and the tick of now. Returns enum verdict: ADMITTED or
- * UNDECIDED.
+ * is known, below its cap and units, in the policy and the tick of now. Returns enum verdict:
+ * ADMITTED or UNDECIDED.
  */
 __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum act act,
 			enum reservation kind)
@@ -89,6 +91,8 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 	if (word & HC_USER_MAKING ||
 	    *(volatile __u32 *)&user->generation != policy_generation(policy))
 		return UNDECIDED;
+	if (act <= TAKE && user->traits & HC_OF_FLEET && !units_live(user))
+		return UNDECIDED;
 	if (act <= TAKE ? !user_try_reserve(user, key, word, now, act == RESERVE)
 			: !user_try_charge(user, key, word, now, held_tick(claim->when),
 					   kind != NOTHING))
@@ -105,7 +109,9 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 {
 	enum verdict verdict = ADMITTED;
 
-	if (!user_take_below(user, user->cap)) {
+	if (!user_take_below(user, user_limit(user, claim, service))) {
+		if (user_is_cold(user, claim))
+			return COLD;
 		refusal_count(user, claim, service, false);
 		verdict = OVER_CAP;
 		if (!claim->over)
@@ -120,10 +126,11 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 /* With the set locked: a session is charged, taking over a reservation. Late, it is over the
  * cap if that leaves no slot: what stands in the word besides sessions will be some. */
 static __always_inline enum verdict charge_locked(struct hc_user *user, struct claim *claim,
+						  const struct hc_service *service,
 						  enum reservation kind)
 {
 	claim->late = kind != NOTHING && !held_drop_any(user, held_tick(claim->when));
-	if (claim->late && user_take_below(user, user->cap))
+	if (claim->late && user_take_below(user, user_limit(user, claim, service)))
 		return ADMITTED;
 	if (claim->late)
 		claim->excess = OVER_CAP;
@@ -143,7 +150,7 @@ static __always_inline enum verdict act_locked(const struct hc_user_set *set, __
 
 	user_expire(user, held_tick(claim->now));
 	verdict = act <= TAKE ? reserve_locked(user, claim, service, act)
-			      : charge_locked(user, claim, kind);
+			      : charge_locked(user, claim, service, kind);
 	user_answer(user, claim, verdict == ADMITTED || claim->over ? act : RESERVE);
 	claim->position = users_found_at(set, home);
 	return verdict;
@@ -186,6 +193,8 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 	if (!set || !service)
 		return UNTRACKED;
 	claim->position = 0;
+	if (service->fleet)
+		units_look(claim);
 	bpf_spin_lock(&set->lock);
 	user = users_find(set, key, hash.tag);
 	if (user && user->generation == generation)
@@ -236,7 +245,8 @@ __noinline int user_drop(const struct claim *claim, const struct hc_user_key *ke
 }
 
 /* A reservation as that of a handshake that was made at `when`: instead of that of claim->when,
- * or with `gone` of one that was given back, if the cap leaves a slot. Returns 0. */
+ * or with `gone` of one that was given back, if the cap leaves a slot: without units that are
+ * live there is none. Returns 0. */
 __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __u64 when,
 			  bool gone)
 {
@@ -247,12 +257,17 @@ __noinline int user_renew(struct claim *claim, const struct hc_user_key *key, __
 
 	if (!set || !claim)
 		return 0;
+	units_look(claim);
 	now = held_tick(claim->now);
 	bpf_spin_lock(&set->lock);
 	user = users_find(set, key, hash.tag);
 	if (user) {
 		user_expire(user, now);
-		user_renewed(user, held_tick(claim->when), held_tick(when), now, gone);
+		user_renewed(user, held_tick(claim->when), held_tick(when), now,
+			     user->traits & HC_OF_FLEET && !units_are_live(user, claim)
+				     ? 0
+				     : user_most(user),
+			     gone);
 	}
 	bpf_spin_unlock(&set->lock);
 	return 0;

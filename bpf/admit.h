@@ -19,6 +19,7 @@
 #define HEADCOUNT_ADMIT_H
 
 #include "arrival.h"
+#include "cold.h"
 
 /* The total refused: the user's slot goes back (unless we only observe), and
  * the refusal is the user's. Not inline, nor user_unreserve(): the gates' stack is
@@ -61,8 +62,17 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 			arrivals_look(key, claim->now);
 		verdict = user_act(claim, key, RESERVE, kind);
 	}
+	/* Outbound nothing is of the fleet. */
+	if (kind == UNSURE && verdict == COLD &&
+	    cold_again(claim, key,
+		       service->cold == HC_COLD_ADMIT ||
+			       excess_observes(service, claim->traits))) {
+		if (claim->cold == COLD_ENTERS)
+			ask_emit(claim, key, NULL, NULL, 0);
+		verdict = user_act(claim, key, RESERVE, kind);
+	}
 	claim->total = false;
-	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
+	if (verdict == UNTRACKED || verdict == COLD || (verdict == OVER_CAP && !claim->over))
 		return verdict;
 	if (!total_holds(service, key, claim->traits))
 		return verdict;

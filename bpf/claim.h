@@ -14,7 +14,15 @@ enum verdict {
 	UNTRACKED, /* admitted, no slot taken; the loss is counted */
 	OVER_CAP,
 	OVER_TOTAL,
+	COLD,      /* of the fleet: below its cap, and the host has no unit for it */
 	UNDECIDED, /* by user_try(): the lock is needed */
+};
+
+/* An attempt without a unit that is tried once more. */
+enum cold {
+	COLD_ASKS,  /* it is not: it is COLD */
+	COLD_SHORT, /* the store has none: it is over the cap */
+	COLD_ENTERS /* it is let in without, below the cap of the fleet */
 };
 
 /* One question to the user table and its answer. */
@@ -27,7 +35,11 @@ struct claim {
 	/* answers */
 	__u32 active;
 	__u32 cap;
-	__u32 suppressed;
+	union {
+		__u32 suppressed;
+		__u32 members; /* before: struct hc_fleet, and in `live` a bit for each shard */
+	};
+	__u16 live;  /* whose lease is live: units_look() */
 	__u8 report; /* a refusal that is to be reported */
 	__u8 over;   /* observe: admitted over the cap */
 	__u8 late;   /* the reservation had expired */
@@ -36,8 +48,10 @@ struct claim {
 	__u8 traits; /* enum hc_traits, of the user */
 	__u8 look;   /* packets in hand may hold what is missing */
 	__u8 gets; /* enum hc_excess: what an excess got; HC_REJECT where it is not known yet */
-	__u8 quiet; /* asked: a refusal is neither counted nor reported, refusal_note() does */
-	__u8 again; /* of an attempt that has been told before */
+	/* asked: a refusal is neither counted nor reported, refusal_note() does */
+	__u8 quiet : 1;
+	__u8 cold : 2;  /* asked: enum cold */
+	__u8 again : 1; /* of an attempt that has been told before */
 };
 
 /* Is a user with these traits only observed? */
@@ -72,7 +86,6 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 	if (refusals->sent >= HC_REFUSALS_PER_WINDOW) {
 		refusals->suppressed++;
 		refusals->active = hc_user_active(user);
-		refusals->cap = user->cap;
 		return;
 	}
 	refusals->sent++;
@@ -93,10 +106,8 @@ static __always_inline void refusal_uncount(const struct claim *claim)
 		return;
 	refusals = &user->refusals;
 	bpf_spin_lock(&set->lock);
-	if (!refusals->suppressed) {
+	if (!refusals->suppressed)
 		refusals->active = claim->active;
-		refusals->cap = claim->cap;
-	}
 	refusals->suppressed += claim->suppressed + 1;
 	bpf_spin_unlock(&set->lock);
 }

@@ -16,6 +16,7 @@
 #define HEADCOUNT_EXCESS_BPF_H
 
 #include "arrival.h"
+#include "cold.h"
 #include "excess_maps.h"
 
 /* Of each attempt the gaps double: what comes much later is another one, from the same port. */
@@ -36,16 +37,21 @@ static __always_inline void attempt_of(struct hc_attempt *attempt, const struct 
 	attempt->netns = ends->netns;
 }
 
-/* Notes the packet; when the attempt that it is of began. It is told once, in claim->again. */
-static __noinline __u64 attempt_note(struct claim *claim, const struct hc_ends *ends)
+/* Notes the packet; when the attempt that it is of began. In claim->again whether that has come
+ * before; or if it is one that `tells`, which is done once, has been told before. */
+static __noinline __u64 attempt_note(struct claim *claim, const struct hc_ends *ends,
+				     bool tells)
 {
-	struct hc_waiting fresh = {.first_ns = claim->now, .last_ns = claim->now}, *known;
+	struct hc_waiting fresh = {
+		.first_ns = claim->now, .last_ns = claim->now, .told = tells};
+	struct hc_waiting *known;
 	struct hc_attempt attempt;
 
 	attempt_of(&attempt, ends);
 	known = bpf_map_lookup_elem(&waiting, &attempt);
 	if (known && !attempt_is_over(known, claim->now)) {
-		claim->again = true;
+		claim->again = !tells || known->told;
+		known->told |= tells;
 		known->last_ns = claim->now;
 		return known->first_ns;
 	}
@@ -144,22 +150,25 @@ static __always_inline bool user_is_barren(const struct hc_user_key *user, __u64
 	return until && now < *until;
 }
 
-/* Wait and evict. The packet vanishes, or is to be rejected: which of enum hc_excess it got. */
+/* Wait and evict, and what is cold. The packet vanishes, or is to be rejected: which of enum
+ * hc_excess it got. */
 static __noinline enum hc_excess excess_wait(struct bpf_sk_lookup *ctx, struct claim *claim,
 					     const struct hc_session *packet, __u32 wait_max,
-					     bool total)
+					     enum verdict verdict)
 {
 	struct hc_target silent = {.netns = packet->ends.netns, .own = HC_TARGET_SILENT};
 	const bool evicts = claim->gets == HC_EVICT;
 	__u64 first_ns;
 
 	if (!evicts || !user_is_barren(&packet->user, claim->now)) {
-		first_ns = attempt_note(claim, &packet->ends);
+		first_ns = attempt_note(claim, &packet->ends, verdict != COLD);
 		if (claim->now - first_ns < wait_max * 1000000000ull) {
 			if (target_take(ctx, &silent)) {
-				if (evicts)
+				if (verdict == COLD)
+					ask_emit(claim, &packet->user, NULL, &packet->ends, 0);
+				else if (evicts)
 					plea_emit(claim, &packet->user, &packet->ends, first_ns,
-						  total);
+						  verdict == OVER_TOTAL);
 				return claim->gets;
 			}
 			count_loss(HC_LOSS_NOT_HELD);
@@ -171,19 +180,19 @@ static __noinline enum hc_excess excess_wait(struct bpf_sk_lookup *ctx, struct c
 }
 
 /*
- * An attempt that is over the cap, in a service that holds: what it gets is in claim->gets, and
+ * An attempt that is not admitted, in a service that holds: what it gets is in claim->gets, and
  * in claim->again whether that has been told before.
  */
 static __always_inline void excess_hold(struct bpf_sk_lookup *ctx, struct claim *claim,
 					const struct hc_session *packet,
-					const struct hc_service *service, bool total)
+					const struct hc_service *service, enum verdict verdict)
 {
-	claim->gets = hc_excess_of(service, claim->traits);
+	claim->gets = verdict == COLD ? HC_WAIT : hc_excess_of(service, claim->traits);
 	if (claim->gets == HC_WAIT || claim->gets == HC_EVICT) {
-		claim->gets = excess_wait(ctx, claim, packet, service->wait_max, total);
+		claim->gets = excess_wait(ctx, claim, packet, service->wait_max, verdict);
 	} else if (claim->gets == HC_REDIRECT) {
 		if (target_redirect(ctx, service, packet->ends.netns)) {
-			attempt_note(claim, &packet->ends);
+			attempt_note(claim, &packet->ends, true);
 		} else {
 			count_loss(HC_LOSS_NOT_REDIRECTED);
 			claim->gets = HC_REJECT;

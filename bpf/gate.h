@@ -75,18 +75,22 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	return 1;
 }
 
-/* An attempt that is over: counts and tells it, unless that has been done. SK_DROP rejects it.
- */
+/* An attempt that is not admitted: counts and tells it, unless that has been done or it waits
+ * for a unit. SK_DROP rejects it. */
 static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim,
-				  struct hc_session *packet, __u32 generation, bool total)
+				  struct hc_session *packet, __u32 generation,
+				  enum verdict verdict)
 {
 	const __u16 id = packet->user.service;
 	const struct hc_service *service = policy_service(generation, id);
+	const bool total = verdict == OVER_TOTAL;
 
 	if (!service)
 		return SK_PASS;
 	if (service->holding) {
-		excess_hold(ctx, claim, packet, service, total);
+		excess_hold(ctx, claim, packet, service, verdict);
+		if (verdict == COLD && claim->gets == HC_WAIT)
+			return SK_PASS;
 		if (!claim->again)
 			refusal_note(claim, &packet->user, service, total);
 	}
@@ -142,7 +146,7 @@ static __always_inline int gate_inbound(struct bpf_sk_lookup *ctx, struct hc_ses
 	if (verdict == UNTRACKED)
 		return SK_PASS;
 	if (verdict != ADMITTED &&
-	    gate_refuse(ctx, &claim, packet, generation, verdict == OVER_TOTAL) == SK_DROP)
+	    gate_refuse(ctx, &claim, packet, generation, verdict) == SK_DROP)
 		return SK_DROP;
 	if (verdict == ADMITTED || claim.over)
 		arrival_set(arrival, &claim, packet);

@@ -348,7 +348,15 @@ int kill_mark(struct __sk_buff *ctx)
 SEC("?cgroup_skb/ingress")
 int label_set(struct __sk_buff *ctx)
 {
-	errand.label.error = label_try(errand.label.id, &errand.label.label, LABEL_MASTER);
+	errand.label.error = label_by_id(errand.label.id, &errand.label.label);
+	return 0;
+}
+
+/* So many units of the fleet's cap for a user (units.h). */
+SEC("?cgroup_skb/ingress")
+int set_units(struct __sk_buff *ctx)
+{
+	units_set(&errand.units);
 	return 0;
 }
 

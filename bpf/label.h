@@ -95,18 +95,22 @@ static __noinline void label_untake(__u64 charge, __u64 now)
 	user_discharge(charge, now);
 }
 
-/* A slot of the user, and if it has to come with it one of the total; by the cap of the label.
- */
-static __always_inline enum verdict label_take(struct claim *claim,
-					       const struct hc_user_key *user,
-					       const struct hc_service *service, bool had_total)
+/* A slot of the user, and if it has to come with it one of the total; by the cap of the label,
+ * which is looked up if the user's record does not say it. `ends`: see label_cold(). */
+static __always_inline enum verdict
+label_take(struct claim *claim, const struct hc_user_key *user, const struct hc_label *label,
+	   const struct hc_service *service, const struct hc_ends *ends, bool had_total)
 {
 	enum verdict verdict = user_try(claim, user, TAKE, NOTHING);
 
-	if (verdict == UNDECIDED)
+	if (verdict == UNDECIDED) {
+		label_limits(claim, user, label);
+		verdict = user_act(claim, user, TAKE, NOTHING);
+	}
+	if (verdict == COLD && label_cold(claim, user, label, service, ends))
 		verdict = user_act(claim, user, TAKE, NOTHING);
 	claim->total = false;
-	if (verdict == UNTRACKED || (verdict == OVER_CAP && !claim->over))
+	if (verdict == UNTRACKED || verdict == COLD || (verdict == OVER_CAP && !claim->over))
 		return verdict;
 	claim->total = total_holds(service, user, claim->traits);
 	if (!claim->total || had_total)
@@ -180,9 +184,9 @@ static __noinline int label_distrust(const struct hc_session *session, __u32 id)
 
 /*
  * Returns 0, or an errno: EAGAIN if the session was moved just now by somebody else,
- * EINPROGRESS if the daemon makes room for it. Whom the user table has no room for
- * (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as the gates do, this fails
- * open. Global, as user_act() is.
+ * EINPROGRESS if the daemon makes room for it, or asks the store of the fleet. Whom the user
+ * table has no room for (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as the
+ * gates do, this fails open. Global, as user_act() is.
  */
 __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giver giver)
 {
@@ -218,13 +222,15 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 	if (holder->key.kind == HC_BY_LABEL && !(giver & LABEL_MASTER))
 		return EPERM;
 	had_total = charge & HC_CHARGE_TOTAL && charge_service(charge) == user->service;
-	label_limits(&claim, user, label);
 	claim.quiet = service->holding;
-	verdict = label_take(&claim, user, service, had_total);
+	verdict = label_take(&claim, user, label, service,
+			     giver & LABEL_ONCE ? NULL : &session->ends, had_total);
 	mine = charge_pack(claim.position, user->service, id) |
 	       (claim.total ? HC_CHARGE_TOTAL : 0);
 	if (verdict == UNTRACKED)
 		return 0;
+	if (verdict == COLD)
+		return EINPROGRESS;
 	if (verdict != ADMITTED) {
 		claim.excess = verdict;
 		waits = label_holds(&claim, session, user, service, !(giver & LABEL_ONCE));
@@ -244,7 +250,6 @@ __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giv
 	if (!(service->mute & HC_MUTE_OPENED))
 		label_told(&claim, id, session, &holder->key, label);
 	user_discharge(charge & ~theirs, claim.now);
-	label_index_mark(session);
 	return 0;
 }
 
@@ -256,6 +261,18 @@ static __always_inline int label_try(__u64 id, const struct hc_label *label,
 	for (int try = 0; try < LABEL_TRIES && error == EAGAIN; try++)
 		error = label_give(id, label, giver);
 	return error == EINPROGRESS ? EAGAIN : error;
+}
+
+/* By `headcount label`, which holds no lock. */
+static __always_inline int label_by_id(__u64 id, const struct hc_label *label)
+{
+	const struct hc_session *session;
+	int error = label_try(id, label, LABEL_MASTER);
+
+	session = error ? NULL : session_of(id);
+	if (session)
+		label_index_mark(session);
+	return error;
 }
 
 /* May the process that calls give a session another label? Root of a user namespace may not. */
@@ -303,7 +320,7 @@ static __always_inline int label_answer(int error)
 static __always_inline int label_call(struct bpf_sockopt *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
-	const struct hc_labelling *found;
+	struct hc_labelling *found;
 	struct hc_label label = {}; /* 6.1: what a global function gets has been written */
 	__u32 giver = 0;
 	int error;
@@ -326,6 +343,7 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 	error = label_try(found->id, &label, giver);
 	if (error)
 		return error == ENOPROTOOPT ? 1 : label_answer(error);
+	found->settled = true;
 	ctx->optlen = LABEL_TAKEN;
 	return 1;
 }

@@ -7,6 +7,7 @@
 #define HEADCOUNT_MAPS_H
 
 #include "counters.h"
+#include "fleet_status.h"
 #include "kernel.h"
 #include "loss.h"
 #include "record.h"
@@ -42,6 +43,9 @@ MAP(namespaces, BPF_MAP_TYPE_HASH, __u32, struct hc_namespace, 1024, BPF_F_NO_PR
 /* How the last reload went: no program's business, but it is to outlive the daemon as the
  * others do. */
 MAP(reloads, BPF_MAP_TYPE_ARRAY, __u32, struct hc_reload, 1, 0);
+
+/* How the fleet goes: the daemon alone writes it, and no program reads it. */
+MAP(fleet_statuses, BPF_MAP_TYPE_ARRAY, __u32, struct hc_fleet_status, 1, 0);
 
 /* Users, set-associative (sized). A user's way is made by its first charge and
  * reclaimed by the next user of the set that needs room; nothing deletes. A set

@@ -24,7 +24,18 @@ static __always_inline struct hc_label *name_at(__u32 position)
 	return kept ? bpf_map_lookup_elem(kept, &index) : NULL;
 }
 
-/* The user at this position has this label, if it is still that user. */
+static __always_inline bool label_same(const struct hc_label *a, const struct hc_label *b)
+{
+	__u64 differ = 0;
+
+#pragma unroll
+	for (int i = 0; i < HC_LABEL_MAX / 8; i++)
+		differ |= a->word[i] ^ b->word[i];
+	return !differ;
+}
+
+/* The user at this position has this label, if it is still that user. The caller has a slot of
+ * it: what is there already stays. */
 static __noinline void name_note(__u32 position, const struct hc_user_key *key,
 				 const struct hc_label *label)
 {
@@ -32,7 +43,7 @@ static __noinline void name_note(__u32 position, const struct hc_user_key *key,
 	struct hc_user *user = user_at(position, &set);
 	struct hc_label *kept = name_at(position);
 
-	if (!user || !kept)
+	if (!user || !kept || label_same(kept, label))
 		return;
 	bpf_spin_lock(&set->lock);
 	if (user_same(&user->key, key))
@@ -64,11 +75,12 @@ static __noinline void label_limits(struct claim *claim, const struct hc_user_ke
 	override = bpf_map_lookup_elem(&label_overrides, &ask);
 	moment = bpf_map_lookup_elem(&caps, user);
 	service = policy_service(claim->generation, user->service);
-	claim->traits = override ? override->traits : 0;
 	claim->cap = moment     ? moment->cap
 		     : override ? override->cap
 		     : service  ? service->cap
 				: HC_UNLIMITED;
+	claim->traits = users_traits(service && service->fleet, claim->cap,
+				     override ? override->traits : 0);
 }
 
 /* The same for a user whose record is at this position. */

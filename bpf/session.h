@@ -308,6 +308,9 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	session_charge(id, session, service, &claim, kind);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
 		label_index_add(id, session, false, compat_is_mptcp(tp));
+	if (service->fleet && service->cold == HC_COLD_ADMIT && !claim.excess &&
+	    !excess_observes(service, claim.traits))
+		cold_accepted(&claim, id, session);
 	if (claim.excess && !excess_observes(service, claim.traits)) {
 		session_refuse(id, session, service, &claim);
 		return 0;

@@ -169,7 +169,7 @@ __noinline int walk_user(__u32 position)
 		/* The event stands for the last of them. */
 		claim.suppressed = user->refusals.suppressed - 1;
 		claim.active = user->refusals.active;
-		claim.cap = user->refusals.cap;
+		claim.cap = user->cap;
 		claim.report = true;
 		last.user = user->key;
 		flags = user->refusals.flags;

@@ -116,18 +116,30 @@ static __always_inline bool user_same(const struct hc_user_key *a, const struct 
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
 }
 
+/* The most slots that the user may take: of the fleet's cap no more than it has units, whose
+ * lease is live. */
+static __always_inline __u32 user_most(const struct hc_user *user)
+{
+	__u32 cap = *(const volatile __u32 *)&user->cap, units;
+
+	if (!(*(const volatile __u8 *)&user->traits & HC_OF_FLEET))
+		return cap;
+	units = *(const volatile __u32 *)&user->units;
+	return units < cap ? units : cap;
+}
+
 /* A slot, if the cap leaves one, as a reservation of `now` where `held`; the lock is not held.
  * `word` was read after the record was found. */
 static __always_inline bool user_try_reserve(struct hc_user *user,
 					     const struct hc_user_key *key, __u64 word,
 					     __u32 now, bool held)
 {
-	__u32 cap = *(volatile __u32 *)&user->cap;
+	__u32 most = user_most(user);
 
-	if (user->tick != now || HC_USER_TAKEN(word) >= cap || !user_pin(user, word))
+	if (user->tick != now || HC_USER_TAKEN(word) >= most || !user_pin(user, word))
 		return false;
 	/* Once more, behind the barrier of the pin. */
-	if (!user_same(&user->key, key) || *(volatile __u32 *)&user->cap != cap) {
+	if (!user_same(&user->key, key) || user_most(user) != most) {
 		user_give(user);
 		return false;
 	}
@@ -203,6 +215,15 @@ static __always_inline void user_expire(struct hc_user *user, __u32 now)
 	*(volatile __u32 *)&user->tick = now;
 }
 
+/* With the set locked: the fleet's units for the user from now on. The slots that are taken as
+ * none can be taken under the older number any more: who has read that, and pins the user after
+ * this, looks once more behind the pin. */
+static __always_inline __u32 user_set_units(struct hc_user *user, __u32 units)
+{
+	*(volatile __u32 *)&user->units = units;
+	return HC_USER_TAKEN(__sync_fetch_and_add(&user->word, 0));
+}
+
 /* Has it no live reservation? That some were renewed is not known. */
 static __always_inline bool held_idle(const struct hc_user *user, __u32 now)
 {
@@ -238,12 +259,12 @@ static __always_inline void user_made(struct hc_user *user)
 /*
  * With the set locked, and the ring brought up to `now`: a reservation of `tick` becomes one of
  * tick `to`. One that is not there any more, or with `gone` has been given back by another CPU,
- * is made anew if the cap leaves a slot; if not, its session comes late and is looked at then.
+ * is made anew if `most` leaves a slot; if not, its session comes late and is looked at then.
  */
 static __always_inline void user_renewed(struct hc_user *user, __u32 tick, __u32 to, __u32 now,
-					 bool gone)
+					 __u32 most, bool gone)
 {
-	if ((!gone && held_drop_locked(user, tick, now)) || user_take_below(user, user->cap))
+	if ((!gone && held_drop_locked(user, tick, now)) || user_take_below(user, most))
 		held_add(user, to);
 }
 

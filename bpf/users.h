@@ -90,13 +90,14 @@ static __always_inline struct hc_user *users_find(struct hc_user_set *set,
 }
 
 /* Eviction rank of a way; the lowest goes first, and ~0 never. The class is in
- * the two highest bits, within it the longest untouched goes first. */
+ * the three highest bits, within it the longest untouched goes first. */
 enum worth {
 	WORTH_GONE,      /* its last session is minutes ago; also a free way */
 	WORTH_STRANGER,  /* never had a session: a flood's forged sources are such */
 	WORTH_JUST_GONE, /* had one */
 	WORTH_HANDSHAKE, /* a stranger whose reservation stands: to forget that is to
-			  * risk its cap, so it comes last */
+			  * risk its cap, so it comes late */
+	WORTH_UNITS,     /* has units of the fleet's cap: without, it asks the store again */
 };
 
 static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, __u64 now)
@@ -111,13 +112,15 @@ static __always_inline __u64 users_worth(const struct hc_user *user, __u32 tag, 
 	/* A reservation that is just being made, or taken over, may look like a session. */
 	if (HC_USER_TAKEN(user_word(user)) != hc_user_held(user) || (user->opened && !idle))
 		return ~0ull;
-	if (!idle)
+	if (user->units)
+		class = WORTH_UNITS;
+	else if (!idle)
 		class = WORTH_HANDSHAKE;
 	else if (age > (__s64)(HC_KEEP_SECONDS * 1000000000ull))
 		class = WORTH_GONE;
 	else if (!user->opened)
 		class = WORTH_STRANGER;
-	return class << 62 | (user->last_ns & ~0ull >> 2);
+	return class << 61 | (user->last_ns & ~0ull >> 3);
 }
 
 /* Makes a user in the lowest-ranked way of the set; NULL if all have sessions.
@@ -163,6 +166,12 @@ static __always_inline struct hc_user *users_make(struct hc_user_set *set,
 #define LIMITS_CAP(limits)    ((__u32)(limits))
 #define LIMITS_TRAITS(limits) ((__u32)((limits) >> 32))
 
+/* The traits of a user with this cap: of the fleet, if its service is, and there is one. */
+static __always_inline __u32 users_traits(bool fleet, __u32 cap, __u32 traits)
+{
+	return fleet && cap != HC_UNLIMITED ? traits | HC_OF_FLEET : traits;
+}
+
 /*
  * The cap of the moment, or of the override with the longest prefix, or the service's, by
  * the policy `generation`; and the traits that the override gives.
@@ -179,7 +188,8 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	} ask = {};
 	const struct hc_override *override;
 	const struct hc_cap *moment;
-	__u32 traits;
+	__u32 cap = HC_UNLIMITED, traits = 0;
+	bool fleet = false;
 
 	_Static_assert(__builtin_offsetof(struct hc_user_key, id) ==
 			       __builtin_offsetof(struct hc_override_key, id),
@@ -187,21 +197,26 @@ __noinline __u64 users_limits(const struct hc_user_key *key, __u32 generation)
 	/* Of another namespace: counted, never capped. */
 	if (!key || key->elsewhere)
 		return LIMITS(HC_UNLIMITED, 0);
+	service = policy_service(generation, key->service);
+	if (service && key->kind == HC_UNLABELLED) {
+		cap = service->unlabelled;
+	} else if (service) {
+		cap = service->cap;
+		fleet = service->fleet;
+	}
 	ask.user = *key;
 	moment = bpf_map_lookup_elem(&caps, &ask.user);
 	ask.override.prefixlen = HC_OVERRIDE_BITS + 128;
 	ask.override.half = policy_half(generation);
 	ask.override.service = key->service;
 	override = bpf_map_lookup_elem(&overrides, &ask.override);
-	traits = override ? override->traits : 0;
+	if (override) {
+		cap = override->cap;
+		traits = override->traits;
+	}
 	if (moment)
-		return LIMITS(moment->cap, traits);
-	if (override)
-		return LIMITS(override->cap, traits);
-	service = policy_service(generation, key->service);
-	if (service && key->kind == HC_UNLABELLED)
-		return LIMITS(service->unlabelled, 0);
-	return LIMITS(service ? service->cap : HC_UNLIMITED, 0);
+		cap = moment->cap;
+	return LIMITS(cap, users_traits(fleet, cap, traits));
 }
 
 #endif

@@ -42,6 +42,8 @@ struct hc_attempt {
 struct hc_waiting {
 	__u64 first_ns; /* CLOCK_MONOTONIC */
 	__u64 last_ns;
+	__u32 told; /* as a refusal */
+	__u32 spare;
 };
 
 /*

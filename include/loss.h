@@ -37,6 +37,8 @@
 	  "newcomer over its cap for whom no session was stale (excess = evict)")              \
 	X(EVICT_RATE, NOTE, "evict-rate",                                                      \
 	  "newcomer over its cap for whom evict_rate let none go")                             \
+	X(ASKS_FULL, NOTE, "asks-full",                                                        \
+	  "attempt without a unit that did not get run to ask the store (scope = fleet)")      \
 	X(ANSWERS_LATE, NOTE, "answers-late",                                                  \
 	  "client over its cap, cut off before its answer (redirect = answer:)")               \
 	X(ANSWERS_CROWDED, NOTE, "answers-crowded",                                            \

@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 6 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 7 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
@@ -93,6 +93,23 @@ struct hc_redirect {
 	__u16 spare2;
 };
 
+/* What an attempt gets that finds no unit of the fleet's cap (fleet.h), until the store says
+ * whether there is one. */
+enum hc_cold {
+	HC_COLD_WAIT =
+		0, /* its SYN is dropped in silence: when it comes again there may be one */
+	HC_COLD_ADMIT = 1, /* it is let in, to be closed if there is none */
+};
+
+/* How many sessions a user may hold here while the store is away for longer than a lease. */
+enum hc_alone {
+	HC_ALONE_LOCAL = 0,  /* cap_alone */
+	HC_ALONE_REFUSE = 1, /* none */
+	HC_ALONE_ADMIT = 2,  /* as many as in the whole fleet */
+};
+
+#define HC_SHARDS_MAX 16 /* stores, each with a part of the fleet's users */
+
 enum hc_mute {
 	HC_MUTE_OPENED = 1, /* and labelled */
 	HC_MUTE_CLOSED = 2,
@@ -135,7 +152,9 @@ struct hc_service {
 	__u8 special; /* for user space: an override says more than a cap */
 	__u8 holding; /* its excess, or an override's, is neither reject nor observe */
 	__u8 listed;  /* HC_BY_LABEL: who may give labels is in the map `labellers`; else */
-	__u8 spare[3];
+	__u8 fleet; /* its cap is that of all hosts together (fleet.h), and `holding` is set */
+	__u8 cold;  /* enum hc_cold */
+	__u8 alone; /* enum hc_alone */
 	__u32 labeller_max; /* whose uid is up to this, and those at privileged ports */
 	__u32 unlabelled;   /* HC_BY_LABEL: sessions of one client without a label, */
 	__u32 login_grace;  /* and for how many seconds: user space closes them. 0: for ever */
@@ -146,6 +165,8 @@ struct hc_service {
 	__u32 evict_idle; /* for user space: HC_EVICT takes sessions idle for so many seconds,
 			   */
 	__u32 evict_rate; /* and at most so many of a user's in a minute */
+	__u32 cap_alone;  /* of a user, for HC_ALONE_LOCAL; 0: its cap / the members, at least 1
+			   */
 	struct hc_redirect redirect;
 	char name[HC_NAME_MAX];
 };
@@ -275,6 +296,9 @@ enum hc_traits {
 	HC_EXEMPT = 1, /* takes no slot of the service's total, and is not refused by it */
 	HC_EXCESS_SHIFT = 1,
 	HC_EXCESS_MASK = 7 << HC_EXCESS_SHIFT, /* 0: the service's; else 1 + enum hc_excess */
+	/* Of a user's record alone: its cap is that of the fleet, and its units bound it here.
+	 */
+	HC_OF_FLEET = 16,
 };
 #define HC_TRAITS_EXCESS(excess) (((excess) + 1u) << HC_EXCESS_SHIFT)
 
@@ -347,7 +371,7 @@ struct hc_listener {
 
 #define HC_STATIC_ASSERT(what) _Static_assert(what, #what)
 HC_STATIC_ASSERT(sizeof(struct hc_user_key) == 24);
-HC_STATIC_ASSERT(sizeof(struct hc_service) == 112);
+HC_STATIC_ASSERT(sizeof(struct hc_service) == 116);
 HC_STATIC_ASSERT(sizeof(struct hc_override_key) == 24);
 HC_STATIC_ASSERT(sizeof(struct hc_control) == 96);
 HC_STATIC_ASSERT(sizeof(struct hc_label) == HC_LABEL_MAX);

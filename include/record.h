@@ -278,6 +278,19 @@ struct hc_label_order {
 	__u32 spare;
 };
 
+/* What the daemon asks of set_units: so many units of the fleet's cap for a user, which the
+ * store of this shard keeps. */
+struct hc_units {
+	struct hc_user_key user;
+	__u32 units;
+	__u32 shard;   /* less than HC_SHARDS_MAX */
+	__u32 looks;   /* nothing is to be set */
+	__u32 taken;   /* the answer: slots, when none can be taken under the older number */
+	__u32 missing; /* the answer: the user has no record, and so no units and nothing taken
+			*/
+	__u32 spare;
+};
+
 /* What `audit --repair` asks of walk_repairs: a session's id, whose socket is gone; or a user's
  * position, whose count of sessions is to change, unless something happened to it since
  * it was read.
@@ -317,6 +330,7 @@ struct hc_errand {
 	struct hc_wanted wanted;
 	struct hc_kill kill;
 	struct hc_label_order label;
+	struct hc_units units;
 	struct hc_repair repairs[HC_REPAIRS_AT_ONCE];
 };
 

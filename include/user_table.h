@@ -60,12 +60,12 @@ struct hc_refusals {
 	__u8 excess;      /* enum hc_excess that the last one got */
 	__u32 suppressed; /* counted since the last report; of the last one of them: */
 	__u32 active;     /* the user's sessions at that moment */
-	__u32 cap;
 };
 
 /*
  * A user. Its slots are counted without a lock, by atomics: bpf/taken.h says how. The rest is
- * written under the lock of its set, but for `peak`, `opened` and `last_ns`.
+ * written under the lock of its set, but for `peak`, `opened` and `last_ns`. `units` and
+ * `shard` are the fleet's (fleet.h), by the program set_units alone.
  */
 struct hc_user {
 	__u64 word; /* HC_USER_TAKEN, HC_USER_MAKING, HC_USER_EPOCH */
@@ -79,9 +79,10 @@ struct hc_user {
 	__u32 held[HC_TICKS]; /* reservations of tick t: held[t % HC_TICKS] */
 	__u64 refused;        /* attempts refused, or in observe mode attempts over the cap */
 	struct hc_refusals refusals;
+	__u32 units;  /* HC_OF_FLEET: so many slots, while the lease is live */
 	__u16 looked; /* ns >> HC_UNSURE_SHIFT, when packets in hand were last looked through */
 	__u8 traits;  /* enum hc_traits */
-	__u8 spare;
+	__u8 shard;   /* from 1; 0: no units have been set */
 };
 
 #define HC_USER_TAKEN(word) ((__u32)(word)) /* slots: sessions and reservations */

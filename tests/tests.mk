@@ -15,18 +15,18 @@ THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/page.t 
 $(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
-test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/refuse.so \
+test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/fleet_client $(BUILD)/tests/net/refuse.so \
 	$(BUILD)/tests/fleet/simulate $(BUILD)/tests/fleet/real/store bench-programs modules
 
 # The simulator has the hosts' side in it once more, with errors that can be planted and messages so
 # short that claims take several.
-$(BUILD)/tests/fleet/simulate: $(wildcard tests/fleet/*.[ch] user/fleet/*.[ch]) $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h
+$(BUILD)/tests/fleet/simulate: $(filter-out user/fleet/store%,$(wildcard tests/fleet/*.[ch] user/fleet/*.[ch])) $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -DFLEET_PLANTS -DFLEET_ITEMS=2 $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		$(shell $(PKG_CONFIG) --cflags --libs lua-5.1)
 $(BUILD)/tests/fleet/real/store: tests/fleet/real/store.c $(LIB)
 	$(call say,TEST,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) -lhiredis
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS)
 
 unit: $(UNIT) ## the tests of pure code: in seconds, without root
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $^
@@ -82,4 +82,4 @@ check-kernels: ## the tests that matter on Debian's kernels, in an emulator (as 
 	$(BUILD_AS_CALLER) all test-programs
 	$(Q)tests/kernels/run
 
--include $(IN_C:=.d) $(BUILD)/tests/net/answer.d $(FUZZ:%=$(BUILD)/fuzz_%.d)
+-include $(IN_C:=.d) $(BUILD)/tests/net/answer.d $(BUILD)/tests/net/fleet_client.d $(FUZZ:%=$(BUILD)/fuzz_%.d)

@@ -103,7 +103,8 @@ static void test_flush(void **state)
 	assert_int_equal(accounted(), 110);
 }
 
-/* What was held back tells of the moment of the last refusal, not of when it is told. */
+/* What was held back tells of the moment of the last refusal, not of when it is told; but of
+ * the cap that holds now. */
 static void test_moment(void **state)
 {
 	struct hc_user_key user;
@@ -126,7 +127,7 @@ static void test_moment(void **state)
 	assert_int_equal(walk_users(object, true), 0);
 	assert_int_equal(read_refusals(), 1);
 	assert_int_equal(last.active, 3);
-	assert_int_equal(last.cap, 3);
+	assert_int_equal(last.cap, 9);
 	assert_int_equal(last.suppressed, 2);
 }
 

@@ -182,7 +182,7 @@ def host_pid(pid):
 
 # --- Headcount ---------------------------------------------------------------------------------
 
-def section(name, **settings):
+def section(name, /, **settings):
     """[name] of a configuration; a list is a key given several times."""
     lines = [f"[{name}]"]
     for key, value in settings.items():
@@ -190,7 +190,7 @@ def section(name, **settings):
     return "\n".join(lines) + "\n"
 
 
-def service(name, **settings):
+def service(name, /, **settings):
     return section("service " + name, **settings)
 
 
@@ -211,11 +211,11 @@ class Headcount:
     count = 0
     patience = 30  # seconds for an answer on stderr
 
-    def __init__(self, config="", *options, until="headcount: ready", **how):
+    def __init__(self, config="", *options, until="headcount: ready", wrap=(), **how):
         Headcount.count += 1
         self.path = f"/run/test-{Headcount.count}.conf"
         self.configure(config)
-        self.process = start(PROGRAM, "run", "-c", self.path, *options, **how)
+        self.process = start(*wrap, PROGRAM, "run", "-c", self.path, *options, **how)
         self.events, self.bad, self.said, self.ends_with = [], [], [], 0
         self.readers = [threading.Thread(target=read, daemon=True) for read in (self.read_events, self.read_said)]
         for reader in self.readers:
@@ -269,12 +269,15 @@ class Headcount:
             reader.join(10 * SLOW)
         return code
 
+    def report(self):
+        return "users " + headcount("users")[1] + "status " + headcount("status", "--json")[1]
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
         if kind and kind is not SystemExit:
-            say("users " + headcount("users")[1] + "status " + headcount("status", "--json")[1])
+            say(self.report())
         code = self.end()
         if code == -signal.SIGKILL and self.bad and not self.bad[-1].endswith(b"\n"):
             self.bad.pop()  # it was writing, of whomever on this machine

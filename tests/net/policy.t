@@ -12,6 +12,7 @@ CONFIG = service("imap", listen=[f"{PORT}, {PORT + 2}, {ALICE}:25", "[::1]:25"],
                  excess="observe", orphans="ignore", emit="refused", keepalive="90s", idle="2h", override=["10.0.0.0/8 64 idle=never excess=reject", "2001:db8::/64 unlimited"])
 CONFIG += service("outbound", errno="EPERM", override=f"{UID} 5")
 NO_HOLDING = dict(wait_max_s=None, evict_idle_s=None, evict_rate=None, redirect=None)
+OF_HOST = dict(scope="host", cold=None, alone=None, cap_alone=None)
 
 
 def named(rows, name):
@@ -26,11 +27,11 @@ def in_force():
         equal(named(policy["services"], "imap"),
               [dict(user="client/24/64", cap=32, total=1000, total_active=0, total_refused=0, excess="observe", errno=None, orphans="ignore",
                     emit_opened=False, emit_closed=False, emit_refused=True, unlabelled=None, login_grace=None, labellers=None,
-                    labeller_uid_max=None, keepalive_s=90, idle_s=7200, **NO_HOLDING)], "imap")
+                    labeller_uid_max=None, keepalive_s=90, idle_s=7200, **NO_HOLDING, **OF_HOST)], "imap")
         equal(named(policy["services"], "outbound"),
               [dict(user="uid", cap=None, total=None, total_active=None, total_refused=None, excess="reject", errno="EPERM", orphans="count",
                     emit_opened=True, emit_closed=True, emit_refused=True, unlabelled=None, login_grace=None, labellers=None,
-                    labeller_uid_max=None, keepalive_s=None, idle_s=None, **NO_HOLDING)], "outbound")
+                    labeller_uid_max=None, keepalive_s=None, idle_s=None, **NO_HOLDING, **OF_HOST)], "outbound")
         equal(sorted(row["service"] for row in policy["services"]), ["imap", "inbound", "outbound"], "services")
         places = [(row["address"], row["port"], row["last_port"]) for row in named(policy["listen"], "imap")]
         equal(sorted(places, key=str), sorted([(None, PORT, PORT), (None, PORT + 2, PORT + 2), (ALICE, 25, 25), ("::1", 25, 25)], key=str),

@@ -76,7 +76,7 @@ static void host_begin(__u32 acks)
 
 /* The argument `number` of the message that is to be sent, as text; NULL: there is no message.
  */
-static const char *argument(const struct fleet_message *message, size_t number)
+static inline const char *argument(const struct fleet_message *message, size_t number)
 {
 	static char text[8][256];
 	static int turn;
@@ -93,8 +93,8 @@ static const char *argument(const struct fleet_message *message, size_t number)
 #define EPOCH2 "2.ef.1.0.cd.9"
 
 /* An answer to message n, acknowledged by one. */
-static int answer_to(__u64 n, const char *status, const char *epoch, const char *ready,
-		     const char *down, const char *calls, size_t calls_length)
+static inline int answer_to(__u64 n, const char *status, const char *epoch, const char *ready,
+			    const char *down, const char *calls, size_t calls_length)
 {
 	char number[24];
 	const struct fleet_word words[] = {
@@ -111,13 +111,14 @@ static int answer_to(__u64 n, const char *status, const char *epoch, const char 
 	return fleet_receive(&host, words, 7, 1, &confirm, now);
 }
 
-static int answer(const char *status, const char *epoch, const char *ready, const char *down)
+static inline int answer(const char *status, const char *epoch, const char *ready,
+			 const char *down)
 {
 	return answer_to(host.n, status, epoch, ready, down, "", 0);
 }
 
 /* A member of an epoch that grants. */
-static void host_member(__u32 acks)
+static inline void host_member(__u32 acks)
 {
 	host_begin(acks);
 	assert_non_null(fleet_send(&host, now));
@@ -128,7 +129,7 @@ static void host_member(__u32 acks)
 }
 
 /* The user gets so many units by asking. */
-static void get(int user, __u32 need, const char *down)
+static inline void get(int user, __u32 need, const char *down)
 {
 	assert_int_equal(fleet_want(&host, &keys[user], 8, need, now), 0);
 	assert_non_null(fleet_send(&host, now));

@@ -73,7 +73,7 @@ static struct hc_event inbound(__u8 type)
 }
 
 /* A local account's session with some server. */
-static struct hc_event outbound(__u8 type)
+static inline struct hc_event outbound(__u8 type)
 {
 	struct hc_event event = {
 		.version = HC_RECORD_VERSION,
@@ -98,7 +98,7 @@ static struct hc_event outbound(__u8 type)
 }
 
 /* To make room for another client's. */
-static void killed_by_evict(struct hc_event *event)
+static inline void killed_by_evict(struct hc_event *event)
 {
 	event->end = HC_END_EVICTED;
 	event->evidence = HC_EVIDENCE_DEAD;
@@ -109,7 +109,7 @@ static void killed_by_evict(struct hc_event *event)
 	address(event->newcomer, "::ffff:10.20.30.41");
 }
 
-static void closed_with_traffic(struct hc_event *event)
+static inline void closed_with_traffic(struct hc_event *event)
 {
 	event->end = HC_END_FINISHED;
 	event->rx_bytes = 1234;

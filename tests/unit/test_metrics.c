@@ -216,6 +216,46 @@ static void losses(void **state)
 	assert_has("headcount_untracked_total{reason=\"users-full\"} 1001");
 }
 
+/* Without a fleet there is nothing of one. */
+static void fleet(void **state)
+{
+	struct hc_fleet_status *status = &metrics.fleet;
+
+	(void)state;
+	print(METRICS_PROMETHEUS);
+	assert_null(strstr(text, "headcount_fleet"));
+	free(text);
+	status->shards = 2;
+	status->users = 5;
+	status->units = 7;
+	status->debts = 1;
+	status->closed = 3;
+	status->shard[0] = (struct hc_fleet_shard){
+		.members = 50,
+		.ready = 1,
+		.round_trip_ns = 1500000,
+		.epoch = "12.abc",
+		.counts = {.messages = 9, .asks = 4, .short_of = 2, .late = 6},
+	};
+	status->shard[1].alone_since_ns = 1;
+	print(METRICS_PROMETHEUS);
+	assert_has("headcount_fleet_members{shard=\"0\"} 50");
+	assert_has("headcount_fleet_alone{shard=\"0\"} 0");
+	assert_has("headcount_fleet_alone{shard=\"1\"} 1");
+	assert_has("headcount_fleet_ready{shard=\"1\"} 0");
+	assert_has("headcount_fleet_epoch{shard=\"0\"} 12");
+	assert_has("headcount_fleet_lease_seconds{shard=\"1\"} 0.000000000");
+	assert_has("headcount_fleet_round_trip_seconds{shard=\"0\"} 0.001500000");
+	assert_has("headcount_fleet_users 5");
+	assert_has("headcount_fleet_units 7");
+	assert_has("headcount_fleet_debts 1");
+	assert_has("headcount_fleet_messages_total{shard=\"0\"} 9");
+	assert_has("headcount_fleet_asks_total{shard=\"0\"} 4");
+	assert_has("headcount_fleet_short_total{shard=\"0\"} 2");
+	assert_has("headcount_fleet_failures_total{shard=\"0\",reason=\"late\"} 6");
+	assert_has("headcount_fleet_sessions_closed_total 3");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(programs, clear, drop),
 		cmocka_unit_test_setup_teardown(users, clear, drop),
 		cmocka_unit_test_setup_teardown(losses, clear, drop),
+		cmocka_unit_test_setup_teardown(fleet, clear, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,17 +207,37 @@ static void test_renewed_anew(void **state)
 
 	(void)state;
 	reserve(&user, 100, 100);
-	user_renewed(&user, 100, 102, 101, false);
+	user_renewed(&user, 100, 102, 101, user.cap, false);
 	assert_counts(&user, 0, 1);
 	assert_int_equal(user.held[102 % HC_TICKS], 1);
-	user_renewed(&user, 100, 102, 101, true);
+	user_renewed(&user, 100, 102, 101, user.cap, true);
 	assert_counts(&user, 0, 2);
-	user_renewed(&user, 100, 102, 101, true);
-	user_renewed(&user, 99, 102, 101, false);
+	user_renewed(&user, 100, 102, 101, user.cap, true);
+	user_renewed(&user, 99, 102, 101, user.cap, false);
 	assert_counts(&user, 0, 2);
-	user_renewed(&user, 102, 103, 101, false); /* at the cap, and has one */
+	user_renewed(&user, 102, 103, 101, user.cap, false); /* at the cap, and has one */
 	assert_counts(&user, 0, 2);
 	assert_int_equal(user.held[103 % HC_TICKS], 1);
+}
+
+/* Of the fleet: no more than its units, nor its cap. */
+static void test_units(void **state)
+{
+	const struct hc_user_key key = {};
+	struct hc_user user = {.tick = 100, .cap = 2, .traits = HC_OF_FLEET};
+
+	(void)state;
+	assert_false(user_try_reserve(&user, &key, user_word(&user), 100, true));
+	assert_int_equal(user_set_units(&user, 1), 0);
+	assert_true(user_try_reserve(&user, &key, user_word(&user), 100, true));
+	assert_false(user_try_reserve(&user, &key, user_word(&user), 100, true));
+	assert_int_equal(user_set_units(&user, 9), 1);
+	assert_true(user_try_reserve(&user, &key, user_word(&user), 100, false));
+	assert_false(user_try_reserve(&user, &key, user_word(&user), 100, true));
+	assert_int_equal(user_set_units(&user, 0), 2);
+	assert_counts(&user, 1, 1);
+	user.traits = 0;
+	assert_int_equal(user_most(&user), 2);
 }
 
 /* Two audits have seen the same: one is done, though the number has come back meanwhile. */
@@ -381,7 +401,7 @@ int main(void)
 		cmocka_unit_test(test_renewed),   cmocka_unit_test(test_reclaim),
 		cmocka_unit_test(test_any),       cmocka_unit_test(test_renewed_anew),
 		cmocka_unit_test(test_correct),   cmocka_unit_test(test_pin_of_another),
-		cmocka_unit_test(test_at_once),
+		cmocka_unit_test(test_units),     cmocka_unit_test(test_at_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

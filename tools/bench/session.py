@@ -41,7 +41,7 @@ def run(options):
     fresh_namespace()
     chosen, known = options.variants or list(VARIANTS), {**VARIANTS, **PARTS}
     samples = slices.alternate({n: known[n] for n in dict.fromkeys(["bare", *chosen])}, counted,
-                               options.rounds or (8 if options.quick else 40), "session")
+                               options.rounds or (8 if options.quick else 40), "session", paired="bare")
     table = Table("Cost of a session (connect, accept, RST close on loopback, both ends), ns of CPU", {
         "name": ("variant", "s"), "what": ("", "s"), "min": ("min", ".0f"), "median": ("median", ".0f"),
         "ratio_min": ("min/bare", ".3f"), "ratio_median": ("median/bare", ".3f"), **INTERVAL,
@@ -54,6 +54,6 @@ def run(options):
             if name in TARGETS and peer in rows:
                 below = row["high"] < rows[peer]["low"]
                 table.notes.append(f"{name}: its interval is {'' if below else 'NOT '}wholly below that of {peer}")
-    table.notes.append("median/bare: median of the ratios to the bare slice of the same round, and where it "
+    table.notes.append("median/bare: median of the ratios to the bare slices just before and after, and where it "
                        "lies in 95 of 100 cases")
     return [table]

@@ -4,6 +4,10 @@
 Every round runs one slice of each variant, in an order that changes from round to round, so
 that what drifts (clock rate, caches, neighbours) meets all of them alike. A slice during which
 somebody else's BPF programs came to this host or left it is run again, and said if that persists.
+
+Slices of one variant that are ten slices apart differ by half as much again as neighbours: where
+that matters (paired), the base runs before and after each of the others, and these two are what it is
+divided by.
 """
 import random
 import statistics
@@ -21,6 +25,7 @@ HOPELESS = 5  # so many disturbed slices in a row: it will not be quiet soon
 class Samples:
     def __init__(self, names):
         self.of = {name: [] for name in names}
+        self.beside = {}  # paired: name -> what the base took just before and after, on average
         self.skipped = {}
         self.disturbed = self.slices = self.streak = 0
 
@@ -28,8 +33,8 @@ class Samples:
         return [name for name in self.of if name not in self.skipped]
 
     def ratios(self, name, base="bare"):
-        """Against the base of the same round."""
-        return [mine / other for mine, other in zip(self.of[name], self.of[base])]
+        """Against the base of the same round, or where they are paired its neighbours."""
+        return [mine / other for mine, other in zip(self.of[name], self.beside.get(name) or self.of[base])]
 
     def summary(self, name, base="bare"):
         mine, other, ratios = self.of[name], self.of[base], self.ratios(name, base)
@@ -82,25 +87,36 @@ def quiet(child):
         time.sleep(0.05)
 
 
-def alternate(variants, measure, rounds, say=None):
+def alternate(variants, measure, rounds, say=None, paired=None):
     """variants: name -> context manager; measure(name) -> function of the attached
-    process -> number."""
+    process -> number; paired: the name of the base, if it is to run beside each of the others."""
     samples, order = Samples(variants), random.Random(1)
     for number in range(rounds):
-        names = samples.names()
+        names = [name for name in samples.names() if name != paired]
         order.shuffle(names)
+        before = run_one(samples, paired, variants, measure) if paired else None
         for name in names:
-            try:
-                value, disturbed = one(variants[name], measure(name), samples.streak < HOPELESS)
-            except Skip as reason:
-                samples.skipped[name] = str(reason)
-                continue
-            samples.of[name].append(value)
-            samples.slices += 1
-            samples.disturbed += disturbed
-            samples.streak = samples.streak + 1 if disturbed else 0
+            value = run_one(samples, name, variants, measure)
+            if paired and value is not None:
+                after = run_one(samples, paired, variants, measure)
+                samples.beside.setdefault(name, []).append((before + after) / 2)
+                before = after
         progress(say, number + 1, rounds)
     return samples
+
+
+def run_one(samples, name, variants, measure):
+    """One slice more of this variant; None if it cannot be had here."""
+    try:
+        value, disturbed = one(variants[name], measure(name), samples.streak < HOPELESS)
+    except Skip as reason:
+        samples.skipped[name] = str(reason)
+        return None
+    samples.of[name].append(value)
+    samples.slices += 1
+    samples.disturbed += disturbed
+    samples.streak = samples.streak + 1 if disturbed else 0
+    return value
 
 
 def progress(what, number, rounds):

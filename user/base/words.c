@@ -80,6 +80,37 @@ int excess_of_word(const char *word)
 	return -1;
 }
 
+static const char *const alones[] = {
+	[HC_ALONE_LOCAL] = "local", [HC_ALONE_REFUSE] = "refuse", [HC_ALONE_ADMIT] = "admit"};
+
+const char *word_of_alone(unsigned int alone)
+{
+	return alones[alone < COUNT(alones) ? alone : HC_ALONE_LOCAL];
+}
+
+int alone_of_word(const char *word)
+{
+	for (size_t i = 0; i < COUNT(alones); i++)
+		if (!strcmp(word, alones[i]))
+			return i;
+	return -1;
+}
+
+static const char *const colds[] = {[HC_COLD_WAIT] = "wait", [HC_COLD_ADMIT] = "admit"};
+
+const char *word_of_cold(unsigned int cold)
+{
+	return colds[cold < COUNT(colds) ? cold : HC_COLD_WAIT];
+}
+
+int cold_of_word(const char *word)
+{
+	for (size_t i = 0; i < COUNT(colds); i++)
+		if (!strcmp(word, colds[i]))
+			return i;
+	return -1;
+}
+
 static const char *const answers[] = {[HC_ANSWER_NONE] = "",
 #define X(name, word) word,
 				      HC_ANSWERS(X)

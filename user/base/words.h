@@ -12,6 +12,11 @@ int excess_of_word(const char *word);            /* enum hc_excess, or -1 */
 const char *word_of_answer(unsigned int answer); /* "imap", .., "file"; "": none */
 int answer_of_word(const char *word);            /* enum hc_answer, or -1 */
 
+const char *word_of_alone(unsigned int alone); /* "local", "refuse", "admit" */
+int alone_of_word(const char *word);           /* enum hc_alone, or -1 */
+const char *word_of_cold(unsigned int cold);   /* "wait", "admit" */
+int cold_of_word(const char *word);            /* enum hc_cold, or -1 */
+
 /* By an event's type; events that are lost have none. */
 #define ACTION_LOST  0
 #define ACTION_COUNT 6

@@ -95,12 +95,20 @@ static bool is_wanted(const struct output *output, const struct event_line *line
 	       (*output->whole && !strcmp(line->user, output->whole));
 }
 
+/* That a host is alone, or no longer: no session's line. */
+static bool is_of_fleet(const struct event_line *line)
+{
+	return !strncmp(line->action, "fleet-", strlen("fleet-"));
+}
+
 static void print_as_text(struct output *output, const struct event_line *line,
 			  const char *user)
 {
 	if (event_line_is(line, ACTION_LOST))
 		print_text_lost(&output->out, &output->context, line->event.time_ns,
 				line->reason, line->lost);
+	else if (is_of_fleet(line))
+		hc_notice("%s", line->action);
 	else
 		print_text_row(&output->out, &output->context, &line->event,
 			       &(const struct print_names){line->service, user, line->process,
@@ -112,6 +120,8 @@ static void print_as_zeek(struct output *output, const struct event_line *line)
 {
 	if (event_line_is(line, ACTION_LOST))
 		hc_notice("lost %llu events: %s", line->lost, line->reason);
+	else if (is_of_fleet(line))
+		hc_notice("%s", line->action);
 	else
 		print_zeek_event(&output->out, line);
 }

@@ -292,6 +292,47 @@ static void explain_metrics(const struct config *config)
 			       : ", as other hosts can ask (page = yes serves it)");
 }
 
+static void explain_fleet_service(const struct hc_service *service)
+{
+	if (!service->fleet)
+		return;
+	printf("\nfleet in %s: its caps are of all hosts together; a user's first session %s; "
+	       "without a store ",
+	       service->name,
+	       service->cold == HC_COLD_WAIT
+		       ? "waits for the store, until it is sent again"
+		       : "is admitted, and closed if the store has no unit");
+	if (service->alone == HC_ALONE_REFUSE)
+		printf("all are refused");
+	else if (service->alone == HC_ALONE_ADMIT)
+		printf("each user may have the whole cap here");
+	else if (service->cap_alone)
+		printf("each user may have %u here, or its cap if that is less",
+		       service->cap_alone);
+	else
+		printf("each user may have the cap divided by the number of hosts here, at "
+		       "least 1");
+}
+
+static void explain_fleet(const struct config *config)
+{
+	const struct config_fleet *fleet = &config->fleet;
+	char store[STORE_ADDRESS_TEXT], lease[HUMAN_TEXT], keep[HUMAN_TEXT];
+
+	for (size_t i = 0; i < config->service_count; i++)
+		explain_fleet_service(&config->services[i].service);
+	if (!config_has_fleet(config))
+		return;
+	printf("\nfleet: this host is %s; lease %s, idle units go back after %s, at most %u "
+	       "asks a second, other hosts %s have sessions closed here; store",
+	       fleet->name, human_duration(fleet->lease, lease),
+	       human_duration(fleet->keep, keep), fleet->asks, fleet->kill ? "may" : "may not");
+	for (size_t i = 0; i < fleet->store_count; i++) {
+		printf(i ? ";" : "");
+		print_escaped(store_address_format(&fleet->stores[i], store, sizeof(store)));
+	}
+}
+
 void explain(const struct config *config, const char *path)
 {
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -324,6 +365,7 @@ void explain(const struct config *config, const char *path)
 	explain_idle(config);
 	for (size_t i = 0; i < config->service_count; i++)
 		explain_holding(&config->services[i]);
+	explain_fleet(config);
 	explain_directions(config);
 	explain_events(&config->events);
 	explain_metrics(config);

@@ -37,6 +37,10 @@ static const struct table_column service_columns[] = {
 	{.key = "evict_idle_s", .kind = TABLE_NUMBER},
 	{.key = "evict_rate", .kind = TABLE_NUMBER},
 	{.key = "redirect"},
+	{.heading = "SCOPE", .key = "scope"},
+	{.key = "cold"},
+	{.key = "alone"},
+	{.key = "cap_alone", .kind = TABLE_NUMBER},
 };
 
 static void add_listens(struct table *table, const struct policy_view *view, int id)
@@ -101,6 +105,19 @@ static void add_holding(struct table *table, const struct hc_service *service)
 	table_add_text(table, *where ? where : NULL);
 }
 
+/* For programs: of a cap of the fleet, what holds until the store has answered, and without
+ * it. */
+static void add_fleet(struct table *table, const struct hc_service *service)
+{
+	table_add_text(table, service->fleet ? "fleet" : "host");
+	table_add_text(table, service->fleet ? word_of_cold(service->cold) : NULL);
+	table_add_text(table, service->fleet ? word_of_alone(service->alone) : NULL);
+	if (service->fleet && service->cap_alone)
+		table_add_number(table, service->cap_alone);
+	else
+		table_add_text(table, NULL);
+}
+
 /* Whose servers may give labels: those of a list, the system's, or everybody's. */
 static const char *labellers_word(const struct hc_service *service)
 {
@@ -154,6 +171,7 @@ static void add_service(struct table *table, const struct policy_view *view,
 	add_seconds(table, service->keepalive);
 	add_seconds(table, service->idle);
 	add_holding(table, service);
+	add_fleet(table, service);
 }
 
 struct table *policy_services_table(const struct policy_view *view,

@@ -145,9 +145,11 @@ static int run_daemon(struct run *run)
 	error = error ?: daemon_open_drain(daemon, true);
 	error = error ?: closer_new(&daemon->closer, daemon->object, &daemon->netns);
 	error = error ?: daemon_prepare_evictor(daemon, &daemon->config);
+	error = error ?: daemon_prepare_fleet(daemon);
 	error = error ?: daemon_drop_privileges(daemon, run->mounted);
 	error = error ?: closer_start(daemon->closer);
 	error = error ?: daemon_start_evictor(daemon);
+	error = error ?: daemon_start_fleet(daemon);
 	error = error ?: daemon_answer(daemon);
 	error = error ?: daemon_open_metrics(daemon);
 	if (error)

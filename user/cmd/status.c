@@ -11,8 +11,10 @@
 #include "user/base/put.h"
 #include "user/base/redact.h"
 #include "user/cmd/command.h"
+#include "user/cmd/status_fleet.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/fill.h"
+#include "user/kernel/fleet_record.h"
 #include "user/kernel/links.h"
 #include "user/kernel/losses.h"
 #include "user/kernel/open.h"
@@ -39,6 +41,7 @@ struct status {
 	struct service_total totals[HC_SERVICES_MAX];
 	struct hc_stranger strangers[HC_SERVICES_MAX];
 	struct hc_reload reload; /* the last; time_ns is 0 if there was none */
+	struct hc_fleet_status fleet;
 };
 
 static int gather_state(struct status *status)
@@ -53,6 +56,7 @@ static int gather_state(struct status *status)
 	error = error ?: totals_of_services(status->object, &status->policy, status->totals);
 	error = error ?: strangers_read(status->object, status->strangers);
 	error = error ?: reload_record_read(status->object, &status->reload);
+	error = error ?: fleet_record_read(status->object, &status->fleet);
 	error = error
 			?: state_read_sessions(status->object, NULL, NULL, &sessions,
 					       &session_count);
@@ -125,23 +129,16 @@ static const char *state_reason(const struct status *status)
 			 "knows whether sockets tell of their ends";
 }
 
-/* Does a service want sessions without a label closed, which the daemon does? */
-static bool has_grace(const struct status *status)
+/* Does a service want what the daemon does: sessions without a label closed, or else those over
+ * the cap held or redirected? */
+static bool needs_run(const struct status *status, bool grace)
 {
-	for (int id = 0; id < HC_SERVICES_MAX; id++)
-		if (status->object && status->policy.services[id].used &&
-		    status->policy.services[id].login_grace)
-			return true;
-	return false;
-}
+	for (int id = 0; id < HC_SERVICES_MAX && status->object; id++) {
+		const struct hc_service *service = &status->policy.services[id];
 
-/* Is anybody over the cap to be held, or redirected? */
-static bool has_holding(const struct status *status)
-{
-	for (int id = 0; id < HC_SERVICES_MAX; id++)
-		if (status->object && status->policy.services[id].used &&
-		    status->policy.services[id].holding)
+		if (service->used && (grace ? service->login_grace : service->holding))
 			return true;
+	}
 	return false;
 }
 
@@ -261,14 +258,15 @@ static void print_status_text(const struct status *status)
 		printf("\nattached:\n");
 	for (size_t i = 0; i < status->links_count; i++)
 		printf("  %-16s %s\n", status->links[i].program, status->links[i].where);
-	if (has_grace(status) && !status->pid)
+	if (needs_run(status, true) && !status->pid)
 		printf("login_grace does not hold: run is not active\n");
-	if (has_holding(status) && !status->pid)
+	if (needs_run(status, false) && !status->pid)
 		printf("who is over the cap is rejected at once, as run is not active, unless "
 		       "excess = redirect leads to a listener of yours\n");
 	if (status->object)
 		printf("on_state is %s\n", state_reason(status));
 	print_status_strangers(status);
+	status_fleet_text(&status->fleet, status->pid);
 	if (status->object) {
 		printf("\nfill:\n");
 		for (int i = 0; i < FILL_COUNT; i++)
@@ -337,20 +335,22 @@ static void print_status_json(const struct status *status, bool redact)
 	printf("],\"on_state\":{\"attached\":%s,\"why\":\"%s\"}",
 	       has_state(status) ? "true" : "false",
 	       status->object ? state_reason(status) : "");
-	printf(",\"login_grace\":%s", !has_grace(status) ? "null"
-				      : status->pid      ? "true"
-							 : "false");
-	printf(",\"excess_held\":%s", !has_holding(status) ? "null"
-				      : status->pid        ? "true"
-							   : "false");
+	printf(",\"login_grace\":%s", !needs_run(status, true) ? "null"
+				      : status->pid            ? "true"
+							       : "false");
+	printf(",\"excess_held\":%s", !needs_run(status, false) ? "null"
+				      : status->pid             ? "true"
+								: "false");
 	directions_format(status->policy.control.directions, "\",\"", directions);
-	printf(*directions ? ",\"directions\":[\"%s\"]" : ",\"directions\":[]", directions);
-	printf(",\"totals\":[");
+	printf(*directions ? ",\"directions\":[\"%s\"],\"totals\":["
+			   : ",\"directions\":[],\"totals\":[",
+	       directions);
 	print_json_totals(status);
 	printf("],\"labels_untrusted\":[");
 	print_json_strangers(status);
 	printf("],\"last_reload\":");
 	print_json_reload(status, redact);
+	status_fleet_json(&status->fleet, redact);
 	printf(",\"features\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"feature\":\"%s\",\"found\":%s,\"needed_for\":\"%s\","

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "user/config/config.h"
 
@@ -13,6 +14,10 @@
 #define WAIT_DEFAULT       30 /* seconds */
 #define EVICT_IDLE_DEFAULT 60
 #define EVICT_RATE_DEFAULT 10 /* a minute */
+
+#define LEASE_DEFAULT 10 /* seconds */
+#define KEEP_DEFAULT  60
+#define ASKS_DEFAULT  2000 /* a second */
 
 void config_service_defaults(struct hc_service *service, const char *name)
 {
@@ -33,6 +38,31 @@ void config_service_defaults(struct hc_service *service, const char *name)
 	snprintf(service->name, sizeof(service->name), "%s", name);
 }
 
+static void set_fleet_defaults(struct config_fleet *fleet)
+{
+	*fleet = (struct config_fleet){
+		.lease = LEASE_DEFAULT,
+		.keep = KEEP_DEFAULT,
+		.asks = ASKS_DEFAULT,
+		.alone = HC_ALONE_LOCAL,
+	};
+	if (gethostname(fleet->name, sizeof(fleet->name) - 1))
+		strcpy(fleet->name, "localhost");
+}
+
+static void free_fleet(struct config_fleet *fleet)
+{
+	if (fleet->stores)
+		explicit_bzero(fleet->stores, fleet->store_count * sizeof(*fleet->stores));
+	free(fleet->stores);
+	free(fleet->prefix);
+	free(fleet->tls_ca);
+	free(fleet->tls_cert);
+	free(fleet->tls_key);
+	free(fleet->sentinel_user);
+	free(fleet->sentinel_password);
+}
+
 int config_defaults(struct config *config)
 {
 	*config = (struct config){
@@ -43,6 +73,7 @@ int config_defaults(struct config *config)
 		.listeners_max = LISTENERS_DEFAULT,
 	};
 	sink_list_default(&config->events);
+	set_fleet_defaults(&config->fleet);
 	config->services = calloc(HC_FIRST_SERVICE, sizeof(*config->services));
 	if (!config->services)
 		return -ENOMEM;
@@ -67,6 +98,7 @@ void config_free(struct config *config)
 		free(config->services[i].labellers);
 	}
 	free(config->services);
+	free_fleet(&config->fleet);
 	memset(config, 0, sizeof(*config));
 }
 
@@ -117,4 +149,14 @@ bool config_labels(const struct config *config)
 		if (config->services[i].service.identify == HC_BY_LABEL)
 			return true;
 	return false;
+}
+
+bool config_has_fleet(const struct config *config)
+{
+	return config->fleet.store_count;
+}
+
+bool config_waits_cold(const struct hc_service *service)
+{
+	return service->fleet && service->cold == HC_COLD_WAIT;
 }

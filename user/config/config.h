@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include "policy.h"
 #include "user/config/sink_list.h"
+#include "user/config/store_address.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/headcount.conf"
 
@@ -29,6 +30,15 @@
 #define CONFIG_WAIT_MAX       300
 #define CONFIG_EVICT_IDLE_MAX (14 * 86400)
 #define CONFIG_EVICT_RATE_MAX 10000
+
+/* Seconds: an answer is waited for for a fifth of the lease, 2 s at most. */
+#define CONFIG_LEASE_MIN 2
+#define CONFIG_LEASE_MAX 300
+#define CONFIG_KEEP_MAX  86400
+
+#define CONFIG_ASKS_MAX   1000000
+#define CONFIG_NAME_MAX   63 /* bytes */
+#define CONFIG_PREFIX_MAX 63
 
 #define CONFIG_TOP_USERS_MAX       1000
 #define CONFIG_METRICS_MAX_MAX     256
@@ -83,6 +93,20 @@ struct config_metrics {
 	enum config_page page;
 };
 
+/* One cap for many hosts. Without a store there is no fleet. */
+struct config_fleet {
+	struct store_address *stores; /* in their order a shard each */
+	size_t store_count;
+	char name[CONFIG_NAME_MAX + 1]; /* of this host; default: what gethostname() says */
+	__u32 lease, keep;              /* seconds */
+	__u32 asks;                     /* a second */
+	__u32 servers;                  /* as struct store_settings has it */
+	enum hc_alone alone;
+	bool kill; /* others may have sessions closed here */
+	/* As struct store_settings has them; NULL: none. */
+	char *prefix, *tls_ca, *tls_cert, *tls_key, *sentinel_user, *sentinel_password;
+};
+
 /* services[HC_OUTBOUND_SERVICE] and services[HC_INBOUND_SERVICE] are always
  * there; named ones follow in the order of the file. */
 struct config {
@@ -95,6 +119,7 @@ struct config {
 	struct sink_list events; /* where they go */
 	struct config_metrics metrics;
 	__u32 metrics_top_users;
+	struct config_fleet fleet;
 	struct config_service *services;
 	size_t service_count;
 };
@@ -136,6 +161,12 @@ bool config_service_has_excess(const struct config_service *service, enum hc_exc
 
 /* Is a service by label? */
 bool config_labels(const struct config *config);
+
+/* Is there a store of a fleet? */
+bool config_has_fleet(const struct config *config);
+
+/* Does a user's first session wait for a unit? */
+bool config_waits_cold(const struct hc_service *service);
 
 /* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
 void config_free(struct config *config);

@@ -148,12 +148,14 @@ static int check_outbound(struct config_parser *parser, const struct config_serv
 /* A setting that nothing uses is a mistake. */
 static int check_uses(struct config_parser *parser, const struct config_service *service)
 {
-	const bool waits = config_service_has_excess(service, HC_WAIT);
+	const bool waits = config_service_has_excess(service, HC_WAIT) ||
+			   config_waits_cold(&service->service);
 	const bool evicts = config_service_has_excess(service, HC_EVICT);
 
 	if (parser->wait_line && !waits && !evicts)
 		return config_fail(parser, parser->wait_line,
-				   "wait_max, and nothing here has excess = wait or evict");
+				   "wait_max, and nothing here has excess = wait or evict, or "
+				   "waits for the fleet");
 	if (parser->evict_line && !evicts)
 		return config_fail(
 			parser, parser->evict_line,
@@ -186,5 +188,6 @@ int config_check_excess(struct config_parser *parser)
 				   service->service.name);
 	for (enum hc_excess excess = HC_WAIT; excess < HC_EXCESS_COUNT; excess++)
 		service->service.holding |= config_service_has_excess(service, excess);
+	service->service.holding |= service->service.fleet;
 	return 0;
 }

@@ -45,13 +45,13 @@ static int close_section(struct config_parser *parser)
 					   "service with user = label");
 		if (config_resolve_overrides(parser))
 			return -EINVAL;
-		if (config_check_excess(parser))
+		if (config_check_scope(parser) || config_check_excess(parser))
 			return -EINVAL;
 		config_resolve_labellers(service);
 		service->service.limited = is_limited(service);
 		service->service.special = is_special(service);
 	}
-	return 0;
+	return parser->where == CONFIG_FLEET ? config_check_fleet_section(parser) : 0;
 }
 
 static char *trim(char *text)
@@ -125,8 +125,11 @@ static int open_section(struct config_parser *parser, char *text)
 	parser->label_line = 0;
 	parser->wait_line = parser->evict_line = 0;
 	parser->redirect_line = parser->excess_line = 0;
+	parser->scope_line = parser->cold_line = 0;
 	if (!strcmp(text, "headcount"))
 		parser->where = CONFIG_HEADCOUNT;
+	else if (!strcmp(text, "fleet"))
+		parser->where = CONFIG_FLEET;
 	else if (strncmp(text, "service", 7) || (text[7] && !isblank((unsigned char)text[7])))
 		return config_fail(parser, parser->line, "unknown section [%s]", text);
 	else if (open_service(parser, trim(text + 7)))
@@ -227,6 +230,8 @@ static void parse_file(struct config_parser *parser)
 		check_page(parser);
 		if (!parser->error)
 			check_directions(parser);
+		if (!parser->error)
+			config_check_fleet(parser);
 	}
 }
 

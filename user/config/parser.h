@@ -2,7 +2,7 @@
 /*
  * Between the parts of the configuration's parser: file.c knows lines and
  * sections, values.c knows the keys and their values, overrides.c what overrides say,
- * excess.c what an excess gets.
+ * excess.c what an excess gets, fleet.c what is about many hosts.
  */
 #ifndef HEADCOUNT_CONFIG_PARSER_H
 #define HEADCOUNT_CONFIG_PARSER_H
@@ -17,6 +17,7 @@ enum config_where {
 	CONFIG_OUTBOUND = 2,
 	CONFIG_INBOUND = 4,
 	CONFIG_NAMED = 8,
+	CONFIG_FLEET = 16,
 };
 #define CONFIG_SERVICE (CONFIG_OUTBOUND | CONFIG_INBOUND | CONFIG_NAMED)
 
@@ -44,8 +45,12 @@ struct config_parser {
 	unsigned int label_line; /* in this section, a key that is about labels; 0: none */
 	unsigned int wait_line, evict_line, redirect_line; /* the same of these */
 	unsigned int excess_line;
-	unsigned int keys_seen; /* in this section, bits in the order of the keys' table */
-	size_t service;         /* of this section */
+	unsigned int scope_line,
+		cold_line;       /* in this section, scope = fleet; cold, cap_alone */
+	unsigned int fleet_line; /* the first scope = fleet of the file; 0: none */
+	unsigned int tls_line, sentinel_line; /* in [fleet]; 0: none */
+	__u64 keys_seen; /* in this section, bits in the order of the keys' table */
+	size_t service;  /* of this section */
 	struct config_pending *pending;
 	size_t pending_count;
 
@@ -97,6 +102,30 @@ int config_set_metrics(struct config_parser *parser, const char *value);
 int config_set_metrics_max(struct config_parser *parser, const char *value);
 int config_set_metrics_top_users(struct config_parser *parser, const char *value);
 int config_set_page(struct config_parser *parser, const char *value);
+
+int config_add_store(struct config_parser *parser, const char *value);
+int config_set_fleet_name(struct config_parser *parser, const char *value);
+int config_set_lease(struct config_parser *parser, const char *value);
+int config_set_keep(struct config_parser *parser, const char *value);
+int config_set_asks(struct config_parser *parser, const char *value);
+int config_set_servers(struct config_parser *parser, const char *value);
+int config_set_alone(struct config_parser *parser, const char *value);
+int config_set_fleet_kill(struct config_parser *parser, const char *value);
+int config_set_prefix(struct config_parser *parser, const char *value);
+int config_set_tls_ca(struct config_parser *parser, const char *value);
+int config_set_tls_cert(struct config_parser *parser, const char *value);
+int config_set_tls_key(struct config_parser *parser, const char *value);
+int config_set_sentinel_user(struct config_parser *parser, const char *value);
+int config_set_sentinel_password(struct config_parser *parser, const char *value);
+int config_set_scope(struct config_parser *parser, const char *value);
+int config_set_cold(struct config_parser *parser, const char *value);
+int config_set_cap_alone(struct config_parser *parser, const char *value);
+
+/* Once a service's section, [fleet], the file is read whole: does what is said of the fleet fit
+ * together? */
+int config_check_scope(struct config_parser *parser);
+int config_check_fleet_section(struct config_parser *parser);
+int config_check_fleet(struct config_parser *parser);
 
 /* Once the section is read whole: does what is said of the excess fit together? */
 int config_check_excess(struct config_parser *parser);

@@ -331,7 +331,26 @@ static const struct config_key {
 	{"idle", CONFIG_SERVICE, ONCE, set_idle},
 	{"override", CONFIG_SERVICE, REPEATS, config_add_override},
 	{"errno", CONFIG_OUTBOUND, ONCE, set_errno},
+	{"scope", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_scope},
+	{"cold", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_cold},
+	{"cap_alone", CONFIG_INBOUND | CONFIG_NAMED, ONCE, config_set_cap_alone},
+	{"store", CONFIG_FLEET, REPEATS, config_add_store},
+	{"name", CONFIG_FLEET, ONCE, config_set_fleet_name},
+	{"lease", CONFIG_FLEET, ONCE, config_set_lease},
+	{"keep", CONFIG_FLEET, ONCE, config_set_keep},
+	{"asks", CONFIG_FLEET, ONCE, config_set_asks},
+	{"servers", CONFIG_FLEET, ONCE, config_set_servers},
+	{"alone", CONFIG_FLEET, ONCE, config_set_alone},
+	{"kill", CONFIG_FLEET, ONCE, config_set_fleet_kill},
+	{"prefix", CONFIG_FLEET, ONCE, config_set_prefix},
+	{"tls_ca", CONFIG_FLEET, ONCE, config_set_tls_ca},
+	{"tls_cert", CONFIG_FLEET, ONCE, config_set_tls_cert},
+	{"tls_key", CONFIG_FLEET, ONCE, config_set_tls_key},
+	{"sentinel_user", CONFIG_FLEET, ONCE, config_set_sentinel_user},
+	{"sentinel_password", CONFIG_FLEET, ONCE, config_set_sentinel_password},
 };
+
+_Static_assert(sizeof(keys) / sizeof(*keys) <= 64, "a bit of keys_seen for each");
 
 int config_set(struct config_parser *parser, const char *name, const char *value)
 {
@@ -347,8 +366,8 @@ int config_set(struct config_parser *parser, const char *name, const char *value
 	if (!(keys[i].where & parser->where))
 		return config_fail(parser, parser->line,
 				   "\"%s\" is not allowed in this section", name);
-	if (keys[i].often == ONCE && (parser->keys_seen & 1u << i))
+	if (keys[i].often == ONCE && (parser->keys_seen & 1ull << i))
 		return config_fail(parser, parser->line, "\"%s\" twice in this section", name);
-	parser->keys_seen |= 1u << i;
+	parser->keys_seen |= 1ull << i;
 	return keys[i].set(parser, value);
 }

@@ -8,11 +8,13 @@
 #include "user/base/privileges.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/evictor.h"
+#include "user/daemon/fleet.h"
 #include "user/daemon/look.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/signals.h"
 #include "user/daemon/sweep.h"
 #include "user/kernel/feature.h"
+#include "user/kernel/fleet_record.h"
 #include "user/kernel/labels.h"
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_apply.h"
@@ -321,6 +323,21 @@ int daemon_start_evictor(struct daemon *daemon)
 	return daemon->evictor ? evictor_start(daemon->evictor, &tools) : 0;
 }
 
+int daemon_prepare_fleet(struct daemon *daemon)
+{
+	/* One before may have been in a fleet. */
+	fleet_record_clear(daemon->object);
+	if (!config_has_fleet(&daemon->config))
+		return 0;
+	print_json_host(daemon->config.fleet.name);
+	return fleet_new(&daemon->fleet, daemon->object, &daemon->config);
+}
+
+int daemon_start_fleet(struct daemon *daemon)
+{
+	return daemon->fleet ? fleet_start(daemon->fleet, daemon->closer) : 0;
+}
+
 int daemon_serve_metrics(struct daemon *daemon, struct metrics_server *server,
 			 const struct config *config)
 {
@@ -367,6 +384,7 @@ void daemon_free(struct daemon *daemon)
 	look_free(daemon->look);
 	drain_free(daemon->drain);
 	evictor_free(daemon->evictor);
+	fleet_free(daemon->fleet, !daemon->pin);
 	closer_free(daemon->closer);
 	targets_free(&daemon->targets);
 	answering_end(&daemon->answering, daemon->object);

@@ -30,6 +30,7 @@ struct daemon {
 	struct look *look;              /* for its page; NULL: not wanted yet */
 	struct closer *closer;          /* of `run` */
 	struct evictor *evictor;        /* NULL: nothing was ever to be evicted */
+	struct fleet *fleet;            /* NULL: there is no store of a fleet */
 	struct grace grace;
 	__u64 grace_ns; /* when sessions without a label are looked for again */
 	struct strangers strangers;
@@ -91,6 +92,10 @@ int daemon_open_drain(struct daemon *daemon, bool json);
 /* What `config` needs to evict sessions, before it is in force; and once it is, that begins. */
 int daemon_prepare_evictor(struct daemon *daemon, const struct config *config);
 int daemon_start_evictor(struct daemon *daemon);
+/* The same of the fleet, which a reload neither begins nor ends. */
+int daemon_prepare_fleet(struct daemon *daemon);
+int daemon_start_fleet(struct daemon *daemon);
+
 /* Answers who is redirected to us. Once privileges are given up. */
 int daemon_answer(struct daemon *daemon);
 

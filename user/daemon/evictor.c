@@ -18,6 +18,7 @@
 #include "user/daemon/evictor.h"
 #include "user/daemon/sweep.h"
 #include "user/evict/serve.h"
+#include "user/kernel/fleet_words.h"
 #include "user/kernel/losses.h"
 #include "user/kernel/policy_caps.h"
 #include "user/kernel/state.h"
@@ -99,7 +100,7 @@ static void know_room(const struct evictor *evictor, const struct hc_user_key *u
 	known->spare_slots = HC_UNLIMITED; /* he has no session: nothing is to be evicted */
 	if (!state_read_user(object, &evictor->policy.control, user, &record))
 		return;
-	know_slots(known, hc_user_active(&record), record.cap);
+	know_slots(known, hc_user_active(&record), fleet_words_limit(object, service, &record));
 	if (service->total == HC_UNLIMITED || record.traits & HC_EXEMPT ||
 	    bpf_map_lookup_elem_flags(bpf_map__fd(object->maps.service_states), &id, &state,
 				      BPF_F_LOCK))

@@ -4,6 +4,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/notify.h"
+#include "user/daemon/fleet.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/signals.h"
@@ -90,6 +91,14 @@ static void close_idle(struct daemon *daemon)
 	walk_free(&found);
 }
 
+static void tell_fleet(struct daemon *daemon)
+{
+	struct print_fleet news;
+
+	while (fleet_take_news(daemon->fleet, &news))
+		drain_tell_fleet(daemon->drain, &news);
+}
+
 static void watch_programs(struct daemon *daemon)
 {
 	__u64 now = clock_monotonic_ns();
@@ -118,6 +127,7 @@ int daemon_loop(struct daemon *daemon)
 	notify_watch();
 	while (!signals_stop_asked && !error) {
 		notify_alive();
+		tell_fleet(daemon);
 		error = drain_poll(daemon->drain, NAP_MS);
 		if (signals_reload_asked())
 			reload_and_tell(daemon);

@@ -13,6 +13,9 @@
 /* A namespace: itself, its link, its program, that once more for the metrics, itself once more
  * for their page, the socket to close sessions by, and the listener for those who wait. */
 #define NETNS 7
+/* The fleet's own maps and rings; of a shard, two connections, and what a resolver opens. */
+#define FLEET 60
+#define SHARD 4
 
 void open_files_raise(void)
 {
@@ -53,6 +56,11 @@ static unsigned int answering_of(const struct config *config)
 	return services * netns_of(config);
 }
 
+static unsigned int fleet_of(const struct config *config)
+{
+	return config_has_fleet(config) ? FLEET + SHARD * config->fleet.store_count : 0;
+}
+
 static unsigned int most(unsigned int a, unsigned int b)
 {
 	return a > b ? a : b;
@@ -65,7 +73,8 @@ __u64 open_files_needed(const struct config *now, const struct config *next,
 
 	subscribers = most(subscribers, most(subscribers_of(now), subscribers_of(next)));
 	return OWN + subscribers + connections_of(now) + connections_of(next) + listeners +
-	       (listeners ? ANSWERS_FILES : 0) + NETNS * (netns_of(now) + netns_of(next));
+	       (listeners ? ANSWERS_FILES : 0) + fleet_of(now) +
+	       NETNS * (netns_of(now) + netns_of(next));
 }
 
 int open_files_check(const struct config *now, const struct config *next,

@@ -6,6 +6,7 @@
 #include "user/answer/files.h"
 #include "user/base/log.h"
 #include "user/daemon/evictor.h"
+#include "user/daemon/fleet.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
 #include "user/daemon/reload.h"
@@ -73,11 +74,35 @@ static void drop_gates(struct daemon *daemon, const struct netns_list *from,
 		}
 }
 
+static bool same_text(const char *old, const char *fresh)
+{
+	return !strcmp(old ?: "", fresh ?: "");
+}
+
+/* What the thread began with, and the other hosts go by. */
+static bool same_fleet(const struct config_fleet *old, const struct config_fleet *fresh)
+{
+	return old->store_count == fresh->store_count &&
+	       (!old->store_count ||
+		!memcmp(old->stores, fresh->stores, old->store_count * sizeof(*old->stores))) &&
+	       !strcmp(old->name, fresh->name) && old->lease == fresh->lease &&
+	       old->keep == fresh->keep && old->asks == fresh->asks &&
+	       old->servers == fresh->servers && old->kill == fresh->kill &&
+	       same_text(old->prefix, fresh->prefix) && same_text(old->tls_ca, fresh->tls_ca) &&
+	       same_text(old->tls_cert, fresh->tls_cert) &&
+	       same_text(old->tls_key, fresh->tls_key) &&
+	       same_text(old->sentinel_user, fresh->sentinel_user) &&
+	       same_text(old->sentinel_password, fresh->sentinel_password);
+}
+
 /* What cannot change while running: the sizes of the maps, and what the programs count. */
 static int same_shape(const struct config *old, const struct config *fresh)
 {
 	if (old->directions != fresh->directions)
 		return hc_error("directions cannot change while running: restart headcount");
+	if (!same_fleet(&old->fleet, &fresh->fleet))
+		return hc_error("[fleet] cannot change while running, but for alone: restart "
+				"headcount");
 	if (old->sessions_max == fresh->sessions_max && old->users_max == fresh->users_max &&
 	    old->listeners_max == fresh->listeners_max)
 		return 0;
@@ -148,6 +173,7 @@ static void commit_next(struct daemon *daemon, struct next *next)
 	drop_gates(daemon, &daemon->netns, &next->netns);
 	config_free(&daemon->config);
 	daemon->config = next->config;
+	fleet_set(daemon->fleet, &daemon->config);
 	evictor_pause(daemon->evictor);
 	netns_free(&daemon->netns);
 	daemon->netns = next->netns;

@@ -242,6 +242,13 @@ void drain_count_rest(struct drain *drain)
 	print_losses(drain);
 }
 
+void drain_tell_fleet(struct drain *drain, const struct print_fleet *fleet)
+{
+	drain->context.realtime_offset_ns = clock_realtime_offset_ns();
+	if (drain->json)
+		print_json_fleet(&drain->out, &drain->context, fleet);
+}
+
 bool drain_saw_refusals(struct drain *drain)
 {
 	bool seen = drain->saw_refusals;

@@ -31,6 +31,9 @@ void drain_finish(struct drain *drain);
 /* If it was given up because nobody reads: what is in the rings goes unread too. */
 void drain_count_rest(struct drain *drain);
 
+/* Tells of the fleet at the next drain_poll(); in JSON alone. */
+void drain_tell_fleet(struct drain *drain, const struct print_fleet *fleet);
+
 /* Refusals have been seen since the last call: some may be held back. */
 bool drain_saw_refusals(struct drain *drain);
 

@@ -33,6 +33,21 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 void print_json_lost(struct print_buffer *out, struct print_context *context, __u64 time_ns,
 		     const char *word, __u64 lost);
 
+/* A host's own cap holds, as it has no lease of the fleet any more; or that is over. */
+struct print_fleet {
+	__u64 time_ns;  /* CLOCK_MONOTONIC, */
+	__u64 since_ns; /* and that it began */
+	bool alone;     /* else it is over */
+	enum hc_alone means;
+	__u32 members;   /* of the fleet, last seen */
+	char store[128]; /* the server that was asked last */
+};
+void print_json_fleet(struct print_buffer *out, struct print_context *context,
+		      const struct print_fleet *fleet);
+
+/* From now on each JSON line says that it is this host's; NULL: none does. */
+void print_json_host(const char *name);
+
 #define PRINT_LOST_UNKNOWN (~0ull) /* as `lost`: nobody knows how many */
 
 /* The same for a person: aligned columns, one line an event. */

@@ -3,95 +3,41 @@
  * Events as JSON lines, at the pace of the event ring: no printf, no memory
  * taken and no name looked up in the common case.
  */
-#include <stdlib.h>
-
-#include "user/base/account.h"
 #include "user/base/address.h"
 #include "user/base/community_id.h"
-#include "user/base/escape.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/events/decode.h"
 #include "user/events/print.h"
+#include "user/events/put_names.h"
 
 /*
  * The longest line: the keys take less than 1400 bytes, the numbers, times and
  * addresses less than 500, the service, the process and two accounts less than
- * 900. Users, of whom there may be two, are their texts, every byte of which may become six.
+ * 900, the host less than 400. Users, of whom there may be two, are their texts, every byte of
+ * which may become six.
  */
-#define LINE_ROOM (3072 + 2 * 6 * HC_USER_TEXT)
+#define HOST_ROOM 400
+#define LINE_ROOM (3072 + HOST_ROOM + 2 * 6 * HC_USER_TEXT)
 
-#define ACCOUNT_ROOM 256 /* an account's name, escaped, with its NUL */
-#define CGROUPS      256
+static char host[HOST_ROOM]; /* the key and its value */
 
-/* A string of an outsider: `length` bytes, six times that at most. */
-static char *put_escaped(char *p, const char *text, size_t length)
+void print_json_host(const char *name)
 {
-	return p + escape_json(p, 6 * length + 1, text, length);
-}
+	char *p = host;
 
-/* A cgroup's path is remembered, so that a session's end names what its start
- * named, though the cgroup may be gone. Its id is never given away again. */
-static char *put_cgroup(char *p, const struct hc_user_key *user)
-{
-	static struct cgroup {
-		__u64 id;
-		char *text;
-	} cgroups[CGROUPS];
-	struct cgroup *cgroup = &cgroups[user->cgroup % CGROUPS];
-	char raw[HC_USER_TEXT], *end;
-
-	if (cgroup->text && cgroup->id == user->cgroup)
-		return stpcpy(p, cgroup->text);
-	user_key_format(user, false, raw, sizeof(raw));
-	end = put_escaped(p, raw, strlen(raw));
-	free(cgroup->text);
-	cgroup->text = strndup(p, end - p);
-	cgroup->id = user->cgroup;
-	return end;
-}
-
-/* ,"KEY.id":"1000","KEY.name":"alice" */
-static char *put_account(char *p, const char *key, __u32 uid)
-{
-	const char *name = account_name(uid);
-
-	p = PUT(p, ",\"");
-	p = stpcpy(p, key);
-	p = PUT(p, ".id\":\"");
-	p = put_number(p, uid);
-	*p++ = '"';
-	if (!*name)
-		return p;
-	p = PUT(p, ",\"");
-	p = stpcpy(p, key);
-	p = PUT(p, ".name\":\"");
-	p += escape_json(p, ACCOUNT_ROOM, name, strlen(name));
-	*p++ = '"';
-	return p;
-}
-
-static char *put_user(char *p, const struct hc_user_key *user)
-{
-	char text[HC_USER_TEXT];
-
-	switch (user->kind) {
-	case HC_BY_CLIENT:
-		return put_prefix(p, user->id, user->prefix);
-	case HC_BY_UID:
-		return put_number(p, user->uid);
-	case HC_BY_CGROUP:
-		return put_cgroup(p, user);
-	default:
-		user_key_format(user, false, text, sizeof(text));
-		return put_escaped(p, text, strlen(text));
-	}
+	*p = '\0';
+	if (!name)
+		return;
+	p = PUT(p, ",\"host.name\":\"");
+	p = put_escaped(p, name, strnlen(name, 63));
+	strcpy(p, "\"");
 }
 
 /* From "@timestamp" to "event.sequence": what every line begins with. */
 static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *types,
-		      unsigned int action)
+		      const char *action)
 {
 	p = PUT(p, "{\"@timestamp\":\"");
 	p = put_time(p, print_realtime(context, time_ns));
@@ -99,9 +45,9 @@ static char *put_head(char *p, struct print_context *context, __u64 time_ns, con
 		   "type\":[");
 	p = stpcpy(p, types);
 	p = PUT(p, "],\"event.action\":\"");
-	p = stpcpy(p, name_of_action(action));
+	p = stpcpy(p, action);
 	p = PUT(p, "\",\"event.dataset\":\"headcount.session\",\"event.sequence\":");
-	return put_number(p, context->sequence);
+	return stpcpy(put_number(p, context->sequence), host);
 }
 
 static const char *event_types(const struct hc_event *event)
@@ -343,7 +289,8 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, event->time_ns, event_types(event), event->type);
+	p = put_head(p, context, event->time_ns, event_types(event),
+		     name_of_action(event->type));
 	p = put_times(p, context, event);
 	p = put_ends(p, event);
 	p = put_network(p, event);
@@ -368,10 +315,36 @@ void print_json_lost(struct print_buffer *out, struct print_context *context, __
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, time_ns, "\"info\"", ACTION_LOST);
+	p = put_head(p, context, time_ns, "\"info\"", name_of_action(ACTION_LOST));
 	p = PUT(p, ",\"event.reason\":\"");
 	p = put_escaped(p, word, strnlen(word, HC_USER_TEXT));
 	p = PUT(p, "\",\"headcount.events-lost\":");
 	p = lost == PRINT_LOST_UNKNOWN ? PUT(p, "null") : put_number(p, lost);
 	print_commit(out, PUT(p, "}\n"));
+}
+
+void print_json_fleet(struct print_buffer *out, struct print_context *context,
+		      const struct print_fleet *fleet)
+{
+	char *p = print_reserve(out, LINE_ROOM);
+
+	context->sequence++;
+	if (!p)
+		return;
+	p = put_head(p, context, fleet->time_ns, "\"info\"",
+		     fleet->alone ? "fleet-alone" : "fleet-back");
+	p = PUT(p, ",\"event.start\":\"");
+	p = put_time(p, print_realtime(context, fleet->since_ns));
+	*p++ = '"';
+	if (!fleet->alone) {
+		p = PUT(p, ",\"event.duration\":");
+		p = put_number(p, fleet->time_ns - fleet->since_ns);
+	}
+	p = PUT(p, ",\"headcount.fleet.alone\":\"");
+	p = stpcpy(p, word_of_alone(fleet->means));
+	p = PUT(p, "\",\"headcount.fleet.members\":");
+	p = put_number(p, fleet->members);
+	p = PUT(p, ",\"headcount.fleet.store\":\"");
+	p = put_escaped(p, fleet->store, strnlen(fleet->store, sizeof(fleet->store)));
+	print_commit(out, PUT(p, "\"}\n"));
 }

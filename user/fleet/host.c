@@ -142,6 +142,17 @@ void fleet_ended(struct fleet_host *host, const struct fleet_key *key)
 		fleet_queue_put(host, &host->urgent, index);
 }
 
+void fleet_return(struct fleet_host *host, const struct fleet_key *key)
+{
+	__u32 index = fleet_table_find(&host->table, key);
+
+	if (index == FLEET_NONE)
+		return;
+	host->table.users[index].flags |= FLEET_USER_CALLED;
+	host->table.users[index].need = 0;
+	fleet_ended(host, key);
+}
+
 void fleet_called(struct fleet_host *host)
 {
 	host->called = true;

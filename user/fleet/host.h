@@ -64,6 +64,9 @@ struct fleet_queue {
 struct fleet_host {
 	struct fleet_settings settings;
 	struct fleet_kernel kernel;
+	/* An epoch that grants has no unit for who asks, or it may have again; with the
+	 * kernel's context. NULL: nobody wants to know. */
+	void (*set_short)(void *ctx, __u32 index, const struct fleet_key *key, bool is_short);
 	struct fleet_counters counters;
 	struct fleet_table table;
 	struct fleet_peers peers;
@@ -115,6 +118,9 @@ int fleet_want(struct fleet_host *host, const struct fleet_key *key, __u32 cap, 
 
 /* A session has ended. May be left out: idle units are found by looking. */
 void fleet_ended(struct fleet_host *host, const struct fleet_key *key);
+
+/* Nobody asks for the user any more: what is idle goes back now. */
+void fleet_return(struct fleet_host *host, const struct fleet_key *key);
 
 /* The store has published that it has something to say. */
 void fleet_called(struct fleet_host *host);

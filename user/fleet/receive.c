@@ -41,11 +41,19 @@ static void use(struct fleet_host *host, const struct fleet_item *item, __u32 un
 	host->kernel.set_units(host->kernel.ctx, item->index, &user->key, units);
 }
 
+static void tell_short(struct fleet_host *host, __u32 index, bool is_short)
+{
+	if (host->set_short)
+		host->set_short(host->kernel.ctx, index, &host->table.users[index].key,
+				is_short);
+}
+
 static void take_item(struct fleet_host *host, const struct fleet_item *item, __u32 units,
 		      __u64 now)
 {
 	struct fleet_user *user = &host->table.users[item->index];
 	bool more = user->need > item->need && fleet_asks(host, user, now);
+	bool waited = user->flags & FLEET_USER_WAITING;
 
 	user->flags &= ~(FLEET_USER_TOLD | FLEET_USER_WAITING);
 	use(host, item, units);
@@ -54,6 +62,10 @@ static void take_item(struct fleet_host *host, const struct fleet_item *item, __
 		user->asked = fleet_tenths(now);
 		host->counters.short_of++;
 	}
+	if (host->ready && item->need > units)
+		tell_short(host, item->index, true);
+	else if (waited)
+		tell_short(host, item->index, false);
 	/* What came up while the message was under way. */
 	if (more || user->flags & FLEET_USER_RETURN)
 		fleet_queue_put(host, &host->urgent, item->index);
@@ -83,6 +95,8 @@ static void hear(struct fleet_host *host, const struct fleet_call *call, __u64 n
 	if (index == FLEET_NONE || (host->stage != FLEET_MEMBER && index >= host->walked))
 		return;
 	user = &host->table.users[index];
+	if (call->more && user->flags & FLEET_USER_WAITING)
+		tell_short(host, index, false);
 	if (call->more || FLEET_PLANTED(STORM)) {
 		if (fleet_asks(host, user, now))
 			fleet_queue_put(host, &host->urgent, index);

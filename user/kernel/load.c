@@ -137,6 +137,7 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		{object->progs.on_getsockopt, LOAD_LABEL},
 		{object->progs.label_set, LOAD_LABEL_SET},
 		{object->progs.walk_targets, LOAD_WALK_TARGETS},
+		{object->progs.set_units, LOAD_SET_UNITS},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

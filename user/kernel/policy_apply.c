@@ -153,9 +153,11 @@ static int write_listen(const struct headcount_bpf *object, const struct config_
 static int write_ports(const struct headcount_bpf *object, const struct config *config,
 		       const int *ids, __u16 half)
 {
-	static __u16 ports[HC_PORTS];
-	int error = 0;
+	static __u16 ports[HC_PORTS], there[HC_PORTS];
+	int error = policy_read_ports(object, half, there);
 
+	if (error)
+		return hc_error_errno(error, "cannot read the map ports");
 	memset(ports, 0, sizeof(ports));
 	for (size_t i = 0; i < config->service_count && !error; i++) {
 		const struct config_service *service = &config->services[i];
@@ -165,10 +167,8 @@ static int write_ports(const struct headcount_bpf *object, const struct config *
 	}
 	for (__u32 port = 0; port < HC_PORTS && !error; port++) {
 		__u32 index = half * HC_PORTS + port;
-		__u16 now = 0;
 
-		bpf_map_lookup_elem(bpf_map__fd(object->maps.ports), &index, &now);
-		if (now != ports[port])
+		if (there[port] != ports[port])
 			error = policy_put(object->maps.ports, &index, &ports[port]);
 	}
 	return error;

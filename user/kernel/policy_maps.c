@@ -54,6 +54,23 @@ int policy_read_new(const struct headcount_bpf *object, struct policy **policy)
 	return error;
 }
 
+int policy_read_ports(const struct headcount_bpf *object, __u32 half, __u16 ports[HC_PORTS])
+{
+	__u32 count = 2 * HC_PORTS, position;
+	__u32 *keys = malloc(count * sizeof(*keys));
+	__u16 *both = malloc(count * sizeof(*both));
+	int error = keys && both ? 0 : -ENOMEM;
+
+	if (!error && bpf_map_lookup_batch(bpf_map__fd(object->maps.ports), NULL, &position,
+					   keys, both, &count, NULL))
+		error = errno == ENOENT ? 0 : -errno; /* ENOENT: these were all */
+	if (!error)
+		memcpy(ports, both + half * HC_PORTS, HC_PORTS * sizeof(*ports));
+	free(keys);
+	free(both);
+	return error;
+}
+
 int policy_find(const struct policy *policy, const char *name)
 {
 	for (int id = 0; id < HC_SERVICES_MAX; id++)

@@ -23,6 +23,10 @@ int policy_read(const struct headcount_bpf *object, struct policy *policy);
 /* The same, in memory that is the caller's to free(); NULL after an error. */
 int policy_read_new(const struct headcount_bpf *object, struct policy **policy);
 
+/* Which service each port of a half has, as the map says it (HC_PORTS). Returns 0 or a negative
+ * errno, and prints nothing. */
+int policy_read_ports(const struct headcount_bpf *object, __u32 half, __u16 ports[HC_PORTS]);
+
 /* Id of a service in force by name, or -1. */
 int policy_find(const struct policy *policy, const char *name);
 

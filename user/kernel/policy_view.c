@@ -23,17 +23,13 @@ static int add_listen(struct policy_view *view, const struct policy_listen *list
 /* Ports in a row that are of one service are one range. */
 static int read_ports(const struct headcount_bpf *object, struct policy_view *view)
 {
-	__u32 count = 2 * HC_PORTS, position, half = policy_half(&view->policy) * HC_PORTS;
-	__u32 *keys = malloc(count * sizeof(*keys));
-	__u16 *ports = malloc(count * sizeof(*ports));
+	__u16 *ports = malloc(HC_PORTS * sizeof(*ports));
 	struct policy_listen range = {};
-	int error = keys && ports ? 0 : -ENOMEM;
+	int error = ports ? 0 : -ENOMEM;
 
-	if (!error && bpf_map_lookup_batch(bpf_map__fd(object->maps.ports), NULL, &position,
-					   keys, ports, &count, NULL))
-		error = errno == ENOENT ? 0 : -errno; /* ENOENT: these were all */
+	error = error ?: policy_read_ports(object, policy_half(&view->policy), ports);
 	for (__u32 port = 0; port < HC_PORTS && !error; port++) {
-		__u16 service = ports[half + port] & ~HC_PORT_BY_ADDRESS;
+		__u16 service = ports[port] & ~HC_PORT_BY_ADDRESS;
 
 		if (range.service && service == range.service) {
 			range.last = port;
@@ -45,7 +41,6 @@ static int read_ports(const struct headcount_bpf *object, struct policy_view *vi
 	}
 	if (range.service && !error)
 		error = add_listen(view, &range);
-	free(keys);
 	free(ports);
 	return error;
 }

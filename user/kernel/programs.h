@@ -21,6 +21,7 @@ enum load_programs {
 	LOAD_LABEL = 1 << 14,     /* on_setsockopt, on_getsockopt */
 	LOAD_LABEL_SET = 1 << 15, /* label_set */
 	LOAD_WALK_TARGETS = 1 << 16,
+	LOAD_SET_UNITS = 1 << 17,
 	LOAD_NOTHING = 1u << 31, /* the maps alone */
 };
 

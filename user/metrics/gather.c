@@ -88,6 +88,7 @@ int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
 	error = policy_read(object, &metrics->policy);
 	error = error ?: counters_read(object, metrics->counters);
 	error = error ?: losses_read(object, metrics->losses);
+	error = error ?: fleet_record_read(object, &metrics->fleet);
 	error = error ?: gather_users(metrics, object, top);
 	if (programs)
 		error = error ?: read_programs(programs, metrics);

@@ -1,98 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The page: https://prometheus.io/docs/instrumenting/exposition_formats/, OpenMetrics 1.0.0. */
-#include <stdarg.h>
 #include <string.h>
 
 #include "user/base/clock.h"
-#include "user/base/escape.h"
 #include "user/base/user_name.h"
 #include "user/base/words.h"
 #include "user/kernel/losses.h"
 #include "user/metrics/page.h"
-
-enum type {
-	GAUGE,
-	COUNTER,
-	HISTOGRAM,
-	INFO,
-};
-
-struct page;
-
-/* One metric. `name` is without headcount_ and without what its type appends. */
-struct family {
-	const char *name;
-	const char *unit;
-	enum type type;
-	const char *help;
-	void (*samples)(struct page *page);
-};
-
-struct page {
-	FILE *out;
-	const struct metrics *metrics;
-	enum metrics_format format;
-	const struct family *family;
-	bool begun; /* its head is written */
-};
-
-/* OpenMetrics names a family without the suffix of its samples. */
-static void head(struct page *page)
-{
-	static const char *const types[] = {"gauge", "counter", "histogram", "info"};
-	static const char *const suffixes[] = {"", "_total", "", "_info"};
-	const struct family *family = page->family;
-	bool open = page->format == METRICS_OPEN;
-	const char *suffix = open ? "" : suffixes[family->type];
-	const char *type = !open && family->type == INFO ? "gauge" : types[family->type];
-
-	if (page->begun)
-		return;
-	page->begun = true;
-	fprintf(page->out, "# HELP headcount_%s%s %s.\n# TYPE headcount_%s%s %s\n",
-		family->name, suffix, family->help, family->name, suffix, type);
-	if (open && family->unit)
-		fprintf(page->out, "# UNIT headcount_%s %s\n", family->name, family->unit);
-}
-
-/* The name with `suffix` and labels: pairs of name and value, up to a NULL. */
-static void begin(struct page *page, const char *suffix, va_list labels)
-{
-	char text[4 * HC_USER_TEXT];
-	const char *name, *value, *before = "{";
-
-	head(page);
-	fprintf(page->out, "headcount_%s%s", page->family->name, suffix);
-	while ((name = va_arg(labels, const char *))) {
-		value = va_arg(labels, const char *);
-		escape_label(text, sizeof(text), value, strlen(value));
-		fprintf(page->out, "%s%s=\"%s\"", before, name, text);
-		before = ",";
-	}
-	fputs(*before == ',' ? "} " : " ", page->out);
-}
-
-static void __attribute__((sentinel))
-sample(struct page *page, const char *suffix, __u64 value, ...)
-{
-	va_list labels;
-
-	va_start(labels, value);
-	begin(page, suffix, labels);
-	va_end(labels);
-	fprintf(page->out, "%llu\n", value);
-}
-
-static void __attribute__((sentinel))
-sample_seconds(struct page *page, const char *suffix, __u64 ns, ...)
-{
-	va_list labels;
-
-	va_start(labels, ns);
-	begin(page, suffix, labels);
-	va_end(labels);
-	fprintf(page->out, "%llu.%09llu\n", ns / NS_PER_SECOND, ns % NS_PER_SECOND);
-}
+#include "user/metrics/page_fleet.h"
+#include "user/metrics/sample.h"
 
 /* The services in force. */
 static int next_service(const struct page *page, int id)
@@ -112,47 +28,48 @@ static const char *service_name(const struct page *page, int id)
 
 static void build(struct page *page)
 {
-	sample(page, "_info", 1, "version", HC_VERSION, NULL);
+	page_sample(page, "_info", 1, "version", HC_VERSION, NULL);
 }
 
 static void sessions(struct page *page)
 {
-	for_each_service(page, id)
-		sample(page, "", page->metrics->sessions[id], "service", service_name(page, id),
-		       "direction", id == HC_OUTBOUND_SERVICE ? "outbound" : "inbound", NULL);
+	for_each_service(page, id) page_sample(
+		page, "", page->metrics->sessions[id], "service", service_name(page, id),
+		"direction", id == HC_OUTBOUND_SERVICE ? "outbound" : "inbound", NULL);
 }
 
 static void session_cap(struct page *page)
 {
 	for_each_service(page, id) if (page->metrics->policy.services[id].cap != HC_UNLIMITED)
-		sample(page, "", page->metrics->policy.services[id].cap, "service",
-		       service_name(page, id), NULL);
+		page_sample(page, "", page->metrics->policy.services[id].cap, "service",
+			    service_name(page, id), NULL);
 }
 
 static void service_cap(struct page *page)
 {
 	for_each_service(page, id) if (page->metrics->policy.services[id].total != HC_UNLIMITED)
-		sample(page, "", page->metrics->policy.services[id].total, "service",
-		       service_name(page, id), NULL);
+		page_sample(page, "", page->metrics->policy.services[id].total, "service",
+			    service_name(page, id), NULL);
 }
 
 static void users(struct page *page)
 {
-	for_each_service(page, id) sample(page, "", page->metrics->users[id], "service",
-					  service_name(page, id), NULL);
+	for_each_service(page, id) page_sample(page, "", page->metrics->users[id], "service",
+					       service_name(page, id), NULL);
 }
 
 static void opened(struct page *page)
 {
-	for_each_service(page, id) sample(page, "_total", page->metrics->counters[id].opened,
-					  "service", service_name(page, id), NULL);
+	for_each_service(page, id)
+		page_sample(page, "_total", page->metrics->counters[id].opened, "service",
+			    service_name(page, id), NULL);
 }
 
 static void closed(struct page *page)
 {
 	for_each_service(page, id) for (int end = 0; end < HC_END_COUNT; end++)
-		sample(page, "_total", page->metrics->counters[id].closed[end], "service",
-		       service_name(page, id), "reason", word_of_end(end), NULL);
+		page_sample(page, "_total", page->metrics->counters[id].closed[end], "service",
+			    service_name(page, id), "reason", word_of_end(end), NULL);
 }
 
 /* Only the excesses that there are or were: five for each service would be many. */
@@ -173,9 +90,9 @@ static void refused(struct page *page)
 		page, id) for (int scope = 0; scope < HC_SCOPE_COUNT;
 			       scope++) for (int excess = 0; excess < HC_EXCESS_COUNT;
 					     excess++) if (is_possible(page, id, scope, excess))
-		sample(page, "_total", page->metrics->counters[id].refused[scope][excess],
-		       "service", service_name(page, id), "scope", scopes[scope], "excess",
-		       word_of_excess(excess), NULL);
+		page_sample(page, "_total", page->metrics->counters[id].refused[scope][excess],
+			    "service", service_name(page, id), "scope", scopes[scope], "excess",
+			    word_of_excess(excess), NULL);
 }
 
 /* Both formats have them as OpenMetrics does, so that they are the same series. */
@@ -202,20 +119,20 @@ static void duration(struct page *page)
 
 		for (int i = 0; i < HC_LASTED_LONGER; i++) {
 			sum += counters->lasted[i];
-			sample(page, "_bucket", sum, "service", name, "le",
-			       bound(text, bounds[i]), NULL);
+			page_sample(page, "_bucket", sum, "service", name, "le",
+				    bound(text, bounds[i]), NULL);
 		}
 		sum += counters->lasted[HC_LASTED_LONGER];
-		sample(page, "_bucket", sum, "service", name, "le", "+Inf", NULL);
-		sample_seconds(page, "_sum", counters->lasted_ns, "service", name, NULL);
-		sample(page, "_count", sum, "service", name, NULL);
+		page_sample(page, "_bucket", sum, "service", name, "le", "+Inf", NULL);
+		page_seconds(page, "_sum", counters->lasted_ns, "service", name, NULL);
+		page_sample(page, "_count", sum, "service", name, NULL);
 	}
 }
 
 static void loss(struct page *page, int reason)
 {
-	sample(page, "_total", page->metrics->losses[reason], "reason", loss_rows[reason].word,
-	       NULL);
+	page_sample(page, "_total", page->metrics->losses[reason], "reason",
+		    loss_rows[reason].word, NULL);
 }
 
 /* Whatever its kind, if it is neither of the next two. */
@@ -243,42 +160,42 @@ static void notes(struct page *page)
 
 static void corrections(struct page *page)
 {
-	sample(page, "_total", page->metrics->losses[HC_LOSS_CORRECTED], NULL);
+	page_sample(page, "_total", page->metrics->losses[HC_LOSS_CORRECTED], NULL);
 }
 
 static void map_entries(struct page *page)
 {
 	for (int i = 0; i < FILL_COUNT; i++)
-		sample(page, "", page->metrics->fill[i].entries, "map",
-		       page->metrics->fill[i].map, NULL);
+		page_sample(page, "", page->metrics->fill[i].entries, "map",
+			    page->metrics->fill[i].map, NULL);
 }
 
 static void map_capacity(struct page *page)
 {
 	for (int i = 0; i < FILL_COUNT; i++)
-		sample(page, "", page->metrics->fill[i].capacity, "map",
-		       page->metrics->fill[i].map, NULL);
+		page_sample(page, "", page->metrics->fill[i].capacity, "map",
+			    page->metrics->fill[i].map, NULL);
 }
 
 static void program_runs(struct page *page)
 {
 	for (size_t i = 0; i < page->metrics->program_count && page->metrics->measured; i++)
-		sample(page, "_total", page->metrics->programs[i].runs, "program",
-		       page->metrics->programs[i].program, NULL);
+		page_sample(page, "_total", page->metrics->programs[i].runs, "program",
+			    page->metrics->programs[i].program, NULL);
 }
 
 static void program_seconds(struct page *page)
 {
 	for (size_t i = 0; i < page->metrics->program_count && page->metrics->measured; i++)
-		sample_seconds(page, "_total", page->metrics->programs[i].ns, "program",
-			       page->metrics->programs[i].program, NULL);
+		page_seconds(page, "_total", page->metrics->programs[i].ns, "program",
+			     page->metrics->programs[i].program, NULL);
 }
 
 static void program_missed(struct page *page)
 {
 	for (size_t i = 0; i < page->metrics->program_count; i++)
-		sample(page, "_total", page->metrics->programs[i].missed, "program",
-		       page->metrics->programs[i].program, NULL);
+		page_sample(page, "_total", page->metrics->programs[i].missed, "program",
+			    page->metrics->programs[i].program, NULL);
 }
 
 static void top_sample(struct page *page, const char *suffix, const struct hc_user *user,
@@ -286,8 +203,8 @@ static void top_sample(struct page *page, const char *suffix, const struct hc_us
 {
 	char name[HC_USER_TEXT];
 
-	sample(page, suffix, value, "service", service_name(page, user->key.service), "user",
-	       user_key_format(&user->key, false, name, sizeof(name)), NULL);
+	page_sample(page, suffix, value, "service", service_name(page, user->key.service),
+		    "user", user_key_format(&user->key, false, name, sizeof(name)), NULL);
 }
 
 static void top_sessions(struct page *page)
@@ -348,15 +265,23 @@ static const struct family families[] = {
 	{"user_refused", NULL, COUNTER, "Their refused attempts", top_refused},
 };
 
+static void print_families(struct page *page, const struct family *family, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		page->family = &family[i];
+		page->begun = false;
+		family[i].samples(page);
+	}
+}
+
 void metrics_print(FILE *out, const struct metrics *metrics, enum metrics_format format)
 {
 	struct page page = {.out = out, .metrics = metrics, .format = format};
+	size_t count;
+	const struct family *fleet = page_fleet_families(&count);
 
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		page.family = &families[i];
-		page.begun = false;
-		families[i].samples(&page);
-	}
+	print_families(&page, families, sizeof(families) / sizeof(families[0]));
+	print_families(&page, fleet, count);
 	if (format == METRICS_OPEN)
 		fputs("# EOF\n", out);
 }

@@ -7,26 +7,7 @@
 #define HEADCOUNT_METRICS_H
 
 #include <stdio.h>
-#include "user/kernel/fill.h"
-#include "user/kernel/links.h"
-#include "loss.h"
-#include "user/kernel/policy_maps.h"
-#include "user/kernel/state.h"
-#include "user/kernel/totals_maps.h"
-
-struct metrics {
-	struct policy policy;
-	struct hc_counters counters[HC_SERVICES_MAX];
-	__u64 sessions[HC_SERVICES_MAX]; /* now, those that are charged to a user */
-	__u64 users[HC_SERVICES_MAX];    /* with sessions now */
-	__u64 losses[HC_LOSS_COUNT];
-	struct fill_row fill[FILL_COUNT];
-	struct links_row *programs; /* one for each name */
-	size_t program_count;
-	bool measured;          /* the kernel counts and times them */
-	struct state_user *top; /* the busiest */
-	size_t top_count;
-};
+#include "user/metrics/facts.h"
 
 /* The programs that are attached, open. */
 struct metrics_programs {
@@ -39,11 +20,6 @@ struct metrics_programs {
 int metrics_gather(struct metrics *metrics, const struct headcount_bpf *object,
 		   const struct metrics_programs *programs, size_t top);
 void metrics_free(struct metrics *metrics);
-
-enum metrics_format {
-	METRICS_PROMETHEUS, /* text, version 0.0.4 */
-	METRICS_OPEN,       /* OpenMetrics 1.0.0 */
-};
 
 void metrics_print(FILE *out, const struct metrics *metrics, enum metrics_format format);
 

@@ -55,6 +55,11 @@ struct why_facts {
 	__u64 refused_ms; /* since the last one */
 	bool refused_by_total;
 	enum why_cap_from from;
+	bool of_fleet;        /* the cap is of all hosts together, and of it this one has */
+	__u32 units;          /* so many, */
+	bool is_short;        /* and the store has no more; */
+	bool alone;           /* or it has no lease, and struct hc_service says what holds, */
+	__u64 alone_since_ns; /* CLOCK_REALTIME; 0: not known */
 	char override[HC_USER_TEXT];  /* WHY_CAP_OVERRIDE: whose it is */
 	__u64 set_ns;                 /* WHY_CAP_MOMENT: when, by CLOCK_REALTIME, */
 	__u32 asker;                  /* and the uid that did it */

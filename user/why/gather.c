@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
 #include "user/base/address.h"
 #include "user/base/array.h"
 #include "user/base/clock.h"
@@ -107,7 +110,9 @@ int why_host_read(const struct headcount_bpf *object, struct why_host *host)
 	if (!host->view)
 		return -EINVAL;
 	host->totals = calloc(HC_SERVICES_MAX, sizeof(*host->totals));
-	error = host->totals ? 0 : hc_error_errno(ENOMEM, "cannot read the users");
+	host->fleet = calloc(1, sizeof(*host->fleet));
+	error = host->totals && host->fleet ? 0
+					    : hc_error_errno(ENOMEM, "cannot read the users");
 	error = error ?: session_list_read(object, &all, &host->list);
 	error = error ?: session_list_hold(&host->list, object);
 	/* Ages are of a moment after the last session began. */
@@ -116,6 +121,7 @@ int why_host_read(const struct headcount_bpf *object, struct why_host *host)
 			?: users_view_read(object, &host->view->policy, -1, &host->users,
 					   &host->user_count);
 	error = error ?: totals_of_services(object, &host->view->policy, host->totals);
+	error = error ?: fleet_record_read(object, host->fleet);
 	if (error)
 		return error;
 	if (host->list.count)
@@ -132,6 +138,7 @@ void why_host_free(struct why_host *host)
 	policy_view_free(host->view);
 	free(host->users);
 	free(host->totals);
+	free(host->fleet);
 	free(host->labelled);
 	*host = (struct why_host){};
 }
@@ -303,6 +310,25 @@ bool why_user_is_pressed(const struct why_host *host, const struct hc_user *user
 	return why_is_pressed(hc_user_active(user), user->cap, since_refused(host, user));
 }
 
+/* A user without units is of the first shard as well as of any. */
+static void read_fleet(const struct why_host *host, struct why_facts *facts,
+		       const struct hc_user *user)
+{
+	const __u32 shard = user->shard ? user->shard - 1u : 0;
+	__u64 until = 0;
+
+	facts->of_fleet = user->traits & HC_OF_FLEET;
+	if (!facts->of_fleet)
+		return;
+	facts->units = user->units;
+	bpf_map_lookup_elem(bpf_map__fd(host->object->maps.short_of), &user->key, &until);
+	facts->is_short = host->now_ns < until;
+	facts->alone =
+		shard >= host->fleet->shards || !fleet_shard_live(&host->fleet->shard[shard]);
+	if (facts->alone && shard < host->fleet->shards)
+		facts->alone_since_ns = host->fleet->shard[shard].alone_since_ns;
+}
+
 static void read_record(const struct why_host *host, struct why_facts *facts,
 			const struct hc_user *user)
 {
@@ -315,6 +341,7 @@ static void read_record(const struct why_host *host, struct why_facts *facts,
 	facts->refused = user->refused;
 	facts->refused_by_total = user->refusals.flags & HC_F_TOTAL;
 	facts->refused_ms = since_refused(host, user);
+	read_fleet(host, facts, user);
 	facts->service_total = host->totals[user->key.service].active;
 	user_key_format(&user->key, false, facts->user, sizeof(facts->user));
 	user_key_format(&user->key, true, facts->name, sizeof(facts->name));

@@ -3,6 +3,7 @@
 #ifndef HEADCOUNT_WHY_GATHER_H
 #define HEADCOUNT_WHY_GATHER_H
 
+#include "user/kernel/fleet_record.h"
 #include "user/kernel/policy_view.h"
 #include "user/sessions/list.h"
 #include "user/why/facts.h"
@@ -17,6 +18,7 @@ struct why_host {
 	struct service_total *totals;  /* by service id */
 	struct why_labelled *labelled; /* addresses of sessions with a label, and whose */
 	size_t labelled_count;
+	struct hc_fleet_status *fleet;
 	__u64 now_ns;
 };
 

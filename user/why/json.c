@@ -69,6 +69,11 @@ static void print_record(const struct why_facts *facts, const struct why_report 
 		printf(",\"refused_ms\":null");
 	else
 		printf(",\"refused_ms\":%llu", facts->refused_ms);
+	if (facts->of_fleet)
+		printf(",\"fleet\":{\"units\":%u,\"short\":%s,\"alone\":%s}", facts->units,
+		       facts->is_short ? "true" : "false", facts->alone ? "true" : "false");
+	else
+		printf(",\"fleet\":null");
 	printf(",\"slots\":{");
 	for (enum why_class what = 0; what < WHY_CLASSES; what++)
 		printf("%s\"%s\":%zu", what ? "," : "", why_class_word(what),

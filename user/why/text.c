@@ -6,6 +6,7 @@
 
 #include "user/base/escape.h"
 #include "user/base/put.h"
+#include "user/base/words.h"
 #include "user/why/print.h"
 #include "user/why/tables.h"
 
@@ -38,6 +39,25 @@ static void print_cap(const struct why_facts *facts)
 		printf(" (the service's: %u)", facts->service_cap);
 }
 
+static void print_fleet(const struct why_facts *facts)
+{
+	char since[TIME_TEXT];
+
+	if (!facts->of_fleet)
+		return;
+	printf("the cap is of all hosts together: ");
+	if (!facts->alone)
+		printf("%u of it are at this host%s\n", facts->units,
+		       facts->is_short ? ", and the store has no more" : "");
+	else if (facts->alone_since_ns)
+		printf("this host is alone since %s, and alone = %s holds\n",
+		       time_format(facts->alone_since_ns, false, since),
+		       word_of_alone(facts->service.alone));
+	else
+		printf("this host has no lease, and alone = %s holds\n",
+		       word_of_alone(facts->service.alone));
+}
+
 static void print_head(const struct why_facts *facts, const struct why_report *report)
 {
 	const char *comma = "";
@@ -52,6 +72,7 @@ static void print_head(const struct why_facts *facts, const struct why_report *r
 	if (facts->service.total != HC_UNLIMITED)
 		printf("all users of the service: %u of %u\n", facts->service_total,
 		       facts->service.total);
+	print_fleet(facts);
 	for (enum why_class what = 0; what < WHY_CLASSES; what++) {
 		const char *word = why_class_word(what);
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Units are lowered while attempts arrive on another CPU: what set_units tells as taken bounds
+ * what is taken later. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include "fleet_gate.h"
+
+#define ROUNDS 50000
+
+static int rounds = ROUNDS;
+static atomic_int ready, go, done, over; /* rounds */
+
+static void await(atomic_int *round, int number)
+{
+	while (atomic_load(round) < number)
+		sched_yield();
+}
+
+static void stall(int turns)
+{
+	for (volatile int spin = turns; spin > 0; spin--)
+		;
+}
+
+/* One attempt a round, beside which the units are lowered. */
+static void *knock(void *unused)
+{
+	struct bpf_sk_lookup packet = packet_of("10.0.0.1", LOCAL4, 143);
+	struct bpf_sk_lookup stray = packet_of("10.0.0.1", LOCAL4, 9);
+	cpu_set_t other;
+
+	CPU_ZERO(&other);
+	CPU_SET(1, &other);
+	sched_setaffinity(0, sizeof(other), &other); /* where there is another */
+	for (int round = 1; round <= rounds; round++) {
+		await(&over, round - 1);
+		arrive_packet(stray, 1); /* what the last attempt took is given back */
+		atomic_store(&ready, round);
+		await(&go, round);
+		stall(1000);
+		arrive_packet(packet, 1);
+		atomic_store(&done, round);
+	}
+	return unused;
+}
+
+static void test_lowered(void **state)
+{
+	struct hc_user_key user = client_at("10.0.0.1");
+	int entered = 0, missed = 0, beyond = 0, turns = 1000;
+	unsigned int seed = 1;
+	pthread_t thread;
+	__u32 taken, later;
+
+	(void)state;
+	if (getenv("HC_TEST_SLOW"))
+		rounds /= 10;
+	start(SMALL IMAP "user = client/32/128\ncap = 8\n");
+	open_words();
+	share(HC_COLD_WAIT, HC_ALONE_REFUSE, 0);
+	lease(0, true);
+	assert_int_equal(pthread_create(&thread, NULL, knock, NULL), 0);
+	for (int round = 1; round <= rounds; round++) {
+		await(&ready, round);
+		assert_int_equal(set_units(&user, 1), 0);
+		atomic_store(&go, round);
+		/* About as often before it as after. */
+		stall(turns + rand_r(&seed) % 64);
+		taken = set_units(&user, 0);
+		await(&done, round);
+		later = fleet_words_sessions(words, &user);
+		atomic_store(&over, round);
+		entered += later && later <= taken;
+		missed += !later;
+		beyond += later > taken;
+		turns += later ? -(turns > 16) * 16 : 16;
+	}
+	pthread_join(thread, NULL);
+	printf("# %d entered before, %d came too late, %d took what was gone\n", entered,
+	       missed, beyond);
+	assert_int_equal(beyond, 0);
+	assert_true(entered > rounds / 100 && missed > rounds / 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_lowered, begin, close_words),
+	};
+
+	return RUN_GATE_TESTS(tests);
+}

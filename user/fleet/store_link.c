@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <hiredis/hiredis.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "user/fleet/store_link.h"
+
+#define READ_AT_ONCE 16384
+#define READS        8 /* in one call: others wait */
+
+static int fail(struct store_link *link, int error, const char *why)
+{
+	snprintf(link->why, sizeof(link->why), "%s", why);
+	return error < 0 ? error : -error;
+}
+
+static int fail_errno(struct store_link *link, int error)
+{
+	return fail(link, error, strerror(error));
+}
+
+int store_link_init(struct store_link *link)
+{
+	*link = (struct store_link){.fd = -1};
+	return store_reader_open(&link->reader);
+}
+
+void store_link_close(struct store_link *link)
+{
+	SSL_free(link->tls);
+	link->tls = NULL;
+	if (link->fd >= 0)
+		close(link->fd);
+	link->fd = -1;
+	link->stage = STORE_LINK_CLOSED;
+	/* There may be a password in it. */
+	if (link->out)
+		explicit_bzero(link->out, link->out_used);
+	link->out_used = link->out_sent = 0;
+	link->read_waits_to_write = link->write_waits_to_read = link->eager = false;
+}
+
+void store_link_free(struct store_link *link)
+{
+	store_link_close(link);
+	store_reader_close(&link->reader);
+	free(link->out);
+	link->out = NULL;
+}
+
+static int begin(struct store_link *link, const struct sockaddr *address, socklen_t size)
+{
+	const int one = 1;
+
+	link->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (link->fd < 0)
+		return fail_errno(link, errno);
+	if (address->sa_family != AF_UNIX)
+		setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	link->stage = STORE_LINK_CONNECTS;
+	/* A Unix socket whose backlog is full says EAGAIN, and is not connected. */
+	if (connect(link->fd, address, size) && errno != EINPROGRESS)
+		return fail_errno(link, errno);
+	return 0;
+}
+
+static int begin_socket(struct store_link *link)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	strncpy(address.sun_path, link->place.host, sizeof(address.sun_path) - 1);
+	return begin(link, (struct sockaddr *)&address, sizeof(address));
+}
+
+static int begin_host(struct store_link *link, unsigned int number)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	struct addrinfo *found, *chosen;
+	unsigned int count = 0;
+	char port[8];
+	int error;
+
+	snprintf(port, sizeof(port), "%u", link->place.port);
+	error = getaddrinfo(link->place.host, port, &hints, &found);
+	if (error)
+		return fail(link, EHOSTUNREACH, gai_strerror(error));
+	for (chosen = found; chosen; chosen = chosen->ai_next)
+		count++;
+	number %= count;
+	for (chosen = found; number; number--)
+		chosen = chosen->ai_next;
+	error = begin(link, chosen->ai_addr, chosen->ai_addrlen);
+	freeaddrinfo(found);
+	return error;
+}
+
+int store_link_open(struct store_link *link, const struct store_place *place, SSL_CTX *context,
+		    unsigned int number)
+{
+	int error;
+
+	store_link_close(link);
+	if (place != &link->place)
+		link->place = *place;
+	error = store_reader_again(&link->reader) ? fail_errno(link, ENOMEM) : 0;
+	if (error)
+		return error;
+	error = place->port ? begin_host(link, number) : begin_socket(link);
+	if (error || !context)
+		return error;
+	link->tls = store_tls_begin(context, link->fd, place->host);
+	return link->tls ? 0 : fail_errno(link, ENOMEM);
+}
+
+int store_link_send(struct store_link *link, const struct fleet_word *words, size_t count)
+{
+	const char *texts[STORE_WORDS_MAX];
+	size_t lengths[STORE_WORDS_MAX], need;
+	char *command;
+	long long size;
+
+	for (size_t i = 0; i < count; i++) {
+		texts[i] = words[i].text;
+		lengths[i] = words[i].length;
+	}
+	size = redisFormatCommandArgv(&command, count, texts, lengths);
+	if (size < 0)
+		return fail_errno(link, ENOMEM);
+	need = link->out_used + size;
+	if (need > link->out_size) {
+		char *more = realloc(link->out, need * 2);
+
+		if (!more) {
+			free(command);
+			return fail_errno(link, ENOMEM);
+		}
+		link->out = more;
+		link->out_size = need * 2;
+	}
+	memcpy(link->out + link->out_used, command, size);
+	link->out_used = need;
+	explicit_bzero(command, size);
+	free(command);
+	return 0;
+}
+
+short store_link_events(const struct store_link *link)
+{
+	bool writes = link->out_sent < link->out_used && !link->write_waits_to_read;
+
+	switch (link->stage) {
+	case STORE_LINK_CLOSED:
+		return 0;
+	case STORE_LINK_CONNECTS:
+		return POLLOUT;
+	case STORE_LINK_SHAKES:
+		return link->read_waits_to_write ? POLLOUT : POLLIN;
+	default:
+		return POLLIN | (writes || link->read_waits_to_write ? POLLOUT : 0);
+	}
+}
+
+/* What became of a call of TLS: bytes, 0 if it has to wait, or an error. */
+static ssize_t tls_result(struct store_link *link, int done, bool *waits_to_write,
+			  bool *waits_to_read)
+{
+	int error = errno, what = SSL_get_error(link->tls, done);
+
+	if (done > 0)
+		return done;
+	*waits_to_write = what == SSL_ERROR_WANT_WRITE;
+	*waits_to_read = what == SSL_ERROR_WANT_READ;
+	if (*waits_to_write || *waits_to_read)
+		return 0;
+	if (what == SSL_ERROR_ZERO_RETURN)
+		return fail(link, ECONNRESET, "closed by the server");
+	if (what == SSL_ERROR_SYSCALL && !ERR_peek_error())
+		return error ? fail_errno(link, error)
+			     : fail(link, ECONNRESET, "closed by the server");
+	store_tls_why(link->tls, link->why, sizeof(link->why));
+	return -EPROTO;
+}
+
+static ssize_t plain_result(struct store_link *link, ssize_t done, bool reads)
+{
+	if (done > 0)
+		return done;
+	if (!done && reads)
+		return fail(link, ECONNRESET, "closed by the server");
+	if (!done || errno == EAGAIN || errno == EINTR)
+		return 0;
+	return fail_errno(link, errno);
+}
+
+static ssize_t read_some(struct store_link *link, char *bytes, size_t size)
+{
+	bool other;
+
+	if (!link->tls)
+		return plain_result(link, recv(link->fd, bytes, size, 0), true);
+	link->read_waits_to_write = false;
+	ERR_clear_error();
+	errno = 0;
+	return tls_result(link, SSL_read(link->tls, bytes, size), &link->read_waits_to_write,
+			  &other);
+}
+
+static ssize_t write_some(struct store_link *link, const char *bytes, size_t size)
+{
+	bool other;
+
+	if (!link->tls)
+		return plain_result(link, send(link->fd, bytes, size, MSG_NOSIGNAL), false);
+	link->write_waits_to_read = false;
+	ERR_clear_error();
+	errno = 0;
+	return tls_result(link, SSL_write(link->tls, bytes, size), &other,
+			  &link->write_waits_to_read);
+}
+
+static int finish_connecting(struct store_link *link)
+{
+	struct pollfd poller = {.fd = link->fd, .events = POLLOUT};
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	if (poll(&poller, 1, 0) < 1)
+		return 0;
+	if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &size) || error)
+		return fail_errno(link, error ?: errno);
+	link->stage = link->tls ? STORE_LINK_SHAKES : STORE_LINK_OPEN;
+	return 0;
+}
+
+static int shake(struct store_link *link)
+{
+	bool other;
+	ssize_t done;
+
+	link->read_waits_to_write = false;
+	ERR_clear_error();
+	errno = 0;
+	done = tls_result(link, SSL_do_handshake(link->tls), &link->read_waits_to_write,
+			  &other);
+	if (done > 0)
+		link->stage = STORE_LINK_OPEN;
+	return done < 0 ? done : 0;
+}
+
+static int write_all(struct store_link *link)
+{
+	ssize_t done = 1;
+
+	while (link->out_sent < link->out_used && done > 0) {
+		done = write_some(link, link->out + link->out_sent,
+				  link->out_used - link->out_sent);
+		if (done > 0)
+			link->out_sent += done;
+	}
+	if (link->out_sent == link->out_used)
+		link->out_sent = link->out_used = 0;
+	return done < 0 ? done : 0;
+}
+
+static int read_all(struct store_link *link)
+{
+	char bytes[READ_AT_ONCE];
+	ssize_t done = 1;
+
+	for (int i = 0; i < READS && done > 0; i++) {
+		done = read_some(link, bytes, sizeof(bytes));
+		if (done > 0 && store_reader_feed(&link->reader, bytes, done))
+			return fail_errno(link, ENOMEM);
+	}
+	link->eager = done > 0;
+	return done < 0 ? done : 0;
+}
+
+int store_link_flush(struct store_link *link)
+{
+	return link->stage == STORE_LINK_OPEN ? write_all(link) : 0;
+}
+
+int store_link_work(struct store_link *link)
+{
+	int error = 0;
+
+	if (link->stage == STORE_LINK_CONNECTS)
+		error = finish_connecting(link);
+	if (!error && link->stage == STORE_LINK_SHAKES)
+		error = shake(link);
+	if (error || link->stage != STORE_LINK_OPEN)
+		return error;
+	error = write_all(link);
+	/* What the server said before it closed tells more. */
+	return read_all(link) ?: error;
+}
+
+int store_link_next(struct store_link *link, const struct store_reply **reply)
+{
+	int there = store_reader_next(&link->reader, reply);
+
+	return there < 0 ? fail(link, EPROTO, "what it says is no reply, or too large") : there;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One connection to a server of a store: commands out, replies in, with TLS or without. It
+ * never waits, but for a name that is resolved. Whoever has it says when it takes too long.
+ */
+#ifndef HEADCOUNT_FLEET_STORE_LINK_H
+#define HEADCOUNT_FLEET_STORE_LINK_H
+
+#include "user/config/store_address.h"
+#include "user/fleet/store_reply.h"
+#include "user/fleet/store_tls.h"
+
+#define STORE_WORDS_MAX (FLEET_WORDS + 8) /* of a command */
+
+enum store_link_stage {
+	STORE_LINK_CLOSED,
+	STORE_LINK_CONNECTS,
+	STORE_LINK_SHAKES,
+	STORE_LINK_OPEN
+};
+
+struct store_link {
+	enum store_link_stage stage;
+	int fd;
+	SSL *tls;
+	bool read_waits_to_write, write_waits_to_read; /* of TLS */
+	bool eager; /* more may have come than poll() knows of */
+	struct store_place place;
+	struct store_reader reader;
+	char *out; /* commands that are to be sent: from `sent` on */
+	size_t out_size, out_used, out_sent;
+	char why[200]; /* the last error, without the server's name */
+};
+
+/* Returns 0 or -ENOMEM. */
+int store_link_init(struct store_link *link);
+void store_link_free(struct store_link *link); /* closes it */
+
+/* Begins to connect; commands may be given at once. `context`: NULL without TLS. If the name
+ * has several addresses it is the one of this number, modulo their count. Returns 0 or a
+ * negative errno with `why`, as all that follow. */
+int store_link_open(struct store_link *link, const struct store_place *place, SSL_CTX *context,
+		    unsigned int number);
+/* What was to be sent and what came is forgotten. */
+void store_link_close(struct store_link *link);
+
+/* A command, at most STORE_WORDS_MAX words; it is sent as the socket takes it. */
+int store_link_send(struct store_link *link, const struct fleet_word *words, size_t count);
+
+/* What poll() is to wait for. */
+short store_link_events(const struct store_link *link);
+
+/* Writes what the socket takes now, if it is connected. */
+int store_link_flush(struct store_link *link);
+
+/* Connects, writes and reads as far as that goes now. */
+int store_link_work(struct store_link *link);
+
+/* As store_reader_next(). */
+int store_link_next(struct store_link *link, const struct store_reply **reply);
+
+#endif
