@@ -10,7 +10,7 @@ from bpf import OBJ_GET, MAP_LOOKUP_ELEM, bpf
 from fleet_world import *
 
 CLOCK_BOOTTIME = 7
-STAYS = 0.1, 0.5, 1, 2, 3, 10  # seconds at most: some are there when their host comes back
+STAYS = 0.1, 0.3, 0.5, 1, 2, 8  # seconds at most: some are there when their host comes back
 
 
 # --- Clients and servers, in one process ---------------------------------------------------------

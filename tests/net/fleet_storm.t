@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A storm on a fleet: six headcounts and three servers with Sentinels, while links are cut, servers and daemons die and stop.
 
-STORM_SECONDS (25) is how long each of the two storms lasts, STORM_SEED which one it is, STORM_KINDS what goes wrong (all)."""
+STORM_SECONDS (22) is how long each of the two storms lasts, STORM_SEED which one it is, STORM_KINDS what goes wrong (all)."""
 import random
 
 from fleet_judge import *
 
-SECONDS = float(os.environ.get("STORM_SECONDS", 25))
+SECONDS = float(os.environ.get("STORM_SECONDS", 22))
 SEED = int(os.environ.get("STORM_SEED", time.time_ns() % 100000))
-STARVES = 8 * SLOW  # seconds: what the protocol takes, 4 at most, and a client's retransmission
+STARVES = 10 * SLOW  # seconds: 4 at most by the protocol, a lease if a replica comes back, and a client's retransmission
 SETTLES = 12 * LEASE * SLOW  # after a fault: election, an epoch that learns, members that are expelled, debt
 
 
@@ -90,7 +90,7 @@ class Trouble:
             daemon.send_signal(signal.SIGSTOP)
         time.sleep(0.2)  # the answer is there
         with self.links([n], SERVERS, True):
-            time.sleep(1)
+            time.sleep(0.7)
             daemon.send_signal(signal.SIGCONT)
             yield f"host {n}"
 
@@ -158,7 +158,7 @@ def rage(world, balance):
     equal(verdict.over[:3], [], "more sessions than the cap")
     equal(verdict.alone[:3], [], "sessions that began at a host whose lease was over")
     equal(well, True, "all was well again when nothing was wrong any more")
-    equal(verdict.full > 0 and verdict.outcomes["refused"] > 0 and verdict.outcomes["ok"] > 100, True, "it was a storm")
+    equal(verdict.full > 0 and verdict.outcomes["refused"] > 0 and verdict.outcomes["ok"] > 50, True, "it was a storm")
     equal(verdict.longest < STARVES, True, f"nobody was refused for {verdict.longest:.1f} s though there was room")
 
 

@@ -123,15 +123,15 @@ class World:
         return self.servers[n].resp.ask("INFO", "replication")
 
     def primaries(self):
-        return [n for n in SERVERS if "role:master" in (self.info(n) or "")]
+        """Those that have replicas: of others no host takes an answer."""
+        infos = {n: self.info(n) or "" for n in SERVERS}
+        return [n for n in SERVERS if "role:master" in infos[n] and "connected_slaves:0" not in infos[n]]
 
     def primary(self):
-        """The one that most Sentinels would name."""
-        return until(lambda: [n for n in SERVERS if "role:master" in (self.info(n) or "") and "connected_slaves:0" not in self.info(n)]
-                     or self.primaries(), "a primary")[0]
+        return until(self.primaries, "a primary with replicas", 30)[0]
 
     def down(self):
-        """What the only primary has down, if its epoch grants to all hosts: {n of each member}, {units of each user}."""
+        """What the primary has down, if its epoch grants to all hosts: {n of each member}, {units of each user}."""
         primaries = self.primaries()
         if len(primaries) != 1:
             return None
@@ -139,8 +139,9 @@ class World:
         if not all(got):
             return None
         members, units = (dict(zip(g[::2], g[1::2])) for g in got)
-        there = {key: value.split()[1] for key, value in members.items() if len(key) == 16 and value.split()[2] == "1"}
-        if members.get("ready") != "1" or len(there) != len(HOSTS) or len([key for key in members if len(key) == 16]) != len(HOSTS):
+        ids = [key for key in members if len(key) == 16]
+        there = {key: members[key].split()[1] for key in ids if members[key].split()[2] == "1"}
+        if members.get("ready") != "1" or not len(there) == len(ids) == len(HOSTS):
             return None
         return there, {key: sum(int(n) for n in re.findall(r"=(\d+)", value)) for key, value in units.items() if key != "epoch"}
 
