@@ -54,22 +54,6 @@ static __always_inline void arrival_set(struct arrival *arrival, const struct cl
 				 (arrival->state & ~ARRIVAL_STATE) + ARRIVAL_NEXT);
 }
 
-/* The packet goes to another listener, and what comes of it is nobody's. */
-static __always_inline void arrival_divert(struct arrival *arrival,
-					   const struct hc_session *packet)
-{
-	arrival->remote_low = *(const __u32 *)&packet->ends.remote[12];
-	arrival->remote_port = packet->ends.remote_port;
-	arrival->local_port = packet->ends.local_port;
-	*(volatile __u64 *)&arrival->state =
-		(arrival->state & ~ARRIVAL_STATE) + ARRIVAL_STATE + 1 + ARRIVAL_DIVERTED;
-}
-
-static __always_inline bool arrival_is_diverted(const struct arrival *arrival)
-{
-	return (*(const volatile __u64 *)&arrival->state & ARRIVAL_STATE) == ARRIVAL_DIVERTED;
-}
-
 /* The arrival of a packet with these ports, from an address that ends with one of
  * these four bytes; or NULL. */
 static __always_inline struct arrival *arrival_of(__u32 low, __u32 other_low, __u16 remote_port,
@@ -88,8 +72,8 @@ static __always_inline struct arrival *arrival_of(__u32 low, __u32 other_low, __
 }
 
 /* A request was queued for the packet: its slot is a handshake's now. Of the two
- * addresses of a request socket only its own family's is set. True: it was redirected. */
-static __noinline bool arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_port,
+ * addresses of a request socket only its own family's is set. */
+static __noinline void arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_port,
 				      __u16 local_port)
 {
 	struct arrival *arrival = arrival_of(ipv4, ipv6_low, remote_port, local_port);
@@ -97,22 +81,17 @@ static __noinline bool arrival_queued(__u32 ipv4, __u32 ipv6_low, __u16 remote_p
 	struct claim claim = {};
 
 	if (!arrival)
-		return false;
-	if (arrival_is_diverted(arrival)) {
-		arrival_done(arrival);
-		return true;
-	}
+		return;
 	claim.now = claim.when = arrival->when;
 	claim.total = arrival->total;
 	/* This CPU stalled, and somebody else has the slot: another one, if there is. What
 	 * stays without, of the user or of the total, comes late. */
 	if (!arrival_done(arrival)) {
 		user_renew(&claim, &arrival->user, claim.now, true);
-		return false;
+		return;
 	}
 	if (claim.total)
 		total_step(&claim, arrival->user.service, UNSURE, TOTAL_HOLD, 0);
-	return false;
 }
 
 static __always_inline bool arrival_stalled(const struct arrival *arrival, __u64 state,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Sessions that were redirected to another listener as they were over the cap (excess.h). They
- * are nobody's: charged to no user, counted and told as no session. Which they are is known in
- * the same packet by the CPU's arrival, if that ends the handshake (SYN cookie, Fast Open);
- * else the request's cookie is noted, which its session will have.
+ * are nobody's: charged to no user, counted and told as no session. Which they are the socket
+ * itself says: it has the mark of the listener that accepted it, and ends where that does not
+ * listen.
  *
  * Each has a record nevertheless, without a charge (HC_S_DIVERTED): so that no walk takes it
  * for a session that was missed.
@@ -11,42 +11,27 @@
 #ifndef HEADCOUNT_DIVERTED_H
 #define HEADCOUNT_DIVERTED_H
 
-#include "arrival.h"
 #include "excess_maps.h"
+#include "identify.h"
 
-static __noinline void diverted_note(__u64 id)
+/* The mark of the listener that accepted it, if that is in `targets`; or NULL. */
+static __always_inline const struct hc_target *mark_of(struct bpf_sock_ops *ctx)
 {
-	__u64 now = bpf_ktime_get_ns();
+	struct bpf_sock *sk = ctx->sk;
 
-	bpf_map_update_elem(&diverted, &id, &now, BPF_ANY);
+	return sk ? bpf_sk_storage_get(&target_marks, sk, NULL, 0) : NULL;
 }
 
-static __always_inline bool diverted_any(void)
+/* Has another listener accepted the session than one where it comes in? */
+static __always_inline bool ends_elsewhere(const struct hc_ends *ends,
+					   const struct hc_target *mark)
 {
-	const struct hc_control *policy = policy_control();
+	const __u64 *at = (const __u64 *)mark->address, *mine = (const __u64 *)ends->local;
+	bool every = (!at[0] && !at[1]) ||
+		     (address_is_ipv4(mark->address) && !*(const __u32 *)&mark->address[12]);
 
-	return policy && policy->diverting;
-}
-
-/* A SYN was queued. While anything may be redirected each request is given its cookie, by which
- * its session is told from one that a single packet has made: what a CPU remembers of such a
- * packet may be true of another one, with the same ports. */
-static __always_inline void request_queued(struct bpf_sock_ops *ctx)
-{
-	if (arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3], bpf_ntohl(ctx->remote_port),
-			   ctx->local_port))
-		diverted_note(bpf_get_socket_cookie(ctx));
-	else if (diverted_any())
-		bpf_get_socket_cookie(ctx);
-}
-
-/* Was the session that is being accepted redirected, as its request was queued? */
-static __always_inline bool diverted_take(__u64 id)
-{
-	if (!diverted_any() || !bpf_map_lookup_elem(&diverted, &id))
-		return false;
-	bpf_map_delete_elem(&diverted, &id);
-	return true;
+	return mark->port != ends->local_port ||
+	       (!every && (at[0] != mine[0] || at[1] != mine[1]));
 }
 
 #endif

@@ -23,10 +23,14 @@ MAP(target_places, BPF_MAP_TYPE_HASH, struct hc_target_place, __u8,
  * room by its age. Pushed out: it is taken for a new one, and told again. */
 MAP(waiting, BPF_MAP_TYPE_LRU_HASH, struct hc_attempt, struct hc_waiting, 16384, 0);
 
-/* Handshakes that were redirected, by the cookie that their session will have. Made as the
- * request is queued, deleted when it is accepted; those that came to nothing make room by
- * their age. Pushed out: the session is charged to its user. */
-MAP(diverted, BPF_MAP_TYPE_LRU_HASH, __u64, __u64, 8192, 0);
+/* Where the listeners in `targets` listen (own ones: all zero), kept with the socket itself.
+ * The kernel copies it into each session that is accepted there: see diverted.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__type(key, int);
+	__type(value, struct hc_target);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+} target_marks SEC(".maps");
 
 /* Users who have nothing that could make room for them, and until when (CLOCK_MONOTONIC, ns).
  * The daemon alone writes it. Pushed out: it is asked again. */

@@ -150,8 +150,6 @@ static __always_inline int gate_inbound(struct bpf_sk_lookup *ctx, struct hc_ses
 		return SK_DROP;
 	if (verdict == ADMITTED || claim.over)
 		arrival_set(arrival, &claim, packet);
-	else if (claim.gets == HC_REDIRECT)
-		arrival_divert(arrival, packet);
 	return SK_PASS;
 }
 

@@ -108,7 +108,8 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
 		if (!ctx->is_fullsock) /* a request socket: a SYN was queued */
-			request_queued(ctx);
+			arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3],
+				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (!state_matters(ctx->args[1]) ||
@@ -150,7 +151,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
-		__u32 keepalive = session_accepted(id, tp, cookie);
+		__u32 keepalive = session_accepted(id, tp, cookie, mark_of(ctx));
 
 		if (keepalive)
 			alive_set(ctx, keepalive);

@@ -131,10 +131,9 @@ const volatile __u32 listening_elsewhere = 1;
 enum arrival_state {
 	ARRIVAL_NONE,
 	ARRIVAL_PENDING,
-	ARRIVAL_GONE,     /* another CPU has given its slot back */
-	ARRIVAL_DIVERTED, /* it holds no slot: it was redirected */
+	ARRIVAL_GONE, /* another CPU has given its slot back */
 	/* These bits; above them arrivals are counted: none is taken for another. */
-	ARRIVAL_STATE = ARRIVAL_DIVERTED,
+	ARRIVAL_STATE = 3,
 	ARRIVAL_NEXT = ARRIVAL_STATE + 1 + ARRIVAL_PENDING, /* from none */
 };
 

@@ -250,17 +250,17 @@ static __always_inline __u64 session_packet_time(const struct tcp_sock *tp)
  * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
  * that somebody owns already was not accepted: it connected, and met a SYN from
  * the other side, perhaps from itself. Or it is a subflow that joins an MPTCP
- * connection, and belongs to whoever has that. Returns the seconds of `keepalive` that are to
- * be set for it.
+ * connection, and belongs to whoever has that. `mark`: see mark_of(). Returns the seconds of
+ * `keepalive` that are to be set for it.
  */
-static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __u64 cookie)
+static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __u64 cookie,
+					 const struct hc_target *mark)
 {
 	struct claim claim = {.now = session_packet_time(tp)};
 	const struct hc_service *service;
 	enum reservation kind = NOTHING;
 	struct hc_session *session;
 	struct arrival *arrival;
-	bool redirected;
 	__u32 low;
 
 	if (tp->inet_conn.icsk_inet.sk.sk_socket && (!compat_is_mptcp(tp) || session_of(id)))
@@ -273,23 +273,15 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	if (!service)
 		return 0;
 	session_set_owner(session, service, tp);
-	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;
-	 * else a handshake of this user holds the slot. */
-	low = *(__u32 *)&session->ends.remote[12];
-	arrival = arrival_of(low, low, session->ends.remote_port, session->ends.local_port);
-	redirected = arrival && arrival_is_diverted(arrival);
-	if (redirected) {
-		arrival_done(arrival);
-		arrival = NULL;
-	}
-	/* With a cookie its request was queued: what the CPU remembers is of another packet. */
-	if (cookie)
-		redirected = diverted_take(id);
-	if (redirected && !session->user.elsewhere) {
+	if (mark && !session->user.elsewhere && ends_elsewhere(&session->ends, mark)) {
 		session->flags |= HC_S_DIVERTED;
 		attempt_forget(&session->ends);
 		return 0;
 	}
+	/* A SYN cookie's ACK and a Fast Open SYN come here from sk_lookup directly;
+	 * else a handshake of this user holds the slot. */
+	low = *(__u32 *)&session->ends.remote[12];
+	arrival = arrival_of(low, low, session->ends.remote_port, session->ends.local_port);
 	if (arrival) {
 		arrival_done(arrival);
 		claim.when = arrival->when;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The administrators' listeners that excess = redirect leads to, put into `targets`: as they
- * begin to listen, and by a walk those that listen already. No walk of sockets may do that: it
- * holds their locks, which the kernel would take again.
+ * The administrators' listeners that excess = redirect leads to, marked and put into `targets`:
+ * as they begin to listen, and by a walk those that listen already. No walk of sockets may do
+ * that: it holds their locks, which the kernel would take again.
  */
 #ifndef HEADCOUNT_TARGETS_H
 #define HEADCOUNT_TARGETS_H
@@ -36,9 +36,11 @@ static __noinline bool target_is_wanted(struct hc_target *target, const struct t
 /* A socket listens. */
 static __noinline void target_opened(struct bpf_sock_ops *ctx, const struct tcp_sock *tp)
 {
+	struct bpf_sock *sk = ctx->sk;
 	struct hc_target target;
 
-	if (target_is_wanted(&target, tp))
+	if (sk && target_is_wanted(&target, tp) &&
+	    bpf_sk_storage_get(&target_marks, sk, &target, BPF_SK_STORAGE_GET_F_CREATE))
 		bpf_sock_hash_update(ctx, &targets, &target, BPF_ANY);
 }
 
@@ -51,7 +53,8 @@ static __always_inline void target_found(struct sock *sk)
 	if (sk->__sk_common.skc_state != TCP_LISTEN)
 		return;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp && target_is_wanted(&target, tp))
+	if (tp && target_is_wanted(&target, tp) &&
+	    bpf_sk_storage_get(&target_marks, sk, &target, BPF_SK_STORAGE_GET_F_CREATE))
 		bpf_map_update_elem(&targets, &target, sk, BPF_ANY);
 }
 

@@ -186,9 +186,8 @@ struct hc_control {
 	__u32 gated;           /* the gates are attached: what is accepted has passed one */
 	__u32 ignoring;        /* bits of halves in which a service has HC_ORPHANS_IGNORE */
 	__u32 directions;      /* bits of enum hc_direction: which sessions are counted */
-	__u32 labelling;       /* bits of halves in which a service has HC_BY_LABEL, */
-	__u32 diverting;       /* HC_REDIRECT */
-	__u32 spare;
+	__u32 labelling;       /* bits of halves in which a service has HC_BY_LABEL */
+	__u32 spare[2];
 	__u64 label_key[2]; /* of the labels' hash, unknown to whoever chooses labels */
 };
 

@@ -15,7 +15,8 @@ THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/page.t 
 $(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
-test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/fleet_client $(BUILD)/tests/net/refuse.so \
+test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/broker $(BUILD)/tests/net/fleet_client \
+	$(BUILD)/tests/net/refuse.so \
 	$(BUILD)/tests/fleet/simulate $(BUILD)/tests/fleet/real/store bench-programs modules
 
 # The simulator has the hosts' side in it once more, with errors that can be planted and messages so
@@ -27,6 +28,10 @@ $(BUILD)/tests/fleet/simulate: $(filter-out user/fleet/store%,$(wildcard tests/f
 $(BUILD)/tests/fleet/real/store: tests/fleet/real/store.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS)
+
+$(BUILD)/tests/net/broker: tests/net/broker.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< -lrdkafka
 
 unit: $(UNIT) ## the tests of pure code: in seconds, without root
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP prove --failures --exec '' $^

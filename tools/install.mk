@@ -19,6 +19,8 @@ install: ## into DESTDIR and PREFIX (/usr/local)
 	$(to)share/doc/headcount/examples $(wildcard tools/examples/*.conf)
 	$(to)share/doc/headcount/examples/label $(filter-out $(RUN),$(wildcard tools/examples/label/*))
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/doc/headcount/examples/label $(RUN)
+	$(to)share/doc/headcount/examples/kafka $(filter-out %.py,$(wildcard tools/examples/kafka/*))
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/doc/headcount/examples/kafka tools/examples/kafka/store.py
 	$(to)share/headcount/prometheus tools/prometheus/headcount.rules.yml
 	$(to)share/headcount/grafana tools/grafana/headcount.json
 

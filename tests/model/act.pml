@@ -69,6 +69,9 @@ inline users_make()
 		user[r].generation = 0;
 		user[r].cap = 0;
 #endif
+#ifdef UNITS
+		user[r].units = 0;
+#endif
 		user[r].key = k;
 		user[r].tick = now;
 		user_made()
@@ -116,7 +119,7 @@ inline user_resolve()
 
 /* ---- act.h ---- */
 
-/* The cap and its number, in whichever order the CPU reads them. */
+/* The cap and its number, in whichever order the CPU reads them; or the units, which user_most() does. */
 inline user_read_cap()
 {
 #ifdef POLICY
@@ -126,18 +129,26 @@ inline user_read_cap()
 	:: atomic { got = got && user[r].generation == g }; cap = user[r].cap
 	fi;
 	got = got && TAKEN(w) < cap
+#elif defined(UNITS)
+	cap = user[r].units;
+	got = got && TAKEN(w) < cap
 #else
 	skip
 #endif
 }
 
-/* The record is k's, and its cap has not changed. */
+/* The record is k's, and its cap, or its units, have not changed. */
 inline user_look_again()
 {
 #ifdef PLANT_D
 	skip;
 #else
 	atomic { got = user[r].key == k };
+#endif
+#ifdef UNITS
+#ifndef PLANT_R
+	atomic { got = got && user[r].units == cap };
+#endif
 #endif
 #ifdef POLICY
 #ifndef PLANT_M

@@ -201,6 +201,9 @@ proctype cpu(byte me; byte act; byte next)
 #ifdef POLICY
 	byte g, cap;
 #endif
+#ifdef UNITS
+	byte cap;
+#endif
 
 	session = NONE;
 	do
@@ -226,6 +229,9 @@ proctype cpu(byte me; byte act; byte next)
 			next = NOTHING;
 #ifdef POLICY
 			g = 0; cap = 0;
+#endif
+#ifdef UNITS
+			cap = 0;
 #endif
 			k = 0; r = 0; now = 0; t = 0; b = 0; v = 0; i = 0; n = 0; c = 0; s = 0;
 			w = 0; got = false; at_cap = false
@@ -256,6 +262,26 @@ proctype timer()
 proctype policy()
 {
 	generation = 2
+}
+#endif
+
+#ifdef UNITS
+/* set_units: fewer, and `taken` read after that. From here on no more are held than those. */
+proctype daemon()
+{
+	byte r, w, number;
+
+	set_lock();
+	if
+	:: number = 0
+	:: number = 1
+	fi;
+	user_set_units();
+	atomic {
+		bound = (TAKEN(w) > number -> TAKEN(w) : number);
+		check(r)
+	};
+	locked = false
 }
 #endif
 

@@ -37,6 +37,9 @@ typedef hc_user {
 	byte cap;
 	byte generation;
 #endif
+#ifdef UNITS
+	byte units;
+#endif
 	byte tick;
 	short held[HC_TICKS] /* below 0 for a moment */
 };
@@ -46,6 +49,9 @@ hc_user user[RECORDS];
 byte generation = 1; /* of the policy; the next one has a lower cap */
 #define CAP_OF(g) (g == 1 -> CAP : CAP - 1)
 #define THE_CAP   user[r].cap
+#elif defined(UNITS)
+byte bound = 255; /* slots that may be held since the units were lowered */
+#define THE_CAP user[r].units
 #else
 #define THE_CAP CAP
 #endif
@@ -81,5 +87,8 @@ inline check(r)
 	assert(book[r].sessions >= 0 && book[r].moving >= 0);
 	assert(TAKEN(user[r].word) == RESERVED(r) + book[r].sessions + book[r].moving + book[r].wrong);
 	assert(RESERVED(r) + book[r].sessions <= CAP + beyond[user[r].key]);
-	assert(sessions[user[r].key] <= CAP + beyond[user[r].key])
+	assert(sessions[user[r].key] <= CAP + beyond[user[r].key]);
+#ifdef UNITS
+	assert(RESERVED(r) + book[r].sessions <= bound)
+#endif
 }

@@ -267,6 +267,20 @@ inline user_made()
 	atomic { user[r].word = user[r].word - MAKING; check(r) }
 }
 
+#ifdef UNITS
+/* With the lock. */
+inline user_set_units()
+{
+#ifdef PLANT_S /* the slots first */
+	atomic { w = user[r].word };
+	user[r].units = number
+#else
+	user[r].units = number;
+	atomic { w = user[r].word }
+#endif
+}
+#endif
+
 /* A reservation as one of tick `to`; got: it has one now. */
 inline user_renewed(when, to, gone)
 {

@@ -6,7 +6,7 @@ from clients import *
 client_host(1)
 PORT = 7143
 ALICE, BOB = address(1, 2), address(1, 3)
-COMMON = """@timestamp event.kind event.category event.type event.action event.sequence event.dataset
+COMMON = """@timestamp event.kind event.category event.type event.action event.sequence event.dataset host.name agent.ephemeral_id
 source.ip destination.ip destination.port network.transport network.type network.direction
 network.community_id rule.name headcount.user headcount.active headcount.cap""".split()
 OF_SESSIONS = "source.port event.start headcount.session.id process.pid process.name user.id".split()

@@ -169,6 +169,9 @@ def restart():
             equal((gap["event.action"], gap["event.reason"], gap["headcount.events-lost"]),
                   ("events-lost", "daemon-restarted", None), "the line that tells of the gap")
             equal(numbers(events), [1, 2, 3, 0, 1, 2, 3], "numbers")
+            runs = [event["agent.ephemeral_id"] for event in events]
+            equal([runs.index(run) for run in runs], [0, 0, 0, 3, 3, 3, 3], "the runs that tell")
+            equal({event["host.name"] for event in events}, {os.uname().nodename}, "the host")
             until(lambda: any("lost" in line and "restarted" in line for line in text.lines()), "the gap in text")
             equal([plain.end(), text.end()], [0, 0], "exit codes")
 
@@ -191,6 +194,7 @@ def left_alone():
         events = seven(plain)
         equal((events[3]["event.reason"], events[3]["headcount.events-lost"]), ("not-connected", 3), "the gap")
         equal(numbers(events), [1, 2, 3, 6, 7, 8, 9], "numbers")
+        equal(len({(event["host.name"], event["agent.ephemeral_id"]) for event in events}), 1, "hosts and runs that tell")
 
 
 @test

@@ -133,6 +133,24 @@ def fast_open_too():
 
 
 @test
+def others():
+    """with SYN cookies while another program on the host asks each socket for its cookie before headcount does"""
+    sysctl("net.ipv4.tcp_syncookies", 2)
+    with open("/run/trace-out", "w+b") as out:
+        trace = start(PROGRAM, "trace", stdout=out)
+        try:
+            def seen():
+                leave([come(address(1), BUSY + 2, ALICE)])  # which nobody listens on
+                return str(BUSY + 2).encode() in os.pread(out.fileno(), 65536, 0)
+            until(seen, "trace to be attached", 30)
+            reaches(address(1), ALICE, ALICE)
+        finally:
+            sysctl("net.ipv4.tcp_syncookies", 1)
+            os.kill(trace.pid, signal.SIGTERM)
+            equal(trace.wait(30), 0, "end of trace")
+
+
+@test
 def handshakes():
     """a redirected handshake whose SYN-ACK goes out again takes no slot, though there is one by then"""
     evil = address(1, 66)

@@ -10,6 +10,8 @@ PORT = 7143
 ALICE, BOB = address(1, 2), address(1, 3)
 ALICE6 = f"{NET6}1::/64"
 HTTP = "127.0.0.1:9435"
+with open("/proc/self/comm") as name:
+    OURSELVES = name.read().rstrip("\n")
 
 
 def imap(**settings):
@@ -32,7 +34,7 @@ def gets_in(where, source, name):
         equal(refusals(hc), {"wait": 1}, "what was told")
         event = hc.wait_event(event__action="session-refused")
         equal((event["source.port"], event["destination.port"], event["headcount.scope"], event["process.name"]),
-              (late.getsockname()[1], PORT, "user", "excess_wait.t"), "whom it tells of")
+              (late.getsockname()[1], PORT, "user", OURSELVES), "whom it tells of")
         clean()
         leave(clients + [late])
 

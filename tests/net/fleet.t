@@ -194,4 +194,13 @@ def reloads():
         let_go(*held)
 
 
+@test
+def files():
+    """a file of TLS that is not there: one line, and nothing is pinned"""
+    with open("/run/tls.conf", "w") as file:
+        file.write(section("fleet", store="valkeys://127.0.0.1", tls_ca="/run/none.pem"))
+    equal(headcount("run", "--pin", "-c", "/run/tls.conf"), (1, "", "headcount: cannot read /run/none.pem: No such file or directory\n"), "run")
+    equal([name for name in os.listdir("/sys/fs/bpf") if name.startswith("headcount")], [], "pins")
+
+
 main()

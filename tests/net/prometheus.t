@@ -125,7 +125,7 @@ def scraped():
         file.write("1\n")
     run("mount", "--bind", "/run/stats", "/proc/sys/kernel/bpf_stats_enabled")
     statistics = bpf(ENABLE_STATS, struct.pack("=I", 0))
-    with Headcount(metrics_at(HTTP, IMAP, metrics_top_users=100)) as hc, Server("0.0.0.0", PORT) as server, \
+    with Headcount(section("fleet", store="unix:/run/no-store") + metrics_at(HTTP, IMAP, metrics_top_users=100)) as hc, Server("0.0.0.0", PORT) as server, \
             prometheus() as said:
         until_equal(lambda: query('headcount_sessions{service="imap"}'),
                     {(("direction", "inbound"), ("service", "imap")): 0}, "sessions before")

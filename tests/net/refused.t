@@ -47,8 +47,8 @@ OTHERS = {
     "atomic exchange": "atomics=1", "SOCK_DESTROY": "destroy=1",
     "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map SOCKHASH": "map=18", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
-    "bpf_ktime_get_ns": "helper=5", "bpf_get_smp_processor_id": "helper=8",
-    "bpf_get_socket_cookie": "helper=46", "bpf_setsockopt": "helper=49",
+    "bpf_ktime_get_ns": "helper=5", "bpf_ktime_get_boot_ns": "helper=125", "bpf_get_smp_processor_id": "helper=8",
+    "bpf_get_socket_cookie": "helper=46", "bpf_sk_storage_get": "helper=107", "bpf_setsockopt": "helper=49",
     "bpf_sock_ops_cb_flags_set": "helper=59", "bpf_spin_lock": "helper=93", "bpf_spin_unlock": "helper=94",
     "bpf_jiffies64": "helper=118", "bpf_get_netns_cookie": "helper=122", "bpf_seq_write": "helper=127", "bpf_ringbuf_reserve": "helper=131",
     "bpf_ringbuf_submit": "helper=132", "bpf_skc_to_tcp_sock": "helper=137", "bpf_skc_to_tcp_request_sock": "helper=139", "bpf_get_current_task_btf": "helper=158",
@@ -204,7 +204,8 @@ def attachments():
 ALWAYS = {"socket"}  # libbpf finds nothing out
 # The socket walk can charge, for the start and for audit --repair.
 WALK = {"iter/tcp", "map ARRAY", "atomic exchange", "bpf_map_lookup_elem", "bpf_map_update_elem", "bpf_map_delete_elem",
-        "bpf_get_socket_cookie", "bpf_seq_write", "bpf_jiffies64", "bpf_skc_to_tcp_sock", "bpf_setsockopt", "bpf_spin_lock", "bpf_spin_unlock", "bpf_ktime_get_ns"}
+        "bpf_get_socket_cookie", "bpf_seq_write", "bpf_jiffies64", "bpf_skc_to_tcp_sock", "bpf_setsockopt", "bpf_spin_lock", "bpf_spin_unlock", "bpf_ktime_get_ns",
+        "bpf_ktime_get_boot_ns"}
 RUN = WALK | {"cgroup_skb/ingress", "bpf_ringbuf_reserve", "bpf_ringbuf_submit"}
 COMMANDS = [
     (["users"], set()), (["cap", "imap", "192.0.2.1", "3"], set()), (["metrics"], set()),

@@ -68,16 +68,14 @@ class Sentinel(Store):
     """One that watches the primary `front` on a port."""
 
     def __init__(self, name, port, primary, quorum=2, *lines, cli=()):
-        self.lines = [f"port {port}", f"dir /run/{name}.data", f"sentinel monitor front 127.0.0.1 {primary} {quorum}",
-                      "sentinel down-after-milliseconds front 500", "sentinel failover-timeout front 3000", *lines]
+        self.path = f"/run/{name}.conf"
+        with open(self.path, "w") as file:  # it writes what it has learnt there
+            file.write("\n".join([f"port {port}", f"sentinel monitor front 127.0.0.1 {primary} {quorum}",
+                                  "sentinel down-after-milliseconds front 500", "sentinel failover-timeout front 3000", *lines, ""]))
         super().__init__(name, port, cli=cli)
 
     def command(self):
-        path = f"{self.folder}/conf"
-        if not os.path.exists(path):  # it writes what it has learnt there
-            with open(path, "w") as file:
-                file.write("\n".join(self.lines) + "\n")
-        return [SERVER, path, "--sentinel"]
+        return [SERVER, self.path, "--sentinel"]
 
 
 @contextlib.contextmanager
@@ -145,7 +143,7 @@ class Host:
 
     def leave(self):
         self.tell("leave")
-        self.process.wait(20 * SLOW)
+        equal(self.process.wait(20 * SLOW), 0, "exit code of a host that left")
 
     def __enter__(self):
         return self

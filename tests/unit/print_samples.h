@@ -12,12 +12,16 @@
 
 static char names[HC_SERVICES_MAX][HC_NAME_MAX] = {"outbound", "inbound", "imap"};
 static struct print_context context;
+static struct origin origin;
 static struct print_buffer buffer;
 
 static int set_up(void **state)
 {
 	(void)state;
+	origin_begin(&origin, "front\"7");
+	memcpy(origin.text + origin.length - 17, "8a4f500f9c3d21e7", 16);
 	context = (struct print_context){
+		.origin = &origin,
 		.service_names = names,
 		.realtime_offset_ns = 1700000000 * SECOND, /* 2023-11-14T22:13:20Z */
 		.sequence = 6,
@@ -47,7 +51,7 @@ static void address(__u8 bytes[16], const char *text)
 }
 
 /* A client's session with the imap server. */
-static struct hc_event inbound(__u8 type)
+static inline struct hc_event inbound(__u8 type)
 {
 	struct hc_event event = {
 		.version = HC_RECORD_VERSION,

@@ -8,7 +8,7 @@
 
 static void nothing_said(void **state)
 {
-	char name[64] = "";
+	char name[65] = "";
 	struct config config;
 
 	(void)state;

@@ -137,6 +137,46 @@ static void no_events(void **state)
 	assert_int_equal(event_line_sequence("{}", 2), 0);
 }
 
+/* The origin of a line is found in it, whatever the host is called, and another run's is not.
+ */
+static void origins(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"{\"event.sequence\":7}",
+		",\"host.name\":\"",
+		",\"host.name\":\"a\"",
+		",\"host.name\":\"a\",\"agent.ephemeral_id\":\"",
+		",\"host.name\":\"a\",\"agent.ephemeral_id\":\"8a4f"};
+	struct hc_event event = inbound(HC_OPENED);
+	struct origin found = {}, other;
+	char name[2 * HOST_NAME_ROOM], endless[2 * ORIGIN_ROOM];
+
+	(void)state;
+	memset(name, '\x01', sizeof(name));
+	strcpy(name + sizeof(name) - 1, "");
+	memcpy(name, "\",\"", 3);
+	origin_begin(&origin, name);
+	print_json_event(&buffer, &context, &event);
+	origin_of_line(&found, buffer.data, buffer.length);
+	assert_int_equal(found.length, origin.length);
+	assert_memory_equal(found.text, origin.text, found.length);
+	assert_true(origin_has_line(&found, buffer.data, buffer.length));
+	origin_begin(&other, name);
+	assert_int_equal(other.length, origin.length);
+	assert_false(origin_has_line(&other, buffer.data, buffer.length));
+	buffer.length = 0;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		found.length = 1;
+		origin_of_line(&found, texts[i], strlen(texts[i]));
+		assert_int_equal(found.length, 0);
+		assert_false(origin_has_line(&found, texts[i], strlen(texts[i])));
+	}
+	snprintf(endless, sizeof(endless), "%s%0*d\"", texts[4], ORIGIN_ROOM, 1);
+	origin_of_line(&found, endless, strlen(endless)); /* has no room */
+	assert_int_equal(found.length, 0);
+}
+
 static void zeek(const struct hc_event *event, const char *expected)
 {
 	parse_printed(event);
@@ -238,6 +278,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(numbers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lost, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_events, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(origins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(zeek_states, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(zeek_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(zeek_header, set_up, tear_down),

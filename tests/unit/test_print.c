@@ -12,11 +12,13 @@
 #include "user/base/user_name.h"
 #include "labels.h"
 
+#define ORIGIN ",\"host.name\":\"front\\u00227\",\"agent.ephemeral_id\":\"8a4f500f9c3d21e7\""
+
 #define HEAD(time, type, action, sequence)                                                     \
 	"{\"@timestamp\":\"2023-11-14T22:" time "Z\",\"event.kind\":\"event\","                \
 	"\"event.category\":[\"network\"],\"event.type\":[" type "],"                          \
 	"\"event.action\":\"" action "\",\"event.dataset\":\"headcount.session\","             \
-	"\"event.sequence\":" sequence
+	"\"event.sequence\":" sequence ORIGIN
 
 #define TCP4(direction)                                                                        \
 	",\"network.transport\":\"tcp\",\"network.type\":\"ipv4\","                            \
@@ -253,7 +255,7 @@ static void json_lost(void **state)
 	printed("{\"@timestamp\":\"2023-11-15T23:14:21.000000000Z\",\"event.kind\":\"event\","
 		"\"event.category\":[\"network\"],\"event.type\":[\"info\"],"
 		"\"event.action\":\"events-lost\",\"event.dataset\":\"headcount.session\","
-		"\"event.sequence\":7,\"event.reason\":\"ring-full\","
+		"\"event.sequence\":7" ORIGIN ",\"event.reason\":\"ring-full\","
 		"\"headcount.events-lost\":250}\n");
 }
 

@@ -12,6 +12,9 @@
 	"{\"@timestamp\":\"2023-11-15T23:14:21.000000000Z\",\"event.kind\":\"event\","         \
 	"\"event.category\":[\"network\"],\"event.type\":[\"info\"],\"event.action\":\""
 
+/* Of the samples. */
+#define ORIGIN ",\"host.name\":\"front\\u00227\",\"agent.ephemeral_id\":\"8a4f500f9c3d21e7\""
+
 static const struct print_fleet news = {
 	.time_ns = 90061 * SECOND,
 	.since_ns = 90051 * SECOND,
@@ -21,12 +24,6 @@ static const struct print_fleet news = {
 	.store = "a\"b\x1b:6379",
 };
 
-static int without_host(void **state)
-{
-	print_json_host(NULL);
-	return tear_down(state);
-}
-
 static void alone_and_back(void **state)
 {
 	struct print_fleet back = news;
@@ -34,47 +31,27 @@ static void alone_and_back(void **state)
 	(void)state;
 	print_json_fleet(&buffer, &context, &news);
 	printed(HEAD "fleet-alone\",\"event.dataset\":\"headcount.session\","
-		     "\"event.sequence\":7,\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
+		     "\"event.sequence\":7" ORIGIN
+		     ",\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
 		     "\"headcount.fleet.alone\":\"refuse\",\"headcount.fleet.members\":3,"
 		     "\"headcount.fleet.store\":\"a\\u0022b\\u001b:6379\"}\n");
 	back.alone = false;
 	print_json_fleet(&buffer, &context, &back);
 	printed(HEAD "fleet-back\",\"event.dataset\":\"headcount.session\","
-		     "\"event.sequence\":8,\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
+		     "\"event.sequence\":8" ORIGIN
+		     ",\"event.start\":\"2023-11-15T23:14:11.000000000Z\","
 		     "\"event.duration\":10000000000,"
 		     "\"headcount.fleet.alone\":\"refuse\",\"headcount.fleet.members\":3,"
 		     "\"headcount.fleet.store\":\"a\\u0022b\\u001b:6379\"}\n");
-}
-
-/* In every line, after its number. */
-static void host(void **state)
-{
-	struct hc_event event = inbound(HC_OPENED);
-
-	(void)state;
-	print_json_host("front\"7");
-	print_json_event(&buffer, &context, &event);
-	print_json_lost(&buffer, &context, 0, "ring-full", 1);
-	*print_reserve(&buffer, 1) = '\0';
-	assert_non_null(strstr(buffer.data,
-			       "\"event.sequence\":7,\"host.name\":\"front\\u00227\",\"event."
-			       "start\""));
-	assert_non_null(strstr(buffer.data,
-			       "\"event.sequence\":8,\"host.name\":\"front\\u00227\",\"event."
-			       "reason\""));
 }
 
 /* The longest of everything, as outsiders may have it. */
 static void longest(void **state)
 {
 	struct print_fleet hostile = news;
-	char name[200];
 
 	(void)state;
-	memset(name, 1, sizeof(name));
 	memset(hostile.store, 1, sizeof(hostile.store));
-	name[sizeof(name) - 1] = '\0';
-	print_json_host(name);
 	print_json_fleet(&buffer, &context, &hostile);
 	assert_int_equal(buffer.data[buffer.length - 1], '\n');
 	assert_true(buffer.length < 2000);
@@ -83,9 +60,8 @@ static void longest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(alone_and_back, set_up, without_host),
-		cmocka_unit_test_setup_teardown(host, set_up, without_host),
-		cmocka_unit_test_setup_teardown(longest, set_up, without_host),
+		cmocka_unit_test_setup_teardown(alone_and_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(longest, set_up, tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -122,7 +122,7 @@ static int fill_ring(const struct fill_bpf *fill)
 
 static struct drain *drain_to(const struct headcount_bpf *object, int fd)
 {
-	struct sinks *sinks = sinks_new(fd, &hurry);
+	struct sinks *sinks = sinks_new(fd, &hurry, NULL);
 	struct sink_list list;
 	struct drain *drain;
 

@@ -10,6 +10,7 @@
 #include "user/cmd/events_text.h"
 #include "user/cmd/explain.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/fleet.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
@@ -126,6 +127,7 @@ static int run_daemon(struct run *run)
 	signals_catch(true);
 	error = daemon_probe(daemon);
 	error = error ?: open_files_check(&daemon->config, &daemon->config, 0);
+	error = error ?: fleet_check(&daemon->config);
 	error = error ?: daemon_resolve_netns(&daemon->config, &daemon->netns);
 	/* Whatever the start names: a reload may add a namespace, even from a file that comes
 	 * later. Before there is anything that it could inherit. */

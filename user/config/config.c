@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "user/config/config.h"
 
@@ -46,8 +45,7 @@ static void set_fleet_defaults(struct config_fleet *fleet)
 		.asks = ASKS_DEFAULT,
 		.alone = HC_ALONE_LOCAL,
 	};
-	if (gethostname(fleet->name, sizeof(fleet->name) - 1))
-		strcpy(fleet->name, "localhost");
+	host_name(NULL, fleet->name);
 }
 
 static void free_fleet(struct config_fleet *fleet)

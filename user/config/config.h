@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 #include "policy.h"
+#include "user/base/host_name.h"
 #include "user/config/sink_list.h"
 #include "user/config/store_address.h"
 
@@ -97,10 +98,10 @@ struct config_metrics {
 struct config_fleet {
 	struct store_address *stores; /* in their order a shard each */
 	size_t store_count;
-	char name[CONFIG_NAME_MAX + 1]; /* of this host; default: what gethostname() says */
-	__u32 lease, keep;              /* seconds */
-	__u32 asks;                     /* a second */
-	__u32 servers;                  /* as struct store_settings has it */
+	char name[HOST_NAME_ROOM]; /* this host's; default: as host_name() has it */
+	__u32 lease, keep;         /* seconds */
+	__u32 asks;                /* a second */
+	__u32 servers;             /* as struct store_settings has it */
 	enum hc_alone alone;
 	bool kill; /* others may have sessions closed here */
 	/* As struct store_settings has them; NULL: none. */

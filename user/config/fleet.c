@@ -38,10 +38,10 @@ int config_set_fleet_name(struct config_parser *parser, const char *value)
 
 	while (i < length && (isalnum((unsigned char)value[i]) || strchr("._-", value[i])))
 		i++;
-	if (!length || length >= sizeof(parser->config->fleet.name) || i < length)
+	if (!length || length > CONFIG_NAME_MAX || i < length)
 		return config_fail(parser, parser->line,
-				   "bad name \"%s\": 1 to %zu of A-Z a-z 0-9 _ . -", value,
-				   sizeof(parser->config->fleet.name) - 1);
+				   "bad name \"%s\": 1 to %d of A-Z a-z 0-9 _ . -", value,
+				   CONFIG_NAME_MAX);
 	strcpy(name, value);
 	return 0;
 }

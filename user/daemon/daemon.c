@@ -283,7 +283,8 @@ int daemon_open_sinks(struct daemon *daemon)
 {
 	int error;
 
-	daemon->sinks = sinks_new(STDOUT_FILENO, &signals_stop_asked);
+	daemon->sinks =
+		sinks_new(STDOUT_FILENO, &signals_stop_asked, daemon->config.fleet.name);
 	error = daemon->sinks ? sinks_prepare(daemon->sinks, &daemon->config.events) : -ENOMEM;
 	if (!error)
 		sinks_commit(daemon->sinks);
@@ -329,7 +330,6 @@ int daemon_prepare_fleet(struct daemon *daemon)
 	fleet_record_clear(daemon->object);
 	if (!config_has_fleet(&daemon->config))
 		return 0;
-	print_json_host(daemon->config.fleet.name);
 	return fleet_new(&daemon->fleet, daemon->object, &daemon->config);
 }
 

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -265,6 +266,17 @@ static void *work(void *context)
 	return NULL;
 }
 
+int fleet_check(const struct config *config)
+{
+	const char *const paths[] = {config->fleet.tls_ca, config->fleet.tls_cert,
+				     config->fleet.tls_key};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (paths[i] && access(paths[i], R_OK))
+			return hc_error_errno(errno, "cannot read %s", paths[i]);
+	return 0;
+}
+
 int fleet_new(struct fleet **result, const struct headcount_bpf *object,
 	      const struct config *config)
 {
@@ -279,8 +291,8 @@ int fleet_new(struct fleet **result, const struct headcount_bpf *object,
 	fleet->teller.object = object;
 	fleet->teller.take = take_news;
 	fleet->teller.context = fleet;
-	snprintf(fleet->teller.status.name, sizeof(fleet->teller.status.name), "%s",
-		 config->fleet.name);
+	snprintf(fleet->teller.status.name, sizeof(fleet->teller.status.name), "%.*s",
+		 HC_FLEET_NAME - 1, config->fleet.name);
 	fleet_set(fleet, config);
 	fleet->shards = calloc(config->fleet.store_count, sizeof(*fleet->shards));
 	if (!fleet->shards)

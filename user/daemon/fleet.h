@@ -16,6 +16,10 @@
 
 struct fleet;
 
+/* Before anything is attached: can the files of TLS be read? 0, or a negative errno after the
+ * printed error. */
+int fleet_check(const struct config *config);
+
 /* Reads the files of TLS, and opens the words of `object`, which outlives it. `*fleet` is the
  * caller's, whatever happens. Returns 0, or a negative errno after the printed error. */
 int fleet_new(struct fleet **fleet, const struct headcount_bpf *object,

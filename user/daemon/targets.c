@@ -46,7 +46,11 @@ static int insert(const struct targets *targets, const struct target_own *item)
 {
 	struct hc_target key = {.netns = item->netns, .own = item->own};
 	__u64 socket = item->fd;
+	struct hc_target mark = {};
 
+	if (bpf_map_update_elem(bpf_map__fd(targets->object->maps.target_marks), &item->fd,
+				&mark, BPF_ANY))
+		return hc_error_errno(errno, "cannot mark a listener of our own");
 	if (bpf_map_update_elem(bpf_map__fd(targets->object->maps.targets), &key, &socket,
 				BPF_ANY))
 		return hc_error_errno(errno, "cannot write the map targets");

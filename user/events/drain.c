@@ -98,6 +98,7 @@ struct drain *drain_new(const struct headcount_bpf *object, struct sinks *sinks,
 	drain->sinks = sinks;
 	drain->json = json;
 	drain->context.service_names = drain->names;
+	drain->context.origin = sinks_origin(sinks);
 	drain->events = ring_buffer__new(bpf_map__fd(object->maps.events), handle, drain, NULL);
 	drain->refusals =
 		ring_buffer__new(bpf_map__fd(object->maps.refusals), handle, drain, NULL);

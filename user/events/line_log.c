@@ -193,7 +193,8 @@ static int write_own(struct line_reader *reader)
 /* The line that tells what was lost; it has the number of the last that it stands for. */
 static int write_lost(struct line_reader *reader)
 {
-	struct print_context context = {.sequence = reader->lost_last - 1};
+	struct print_context context = {.sequence = reader->lost_last - 1,
+					.origin = reader->log->origin};
 	int error;
 
 	print_json_lost(&reader->own, &context, clock_realtime_ns(),

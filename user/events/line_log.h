@@ -19,7 +19,8 @@ struct line_log {
 	struct line_chunk *first, *last;
 	struct line_reader *readers;
 	struct print_buffer spare;
-	size_t limit; /* bytes of lines; set by the owner */
+	size_t limit;                /* bytes of lines; set by the owner */
+	const struct origin *origin; /* of the lines; by the owner, or NULL */
 	size_t bytes;
 	size_t most;                 /* of them, since there were none */
 	__u64 losses[HC_LOSS_COUNT]; /* lines that readers lost; the owner takes them out */

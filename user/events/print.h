@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "user/base/print_buffer.h"
+#include "user/events/origin.h"
 #include "record.h"
 
 /* What a line needs that the record does not carry. */
@@ -16,6 +17,7 @@ struct print_context {
 	char (*service_names)[HC_NAME_MAX]; /* HC_SERVICES_MAX of them, by id */
 	__s64 realtime_offset_ns;           /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	__u64 sequence;                     /* of the last line that was printed */
+	const struct origin *origin;        /* of all lines; NULL: they have none */
 	unsigned int terminal;              /* columns that text has; 0: as many as it needs */
 };
 
@@ -44,9 +46,6 @@ struct print_fleet {
 };
 void print_json_fleet(struct print_buffer *out, struct print_context *context,
 		      const struct print_fleet *fleet);
-
-/* From now on each JSON line says that it is this host's; NULL: none does. */
-void print_json_host(const char *name);
 
 #define PRINT_LOST_UNKNOWN (~0ull) /* as `lost`: nobody knows how many */
 

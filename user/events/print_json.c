@@ -15,27 +15,11 @@
 /*
  * The longest line: the keys take less than 1400 bytes, the numbers, times and
  * addresses less than 500, the service, the process and two accounts less than
- * 900, the host less than 400. Users, of whom there may be two, are their texts, every byte of
- * which may become six.
+ * 900. Users, of whom there may be two, are their texts, every byte of which may become six.
  */
-#define HOST_ROOM 400
-#define LINE_ROOM (3072 + HOST_ROOM + 2 * 6 * HC_USER_TEXT)
+#define LINE_ROOM (3072 + ORIGIN_ROOM + 2 * 6 * HC_USER_TEXT)
 
-static char host[HOST_ROOM]; /* the key and its value */
-
-void print_json_host(const char *name)
-{
-	char *p = host;
-
-	*p = '\0';
-	if (!name)
-		return;
-	p = PUT(p, ",\"host.name\":\"");
-	p = put_escaped(p, name, strnlen(name, 63));
-	strcpy(p, "\"");
-}
-
-/* From "@timestamp" to "event.sequence": what every line begins with. */
+/* From "@timestamp" to the origin: what every line begins with. */
 static char *put_head(char *p, struct print_context *context, __u64 time_ns, const char *types,
 		      const char *action)
 {
@@ -47,7 +31,8 @@ static char *put_head(char *p, struct print_context *context, __u64 time_ns, con
 	p = PUT(p, "],\"event.action\":\"");
 	p = stpcpy(p, action);
 	p = PUT(p, "\",\"event.dataset\":\"headcount.session\",\"event.sequence\":");
-	return stpcpy(put_number(p, context->sequence), host);
+	p = put_number(p, context->sequence);
+	return context->origin ? mempcpy(p, context->origin->text, context->origin->length) : p;
 }
 
 static const char *event_types(const struct hc_event *event)

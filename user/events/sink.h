@@ -20,6 +20,7 @@ struct sink {
 
 struct sinks {
 	struct line_log log;
+	struct origin origin;
 	struct sink *items[SINKS_MAX], *next[SINKS_MAX];
 	size_t count, next_count;
 	/* Of all sockets together. Those who are there when a reload lowers it stay. */

@@ -18,7 +18,7 @@ static const struct sink_kind_row *const kinds[] = {
 	[SINK_JOURNAL] = &sink_journal,
 };
 
-struct sinks *sinks_new(int out, const volatile sig_atomic_t *hurry)
+struct sinks *sinks_new(int out, const volatile sig_atomic_t *hurry, const char *host)
 {
 	struct sinks *sinks = calloc(1, sizeof(*sinks));
 
@@ -26,7 +26,9 @@ struct sinks *sinks_new(int out, const volatile sig_atomic_t *hurry)
 		hc_error_errno(ENOMEM, "cannot write events");
 		return NULL;
 	}
+	origin_begin(&sinks->origin, host);
 	sinks->log.limit = LOG_MAX;
+	sinks->log.origin = &sinks->origin;
 	sinks->out = out;
 	sinks->hurry = hurry;
 	return sinks;
@@ -130,6 +132,11 @@ void sinks_commit(struct sinks *sinks)
 			sinks->items[i]->row->commit(sinks->items[i], sinks->count == 1);
 	}
 	line_log_trim(&sinks->log);
+}
+
+const struct origin *sinks_origin(const struct sinks *sinks)
+{
+	return &sinks->origin;
 }
 
 bool sinks_want_lines(const struct sinks *sinks)

@@ -14,8 +14,9 @@
 
 struct sinks;
 
-/* None yet. stdout is `out`. Once `*hurry` is set, what is slow has some seconds left. */
-struct sinks *sinks_new(int out, const volatile sig_atomic_t *hurry);
+/* None yet. stdout is `out`. Once `*hurry` is set, what is slow has some seconds left. Lines
+ * call this host `host`; NULL: by its node name. */
+struct sinks *sinks_new(int out, const volatile sig_atomic_t *hurry, const char *host);
 void sinks_free(struct sinks *sinks);
 
 /* Opens what the list names and is not there yet, and the files anew. Prints the error; then
@@ -23,6 +24,9 @@ void sinks_free(struct sinks *sinks);
 int sinks_prepare(struct sinks *sinks, const struct sink_list *list);
 void sinks_commit(struct sinks *sinks);
 void sinks_abandon(struct sinks *sinks);
+
+/* What all lines for them have to say of where they are from. */
+const struct origin *sinks_origin(const struct sinks *sinks);
 
 /* Does anybody want lines? Events, as they are? */
 bool sinks_want_lines(const struct sinks *sinks);

@@ -17,8 +17,6 @@
 int subscription_open(struct subscription *subscription)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct ucred peer = {};
-	socklen_t size = sizeof(peer);
 	int fd, error;
 
 	if (strlen(subscription->path) >= sizeof(address.sun_path))
@@ -32,19 +30,17 @@ int subscription_open(struct subscription *subscription)
 		close(fd);
 		return error;
 	}
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-	hc_step("connected to %s, process %d", subscription->path, peer.pid);
+	hc_step("connected to %s", subscription->path);
 	subscription->fd = fd;
-	subscription->daemon = peer.pid;
 	if (subscription->resumed)
 		hc_notice("connected to %s again", subscription->path);
 	return 0;
 }
 
-static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
+static void tell_gap(const struct subscription *subscription, __u64 lost, __u64 last,
 		     const char *reason, subscription_line *line, void *context)
 {
-	struct print_context print = {.sequence = last - 1};
+	struct print_context print = {.sequence = last - 1, .origin = &subscription->origin};
 	struct print_buffer text = {};
 
 	if (!subscription->gap_as_line)
@@ -55,16 +51,14 @@ static void tell_gap(struct subscription *subscription, __u64 lost, __u64 last,
 	print_buffer_free(&text);
 }
 
-/* The first line since we were connected again has this number. A daemon counts its lines, but
+/* The first line since we were connected again has this number. A run counts its lines, but
  * of another one it is not known how many came after the last that we have. */
-static void tell_missed(struct subscription *subscription, __u64 sequence,
+static void tell_missed(const struct subscription *subscription, bool restarted, __u64 sequence,
 			subscription_line *line, void *context)
 {
 	__u64 lost = sequence - subscription->sequence - 1;
 
-	subscription->resumed = false;
-	if (!subscription->daemon || subscription->daemon != subscription->previous ||
-	    sequence <= subscription->sequence) {
+	if (restarted || sequence <= subscription->sequence) {
 		hc_notice("the daemon was restarted: missed %llu of its events, and an unknown "
 			  "number of the last one's",
 			  sequence - 1);
@@ -74,6 +68,18 @@ static void tell_missed(struct subscription *subscription, __u64 sequence,
 		hc_notice("missed %llu events", lost);
 		tell_gap(subscription, lost, sequence - 1, "not-connected", line, context);
 	}
+}
+
+/* The first line of a connection. */
+static void begin(struct subscription *subscription, const char *text, size_t length,
+		  __u64 sequence, subscription_line *line, void *context)
+{
+	bool restarted = !origin_has_line(&subscription->origin, text, length);
+
+	origin_of_line(&subscription->origin, text, length);
+	if (subscription->resumed)
+		tell_missed(subscription, restarted, sequence, line, context);
+	subscription->resumed = false;
 }
 
 /* Such a line has no number. */
@@ -95,8 +101,8 @@ static void give_lines(struct subscription *subscription, subscription_line *lin
 			subscription->full = true;
 			continue;
 		}
-		if (subscription->resumed && sequence)
-			tell_missed(subscription, sequence, line, context);
+		if (sequence && (subscription->resumed || !subscription->sequence))
+			begin(subscription, at, newline - at, sequence, line, context);
 		subscription->sequence = sequence ?: subscription->sequence;
 		line(context, at, newline + 1 - at);
 	}
@@ -110,8 +116,6 @@ static void lose_daemon(struct subscription *subscription)
 		hc_notice("the daemon ended; waiting for the next at %s", subscription->path);
 	close(subscription->fd);
 	subscription->fd = -1;
-	if (!subscription->resumed)
-		subscription->previous = subscription->daemon;
 	subscription->resumed = true;
 	subscription->in.length = 0;
 }

@@ -6,18 +6,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 #include "user/events/print.h"
 
 struct subscription {
 	const char *path;
 	int fd; /* -1: not connected */
 	bool gap_as_line;
-	bool full;      /* the daemon had no room for us; it is not connected any more */
-	bool resumed;   /* no line has come since it was connected again */
-	pid_t daemon;   /* 0: not known */
-	pid_t previous; /* the one that the last line is from */
-	__u64 sequence; /* of the last line */
+	bool full;            /* the daemon had no room for us; it is not connected any more */
+	bool resumed;         /* no line has come since it was connected again */
+	__u64 sequence;       /* of the last line */
+	struct origin origin; /* of the first since it was connected */
 	struct print_buffer in;
 };
 

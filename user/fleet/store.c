@@ -42,19 +42,18 @@ int store_new(struct store **to, const struct store_address *address,
 	      const struct store_settings *settings, struct fleet_host *host)
 {
 	struct store *store = calloc(1, sizeof(*store));
-	int error = store ? 0 : -ENOMEM;
+	int error;
 
 	*to = NULL;
-	if (error)
-		return hc_error_errno(error, "store");
+	if (!store)
+		return hc_error_errno(ENOMEM, "store");
 	store->address = *address;
 	store->host = host;
 	store->step = STORE_STEP_NEXT;
 	set_names(store, settings);
 	set_servers(store, settings);
-	error = store_link_init(&store->main);
-	error = store_link_init(&store->hearing) ?: error;
 	store->reply = calloc(1, sizeof(*store->reply));
+	error = store_link_init(&store->main) | store_link_init(&store->hearing);
 	if (error || !store->reply) {
 		store_free(store);
 		return hc_error_errno(ENOMEM, "store");

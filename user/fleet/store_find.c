@@ -15,12 +15,6 @@ __u64 store_patience(const struct store *store)
 	return store->host->settings.patience ?: 2 * NS_PER_SECOND;
 }
 
-/* Of a name's addresses another one when all places have been asked. */
-unsigned int store_address_number(const struct store *store)
-{
-	return store->turn / store->address.count;
-}
-
 static int fail(struct store *store, const char *why)
 {
 	snprintf(store->main.why, sizeof(store->main.why), "%s", why);
@@ -48,7 +42,9 @@ static int open_main(struct store *store, const struct store_place *place, const
 
 	store->expect_count = 0;
 	store->proven = false;
-	error = store_link_open(&store->main, place, store->tls, store_address_number(store));
+	/* Of a name's addresses another one when all places have been asked. */
+	error = store_link_open(&store->main, place, store->tls,
+				store->turn / store->address.count);
 	if (!error)
 		error = store_authenticate(&store->main, user, password);
 	if (error > 0)

@@ -31,8 +31,7 @@ static int begin(struct store *store, __u64 now)
 	store->hears_id = store->host->id;
 	words[1].length =
 		snprintf(channel, sizeof(channel), "%s:%016llx", store->calls, store->hears_id);
-	error = store_link_open(&store->hearing, &store->main.place, store->tls,
-				store_address_number(store));
+	error = store_link_open_beside(&store->hearing, &store->main, store->tls);
 	if (error)
 		return error;
 	error = store_authenticate(&store->hearing, store->address.user,

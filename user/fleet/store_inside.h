@@ -89,7 +89,6 @@ __u64 store_pause(__u64 *pause);
 
 /* store_find.c: the way to a primary. */
 __u64 store_patience(const struct store *store);
-unsigned int store_address_number(const struct store *store);
 int store_load_scripts(struct store *store);
 int store_find_begin(struct store *store, __u64 now); /* what STORE_STEP_NEXT or _NAMED says */
 int store_find_reply(struct store *store, enum store_expect expect,

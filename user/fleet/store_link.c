@@ -58,31 +58,18 @@ void store_link_free(struct store_link *link)
 	link->out = NULL;
 }
 
-static int begin(struct store_link *link, const struct sockaddr *address, socklen_t size)
+static int find_socket(struct store_link *link)
 {
-	const int one = 1;
+	struct sockaddr_un *to = (struct sockaddr_un *)&link->to;
 
-	link->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (link->fd < 0)
-		return fail_errno(link, errno);
-	if (address->sa_family != AF_UNIX)
-		setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	link->stage = STORE_LINK_CONNECTS;
-	/* A Unix socket whose backlog is full says EAGAIN, and is not connected. */
-	if (connect(link->fd, address, size) && errno != EINPROGRESS)
-		return fail_errno(link, errno);
+	to->sun_family = AF_UNIX;
+	memcpy(to->sun_path, link->place.host,
+	       strnlen(link->place.host, sizeof(to->sun_path) - 1));
+	link->to_size = sizeof(*to);
 	return 0;
 }
 
-static int begin_socket(struct store_link *link)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	strncpy(address.sun_path, link->place.host, sizeof(address.sun_path) - 1);
-	return begin(link, (struct sockaddr *)&address, sizeof(address));
-}
-
-static int begin_host(struct store_link *link, unsigned int number)
+static int find_host(struct store_link *link, unsigned int number)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *found, *chosen;
@@ -94,14 +81,40 @@ static int begin_host(struct store_link *link, unsigned int number)
 	error = getaddrinfo(link->place.host, port, &hints, &found);
 	if (error)
 		return fail(link, EHOSTUNREACH, gai_strerror(error));
-	for (chosen = found; chosen; chosen = chosen->ai_next)
+	chosen = found;
+	do {
 		count++;
-	number %= count;
-	for (chosen = found; number; number--)
 		chosen = chosen->ai_next;
-	error = begin(link, chosen->ai_addr, chosen->ai_addrlen);
+	} while (chosen);
+	chosen = found;
+	for (number %= count; number; number--)
+		chosen = chosen->ai_next;
+	memcpy(&link->to, chosen->ai_addr, chosen->ai_addrlen);
+	link->to_size = chosen->ai_addrlen;
 	freeaddrinfo(found);
-	return error;
+	return 0;
+}
+
+static int begin(struct store_link *link, SSL_CTX *context)
+{
+	const int one = 1;
+
+	if (store_reader_again(&link->reader))
+		return fail_errno(link, ENOMEM);
+	link->fd = socket(link->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (link->fd < 0)
+		return fail_errno(link, errno);
+	if (link->place.port)
+		setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	link->stage = STORE_LINK_CONNECTS;
+	/* A Unix socket whose backlog is full says EAGAIN, and is not connected. */
+	if (connect(link->fd, (struct sockaddr *)&link->to, link->to_size) &&
+	    errno != EINPROGRESS)
+		return fail_errno(link, errno);
+	if (!context)
+		return 0;
+	link->tls = store_tls_begin(context, link->fd, link->place.host);
+	return link->tls ? 0 : fail_errno(link, ENOMEM);
 }
 
 int store_link_open(struct store_link *link, const struct store_place *place, SSL_CTX *context,
@@ -110,16 +123,20 @@ int store_link_open(struct store_link *link, const struct store_place *place, SS
 	int error;
 
 	store_link_close(link);
-	if (place != &link->place)
-		link->place = *place;
-	error = store_reader_again(&link->reader) ? fail_errno(link, ENOMEM) : 0;
-	if (error)
-		return error;
-	error = place->port ? begin_host(link, number) : begin_socket(link);
-	if (error || !context)
-		return error;
-	link->tls = store_tls_begin(context, link->fd, place->host);
-	return link->tls ? 0 : fail_errno(link, ENOMEM);
+	link->place = *place;
+	link->to = (struct sockaddr_storage){};
+	error = place->port ? find_host(link, number) : find_socket(link);
+	return error ?: begin(link, context);
+}
+
+int store_link_open_beside(struct store_link *link, const struct store_link *other,
+			   SSL_CTX *context)
+{
+	store_link_close(link);
+	link->place = other->place;
+	link->to = other->to;
+	link->to_size = other->to_size;
+	return begin(link, context);
 }
 
 int store_link_send(struct store_link *link, const struct fleet_word *words, size_t count)

@@ -6,6 +6,8 @@
 #ifndef HEADCOUNT_FLEET_STORE_LINK_H
 #define HEADCOUNT_FLEET_STORE_LINK_H
 
+#include <sys/socket.h>
+
 #include "user/config/store_address.h"
 #include "user/fleet/store_reply.h"
 #include "user/fleet/store_tls.h"
@@ -26,6 +28,8 @@ struct store_link {
 	bool read_waits_to_write, write_waits_to_read; /* of TLS */
 	bool eager; /* more may have come than poll() knows of */
 	struct store_place place;
+	struct sockaddr_storage to; /* what that was resolved to */
+	socklen_t to_size;
 	struct store_reader reader;
 	char *out; /* commands that are to be sent: from `sent` on */
 	size_t out_size, out_used, out_sent;
@@ -41,6 +45,9 @@ void store_link_free(struct store_link *link); /* closes it */
  * negative errno with `why`, as all that follow. */
 int store_link_open(struct store_link *link, const struct store_place *place, SSL_CTX *context,
 		    unsigned int number);
+/* To the very address that the other one has, whatever its name means now. */
+int store_link_open_beside(struct store_link *link, const struct store_link *other,
+			   SSL_CTX *context);
 /* What was to be sent and what came is forgotten. */
 void store_link_close(struct store_link *link);
 

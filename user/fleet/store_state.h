@@ -15,7 +15,7 @@ struct store_state {
 	enum store_stage stage;
 	bool hears;       /* is subscribed to its calls */
 	__u32 servers;    /* as they are counted now; 0: not known yet */
-	__u64 since;      /* of the stage STORE_READY, or that there is none: CLOCK_BOOTTIME */
+	__u64 since;      /* that it is ready, or not any more: CLOCK_BOOTTIME; 0: never was */
 	__u64 round_trip; /* ns of the last answer, with what it waited for replicas; 0: none */
 	__u64 found;      /* primaries, since the beginning: each is a new connection */
 	__u64 broken;     /* connections to a primary that ended */

@@ -250,9 +250,6 @@ static int switch_half(const struct headcount_bpf *object, struct policy *now,
 	now->control.labelling &= ~(1u << half);
 	if (config_labels(config))
 		now->control.labelling |= 1u << half;
-	now->control.diverting &= ~(1u << half);
-	if (config_has_excess(config, HC_REDIRECT))
-		now->control.diverting |= 1u << half;
 	error = policy_put(object->maps.control, &zero, &now->control);
 	now->control.generation++;
 	return error ?: policy_put(object->maps.control, &zero, &now->control);
