@@ -69,11 +69,9 @@ class Storm:
             s.close()
 
     def where(self, user):
-        """Random, or the user's home, which moves now and then."""
+        """Random, or the user's home, which moves now and then, and when it does not answer."""
         if self.balance == "random":
             return self.random.choice(HOSTS)
-        if self.random.random() < 0.02:
-            self.homes[user] = self.random.choice(HOSTS)
         return self.homes[user]
 
     def want(self, client):
@@ -111,7 +109,7 @@ class Storm:
         if how == "ok":
             self.after(self.random.choice(STAYS) * self.random.random(), lambda: self.leave(client, s))
         else:
-            if self.balance != "random":
+            if how == "silence" or self.random.random() < 0.01:
                 self.homes[client[0]] = self.random.choice(HOSTS)
             s.close()
             self.after(0.1 + 0.3 * self.random.random(), lambda: self.attempt(client, wanted))
