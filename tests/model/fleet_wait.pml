@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A host is not heard of for a lease: it is expelled, and comes back. */
+#define HOSTS      2
+#define SERVERS    1
+#define IDS        2
+#define EPOCHS     1
+#define CAP        1
+#define MESSAGES_0 3
+#define MESSAGES_1 4
+#define FAULTS     0
+#define LATE       0
+#define EXPELS
+#include "fleet.pml"
