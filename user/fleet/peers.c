@@ -41,7 +41,8 @@ void fleet_peers_look(struct fleet_peers *peers, const struct fleet_peer *shown,
 		seen->since = before->since;
 		seen->gone = asked > seen->since && asked - seen->since >= patience;
 	}
-	qsort(fresh, count, sizeof(fresh[0]), by_id);
+	if (count)
+		qsort(fresh, count, sizeof(fresh[0]), by_id);
 	memcpy(peers->seen, fresh, count * sizeof(fresh[0]));
 	peers->count = count;
 }
