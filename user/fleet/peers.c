@@ -27,7 +27,7 @@ static int by_id(const void *a, const void *b)
 void fleet_peers_look(struct fleet_peers *peers, const struct fleet_peer *shown, size_t count,
 		      __u64 asked, __u64 now, __u64 patience)
 {
-	struct fleet_seen fresh[FLEET_PEERS];
+	struct fleet_seen fresh[FLEET_PEERS] = {};
 
 	for (size_t i = 0; i < count; i++) {
 		struct fleet_seen *seen = &fresh[i], *before;
@@ -41,8 +41,7 @@ void fleet_peers_look(struct fleet_peers *peers, const struct fleet_peer *shown,
 		seen->since = before->since;
 		seen->gone = asked > seen->since && asked - seen->since >= patience;
 	}
-	if (count)
-		qsort(fresh, count, sizeof(fresh[0]), by_id);
+	qsort(fresh, count, sizeof(fresh[0]), by_id);
 	memcpy(peers->seen, fresh, count * sizeof(fresh[0]));
 	peers->count = count;
 }

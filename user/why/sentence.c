@@ -29,7 +29,8 @@ static void say_pressure(struct words *words)
 	static const char *const next[HC_EXCESS_COUNT] = {
 		[HC_REJECT] = "is refused",
 		[HC_OBSERVE] = "is let in and reported (excess = observe)",
-		[HC_WAIT] = "waits for a free one, or is refused after wait_max (excess = wait)",
+		[HC_WAIT] =
+			"waits for a free one, or is refused after wait_max (excess = wait)",
 		[HC_REDIRECT] = "is sent to another listener (excess = redirect)",
 		[HC_EVICT] = "waits for a stale session to make room (excess = evict)",
 	};
