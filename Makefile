@@ -83,7 +83,7 @@ $(BUILD)/headcount.skel.h: $(BUILD)/headcount.bpf.o
 $(BUILD)/fleet_%.h: user/fleet/%.lua
 	$(call say,LUA,$@)
 	$(Q)mkdir -p $(@D) && sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< > $@.new && mv $@.new $@
-$(BUILD)/user/fleet/script.o: $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h
+$(BUILD)/user/fleet/script.o: $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h $(BUILD)/fleet_take.h
 
 clean: ## removes the build
 	rm -rf $(BUILD)

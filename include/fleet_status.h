@@ -46,6 +46,15 @@ struct hc_fleet_shard {
 	char why[HC_FLEET_WHY];      /* what went wrong last, as outsiders say it */
 };
 
+/* What came of what other hosts asked this one to run (--fleet). */
+enum hc_fleet_asked {
+	HC_ASKED_RUN,
+	HC_ASKED_REFUSED, /* sessions were to be closed, and kill = no */
+	HC_ASKED_BUSY,    /* there were too many */
+	HC_ASKED_BAD,     /* it was nothing that may be asked */
+	HC_ASKED_RESULTS,
+};
+
 struct hc_fleet_status {
 	struct bpf_spin_lock lock;
 	__u32 shards;        /* 0: there is no fleet, or the daemon has left it */
@@ -55,6 +64,7 @@ struct hc_fleet_status {
 	__u64 asks_a_second; /* lately */
 	__u64 closed;        /* sessions that were admitted, and for which there was no unit */
 	__u64 lease_ns;
+	__u64 asked[HC_ASKED_RESULTS];
 	__u32 alone; /* enum hc_alone of the configuration */
 	__u32 spare;
 	char name[HC_FLEET_NAME];

@@ -166,8 +166,10 @@ struct hc_event {
 		__u32 half_closed;   /* HC_CLOSED: see struct hc_socket */
 		__u32 unheard_ticks; /* HC_KILLED, HC_END_EVICTED: struct hc_peer */
 	};
-	__u16 newcomer_port; /* the same, and 0 if it has none */
-	__u8 excess;         /* HC_REFUSED: enum hc_excess that it got */
+	/* The same, and 0 if it has none. HC_KILLED by an administrator of another host of the
+	 * fleet, whose uid `asker` is: the number of that host (user/fleet/askers.h). */
+	__u16 newcomer_port;
+	__u8 excess; /* HC_REFUSED: enum hc_excess that it got */
 	__u8 spare;
 };
 
@@ -264,7 +266,7 @@ struct hc_kill {
 	__u8 unanswered; /* as in struct hc_event */
 	struct hc_idle idle;
 	__u32 unheard_ticks;
-	__u16 newcomer_port; /* and whom it makes room for */
+	__u16 newcomer_port; /* and whom it makes room for; else as in struct hc_event */
 	__u16 spare;
 	__u8 newcomer[16];
 	struct hc_session session;

@@ -21,7 +21,9 @@ test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/broker $(BUI
 
 # The simulator has the hosts' side in it once more, with errors that can be planted and messages so
 # short that claims take several.
-$(BUILD)/tests/fleet/simulate: $(filter-out user/fleet/store%,$(wildcard tests/fleet/*.[ch] user/fleet/*.[ch])) $(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h
+NO_PROTOCOL := user/fleet/store% user/fleet/line% user/fleet/ask% user/fleet/told% user/fleet/request%
+$(BUILD)/tests/fleet/simulate: $(filter-out $(NO_PROTOCOL),$(wildcard tests/fleet/*.[ch] user/fleet/*.[ch])) \
+		$(BUILD)/fleet_exchange.h $(BUILD)/fleet_confirm.h $(BUILD)/fleet_take.h
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) -DFLEET_PLANTS -DFLEET_ITEMS=2 $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		$(shell $(PKG_CONFIG) --cflags --libs lua-5.1)

@@ -43,6 +43,7 @@ def three_hosts():
     equal(re.findall(r"last: (\d+)", words), ["1"], "the fifth session; of what the commands said:\n" + words)
     equal(set(re.findall(r"10[.]9[.]0[.]1\d.*: Connection refused", words)), {"10.9.0.12/8080: Connection refused"}, "sessions that were refused")
     equal(re.search(r"web +10\.9\.0\.1 +2\b", words) is not None, True, "users of host1 in:\n" + words)
+    equal(re.search(r"web +10\.9\.0\.1 +4 +4 +3\b", words) is not None, True, "users of the fleet in:\n" + words)
     equal(re.search(r"this host is host1\n.*ready.*3 hosts, epoch 1", words) is not None, True, "status of host1 in:\n" + words)
 
 

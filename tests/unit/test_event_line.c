@@ -11,6 +11,7 @@
 
 #include "user/base/words.h"
 #include "user/events/event_line.h"
+#include "user/fleet/askers.h"
 #include "print_samples.h"
 #include "user/base/user_name.h"
 #include "user/events/print_zeek.h"
@@ -83,6 +84,9 @@ static void text_again(void **state)
 	event = inbound(HC_KILLED);
 	event.asker = 3999999999;
 	same_text(&event);
+	event.newcomer_port = askers_number("front2");
+	same_text(&event);
+	event.newcomer_port = 0;
 	killed_by_evict(&event);
 	same_text(&event);
 	event.evidence = HC_EVIDENCE_IDLE;

@@ -11,6 +11,7 @@
 #include "print_samples.h"
 #include "user/base/user_name.h"
 #include "labels.h"
+#include "user/fleet/askers.h"
 
 #define ORIGIN ",\"host.name\":\"front\\u00227\",\"agent.ephemeral_id\":\"8a4f500f9c3d21e7\""
 
@@ -174,7 +175,20 @@ static void json_killed(void **state)
 		",\"headcount.session.id\":77"
 		",\"headcount.killed_by.id\":\"3999999999\"}\n");
 
+	/* Its uid is one of elsewhere. */
 	event.asker = 0;
+	event.newcomer_port = askers_number("front2");
+	print_json_event(&buffer, &context, &event);
+	*print_reserve(&buffer, 1) = '\0';
+	assert_non_null(strstr(buffer.data, "\"headcount.killed_by.id\":\"0\","
+					    "\"headcount.killed_by.host\":\"front2\"}\n"));
+	buffer.length = 0;
+	event.newcomer_port = 99;
+	print_json_event(&buffer, &context, &event);
+	*print_reserve(&buffer, 1) = '\0';
+	assert_non_null(strstr(buffer.data, "\"headcount.killed_by.id\":\"0\"}\n"));
+	buffer.length = 0;
+	event.newcomer_port = 0;
 	event.end = HC_END_IDLE;
 	event.start_ns = 0;
 	event.flags |= HC_F_FOUND;

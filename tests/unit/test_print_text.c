@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "print_samples.h"
+#include "user/fleet/askers.h"
 
 #define BEFORE 111 /* characters before the column LASTED */
 #define WIDEST 231 /* what a line takes at most on a terminal */
@@ -90,6 +91,12 @@ static void text_killed(void **state)
 	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "
 		"192.168.10.2:993      "
 		"10.20.30.40:51234     by root\n");
+	event.newcomer_port = askers_number("front2");
+	print_text_event(&buffer, &context, &event);
+	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "
+		"192.168.10.2:993      "
+		"10.20.30.40:51234     by uid 0 of front2\n");
+	event.newcomer_port = 0;
 	event.end = HC_END_IDLE;
 	print_text_event(&buffer, &context, &event);
 	printed("22:14:25.001 kill    in  imap     10.20.30.40   dovecot/4321       "

@@ -4,19 +4,19 @@
 _headcount_table='
 trace     -j,--json --inbound --outbound
 run       -c,--config=FILE -e,--events=LIST -p,--pin --check
-users     -s,--service=SERVICE -j,--json
+users     -s,--service=SERVICE -F,--fleet --host=NAME -c,--config=FILE -j,--json
 events    -s,--service=SERVICE -u,--user=USER -a,--action=ACTION -f,--format=FORMAT --socket=PATH
-sessions  -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --stale --id=N... --sort=KEY -j,--json
+sessions  -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --stale --id=N... -F,--fleet --host=NAME -c,--config=FILE --sort=KEY -j,--json
 cap       SERVICE USER CAP
 reload
 policy    -j,--json
 status    -j,--json
 audit     -r,--repair -j,--json
 metrics   -t,--top-users=N -o,--openmetrics
-why       -i,--idle=DURATION -j,--json SERVICE USER
-top       -s,--service=SERVICE -i,--interval=SECONDS
+why       -F,--fleet --host=NAME -c,--config=FILE -i,--idle=DURATION -j,--json SERVICE USER
+top       -s,--service=SERVICE -F,--fleet --host=NAME -c,--config=FILE -i,--interval=SECONDS
 label     --fd=N --id=ID -r,--remote=ADDR:PORT -l,--local=ADDR:PORT --netns=N -k,--kill -j,--json NAME
-kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --stale --id=N... -n,--dry-run -y,--yes -q,--quiet -j,--json
+kill      -s,--service=SERVICE -u,--user=USER -i,--idle=DURATION --unheard=DURATION -a,--age=DURATION -r,--remote=ADDR[/LEN] --state=STATE,... --orphan --stale --id=N... -F,--fleet --host=NAME -c,--config=FILE -n,--dry-run -y,--yes -q,--quiet -j,--json
 debug     -o,--output=FILE --with-users
 detach
 '

@@ -19,12 +19,13 @@ static const struct {
 	enum privileges_for purpose;
 } kept[] = {
 	{CAP_BPF, PRIVILEGES_ALWAYS}, /* maps; running the walks */
-	{CAP_PERFMON,
-	 PRIVILEGES_GATES}, /* beside CAP_BPF, to load a gate as it was at the start */
+	/* Beside CAP_BPF, to load a gate as it was at the start; and the walks of a command. */
+	{CAP_PERFMON, PRIVILEGES_GATES | PRIVILEGES_COMMAND},
 	/* To close sessions that came late: closer.h; also whoever opens the socket for it. */
-	{CAP_NET_ADMIN, PRIVILEGES_GATES | PRIVILEGES_ENTER},
-	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT | PRIVILEGES_ENTER},
-	{CAP_SYS_PTRACE, PRIVILEGES_PROC},      /* to open /proc/PID/ns/net */
+	{CAP_NET_ADMIN, PRIVILEGES_GATES | PRIVILEGES_ENTER | PRIVILEGES_COMMAND},
+	{CAP_SYS_ADMIN, PRIVILEGES_UNMOUNT | PRIVILEGES_ENTER | PRIVILEGES_COMMAND},
+	/* To open /proc/PID/ns/net. */
+	{CAP_SYS_PTRACE, PRIVILEGES_PROC | PRIVILEGES_COMMAND},
 	{CAP_DAC_OVERRIDE, PRIVILEGES_FOREIGN}, /* to remove the lock and the pins */
 };
 
@@ -88,4 +89,10 @@ int privileges_drop_all(void)
 int privileges_drop_to_enter(void)
 {
 	return drop_capabilities(PRIVILEGES_ENTER);
+}
+
+int privileges_drop_to_command(void)
+{
+	return drop_capabilities(PRIVILEGES_ALWAYS | PRIVILEGES_COMMAND |
+				 (geteuid() ? PRIVILEGES_FOREIGN : 0));
 }

@@ -8,11 +8,12 @@
 
 enum privileges_for {
 	PRIVILEGES_ALWAYS = 1,
-	PRIVILEGES_UNMOUNT = 2, /* bpffs, which we mounted */
-	PRIVILEGES_PROC = 4,    /* a namespace of `netns` is named by its process */
-	PRIVILEGES_FOREIGN = 8, /* not uid 0: root's folders are not ours */
-	PRIVILEGES_GATES = 16,  /* of `run`: what caps take after the start */
-	PRIVILEGES_ENTER = 32,  /* of the process that enters namespaces for `run` */
+	PRIVILEGES_UNMOUNT = 2,  /* bpffs, which we mounted */
+	PRIVILEGES_PROC = 4,     /* a namespace of `netns` is named by its process */
+	PRIVILEGES_FOREIGN = 8,  /* not uid 0: root's folders are not ours */
+	PRIVILEGES_GATES = 16,   /* of `run`: what caps take after the start */
+	PRIVILEGES_ENTER = 32,   /* of the process that enters namespaces for `run` */
+	PRIVILEGES_COMMAND = 64, /* of the one that runs commands for other hosts */
 };
 
 /* Gives up for good all capabilities but those for `purposes` (bits of privileges_for;
@@ -28,5 +29,8 @@ int privileges_drop_all(void);
 
 /* The same, of a process that is there to enter namespaces. */
 int privileges_drop_to_enter(void);
+
+/* The same, of a process that is there to run commands that list and close sessions. */
+int privileges_drop_to_command(void);
 
 #endif

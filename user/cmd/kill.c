@@ -7,12 +7,14 @@
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/cmd/conditions.h"
+#include "user/cmd/fleet.h"
 #include "user/kernel/open.h"
 #include "user/sessions/kill.h"
 #include "user/sessions/table.h"
 
 struct request {
 	struct session_conditions conditions;
+	struct fleet_options fleet;
 	bool dry_run, json, quiet, yes;
 };
 
@@ -20,11 +22,14 @@ static int parse_request(struct request *request, const char *command)
 {
 	int error = session_conditions_parse(&request->conditions, command);
 
+	error = error ?: fleet_options_check(&request->fleet, command);
 	if (error)
 		return error;
 	if (!request->conditions.service &&
 	    !session_filter_chooses(&request->conditions.filter))
 		return hc_error("kill: give a condition (see headcount kill --help)");
+	if (request->fleet.on && !request->fleet.host && request->conditions.ids.count)
+		return hc_error("kill: an --id is of one host: give its --host");
 	return 0;
 }
 
@@ -102,10 +107,15 @@ static int print_result_text(const struct kill_result *result, const struct sess
 }
 
 /* Without a service the conditions may match more than was meant. */
+static bool may_confirm(const struct request *request)
+{
+	return !request->conditions.service && !request->yes && isatty(STDIN_FILENO) &&
+	       isatty(STDOUT_FILENO);
+}
+
 static bool needs_confirmation(const struct request *request, const struct session_list *list)
 {
-	return list->count && !request->conditions.service && !request->yes &&
-	       isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	return list->count && may_confirm(request);
 }
 
 static bool confirm(const struct session_list *list, const struct policy *policy)
@@ -180,14 +190,32 @@ static int kill_or_list(const struct headcount_bpf *object, struct request *requ
 	return error;
 }
 
+static int kill_here(struct request *request)
+{
+	struct headcount_bpf *object = NULL;
+	int error = open_maps(&object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
+
+	error = error ?: kill_or_list(object, request);
+	headcount_bpf__destroy(object);
+	return error ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int kill_there(const struct request *request, const struct command_option *options)
+{
+	const struct fleet_kill kill = {request->dry_run, request->json, request->quiet,
+					may_confirm(request)};
+
+	return fleet_kill(&request->fleet, options, &kill);
+}
+
 int cmd_kill(const struct command *command, int argc, char **argv)
 {
 	struct request request = {};
-	struct headcount_bpf *object = NULL;
-	int first, status, error;
+	int first, status;
 
 	const struct command_option options[] = {
 		SESSION_CONDITIONS(&request.conditions),
+		FLEET_OPTIONS(&request.fleet),
 		OPTION_FLAG("dry-run", 'n', "list the sessions, close none", &request.dry_run),
 		OPTION_FLAG("yes", 'y', "do not ask", &request.yes),
 		OPTION_FLAG("quiet", 'q', "print only how many were closed", &request.quiet),
@@ -195,15 +223,12 @@ int cmd_kill(const struct command *command, int argc, char **argv)
 		{},
 	};
 	if (!command_options(command, options, argc, argv, 0, &first, &status)) {
-		status = EXIT_USAGE;
-		if (!parse_request(&request, command->name)) {
-			error = open_maps(&object,
-					  LOAD_WALK_SOCKETS | LOAD_WALK_FILES | LOAD_KILL);
-			error = error ?: kill_or_list(object, &request);
-			status = error ? EXIT_FAILED : EXIT_DONE;
-		}
+		if (parse_request(&request, command->name))
+			status = EXIT_USAGE;
+		else
+			status = request.fleet.on ? kill_there(&request, options)
+						  : kill_here(&request);
 	}
-	headcount_bpf__destroy(object);
 	session_conditions_free(&request.conditions);
 	return status;
 }

@@ -9,8 +9,10 @@
 #include "user/cmd/command.h"
 #include "user/cmd/events_text.h"
 #include "user/cmd/explain.h"
+#include "user/cmd/fleet_asked.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/fleet.h"
+#include "user/daemon/fleet_runner.h"
 #include "user/daemon/loop.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/open_files.h"
@@ -132,6 +134,8 @@ static int run_daemon(struct run *run)
 	/* Whatever the start names: a reload may add a namespace, even from a file that comes
 	 * later. Before there is anything that it could inherit. */
 	error = error ?: netns_helper_start(&daemon->helper);
+	if (!error && config_has_fleet(&daemon->config))
+		error = fleet_runner_start(&daemon->runner, fleet_run_asked);
 	if (error)
 		return error;
 	run->lock = pins_lock(&holder);

@@ -4,6 +4,7 @@
 #include "user/base/log.h"
 #include "user/cmd/command.h"
 #include "user/cmd/conditions.h"
+#include "user/cmd/fleet.h"
 #include "user/kernel/open.h"
 #include "user/sessions/table.h"
 
@@ -36,20 +37,25 @@ int cmd_sessions(const struct command *command, int argc, char **argv)
 {
 	struct session_conditions conditions = {};
 	struct headcount_bpf *object = NULL;
+	struct fleet_options fleet = {};
 	const char *word = NULL;
 	bool json = false;
 	int first, status, error, order;
 
 	const struct command_option options[] = {
 		SESSION_CONDITIONS(&conditions),
+		FLEET_OPTIONS(&fleet),
 		OPTION_TEXT("sort", 0, "KEY", "sort by " SESSION_ORDERS, &word),
 		OPTION_FLAG("json", 'j', "print a JSON array", &json),
 		{},
 	};
 	if (!command_options(command, options, argc, argv, 0, &first, &status)) {
-		status = EXIT_USAGE;
-		if (!find_order(word, &order) &&
-		    !session_conditions_parse(&conditions, command->name)) {
+		if (find_order(word, &order) || fleet_options_check(&fleet, command->name) ||
+		    session_conditions_parse(&conditions, command->name)) {
+			status = EXIT_USAGE;
+		} else if (fleet.on) {
+			status = fleet_sessions(&fleet, options, json);
+		} else {
 			error = open_maps(&object, LOAD_WALK_SOCKETS | LOAD_WALK_FILES);
 			error = error ?: print_sessions(object, &conditions, order, json);
 			status = error ? EXIT_FAILED : EXIT_DONE;

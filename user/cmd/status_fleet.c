@@ -57,6 +57,19 @@ static void print_shard(const struct hc_fleet_status *fleet, const struct hc_fle
 	printf("\n");
 }
 
+static void print_asked(const __u64 asked[HC_ASKED_RESULTS])
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < HC_ASKED_RESULTS; i++)
+		sum += asked[i];
+	if (sum)
+		printf("  was asked by --fleet: %llu done, %llu refused as kill = no, %llu too "
+		       "many at once, %llu not understood\n",
+		       asked[HC_ASKED_RUN], asked[HC_ASKED_REFUSED], asked[HC_ASKED_BUSY],
+		       asked[HC_ASKED_BAD]);
+}
+
 void status_fleet_text(const struct hc_fleet_status *fleet, bool running)
 {
 	if (!fleet->shards)
@@ -67,6 +80,7 @@ void status_fleet_text(const struct hc_fleet_status *fleet, bool running)
 		print_shard(fleet, &fleet->shard[i]);
 	printf("  holds %llu units of %llu users, %llu beyond their caps; asks %llu a second\n",
 	       fleet->units, fleet->users, fleet->debts, fleet->asks_a_second);
+	print_asked(fleet->asked);
 }
 
 static void print_text_json(const char *key, const char *text)
@@ -116,6 +130,9 @@ void status_fleet_json(const struct hc_fleet_status *fleet, bool redact)
 	       "\"closed\":%llu,\"lease_s\":%llu,\"alone\":\"%s\"",
 	       fleet->users, fleet->units, fleet->debts, fleet->asks_a_second, fleet->closed,
 	       fleet->lease_ns / NS_PER_SECOND, word_of_alone(fleet->alone));
+	printf(",\"asked\":{\"run\":%llu,\"refused\":%llu,\"busy\":%llu,\"bad\":%llu}",
+	       fleet->asked[HC_ASKED_RUN], fleet->asked[HC_ASKED_REFUSED],
+	       fleet->asked[HC_ASKED_BUSY], fleet->asked[HC_ASKED_BAD]);
 	print_text_json("name", redact ? "" : fleet->name);
 	print_text_json("alone_since",
 			fleet_record_alone(fleet)

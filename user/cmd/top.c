@@ -12,45 +12,11 @@
 #include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/cmd/command.h"
+#include "user/cmd/fleet.h"
 #include "user/top/top.h"
 
 #define REDRAW_MS 1000 /* the age of the data is on the screen */
 #define LEISURE   4    /* a pause is at least so many times as long as the reading took */
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_stop(int signal)
-{
-	(void)signal;
-	stop_asked = 1;
-}
-
-/* The terminal is put in order even then. The signal goes on when we return. */
-static void on_abort(int signal)
-{
-	(void)signal;
-	top_terminal_close();
-	fprintf(stderr, "headcount: %s\n", top_heard());
-}
-
-/* They come while we sleep, so that none falls between a look and the sleep. */
-static void catch_signals(sigset_t *asleep)
-{
-	struct sigaction stop = {.sa_handler = on_stop};
-	struct sigaction gone = {.sa_handler = on_abort, .sa_flags = SA_RESETHAND};
-	sigset_t blocked;
-
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGHUP, &stop, NULL);
-	sigaction(SIGABRT, &gone, NULL);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGINT);
-	sigaddset(&blocked, SIGTERM);
-	sigaddset(&blocked, SIGHUP);
-	sigaddset(&blocked, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &blocked, asleep);
-}
 
 static int until_reading(const struct top *top, __u64 next_ns)
 {
@@ -68,7 +34,7 @@ static bool keys(struct top *top, int ms, const sigset_t *asleep)
 	int ready = ppoll(&terminal, 1, &wait, asleep), kind;
 	wint_t key;
 
-	if (stop_asked || (ready < 0 && errno != EINTR))
+	if (top_stop_asked || (ready < 0 && errno != EINTR))
 		return false;
 	while ((kind = get_wch(&key)) != ERR) {
 		if (!top_key(top, key, kind == KEY_CODE_YES))
@@ -105,7 +71,7 @@ static int watch_users(struct top *top)
 
 	if (error)
 		return error;
-	catch_signals(&asleep);
+	top_catch_signals(&asleep);
 	error = top_terminal_open();
 	if (error)
 		return error;
@@ -129,10 +95,12 @@ static int check_usage(struct top *top, const char *seconds)
 int cmd_top(const struct command *command, int argc, char **argv)
 {
 	static struct top top; /* large */
+	struct fleet_options fleet = {};
 	const char *seconds = "1";
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only this service's users",
 			    &top.service),
+		FLEET_OPTIONS(&fleet),
 		OPTION_TEXT("interval", 'i', "SECONDS", "refresh interval (1)", &seconds),
 		{},
 	};
@@ -140,9 +108,11 @@ int cmd_top(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
-	if (check_usage(&top, seconds))
+	if (fleet_options_check(&fleet, command->name) || check_usage(&top, seconds))
 		return EXIT_USAGE;
 	setlocale(LC_CTYPE, "");
+	if (fleet.on)
+		return fleet_top(&fleet, top.service, top.seconds);
 	error = watch_users(&top);
 	users_caps_free(&top.caps);
 	top_users_free(&top.users);

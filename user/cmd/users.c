@@ -11,6 +11,7 @@
 #include "user/base/words.h"
 #include "user/cmd/command.h"
 #include "user/cmd/explain.h"
+#include "user/cmd/fleet.h"
 #include "user/kernel/open.h"
 #include "user/kernel/policy_caps.h"
 #include "user/kernel/totals_maps.h"
@@ -119,9 +120,11 @@ static int print_users(const struct headcount_bpf *object, const struct policy *
 int cmd_users(const struct command *command, int argc, char **argv)
 {
 	const char *service = NULL;
+	struct fleet_options fleet = {};
 	bool json = false;
 	const struct command_option options[] = {
 		OPTION_TEXT("service", 's', "SERVICE", "only this service's users", &service),
+		FLEET_OPTIONS(&fleet),
 		OPTION_FLAG("json", 'j', "print a JSON array", &json),
 		{},
 	};
@@ -131,6 +134,10 @@ int cmd_users(const struct command *command, int argc, char **argv)
 
 	if (command_options(command, options, argc, argv, 0, &first, &status))
 		return status;
+	if (fleet_options_check(&fleet, command->name))
+		return EXIT_USAGE;
+	if (fleet.on)
+		return fleet_users(&fleet, options, json);
 	error = open_maps(&object, 0);
 	error = error ?: policy_read_new(object, &policy);
 	if (!error && service && (id = policy_find(policy, service)) < 0)

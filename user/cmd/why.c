@@ -9,6 +9,7 @@
 #include "user/base/log.h"
 #include "user/base/number.h"
 #include "user/cmd/command.h"
+#include "user/cmd/fleet.h"
 #include "user/kernel/open.h"
 #include "user/why/gather.h"
 #include "user/why/print.h"
@@ -223,8 +224,10 @@ static int set_limits(struct question *question, const char *idle)
 int cmd_why(const struct command *command, int argc, char **argv)
 {
 	struct question question = {.filter.service = -1};
+	struct fleet_options fleet = {};
 	const char *idle = NULL;
 	const struct command_option options[] = {
+		FLEET_OPTIONS(&fleet),
 		OPTION_TEXT("idle", 'i', "DURATION", "no data for this long is idle: 10m",
 			    &idle),
 		OPTION_FLAG("json", 'j', "print a JSON array", &question.json),
@@ -234,8 +237,10 @@ int cmd_why(const struct command *command, int argc, char **argv)
 
 	if (command_options_upto(command, options, argc, argv, 2, &first, &status))
 		return status;
-	if (set_limits(&question, idle))
+	if (set_limits(&question, idle) || fleet_options_check(&fleet, command->name))
 		return EXIT_USAGE;
+	if (fleet.on)
+		return fleet_why(&fleet, options, argv + first, argc - first, question.json);
 	question.offers = !question.json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	status = EXIT_FAILED;
 	if (!answer_question(&question, argv + first, argc - first))

@@ -9,6 +9,7 @@
 #include "user/daemon/daemon.h"
 #include "user/daemon/evictor.h"
 #include "user/daemon/fleet.h"
+#include "user/daemon/fleet_reply.h"
 #include "user/daemon/look.h"
 #include "user/daemon/netns_helper.h"
 #include "user/daemon/signals.h"
@@ -335,7 +336,12 @@ int daemon_prepare_fleet(struct daemon *daemon)
 
 int daemon_start_fleet(struct daemon *daemon)
 {
-	return daemon->fleet ? fleet_start(daemon->fleet, daemon->closer) : 0;
+	int error = daemon->fleet ? fleet_start(daemon->fleet, daemon->closer) : 0;
+
+	if (!error && daemon->runner)
+		error = fleet_reply_start(&daemon->reply, &daemon->config.fleet,
+					  daemon->runner);
+	return error;
 }
 
 int daemon_serve_metrics(struct daemon *daemon, struct metrics_server *server,
@@ -384,6 +390,8 @@ void daemon_free(struct daemon *daemon)
 	look_free(daemon->look);
 	drain_free(daemon->drain);
 	evictor_free(daemon->evictor);
+	fleet_reply_end(daemon->reply);
+	fleet_runner_end(daemon->runner);
 	fleet_free(daemon->fleet, !daemon->pin);
 	closer_free(daemon->closer);
 	targets_free(&daemon->targets);

@@ -31,6 +31,8 @@ struct daemon {
 	struct closer *closer;          /* of `run` */
 	struct evictor *evictor;        /* NULL: nothing was ever to be evicted */
 	struct fleet *fleet;            /* NULL: there is no store of a fleet */
+	struct fleet_runner *runner;    /* the same */
+	struct fleet_reply *reply;      /* the same */
 	struct grace grace;
 	__u64 grace_ns; /* when sessions without a label are looked for again */
 	struct strangers strangers;

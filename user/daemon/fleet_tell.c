@@ -8,6 +8,7 @@
 #include "user/base/log.h"
 #include "user/base/words.h"
 #include "user/daemon/fleet_tell.h"
+#include "user/fleet/askers.h"
 #include "user/kernel/fleet_record.h"
 
 /* The number of an epoch, which its name begins with. */
@@ -108,6 +109,8 @@ static void publish(struct fleet_teller *teller, const struct shard *shards, __u
 	status->shards = count;
 	status->time_ns = now;
 	status->closed = common->closed;
+	for (int i = 0; i < HC_ASKED_RESULTS; i++)
+		status->asked[i] = askers_counted(i);
 	status->lease_ns = shards->host.settings.lease;
 	for (__u32 i = 0; i < count; i++) {
 		fill_shard(&status->shard[i], &shards[i], now);

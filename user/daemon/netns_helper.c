@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "user/base/log.h"
 #include "user/base/netns.h"
 #include "user/base/privileges.h"
+#include "user/daemon/beside.h"
 #include "user/daemon/netns_helper.h"
 
 struct netns_helper {
@@ -84,20 +84,6 @@ static int receive_note(int from, struct note *note, int fds[FDS])
 	if (header && header->cmsg_type == SCM_RIGHTS)
 		memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
 	return got == sizeof(*note) ? 0 : -EPIPE;
-}
-
-/* Nothing that we open or hold keeps anything of `run` alive: its locks, links, pipes. */
-static int let_go(int way)
-{
-	int null = open("/dev/null", O_RDWR);
-
-	if (null < 0)
-		return -errno;
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		dup2(null, fd);
-	if (way > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, way - 1, 0);
-	return close_range(way + 1, ~0u, 0) ? -errno : 0;
 }
 
 /* Lets nothing through, of whatever connects. */
@@ -176,13 +162,8 @@ static void serve_run(int way)
 	int home, fds[FDS], answer[FDS];
 	struct note note;
 
-	signal(SIGINT, SIG_IGN); /* it ends when `run` has */
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGALRM, SIG_IGN);
-	prctl(PR_SET_NAME, NETNS_HELPER_NAME);
-	way = fcntl(way, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (let_go(way) || privileges_drop_to_enter())
+	way = beside_begin(way, NETNS_HELPER_NAME);
+	if (way < 0 || privileges_drop_to_enter())
 		_exit(1);
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	while (!receive_note(way, &note, fds)) {

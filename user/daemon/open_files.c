@@ -13,8 +13,9 @@
 /* A namespace: itself, its link, its program, that once more for the metrics, itself once more
  * for their page, the socket to close sessions by, and the listener for those who wait. */
 #define NETNS 7
-/* The fleet's own maps and rings; of a shard, two connections, and what a resolver opens. */
-#define FLEET 60
+/* The fleet's own maps and rings, and what answers other hosts; of a shard, two connections,
+ * and what a resolver opens. */
+#define FLEET 75
 #define SHARD 4
 
 void open_files_raise(void)

@@ -9,6 +9,7 @@
 #include "user/base/words.h"
 #include "user/events/event_line.h"
 #include "user/events/print.h"
+#include "user/fleet/askers.h"
 
 static const char *text_of(struct json_object *object, const char *key)
 {
@@ -116,6 +117,15 @@ static void fill_eviction(struct hc_event *event, struct json_object *object)
 	event->newcomer_port = number_of(object, "headcount.evicted.for.port");
 }
 
+static void fill_killer(struct hc_event *event, struct json_object *object)
+{
+	const char *host = text_of(object, "headcount.killed_by.host");
+
+	event->asker = strtoul(text_of(object, "headcount.killed_by.id"), NULL, 10);
+	if (*host)
+		event->newcomer_port = askers_number(host);
+}
+
 /* What is no session's is printed as the end of one. */
 static __u8 type_of(const struct event_line *line)
 {
@@ -146,7 +156,7 @@ static void fill_event(struct event_line *line)
 	event->srtt_us = number_of(object, "headcount.srtt_us");
 	event->pid = number_of(object, "process.pid");
 	if (event->type == HC_KILLED)
-		event->asker = strtoul(text_of(object, "headcount.killed_by.id"), NULL, 10);
+		fill_killer(event, object);
 	fill_ends(event, object);
 	fill_flags(event, object);
 	if (event->type == HC_KILLED && event->end == HC_END_EVICTED)

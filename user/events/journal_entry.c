@@ -12,6 +12,7 @@
 #include "user/events/decode.h"
 #include "user/events/journal_entry.h"
 #include "user/events/print.h"
+#include "user/fleet/askers.h"
 
 /* A user is the longest field, and stands in the message too, as may another; the others take
  * less than 2000.
@@ -90,6 +91,19 @@ static const char *verb(const struct hc_event *event)
 	return event->excess == HC_OBSERVE ? "is over its cap" : "was refused";
 }
 
+static const char *killer_host(const struct hc_event *event, char name[HOST_NAME_ROOM])
+{
+	return askers_name(event->end == HC_END_EVICTED ? 0 : event->newcomer_port, name);
+}
+
+static char *put_killer(char *p, const struct hc_event *event)
+{
+	char name[HOST_NAME_ROOM];
+
+	p += sprintf(p, " by uid %u", event->asker);
+	return *killer_host(event, name) ? p + sprintf(p, " of %s", name) : p;
+}
+
 /* A sentence: who did what in which service, and what it holds. */
 static char *put_message(char *p, const char *service, const char *user,
 			 const struct hc_event *event)
@@ -102,7 +116,7 @@ static char *put_message(char *p, const char *service, const char *user,
 	if (event->type == HC_CLOSED || event->end)
 		p += sprintf(p, " (%s)", word_of_end(event->end));
 	if (event->type == HC_KILLED)
-		return p + sprintf(p, " by uid %u", event->asker) + 1;
+		return put_killer(p, event) + 1;
 	p += sprintf(p, ", has %u", event->active);
 	if (event->cap != HC_UNLIMITED)
 		p += sprintf(p, " of %u", event->cap);
@@ -146,6 +160,16 @@ static char *put_evicted(char *p, const struct hc_event *event)
 	return put_entry_side(p, "EVICTED_FOR", event->newcomer, event->newcomer_port);
 }
 
+static char *put_killed(char *p, const struct hc_event *event)
+{
+	char name[HOST_NAME_ROOM];
+
+	p = put_field(p, "HEADCOUNT_KILLED_BY_ID=%u", event->asker);
+	if (*killer_host(event, name))
+		p = put_field(p, "HEADCOUNT_KILLED_BY_HOST=%s", name);
+	return p;
+}
+
 static char *put_entry_session(char *p, const struct hc_event *event)
 {
 	const struct hc_ends *ends = &event->ends;
@@ -157,7 +181,7 @@ static char *put_entry_session(char *p, const struct hc_event *event)
 	p = put_entry_side(p, inbound ? "SOURCE" : "DESTINATION", ends->remote,
 			   ends->remote_port);
 	if (event->type == HC_KILLED)
-		p = put_field(p, "HEADCOUNT_KILLED_BY_ID=%u", event->asker);
+		p = put_killed(p, event);
 	if (event->type == HC_KILLED && event->end)
 		p = put_field(p, "HEADCOUNT_REASON=%s", word_of_end(event->end));
 	if (event->type == HC_KILLED && event->end == HC_END_EVICTED)

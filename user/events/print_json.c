@@ -11,6 +11,7 @@
 #include "user/events/decode.h"
 #include "user/events/print.h"
 #include "user/events/put_names.h"
+#include "user/fleet/askers.h"
 
 /*
  * The longest line: the keys take less than 1400 bytes, the numbers, times and
@@ -265,6 +266,23 @@ static char *put_eviction(char *p, const struct hc_event *event)
 	return put_side(p, ",\"headcount.evicted.for.", newcomer, event->newcomer_port, NULL);
 }
 
+/* Who had it closed: of another host it is a uid of there. */
+static char *put_killer(char *p, const struct hc_event *event)
+{
+	char name[HOST_NAME_ROOM];
+
+	if (event->end == HC_END_EVICTED || !event->newcomer_port)
+		return put_account(p, "headcount.killed_by", event->asker);
+	p = PUT(p, ",\"headcount.killed_by.id\":\"");
+	p = put_number(p, event->asker);
+	*p++ = '"';
+	if (!*askers_name(event->newcomer_port, name)) /* asked of the daemon before us */
+		return p;
+	p = PUT(p, ",\"headcount.killed_by.host\":\"");
+	p = put_escaped(p, name, strlen(name));
+	return PUT(p, "\"");
+}
+
 /* A line that finds no memory has its number all the same: the gap shows. */
 void print_json_event(struct print_buffer *out, struct print_context *context,
 		      const struct hc_event *event)
@@ -284,7 +302,7 @@ void print_json_event(struct print_buffer *out, struct print_context *context,
 	if (event->type == HC_CLOSED)
 		p = put_transfer(p, event);
 	if (event->type == HC_KILLED)
-		p = put_account(p, "headcount.killed_by", event->asker);
+		p = put_killer(p, event);
 	if (event->type == HC_KILLED && event->end == HC_END_EVICTED)
 		p = put_eviction(p, event);
 	if (event->type == HC_REFUSED)

@@ -11,6 +11,7 @@
 #include "user/base/words.h"
 #include "user/events/decode.h"
 #include "user/events/text_line.h"
+#include "user/fleet/askers.h"
 
 #define LINE_ROOM 2048 /* without service and user, every byte of which may become four */
 
@@ -157,9 +158,12 @@ static void put_eviction(struct line *line, const struct hc_event *event)
 static void put_killer(struct line *line, const struct hc_event *event)
 {
 	struct hc_user_key asker = {.kind = HC_BY_UID, .uid = event->asker};
-	char text[HC_USER_TEXT] = "by ";
+	char text[HC_USER_TEXT] = "by ", host[HOST_NAME_ROOM];
 
-	user_key_format(&asker, true, text + 3, sizeof(text) - 3);
+	if (event->end == HC_END_EVICTED || !*askers_name(event->newcomer_port, host))
+		user_key_format(&asker, true, text + 3, sizeof(text) - 3);
+	else
+		snprintf(text, sizeof(text), "by uid %u of %s", event->asker, host);
 	put_note(line, text);
 	if (event->end == HC_END_EVICTED)
 		put_eviction(line, event);

@@ -8,3 +8,7 @@ const char fleet_script_exchange[] =
 const char fleet_script_confirm[] =
 #include "fleet_confirm.h"
 	;
+
+const char fleet_script_take[] =
+#include "fleet_take.h"
+	;

@@ -26,6 +26,12 @@ int policy_set_cap(const struct headcount_bpf *object, const struct hc_user_key 
 /* The login uid, which sudo does not change, or without one the real uid. */
 __u32 policy_asker(void);
 
+/* From now on this process does what somebody of another host asks: a uid of there, and the
+ * number of the host (user/fleet/askers.h), which policy_asker_host() returns: 0, if nobody is.
+ */
+void policy_act_for(__u32 uid, __u16 host);
+__u16 policy_asker_host(void);
+
 /* A cap of the moment and whose it is. */
 struct policy_moment {
 	struct hc_user_key key;

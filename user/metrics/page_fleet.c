@@ -89,6 +89,20 @@ static void closed(struct page *page)
 		page_sample(page, "_total", page->metrics->fleet.closed, NULL);
 }
 
+static void asked(struct page *page)
+{
+	static const char *const results[] = {
+		[HC_ASKED_RUN] = "run",
+		[HC_ASKED_REFUSED] = "refused",
+		[HC_ASKED_BUSY] = "busy",
+		[HC_ASKED_BAD] = "bad",
+	};
+
+	for (int i = 0; i < HC_ASKED_RESULTS && page->metrics->fleet.shards; i++)
+		page_sample(page, "_total", page->metrics->fleet.asked[i], "result", results[i],
+			    NULL);
+}
+
 static void messages(struct page *page)
 {
 	for_each_shard(page, i) of_shard(page, i, "_total", shard_of(page, i)->counts.messages);
@@ -151,6 +165,8 @@ static const struct family families[] = {
 	{"fleet_asks", NULL, COUNTER, "Times that the store was asked for a user's units",
 	 asks},
 	{"fleet_short", NULL, COUNTER, "Of them, those for which it had too few", short_of},
+	{"fleet_asked", NULL, COUNTER, "Commands that other hosts asked this one to run",
+	 asked},
 	{"fleet_sessions_closed", NULL, COUNTER,
 	 "Sessions that cold = admit let in, and that the cap had no unit for", closed},
 };

@@ -75,6 +75,7 @@ static int note(const struct killing *killing, const struct bpf_program *program
 	killing->object->bss->errand.kill = (struct hc_kill){
 		.id = row->id,
 		.asker = killing->asker,
+		.newcomer_port = policy_asker_host(),
 		.closed = closed,
 		.session = *row->session,
 	};

@@ -3,6 +3,8 @@
 #ifndef HEADCOUNT_TOP_H
 #define HEADCOUNT_TOP_H
 
+#include <signal.h>
+
 #include "loss.h"
 #include "user/base/user_name.h"
 #include "user/sessions/view.h"
@@ -65,6 +67,11 @@ static inline struct top_list *top_list(struct top *top)
 int top_read(struct top *top);
 void top_hear(const char *line);
 const char *top_heard(void); /* the last line */
+
+/* Those that are to end it, and that of a new size, come only while we sleep with the mask
+ * `asleep`, so that none falls between a look and the sleep. */
+extern volatile sig_atomic_t top_stop_asked;
+void top_catch_signals(sigset_t *asleep);
 
 /* The terminal. top_terminal_open() prints its error. */
 int top_terminal_open(void);
