@@ -37,7 +37,8 @@ static const char *find_config(const char *words, size_t length)
 
 		next = next < end ? next : NULL;
 		value = value_of(word, "--config", next) ?: value_of(word, "-c", next);
-		found = value ?: found;
+		if (value)
+			found = value;
 	}
 	return found;
 }

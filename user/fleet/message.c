@@ -26,24 +26,27 @@ void fleet_message_text(struct fleet_message *message, const void *text, size_t 
 void fleet_message_number(struct fleet_message *message, __u64 number)
 {
 	char text[24];
+	int length = sprintf(text, "%llu", number);
 
-	fleet_message_text(message, text, sprintf(text, "%llu", number));
+	fleet_message_text(message, text, length);
 }
 
 void fleet_message_id(struct fleet_message *message, __u64 id)
 {
 	char text[24];
+	int length = sprintf(text, "%016llx", id);
 
-	fleet_message_text(message, text, sprintf(text, "%016llx", id));
+	fleet_message_text(message, text, length);
 }
 
 void fleet_message_item(struct fleet_message *message, const struct fleet_key *key, __u32 cap,
 			__u32 have, __u32 need, __u32 want)
 {
 	char text[48];
+	int length = sprintf(text, "%u %u %u %u", cap, have, need, want);
 
 	fleet_message_text(message, key, sizeof(*key));
-	fleet_message_text(message, text, sprintf(text, "%u %u %u %u", cap, have, need, want));
+	fleet_message_text(message, text, length);
 }
 
 /* The digits that the word begins with; it loses them. */
