@@ -10,7 +10,8 @@
 /* Nothing, if there is no fleet; `running`: the daemon is there. */
 void status_fleet_text(const struct hc_fleet_status *fleet, bool running);
 
-/* A member of an object, after others: an object, or null; `redact`: without names of hosts and servers. */
+/* A member of an object, after others: an object, or null; `redact`: without names of hosts and
+ * servers. */
 void status_fleet_json(const struct hc_fleet_status *fleet, bool redact);
 
 #endif
