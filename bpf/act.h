@@ -124,7 +124,8 @@ static __always_inline enum verdict reserve_locked(struct hc_user *user, struct 
 }
 
 /* With the set locked: a session is charged, taking over a reservation. Late, it is over the
- * cap if that leaves no slot: what stands in the word besides sessions will be some. */
+ * cap if that leaves no slot: what stands in the word besides sessions will be some. Of the
+ * fleet, and below its cap, it is not, but a unit is asked for (cold_accepted). */
 static __always_inline enum verdict charge_locked(struct hc_user *user, struct claim *claim,
 						  const struct hc_service *service,
 						  enum reservation kind)
@@ -132,7 +133,7 @@ static __always_inline enum verdict charge_locked(struct hc_user *user, struct c
 	claim->late = kind != NOTHING && !held_drop_any(user, held_tick(claim->when));
 	if (claim->late && user_take_below(user, user_limit(user, claim, service)))
 		return ADMITTED;
-	if (claim->late)
+	if (claim->late && !user_is_cold(user, claim))
 		claim->excess = OVER_CAP;
 	if (claim->late || kind == NOTHING)
 		user_take(user);

@@ -22,14 +22,18 @@ static __always_inline const struct hc_target *mark_of(struct bpf_sock_ops *ctx)
 	return sk ? bpf_sk_storage_get(&target_marks, sk, NULL, 0) : NULL;
 }
 
-/* Has another listener accepted the session than one where it comes in? */
-static __always_inline bool ends_elsewhere(const struct hc_ends *ends,
+/* Has another listener accepted the session than one where it comes in, and one that its own
+ * service leads to? What somebody else has sent there is a session as any other. */
+static __always_inline bool was_redirected(const struct hc_ends *ends,
+					   const struct hc_service *service,
 					   const struct hc_target *mark)
 {
 	const __u64 *at = (const __u64 *)mark->address, *mine = (const __u64 *)ends->local;
 	bool every = (!at[0] && !at[1]) ||
 		     (address_is_ipv4(mark->address) && !*(const __u32 *)&mark->address[12]);
 
+	if (mark->port && mark->port != service->redirect.port)
+		return false;
 	return mark->port != ends->local_port ||
 	       (!every && (at[0] != mine[0] || at[1] != mine[1]));
 }

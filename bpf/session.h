@@ -273,7 +273,7 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	if (!service)
 		return 0;
 	session_set_owner(session, service, tp);
-	if (mark && !session->user.elsewhere && ends_elsewhere(&session->ends, mark)) {
+	if (mark && !session->user.elsewhere && was_redirected(&session->ends, service, mark)) {
 		session->flags |= HC_S_DIVERTED;
 		attempt_forget(&session->ends);
 		return 0;
@@ -300,7 +300,7 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	session_charge(id, session, service, &claim, kind);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
 		label_index_add(id, session, false, compat_is_mptcp(tp));
-	if (service->fleet && service->cold == HC_COLD_ADMIT && !claim.excess &&
+	if (service->fleet && (service->cold == HC_COLD_ADMIT || claim.late) && !claim.excess &&
 	    !excess_observes(service, claim.traits))
 		cold_accepted(&claim, id, session);
 	if (claim.excess && !excess_observes(service, claim.traits)) {

@@ -257,6 +257,21 @@ def elsewhere_on_the_way():
 
 
 @test
+def transparent():
+    """a connection that TPROXY leads to a listener which another service redirects to is a session of its own service"""
+    rule = "PREROUTING", "-p", "tcp", "--dport", str(BUSY + 1), "-j", "TPROXY", "--on-port", str(BUSY), "--tproxy-mark", "1"
+    with Headcount(service("web", listen=BUSY + 1, cap=2) + imap()), Server("0.0.0.0", PORT), Server("0.0.0.0", BUSY) as proxy:
+        proxy.listener.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT
+        run("iptables", "-t", "mangle", "-A", *rule)
+        try:
+            clients = take(address(1), BUSY + 1, 2, ALICE)
+            until_equal(lambda: active("web", ALICE), 2, "active")
+        finally:
+            run("iptables", "-t", "mangle", "-D", *rule)
+        leave(clients)
+
+
+@test
 def several():
     """of two that listen on the port one goes: the other is found"""
     share = [(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)]

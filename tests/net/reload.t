@@ -31,6 +31,14 @@ def bad_file():
 
 
 @test
+def renamed():
+    """another name of the host, which none is configured for, is no change of the fleet's"""
+    with Headcount(imap(cap=3), wrap=["unshare", "-u"]) as hc:
+        run("nsenter", "-u", "-t", str(hc.process.pid), "hostname", "another")
+        hc.reload(imap(cap=4))
+
+
+@test
 def cap_lowered():
     """a lowered cap cuts nobody and admits nobody until enough have left"""
     with Headcount(imap(cap=5)) as hc, Server("0.0.0.0", PORT) as server, crowd(count=3) as first:

@@ -106,6 +106,8 @@ static void numbers_have_bounds(void **state)
 	words[4] = (struct fleet_word){"1", 1};
 	words[2] = (struct fleet_word){"1.\n", 3}; /* it goes into the log */
 	assert_int_equal(fleet_answer_parse(words, 9, parsed), -EPROTO);
+	words[2] = (struct fleet_word){"1234567890123456.a", 18}; /* Lua counts no further */
+	assert_int_equal(fleet_answer_parse(words, 9, parsed), -EPROTO);
 	free(parsed);
 }
 

@@ -103,7 +103,8 @@ struct config_fleet {
 	__u32 asks;                /* a second */
 	__u32 servers;             /* as struct store_settings has it */
 	enum hc_alone alone;
-	bool kill; /* others may have sessions closed here */
+	bool named; /* `name` was written */
+	bool kill;  /* others may have sessions closed here */
 	/* As struct store_settings has them; NULL: none. */
 	char *prefix, *tls_ca, *tls_cert, *tls_key, *sentinel_user, *sentinel_password;
 };

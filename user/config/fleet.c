@@ -43,6 +43,7 @@ int config_set_fleet_name(struct config_parser *parser, const char *value)
 				   "bad name \"%s\": 1 to %d of A-Z a-z 0-9 _ . -", value,
 				   CONFIG_NAME_MAX);
 	strcpy(name, value);
+	parser->config->fleet.named = true;
 	return 0;
 }
 

@@ -29,7 +29,8 @@ struct fleet {
 	struct shard *shards;
 	__u32 count;
 	__u32 members; /* as the kernel part knows them */
-	__u32 live;    /* bits of shards whose lease was live when it was looked at last */
+	__u64 insisted;
+	__u32 live; /* bits of shards whose lease was live when it was looked at last */
 	struct fleet_teller teller;
 	pthread_t thread;
 	bool started, leaves;
@@ -100,11 +101,11 @@ static void hear(void *context, const struct hc_ask *ask)
 		return;
 	shard_ask(shard, &key, &ask->user, ask->cap, ask->need, now);
 	if (ask->id)
-		shard_watch(shard, &key,
-			    &(struct shard_late){.user = ask->user,
-						 .ends = ask->ends,
-						 .id = ask->id,
-						 .time_ns = now});
+		shard_watch(shard, &(struct shard_late){.key = key,
+							.user = ask->user,
+							.ends = ask->ends,
+							.id = ask->id,
+							.time_ns = now});
 }
 
 /* What the record says of it is of the policy in force, unless nothing happened to it since. */
@@ -112,6 +113,16 @@ static bool has_no_cap(const struct fleet *fleet, const struct hc_user *user)
 {
 	return user->generation == fleet->common.policy->control.generation &&
 	       !(user->traits & HC_OF_FLEET);
+}
+
+/* Units that a daemon before has left for somebody who is not known: no lease of ours is for
+ * them.
+ */
+static int forget(struct fleet *fleet, const struct hc_user *user)
+{
+	__u32 taken;
+
+	return fleet_words_set_units(fleet->common.words, &user->key, 0, 0, &taken);
 }
 
 /* Calls `what` for each user of the fleet that the kernel part knows to hold something, or,
@@ -131,11 +142,12 @@ static int for_each_user(struct fleet *fleet, bool units,
 
 		if (!HC_USER_TAKEN(user->word) && !(units && user->shard))
 			continue;
-		if (has_no_cap(fleet, user))
-			continue;
-		shard = shard_of(fleet, &user->key, NULL, &key);
+		shard = has_no_cap(fleet, user) ? NULL
+						: shard_of(fleet, &user->key, NULL, &key);
 		if (shard)
 			what(fleet, shard, &key, user);
+		else if (units && user->units)
+			error = forget(fleet, user) ?: error;
 	}
 	free(users);
 	return error;
@@ -191,6 +203,15 @@ static void look_again(struct fleet *fleet, __u64 now)
 		for_each_user(fleet, false, catch_up);
 }
 
+static void insist(struct fleet *fleet, __u64 now)
+{
+	if (now - fleet->insisted < NS_PER_SECOND)
+		return;
+	fleet->insisted = now;
+	for (__u32 i = 0; i < fleet->count; i++)
+		shard_insist(&fleet->shards[i], now);
+}
+
 /* As many as there were last: who is alone divides by them. */
 static void count_members(struct fleet *fleet)
 {
@@ -222,8 +243,8 @@ static void go_round(struct fleet *fleet)
 	}
 	patience = clock_timespec(until > now ? until - now : 0);
 	ppoll(polls, used, &patience, NULL);
-	now = clock_ns(CLOCK_BOOTTIME);
 	fleet_words_hear(fleet->common.words);
+	now = clock_ns(CLOCK_BOOTTIME);
 	used = 1;
 	for (__u32 i = 0; i < fleet->count; i++) {
 		store_handle(fleet->shards[i].store, polls + used, counts[i], now);
@@ -256,6 +277,7 @@ static void *work(void *context)
 		now = clock_ns(CLOCK_BOOTTIME);
 		count_members(fleet);
 		look_again(fleet, now);
+		insist(fleet, now);
 		fleet->teller.status.alone = atomic_load(&fleet->alone);
 		fleet_tell(&fleet->teller, fleet->shards, fleet->count, &fleet->common, now);
 	}
@@ -288,6 +310,7 @@ int fleet_new(struct fleet **result, const struct headcount_bpf *object,
 		return hc_error_errno(ENOMEM, "cannot join the fleet");
 	pthread_mutex_init(&fleet->lock, NULL);
 	fleet->object = object;
+	fleet->common.object = object;
 	fleet->teller.object = object;
 	fleet->teller.take = take_news;
 	fleet->teller.context = fleet;
@@ -311,6 +334,8 @@ int fleet_start(struct fleet *fleet, struct closer *closer)
 
 	fleet->common.closer = closer;
 	know_policy(fleet);
+	for (__u32 i = fleet->count; i < HC_SHARDS_MAX; i++)
+		fleet_words_set_deadline(fleet->common.words, i, 0);
 	error = for_each_user(fleet, true, add);
 	if (error)
 		return error;

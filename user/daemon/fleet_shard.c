@@ -7,11 +7,15 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/daemon/fleet_shard.h"
+#include "user/kernel/state.h"
 
 /* Until a client's next SYN: then it hears that it is over its cap, or asks again. */
 #define SHORT_NS (1500 * NS_PER_MS)
-/* Within this the store has answered, or this host is alone. */
+/* Whoever was admitted without a unit is not claimed for so long after the last ask. */
 #define LATE_NS (3 * NS_PER_SECOND)
+/* A unit waits so long for the client that it was granted to: SYNs come again after up to 32 s.
+ * It goes back at once where another host asks. */
+#define UNUSED_NS (40 * NS_PER_SECOND)
 
 bool shard_serves(const struct shard_common *common, const struct hc_user_key *user)
 {
@@ -81,7 +85,11 @@ static struct shard_late *late_at(struct shard *shard, __u32 i)
 
 static void forget_old(struct shard *shard, __u64 now)
 {
-	while (shard->late_count && now - late_at(shard, 0)->time_ns > LATE_NS) {
+	const struct fleet_settings *settings = &shard->host.settings;
+	/* By then the store has answered, or this host is alone. */
+	const __u64 most = settings->lease + settings->patience;
+
+	while (shard->late_count && now - late_at(shard, 0)->time_ns > most) {
 		shard->late_first++;
 		shard->late_count--;
 	}
@@ -97,15 +105,28 @@ static void watch(struct shard *shard, const struct shard_late *late)
 	*late_at(shard, shard->late_count++) = *late;
 }
 
+/* Sessions that are there: a handshake, which anybody can begin in the user's name, closes
+ * none.
+ */
+static __u32 active_of(const struct shard *shard, const struct hc_user_key *user)
+{
+	struct hc_user record;
+
+	return state_read_user(shard->common->object, &shard->common->policy->control, user,
+			       &record)
+		       ? hc_user_active(&record)
+		       : 0;
+}
+
 /* The last to come are the first to go. */
 static void close_late(struct shard *shard, __u32 index)
 {
 	const struct hc_user_key *user = &shard->users[index];
 	__u32 units = shard->host.table.users[index].units;
-	__u32 taken = fleet_words_sessions(shard->common->words, user);
+	__u32 active = active_of(shard, user);
 
 	forget_old(shard, clock_ns(CLOCK_BOOTTIME));
-	for (__u32 i = shard->late_count; i-- > 0 && taken > units;) {
+	for (__u32 i = shard->late_count; i-- > 0 && active > units;) {
 		struct shard_late *late = late_at(shard, i);
 		struct hc_socket socket = {.id = late->id, .session.ends = late->ends};
 
@@ -115,14 +136,13 @@ static void close_late(struct shard *shard, __u32 index)
 		if (closer_close(shard->common->closer, &socket))
 			continue; /* it has ended by itself */
 		shard->common->closed++;
-		taken--;
+		active--;
 	}
 }
 
-void shard_watch(struct shard *shard, const struct fleet_key *key,
-		 const struct shard_late *late)
+void shard_watch(struct shard *shard, const struct shard_late *late)
 {
-	const __u32 index = fleet_table_find(&shard->host.table, key);
+	const __u32 index = fleet_table_find(&shard->host.table, &late->key);
 	const struct fleet_user *user = &shard->host.table.users[index];
 
 	if (index == FLEET_NONE)
@@ -132,6 +152,22 @@ void shard_watch(struct shard *shard, const struct fleet_key *key,
 	if (user->flags & FLEET_USER_WAITING &&
 	    !(user->flags & (FLEET_USER_QUEUED | FLEET_USER_TOLD)))
 		close_late(shard, index);
+}
+
+void shard_insist(struct shard *shard, __u64 now)
+{
+	forget_old(shard, now);
+	for (__u32 i = 0; i < shard->late_count; i++) {
+		struct shard_late *late = late_at(shard, i);
+		const __u32 index = fleet_table_find(&shard->host.table, &late->key);
+		const struct fleet_user *user = &shard->host.table.users[index];
+		const __u32 active = late->id ? active_of(shard, &late->user) : 0;
+
+		if (index == FLEET_NONE || active <= user->units)
+			late->id = 0; /* it has its unit, or has ended */
+		else if (now - late->time_ns >= NS_PER_SECOND)
+			shard_ask(shard, &late->key, &late->user, user->cap, active, now);
+	}
 }
 
 static void set_short(void *ctx, __u32 index, const struct fleet_key *key, bool is_short)
@@ -203,7 +239,7 @@ static struct fleet_settings settings_of(const struct config_fleet *fleet, __u32
 		.renew = fifth < NS_PER_SECOND ? fifth : NS_PER_SECOND,
 		.patience = fifth < 2 * NS_PER_SECOND ? fifth : 2 * NS_PER_SECOND,
 		.keep = keep,
-		.unused = keep < 5 * NS_PER_SECOND ? keep : 5 * NS_PER_SECOND,
+		.unused = keep < UNUSED_NS ? keep : UNUSED_NS,
 		.grace = 2200 * NS_PER_MS,
 		.retry = 300 * NS_PER_MS,
 		.users_max = users_max,

@@ -15,6 +15,7 @@
 
 /* A session that was admitted without a unit. */
 struct shard_late {
+	struct fleet_key key;
 	struct hc_user_key user;
 	struct hc_ends ends;
 	__u64 id;
@@ -23,6 +24,7 @@ struct shard_late {
 
 /* What shards have in common. */
 struct shard_common {
+	const struct headcount_bpf *object;
 	struct fleet_words *words;
 	struct closer *closer;
 	struct policy *policy; /* as it was read last */
@@ -73,7 +75,9 @@ void shard_drop(struct shard *shard);
 
 /* After shard_ask(): a session of that user was admitted without a unit, and is closed if the
  * store has none. */
-void shard_watch(struct shard *shard, const struct fleet_key *key,
-		 const struct shard_late *late);
+void shard_watch(struct shard *shard, const struct shard_late *late);
+
+/* Once a second: asks again for those of whom the store has not said a word. */
+void shard_insist(struct shard *shard, __u64 now);
 
 #endif

@@ -82,13 +82,17 @@ static bool same_text(const char *old, const char *fresh)
 /* What the thread began with, and the other hosts go by. */
 static bool same_fleet(const struct config_fleet *old, const struct config_fleet *fresh)
 {
+	if (!old->store_count && !fresh->store_count)
+		return true;
+	/* A name that was not written is the node's, which may have changed. */
 	return old->store_count == fresh->store_count &&
 	       (!old->store_count ||
 		!memcmp(old->stores, fresh->stores, old->store_count * sizeof(*old->stores))) &&
-	       !strcmp(old->name, fresh->name) && old->lease == fresh->lease &&
-	       old->keep == fresh->keep && old->asks == fresh->asks &&
-	       old->servers == fresh->servers && old->kill == fresh->kill &&
-	       same_text(old->prefix, fresh->prefix) && same_text(old->tls_ca, fresh->tls_ca) &&
+	       old->named == fresh->named && (!old->named || !strcmp(old->name, fresh->name)) &&
+	       old->lease == fresh->lease && old->keep == fresh->keep &&
+	       old->asks == fresh->asks && old->servers == fresh->servers &&
+	       old->kill == fresh->kill && same_text(old->prefix, fresh->prefix) &&
+	       same_text(old->tls_ca, fresh->tls_ca) &&
 	       same_text(old->tls_cert, fresh->tls_cert) &&
 	       same_text(old->tls_key, fresh->tls_key) &&
 	       same_text(old->sentinel_user, fresh->sentinel_user) &&

@@ -12,7 +12,8 @@ local function said(flag)
 end
 
 local function number(epoch)
-	return tonumber(string.match(epoch or '', '^(%d+)%.') or 0)
+	local digits = string.match(epoch or '', '^(%d+)%.') or '0'
+	return #digits <= 15 and tonumber(digits) or 0 -- more is none that a host takes
 end
 
 -- Who is a member: names of 16 letters; whatever else is of the shard.

@@ -105,10 +105,17 @@ static int parse_status(struct fleet_word word, enum fleet_status *status)
 	return -EPROTO;
 }
 
-/* Letters of an epoch and of a tag: they go back to the store, and into the log. */
+/* Letters of an epoch and of a tag: they go back to the store, and into the log. Neither begins
+ * with a number that a Lua script could not count on from. */
 static int parse_name(struct fleet_word word, char *name, size_t size)
 {
+	size_t digits = 0;
+
 	if (!word.length || word.length >= size)
+		return -EPROTO;
+	while (digits < word.length && word.text[digits] >= '0' && word.text[digits] <= '9')
+		digits++;
+	if (digits > FLEET_DIGITS)
 		return -EPROTO;
 	for (size_t i = 0; i < word.length; i++) {
 		char c = word.text[i];

@@ -21,6 +21,7 @@
 #define FLEET_CALLS     128
 #define FLEET_EPOCH_MAX 128 /* bytes, with the zero at the end */
 #define FLEET_TAG_MAX   16
+#define FLEET_DIGITS    15 /* of an epoch's number */
 #define FLEET_ID_LENGTH 16 /* letters of an id */
 #define FLEET_FIXED     7  /* arguments before those that may be many */
 #define FLEET_WORDS     (FLEET_FIXED + 2 * FLEET_EXPELS + 2 * FLEET_ITEMS)

@@ -94,6 +94,13 @@ static void walk(struct fleet_host *host, __u64 now)
 	}
 }
 
+/* Does the store know of the user, or is it to? */
+static bool is_to_be_said(const struct fleet_host *host, const struct fleet_user *user,
+			  __u64 now)
+{
+	return user->units || user->flags & FLEET_USER_WAITING || fleet_asks(host, user, now);
+}
+
 static void choose(struct fleet_host *host, __u64 now)
 {
 	__u32 index;
@@ -112,6 +119,9 @@ static void choose(struct fleet_host *host, __u64 now)
 	}
 	while (host->item_count < FLEET_ITEMS && host->tokens >= TOKEN &&
 	       (index = fleet_queue_take(host, &host->asks)) != FLEET_NONE) {
+		/* Who has given up meanwhile, as forged SYNs do, is in nobody's way. */
+		if (!is_to_be_said(host, &host->table.users[index], now))
+			continue;
 		host->tokens -= TOKEN;
 		tell(host, index, now);
 	}

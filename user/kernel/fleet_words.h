@@ -56,7 +56,7 @@ __u32 fleet_words_limit(const struct headcount_bpf *object, const struct hc_serv
 /* Readable when somebody asks; epoll. */
 int fleet_words_fd(const struct fleet_words *words);
 
-/* Hands on all that is in the ring. */
+/* Hands on what is in the ring; of a flood a part, and the rest is readable still. */
 void fleet_words_hear(struct fleet_words *words);
 
 #endif

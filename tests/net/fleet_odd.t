@@ -1,0 +1,129 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-only
+"""A fleet at its edges: clients that wait long, units that nobody knows any more, sessions past the gate, handshakes that never end."""
+from fleets import *
+
+HOSTS = 1, 2, 3
+TRANSPARENT = 19  # IP_TRANSPARENT
+
+
+@contextlib.contextmanager
+def fleet(name, /, *options, hosts=HOSTS, lease=LEASE, **settings):
+    with contextlib.ExitStack() as stack:
+        world = {}
+        for n in hosts:
+            config = fleet_config(n, name, **settings).replace(f"lease = {LEASE}s", f"lease = {lease}s")
+            world[n] = Host(n, config, *options)
+            stack.callback(world[n].close)
+            stack.enter_context(world[n])
+            world[n].server = stack.enter_context(Server("0.0.0.0", 7143, namespace=f"c{n}"))
+        for host in world.values():
+            host.ready()
+        yield world
+
+
+def units(hosts):
+    return [host.fleet()["units"] for host in hosts.values()]
+
+
+@test
+def early():
+    """a client that comes as the store begins an epoch gets in with a SYN that it sends long after its unit came"""
+    with Store() as store, fleet("early", hosts=(1,), lease=10, cap=4) as hosts:
+        store.ask("flushall")
+        hosts[1].wait_said("has begun epoch 2")
+        began = time.monotonic()
+        client = until(lambda: attempt(1, 60), "the client", 70)
+        if time.monotonic() - began < 9:
+            raise AssertionError("the store did not learn: it granted at once")
+        equal(units(hosts), [1], "units")
+        client.close()
+
+
+@test
+def nameless():
+    """a label's unit that came and was not used outlives its daemon: it is worth nothing to the next one"""
+    settings = dict(user="label", cap=2, labellers="*")
+
+    def connect(n):
+        client = attempt(n)
+        return client, until(lambda: [c for c in hosts[n].server.connections
+                                      if c.fileno() >= 0 and c.getpeername() == client.getsockname()], "the server")[0]
+
+    def give(server):
+        try:
+            server.setsockopt(0x6863, 1, b"carol")
+            return 0
+        except OSError as error:
+            return error.errno
+    with Store(), fleet("label", "--pin", **settings) as hosts:
+        client, server = connect(1)
+        equal(give(server), errno.EAGAIN, "the first time")
+        until_equal(lambda: units(hosts)[0], 1, "the unit")
+        hosts[1].end(signal.SIGKILL)
+        with hosts[1].again(fleet_config(1, "label", **settings), "--pin") as again:
+            again.ready()
+            until(lambda: hosts[2].fleet()["shards"][0]["members"] == 3, "three hosts", 10 * LEASE)
+            kept = []
+            for n in 2, 3:
+                kept.append(connect(n))
+                until(lambda: give(kept[-1][1]) == 0, f"the label at host {n}", 10 * LEASE)
+            if give(server) == 0:
+                raise AssertionError("a third one by a unit that is another host's")
+            equal([h.active("label", "carol") for h in (hosts[2], hosts[3])], [1, 1], "sessions")
+            client.close()
+
+
+@test
+def past_the_gate():
+    """sessions that TPROXY leads past the gate are asked for, and not closed while there are units"""
+    with Store(), fleet("past", hosts=(1,), cap=4) as hosts, Server("0.0.0.0", 7200, namespace="c1") as proxy:
+        inside_it = "nsenter", "--net=/run/netns/c1", "iptables", "-t", "mangle"
+        proxy.listener.setsockopt(socket.SOL_IP, TRANSPARENT, 1)
+        run(*inside_it, "-A", "PREROUTING", "-p", "tcp", "--dport", "7143", "-j", "TPROXY", "--on-port", "7200", "--tproxy-mark", "1")
+        try:
+            held = [until(lambda: attempt(1), "a session") for _ in range(3)]
+            until_equal(lambda: (hosts[1].active("past"), units(hosts)), (3, [3]), "sessions and units")
+            time.sleep(1)
+            equal(hosts[1].active("past"), 3, "sessions a second later")
+        finally:
+            run(*inside_it, "-F", "PREROUTING")
+        for s in held:
+            s.close()
+
+
+@test
+def half_open():
+    """cold = admit: a handshake that never ends closes no session that was granted"""
+    rule = "INPUT", "-p", "tcp", "--sport", "7143", "--tcp-flags", "SYN,ACK", "SYN,ACK", "-j", "DROP"
+    with Store(), fleet("half", cold="admit", cap=2, hosts=(1, 2)) as hosts:
+        sessions = [until(lambda n=n: attempt(n, 3), "a session") for n in (2, 1)]
+        until_equal(lambda: units(hosts), [1, 1], "units")
+        run("iptables", "-I", *rule)
+        try:
+            equal(attempt(1, 1), None, "a handshake whose SYN-ACK is lost")
+        finally:
+            run("iptables", "-D", *rule)
+        time.sleep(1)
+        equal([h.active("half") for h in hosts.values()], [1, 1], "sessions")
+        for s in sessions:
+            s.close()
+
+
+@test
+def stalled():
+    """cold = admit: what a store that stalls for less than the lease has left over the cap is closed"""
+    with Store() as store, fleet("stall", cold="admit", cap=2, lease=10) as hosts:
+        store.process.send_signal(signal.SIGSTOP)
+        try:
+            held = [attempt(n, 0.5) for n in (1, 1, 2, 2, 3, 3)]
+            time.sleep(4.5)
+        finally:
+            store.process.send_signal(signal.SIGCONT)
+        equal([s is not None for s in held], [True] * 6, "admitted while it stalls")
+        until(lambda: sum(h.active("stall") for h in hosts.values()) <= 2, "those over the cap to be closed", 30)
+        for s in held:
+            s.close()
+
+
+main()
