@@ -327,4 +327,26 @@ def one_user():
         leave(clients + late)
 
 
+def no_marks():
+    """Why the kernel keeps no marks with sockets here, or None. Since 7.0 it needs cmpxchg16b for that, which QEMU's
+    emulator does not get right and tests/kernels/run takes away."""
+    try:
+        with Headcount(imap(redirect="answer:smtp")):
+            return None
+    except AssertionError as error:
+        if "cannot mark" not in str(error):
+            raise
+        return "the kernel keeps nothing with sockets (no cmpxchg16b)"
+
+
+def skipping(function, why):
+    def skip():
+        raise Skip(why)
+    skip.__doc__ = function.__doc__
+    return skip
+
+
+lacking = no_marks()
+if lacking:
+    tests[:] = [skipping(function, lacking) for function in tests]
 main()

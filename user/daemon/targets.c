@@ -48,7 +48,9 @@ static int insert(const struct targets *targets, const struct target_own *item)
 	__u64 socket = item->fd;
 	struct hc_target mark = {};
 
-	if (bpf_map_update_elem(bpf_map__fd(targets->object->maps.target_marks), &item->fd,
+	/* Who is sent to a silent one never becomes a session. */
+	if (item->own != HC_TARGET_SILENT &&
+	    bpf_map_update_elem(bpf_map__fd(targets->object->maps.target_marks), &item->fd,
 				&mark, BPF_ANY))
 		return hc_error_errno(errno, "cannot mark a listener of our own");
 	if (bpf_map_update_elem(bpf_map__fd(targets->object->maps.targets), &key, &socket,
