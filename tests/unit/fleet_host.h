@@ -30,7 +30,7 @@ static __u32 read_sessions(void *ctx, __u32 index, const struct fleet_key *key)
 {
 	(void)ctx;
 	(void)index;
-	return sessions[key->bytes[0] - 1];
+	return key->bytes[0] > USERS ? 0 : sessions[key->bytes[0] - 1];
 }
 
 static __u32 set_units(void *ctx, __u32 index, const struct fleet_key *key, __u32 number)
@@ -39,6 +39,8 @@ static __u32 set_units(void *ctx, __u32 index, const struct fleet_key *key, __u3
 
 	(void)ctx;
 	(void)index;
+	if (user >= USERS) /* one of a crowd, who has none */
+		return 0;
 	sessions[user] += begins;
 	begins = 0;
 	units[user] = number;
