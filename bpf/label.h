@@ -151,6 +151,7 @@ static __noinline bool label_trusts(const struct hc_session *session, __u16 id)
 	const struct hc_service *service;
 	const struct hc_listener *listener;
 	__u32 generation;
+	bool known;
 
 	if (!policy)
 		return false;
@@ -159,9 +160,11 @@ static __noinline bool label_trusts(const struct hc_session *session, __u16 id)
 	if (!service)
 		return false;
 	key.half = policy_half(generation);
+	known = !(session->flags & HC_S_UID_LISTED);
 	if (service->listed)
-		return !!bpf_map_lookup_elem(&labellers, &key);
-	if (session->uid <= service->labeller_max)
+		return known && bpf_map_lookup_elem(&labellers, &key);
+	if (known ? session->uid <= service->labeller_max
+		  : service->labeller_max == HC_UID_UNKNOWN)
 		return true;
 	listener =
 		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);

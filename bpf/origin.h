@@ -100,8 +100,9 @@ static __always_inline bool session_set_listener(struct hc_session *session,
  * Whose labels are taken goes by the socket itself, which until accept() is its listener's in
  * all: the table of listeners knows one of those that different devices let listen at one
  * address, and of a session that is older than headcount only who listens there now. (By uid it
- * stays the table's, for whom the gate has reserved.) A subflow that joins an MPTCP connection
- * is that one's already.
+ * stays the table's, for whom the gate has reserved; should a reload make the service one by
+ * label, that uid gives no labels.) A subflow that joins an MPTCP connection is that one's
+ * already.
  */
 static __always_inline void session_set_owner(struct hc_session *session,
 					      const struct hc_service *service,
@@ -109,6 +110,8 @@ static __always_inline void session_set_owner(struct hc_session *session,
 {
 	if (service->identify != HC_BY_UID)
 		session->uid = tp->inet_conn.icsk_inet.sk.sk_uid.val;
+	else
+		session->flags |= HC_S_UID_LISTED;
 }
 
 #endif

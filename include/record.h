@@ -39,6 +39,7 @@ enum hc_session_flags {
 	HC_S_EVICTED = 1, /* beside HC_S_KILLED: by headcount itself, for another of its user */
 	HC_S_MUTE_OPENED = HC_MUTE_OPENED << HC_S_MUTE_SHIFT, /* its service's enum hc_mute */
 	HC_S_MUTE_CLOSED = HC_MUTE_CLOSED << HC_S_MUTE_SHIFT,
+	HC_S_UID_LISTED = 1 << 10, /* `uid` is the table's of listeners, not the socket's own */
 	HC_S_DIVERTED = 1 << 11,   /* redirected: nobody's session, and no slot is held */
 	HC_S_KILLED = 1 << 12,     /* an administrator is closing it */
 	HC_S_ANNOUNCED = 1 << 13,  /* its opened event was sent (or counted as lost) */
@@ -48,7 +49,7 @@ enum hc_session_flags {
 	HC_S_IDLE = 1 << 17,       /* beside HC_S_KILLED: by headcount itself, as it was idle */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
 		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE | HC_S_DIVERTED |
-		   HC_S_EVICTED,
+		   HC_S_EVICTED | HC_S_UID_LISTED,
 };
 /* And from there up, the seconds of `keepalive` that were set, or 0. */
 #define HC_S_KEEPALIVE_SHIFT 18

@@ -3,23 +3,6 @@
 """One cap for many hosts: three headcounts in namespaces of their own, and a store."""
 from fleets import *
 
-HOSTS = 1, 2, 3
-
-
-@contextlib.contextmanager
-def fleet(name, /, *options, hosts=HOSTS, **settings):
-    """Hosts that are ready, and their servers."""
-    with contextlib.ExitStack() as stack:
-        world = {}
-        for n in hosts:
-            world[n] = Host(n, fleet_config(n, name, **settings), *options)
-            stack.callback(world[n].close)
-            stack.enter_context(world[n])
-            world[n].server = stack.enter_context(Server("0.0.0.0", 7143, namespace=f"c{n}"))
-        for host in world.values():
-            host.ready()
-        yield world
-
 
 def hold(*where):
     """A session at each of these hosts."""

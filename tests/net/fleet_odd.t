@@ -3,23 +3,7 @@
 """A fleet at its edges: clients that wait long, units that nobody knows any more, sessions past the gate, handshakes that never end."""
 from fleets import *
 
-HOSTS = 1, 2, 3
 TRANSPARENT = 19  # IP_TRANSPARENT
-
-
-@contextlib.contextmanager
-def fleet(name, /, *options, hosts=HOSTS, lease=LEASE, **settings):
-    with contextlib.ExitStack() as stack:
-        world = {}
-        for n in hosts:
-            config = fleet_config(n, name, **settings).replace(f"lease = {LEASE}s", f"lease = {lease}s")
-            world[n] = Host(n, config, *options)
-            stack.callback(world[n].close)
-            stack.enter_context(world[n])
-            world[n].server = stack.enter_context(Server("0.0.0.0", 7143, namespace=f"c{n}"))
-        for host in world.values():
-            host.ready()
-        yield world
 
 
 def units(hosts):

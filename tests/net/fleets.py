@@ -126,3 +126,22 @@ def attempt(n, seconds=3, source=USER):
         pass
     s.close()
     return None
+
+
+HOSTS = 1, 2, 3
+
+
+@contextlib.contextmanager
+def fleet(name, /, *options, hosts=HOSTS, lease=LEASE, **settings):
+    """Hosts that are ready, and their servers."""
+    with contextlib.ExitStack() as stack:
+        world = {}
+        for n in hosts:
+            config = fleet_config(n, name, **settings).replace(f"lease = {LEASE}s", f"lease = {lease}s")
+            world[n] = Host(n, config, *options)
+            stack.callback(world[n].close)
+            stack.enter_context(world[n])
+            world[n].server = stack.enter_context(Server("0.0.0.0", 7143, namespace=f"c{n}"))
+        for host in world.values():
+            host.ready()
+        yield world

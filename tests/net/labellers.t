@@ -112,6 +112,17 @@ def other_device():
 
 
 @test
+def by_uid_before():
+    """nor one of a service that was by uid when his sessions began, which goes by that table, and is by label now"""
+    bound = [(socket.SOL_SOCKET, SO_BINDTODEVICE, b"v1")]
+    with Headcount(service("imap", listen=PORT, user="uid", cap=99)) as hc, at("0.0.0.0", CAP, options=bound):
+        with stranger("0.0.0.0", device="lo") as child:
+            stops_listening(child)
+            hc.reload(labels())
+            equal(tries(child), CAP * ["EPERM"], "the stranger")
+
+
+@test
 def before():
     """nor who had sessions at the server's own address while that was down, before headcount or after its start"""
     for headcount_first, config in (True, labels()), (False, labels()), (False, service("imap", listen=PORT, cap=9)):
