@@ -11,11 +11,11 @@
 
 #include "user/base/log.h"
 #include "user/base/privileges.h"
+#include "user/base/unix_socket.h"
 #include "user/daemon/beside.h"
 #include "user/daemon/fleet_runner.h"
 
 #define PATIENCE_S 2 /* for a place in its queue: it only forks */
-#define FDS        2
 
 struct fleet_runner {
 	pid_t pid;
@@ -26,46 +26,6 @@ struct note {
 	struct fleet_request request;
 	__u16 asker;
 };
-
-static int send_note(int to, const struct note *note, const int fds[FDS])
-{
-	char space[CMSG_SPACE(FDS * sizeof(int))] = {};
-	struct iovec part = {(void *)note, sizeof(*note)};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = space,
-				 .msg_controllen = sizeof(space)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(FDS * sizeof(int));
-	memcpy(CMSG_DATA(header), fds, FDS * sizeof(int));
-	return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-/* False: `run` has gone. `fds` are -1 if none came. */
-static bool receive_note(int from, struct note *note, int fds[FDS])
-{
-	char space[CMSG_SPACE(FDS * sizeof(int))] = {};
-	struct iovec part = {note, sizeof(*note)};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = space,
-				 .msg_controllen = sizeof(space)};
-	struct cmsghdr *header;
-	ssize_t got;
-
-	fds[0] = fds[1] = -1;
-	do {
-		got = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (header && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(FDS * sizeof(int)))
-		memcpy(fds, CMSG_DATA(header), FDS * sizeof(int));
-	return got == sizeof(*note);
-}
 
 static void set_signals(void)
 {
@@ -79,7 +39,7 @@ static void set_signals(void)
 }
 
 /* The child. Nobody prints a byte as low as an exit code: they are all escaped. */
-static void run_command(fleet_command command, const struct note *note, const int fds[FDS])
+static void run_command(fleet_command command, const struct note *note, const int fds[UNIX_FDS])
 {
 	char code;
 
@@ -112,16 +72,16 @@ static bool is_good(struct note *note)
 static void serve_run(int way, fleet_command command)
 {
 	static struct note note;
-	int fds[FDS];
+	int fds[UNIX_FDS];
 
 	way = beside_begin(way, FLEET_RUNNER_NAME);
 	signal(SIGCHLD, SIG_IGN); /* nobody is waited for */
 	if (way < 0 || privileges_drop_to_command())
 		_exit(1);
-	while (receive_note(way, &note, fds)) {
-		if (fds[0] >= 0 && is_good(&note) && !fork())
+	while (!unix_receive(way, &note, sizeof(note), fds)) {
+		if (fds[1] >= 0 && is_good(&note) && !fork())
 			run_command(command, &note, fds);
-		for (int i = 0; i < FDS; i++)
+		for (int i = 0; i < UNIX_FDS; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
 	}
@@ -154,7 +114,7 @@ int fleet_runner_start(struct fleet_runner **result, fleet_command command)
 }
 
 int fleet_runner_ask(struct fleet_runner *runner, const struct fleet_request *request,
-		     __u16 asker, const int fds[FDS])
+		     __u16 asker, const int fds[UNIX_FDS])
 {
 	struct note *note = calloc(1, sizeof(*note));
 	int error = -ENOMEM;
@@ -162,7 +122,7 @@ int fleet_runner_ask(struct fleet_runner *runner, const struct fleet_request *re
 	if (note) {
 		note->request = *request;
 		note->asker = asker;
-		error = send_note(runner->fd, note, fds);
+		error = unix_send(runner->fd, note, sizeof(*note), fds);
 	}
 	free(note);
 	return error;

@@ -18,6 +18,7 @@
 #include "user/base/log.h"
 #include "user/base/netns.h"
 #include "user/base/privileges.h"
+#include "user/base/unix_socket.h"
 #include "user/daemon/beside.h"
 #include "user/daemon/netns_helper.h"
 
@@ -36,55 +37,6 @@ struct note {
 	int error; /* both are of the answer */
 	unsigned int cookie;
 };
-#define FDS 2
-
-/* The descriptors that are there come first. */
-static int send_note(int to, const struct note *note, const int fds[FDS])
-{
-	size_t size = (fds[0] >= 0) * sizeof(int) + (fds[1] >= 0) * sizeof(int);
-	char space[CMSG_SPACE(FDS * sizeof(int))] = {};
-	struct iovec part = {(void *)note, sizeof(*note)};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-	struct cmsghdr *header;
-
-	if (size) {
-		message.msg_control = space;
-		message.msg_controllen = CMSG_SPACE(size);
-		header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(size);
-		memcpy(CMSG_DATA(header), fds, size);
-	}
-	return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-/* 0 and what came, -1 for a descriptor that did not; or a negative errno, if the other side
- * has gone -EPIPE. */
-static int receive_note(int from, struct note *note, int fds[FDS])
-{
-	char space[CMSG_SPACE(FDS * sizeof(int))] = {};
-	struct iovec part = {note, sizeof(*note)};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = space,
-		.msg_controllen = sizeof(space),
-	};
-	struct cmsghdr *header;
-	ssize_t got;
-
-	fds[0] = fds[1] = -1;
-	do {
-		got = recvmsg(from, &message, MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return -errno;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
-	return got == sizeof(*note) ? 0 : -EPIPE;
-}
 
 /* Lets nothing through, of whatever connects. */
 static int be_silent(int fd)
@@ -141,7 +93,7 @@ static int listen_there(bool silent)
 
 /* In the namespace `fds[0]`: reads its sockets by the iterator's link `fds[1]`, or makes a
  * socket for sock_diag. A descriptor, or a negative errno. */
-static int open_there(const int fds[FDS], struct note *note)
+static int open_there(const int fds[UNIX_FDS], struct note *note)
 {
 	int fd;
 
@@ -159,14 +111,14 @@ static int open_there(const int fds[FDS], struct note *note)
 /* The helper, to its end. */
 static void serve_run(int way)
 {
-	int home, fds[FDS], answer[FDS];
+	int home, fds[UNIX_FDS], answer[UNIX_FDS];
 	struct note note;
 
 	way = beside_begin(way, NETNS_HELPER_NAME);
 	if (way < 0 || privileges_drop_to_enter())
 		_exit(1);
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	while (!receive_note(way, &note, fds)) {
+	while (!unix_receive(way, &note, sizeof(note), fds)) {
 		note.cookie = 0;
 		answer[1] = -1;
 		if (setns(fds[0], CLONE_NEWNET)) {
@@ -177,9 +129,9 @@ static void serve_run(int way)
 				_exit(1); /* it would keep a foreign namespace */
 		}
 		note.error = answer[0] < 0 ? answer[0] : 0;
-		if (send_note(way, &note, answer))
+		if (unix_send(way, &note, sizeof(note), answer))
 			_exit(1);
-		for (int i = 0; i < FDS; i++)
+		for (int i = 0; i < UNIX_FDS; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
 		if (answer[0] >= 0)
@@ -215,13 +167,13 @@ int netns_helper_start(struct netns_helper **result)
 	return 0;
 }
 
-static int exchange(struct netns_helper *helper, struct note *note, int fds[FDS])
+static int exchange(struct netns_helper *helper, struct note *note, int fds[UNIX_FDS])
 {
 	int error;
 
 	pthread_mutex_lock(&helper->lock);
-	error = send_note(helper->fd, note, fds);
-	error = error ?: receive_note(helper->fd, note, fds);
+	error = unix_send(helper->fd, note, sizeof(*note), fds);
+	error = error ?: unix_receive(helper->fd, note, sizeof(*note), fds);
 	if (error == -EAGAIN)
 		shutdown(helper->fd,
 			 SHUT_RDWR); /* what it says later is no answer to what we ask */
@@ -234,7 +186,7 @@ static int ask(struct netns_helper *helper, const struct netns *netns, int link,
 	       struct note *note, const char *cannot)
 {
 	const char *kind = *netns->name ? "netns " : "our network namespace";
-	int fds[FDS] = {netns->fd, link}, error = exchange(helper, note, fds);
+	int fds[UNIX_FDS] = {netns->fd, link}, error = exchange(helper, note, fds);
 
 	if (error)
 		return hc_error_errno(error,
