@@ -424,6 +424,21 @@ def reloaded():
 
 
 @test
+def unreached():
+    """a namespace that cannot be entered, as the process for that is stopped, keeps no room from users elsewhere"""
+    where = section("headcount", netns=["/proc/self/ns/net", "c2"])
+    with Headcount(where + imap(cap=2), "-v") as hc, sessions(ALICE, ALICE) as held:
+        os.kill(int(re.search(r"\d+", hc.wait_said("started the process"))[0]), signal.SIGSTOP)
+        idle_for(2.2 * SLOW)
+        for _ in range(2):
+            with Newcomers(1) as one:
+                equal(one.wait(), {"in": 1}, "the newcomer")
+        equal([s.open() for s in held], [False, False], "who went")
+        until(lambda: ask("status")["losses"]["netns-unreached"] >= 2, "status to tell of each question")
+        equal(len([line for line in hc.said if "does not answer" in line]), 1, f"told once: {hc.said}")
+
+
+@test
 def killed():
     """the daemon is stopped and killed while SYNs wait: they are refused, and the next daemon makes room again"""
     config = imap(cap=2)

@@ -149,7 +149,7 @@ static int look(void *context, const struct evict_pleas *pleas,
 	if (clock_monotonic_ns() < evictor->patience_ns)
 		return -EAGAIN;
 	error = sweep_sockets(&sweep, &wish, &evictor->found);
-	if (error)
+	if (error && error != NETNS_HELPER_SILENT)
 		evictor->patience_ns = clock_monotonic_ns() + PATIENCE_NS;
 	*sockets = evictor->found.rows;
 	*count = evictor->found.count;
