@@ -43,6 +43,8 @@
 	  "client over its cap, cut off before its answer (redirect = answer:)")               \
 	X(ANSWERS_CROWDED, NOTE, "answers-crowded",                                            \
 	  "client over its cap, not answered: too many at once (redirect = answer:)")          \
+	X(NETNS_UNREACHED, NOTE, "netns-unreached",                                            \
+	  "network namespace not entered: headcount-netns has not answered")                   \
 	X(SUBSCRIBERS_FULL, NOTE, "subscribers-full",                                          \
 	  "subscribers turned away: events_max were connected")                                \
 	X(STDOUT_SLOW, SINK, "stdout-slow",                                                    \

@@ -2,11 +2,13 @@
 /*
  * answer PROTOCOL[:PATH] PORT ...: answers whoever connects to 127.0.0.1 at that port as `run`
  * answers who is over a cap, with real clients in answers.t; no BPF. Says "ready". Each line of
- * stdin is answered with the counts, and "drop" takes the listeners away first. Ends with
- * stdin.
+ * stdin is answered with the counts; before that "drop" takes the listeners away, "say WORD"
+ * has all of them say that as a file, and "vast" a file that no memory holds. Ends with stdin.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdint.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +44,15 @@ static size_t read_file(const char *path, char *bytes, size_t size)
 	return size;
 }
 
+static void say_instead(struct answers *answers, const int *fds, int count,
+			const struct talk_piece file)
+{
+	const struct answers_what what = {HC_ANSWER_FILE, file, "another"};
+
+	for (int i = 0; i < count; i++)
+		answers_add(answers, fds[i], &what);
+}
+
 int main(int argc, char **argv)
 {
 	static char bytes[65536], line[64];
@@ -72,6 +83,12 @@ int main(int argc, char **argv)
 			answers_remove(answers, fds[i]);
 			close(fds[i]);
 		}
+		if (!strncmp(line, "say ", 4))
+			say_instead(answers, fds, count,
+				    (struct talk_piece){line + 4, strlen(line + 4)});
+		if (!strcmp(line, "vast\n"))
+			say_instead(answers, fds, count,
+				    (struct talk_piece){bytes, PTRDIFF_MAX});
 		counts = answers_count(answers);
 		printf("{\"answered\": %llu, \"late\": %llu, \"crowded\": %llu, \"left\": "
 		       "%llu, "

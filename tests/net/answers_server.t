@@ -137,4 +137,38 @@ def taken_away():
         answers.counts(answered=1)
 
 
+@test
+def instead():
+    """a listener that is to say something else does so; if there is no memory for that, it says what it said"""
+    with Answers({"file:/run/words": 7304, "http": 7302}) as answers:
+        words = read_all(come(7304))
+        equal(b"" < words, True, f"at first: {words}")
+        answers.ask("vast")
+        equal(read_all(come(7304)), words, "after what failed")
+        s = come(7302)
+        until(lambda: answers.ask()["open"] == 1, "the connection")
+        answers.ask("say else")
+        equal([read_all(come(port)) for port in (7302, 7304)], [b"else\n"] * 2, "after what did not")
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        equal(read_all(s).startswith(b"HTTP/1.1 503"), True, "who came before that")
+        answers.ask("vast")
+        equal(read_all(come(7302)), b"else\n", "after another failure")
+        answers.counts(answered=6)
+
+
+@test
+def no_files():
+    """a server without a descriptor for who comes takes him when it has one again, and says so once"""
+    with Answers({"imap": 7301}) as answers:
+        pid = answers.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")), 8192))
+        clients = [come(7301) for _ in range(3)]
+        equal(answers.ask()["open"], 0, "open")
+        equal([readable(s, 0.2) for s in clients], [False] * 3, "answered meanwhile")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for s in clients:
+            equal(read_all(s).startswith(b"* BYE"), True, "greeting, once there are files")
+        answers.counts(answered=3)
+
+
 main()

@@ -174,6 +174,33 @@ def dead():
 
 
 @test
+def same_port():
+    """a client that comes back from the port of its evicted session gets a RST at once, and then is a newcomer"""
+    with Headcount(imap(cap=2, evict_idle="1h")) as hc, sessions(ALICE, ALICE) as held:
+        for s in held:
+            s.vanish()
+        idle_for(STALE)
+        until(lambda: len(ask("sessions", "--service", "imap", "--stale")) == 2, "two stale sessions", 30)
+        with Newcomers(1) as one:
+            equal(one.wait(), {"in": 1}, "the newcomer")
+            went, = until(lambda: evictions(hc), "an eviction")
+            gone = next(s for s in held if s.port == went[0])
+            gone.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.client.close()  # by a RST, as of a client that is back
+
+            def comes():
+                with new_socket(socket.AF_INET, C1) as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.settimeout(30 * SLOW)
+                    s.bind((ALICE, gone.port))
+                    code = s.connect_ex((HERE, PORT))
+                    return errno.errorcode.get(code, "in")
+            equal(comes(), "ECONNREFUSED", "who comes from that port")
+            equal(comes(), "in", "who comes again")
+            equal([e[2] for e in evictions(hc)], [one.ports[0], gone.port], "for whom")
+
+
+@test
 def elsewhere():
     """a laptop whose link is down: its user gets in from another address, by uid"""
     config = imap(user="uid", cap=2, evict_idle="1h")
@@ -394,6 +421,21 @@ def reloaded():
             until_equal(lambda: evictions(hc), [(held[0].port, "idle", one.ports[0])], "who went")
         for s in held:
             s.close()
+
+
+@test
+def unreached():
+    """a namespace that cannot be entered, as the process for that is stopped, keeps no room from users elsewhere"""
+    where = section("headcount", netns=["/proc/self/ns/net", "c2"])
+    with Headcount(where + imap(cap=2), "-v") as hc, sessions(ALICE, ALICE) as held:
+        os.kill(int(re.search(r"\d+", hc.wait_said("started the process"))[0]), signal.SIGSTOP)
+        idle_for(2.2 * SLOW)
+        for _ in range(2):
+            with Newcomers(1) as one:
+                equal(one.wait(), {"in": 1}, "the newcomer")
+        equal([s.open() for s in held], [False, False], "who went")
+        until(lambda: ask("status")["losses"]["netns-unreached"] >= 2, "status to tell of each question")
+        equal(len([line for line in hc.said if "does not answer" in line]), 1, f"told once: {hc.said}")
 
 
 @test

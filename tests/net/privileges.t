@@ -90,19 +90,28 @@ def helper():
 
 @test
 def no_helper():
-    """if that process is stopped or gone, a reload that needs it is refused as a whole and says why; others work"""
-    for stop, why in (signal.SIGSTOP, os.strerror(errno.EAGAIN)), (signal.SIGKILL, f"({os.strerror(errno.ECONNRESET)}|{os.strerror(errno.EPIPE)})"):
+    """if that process is stopped or gone, a reload that needs it is refused as a whole and says why; others work; it goes on when it does"""
+    for stop, what, why in ((signal.SIGSTOP, r"does not answer \(is it stopped\?\)", os.strerror(errno.EAGAIN)),
+                            (signal.SIGKILL, r"has ended \(restart run\)", f"({os.strerror(errno.ECONNRESET)}|{os.strerror(errno.EPIPE)})")):
         with Headcount(imap(3), "-v") as hc, Server("0.0.0.0", PORT, "c1") as there:
             os.kill(helper_of(hc), stop)
             before = ask("policy"), sorted(os.listdir(f"/proc/{hc.process.pid}/fd"))
             for _ in range(2):
-                hc.reload(imap(2, "c1"), says="headcount: netns c1: the process headcount-netns, which would enter it, "
-                          rf"does not answer \(restart run\): ({why}|{os.strerror(errno.EPIPE)})")
+                hc.reload(imap(2, "c1"), says=f"headcount: netns c1: the process headcount-netns, which would enter it, {what}: {why}")
                 code, _, said = headcount("reload")
-                equal((code, "restart run" in said), (1, True), f"reload: {said}")
+                equal((code, "headcount-netns" in said), (1, True), f"reload: {said}")
             equal((ask("policy"), sorted(os.listdir(f"/proc/{hc.process.pid}/fd"))), before, "policy and open files")
             equal(outcomes(1, there), {"ok": 5}, "outcomes")
+            until(lambda: ask("status")["losses"]["netns-unreached"] >= 4, "status to tell of each question")
             hc.reload(imap(2))
+            if stop == signal.SIGSTOP:
+                os.kill(helper_of(hc), signal.SIGCONT)
+
+                def answers():
+                    hc.configure(imap(2, "c1"))
+                    return headcount("reload")[0] == 0
+                until(answers, "it to be asked again")
+                equal(outcomes(1, there), {"ok": 2, "ECONNREFUSED": 3}, "outcomes then")
 
 
 @test

@@ -30,6 +30,7 @@ static struct {
 	__u64 refuses;   /* closing this one fails, */
 	__u64 ended;     /* and this one has ended by itself */
 	__u64 barren_until;
+	__u16 sent_off; /* the port of who was, last */
 	int refusals, look_error;
 	__u64 now;
 	struct evict_user known;
@@ -82,13 +83,20 @@ static inline void refuse(void *context, const struct hc_user_key *user, __u64 u
 	world.refusals++;
 }
 
+static inline void send_off(void *context, const struct hc_user_key *user,
+			    const struct hc_ends *ends)
+{
+	(void)context, (void)user;
+	world.sent_off = ends->remote_port;
+}
+
 static inline __u64 now_ns(void *context)
 {
 	(void)context;
 	return world.now;
 }
 
-static const struct evict_world ways = {NULL, know, look, close_it, refuse, now_ns};
+static const struct evict_world ways = {NULL, know, look, close_it, refuse, send_off, now_ns};
 
 static inline int set_up(void **state)
 {

@@ -102,10 +102,27 @@ static void strays(void **state)
 	serve();
 	assert_int_equal(world.closings, 1);
 	assert_int_equal(world.refusals, 0);
+	assert_int_equal(world.sent_off, 9);
+	/* Who has been told so, and comes again, begins anew. */
+	hear(&alice, 9);
+	serve();
+	EXPECT(101, 102);
+}
+
+/* After so long nobody sends anything any more. */
+static void no_stray(void **state)
+{
+	(void)state;
+	add_dead(&alice, 500)->session.ends =
+		(struct hc_ends){.local_port = 143, .remote_port = 9};
+	add_dead(&alice, 400);
+	hear(&alice, 1);
+	serve();
 	world.now += EVICT_PAST_NS;
 	hear(&alice, 9);
 	serve();
 	EXPECT(101, 102);
+	assert_int_equal(world.sent_off, 0);
 }
 
 static void what_fails(void **state)
@@ -184,6 +201,7 @@ int main(void)
 		cmocka_unit_test_setup(spared, set_up),
 		cmocka_unit_test_setup(one_for_each, set_up),
 		cmocka_unit_test_setup(strays, set_up),
+		cmocka_unit_test_setup(no_stray, set_up),
 		cmocka_unit_test_setup(what_fails, set_up),
 		cmocka_unit_test(woken),
 		cmocka_unit_test_setup(each_his_own, set_up),

@@ -297,10 +297,35 @@ static int prepare(int fd)
 	return 0;
 }
 
+static struct listener **find(struct answers *answers, int fd)
+{
+	struct listener **at = &answers->listeners;
+
+	while (*at && (*at)->fd != fd)
+		at = &(*at)->next;
+	return at;
+}
+
+/* The listener as it is in the list. Nothing else is changed after an error. */
+static int put_in(struct answers *answers, struct listener *listener)
+{
+	struct listener **at = find(answers, listener->fd), *old = *at;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = listener};
+
+	if (epoll_ctl(answers->doors, old ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, listener->fd,
+		      &event))
+		return -errno;
+	listener->next = old ? old->next : NULL;
+	*at = listener;
+	if (old)
+		let_go(old->text);
+	free(old);
+	return 0;
+}
+
 int answers_add(struct answers *answers, int fd, const struct answers_what *what)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = listener};
 	int error = listener ? prepare(fd) : -ENOMEM;
 
 	error = error ?: copy_text(&listener->text, what);
@@ -313,12 +338,7 @@ int answers_add(struct answers *answers, int fd, const struct answers_what *what
 	listener->protocol = what->protocol;
 	strncpy(listener->service, what->service, sizeof(listener->service) - 1);
 	pthread_mutex_lock(&answers->lock);
-	if (epoll_ctl(answers->doors, EPOLL_CTL_ADD, fd, &event)) {
-		error = -errno;
-	} else {
-		listener->next = answers->listeners;
-		answers->listeners = listener;
-	}
+	error = put_in(answers, listener);
 	pthread_mutex_unlock(&answers->lock);
 	if (!error)
 		return 0;
@@ -333,8 +353,7 @@ void answers_remove(struct answers *answers, int fd)
 	struct listener **at, *listener;
 
 	pthread_mutex_lock(&answers->lock);
-	for (at = &answers->listeners; *at && (*at)->fd != fd;)
-		at = &(*at)->next;
+	at = find(answers, fd);
 	listener = *at;
 	if (listener) {
 		*at = listener->next;

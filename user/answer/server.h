@@ -39,6 +39,8 @@ int answers_start(struct answers *answers);
  * From now on whoever connects to `listener` is answered. It listens, does not block, and has
  * SO_REUSEADDR, which its connections inherit: else those in TIME_WAIT would keep the server
  * program from its own port. It stays the caller's, who closes it after answers_remove().
+ * For a listener that is there already: those who come from now on are told this; after an
+ * error, what they were told before.
  */
 int answers_add(struct answers *answers, int listener, const struct answers_what *what);
 

@@ -42,7 +42,7 @@ struct daemon {
 	struct netns_helper *helper; /* of `run` */
 	struct targets targets;      /* of `run` */
 	struct answering answering;  /* there, who is redirected to us */
-	__u64 answers_ns;            /* when those who were not answered are counted again */
+	__u64 losses_ns;             /* when what others count for us is looked at again */
 	unsigned int programs;       /* enum load_programs: what this kernel lets us have */
 	bool gates;                  /* run, not trace */
 	bool pin;

@@ -149,7 +149,7 @@ static int look(void *context, const struct evict_pleas *pleas,
 	if (clock_monotonic_ns() < evictor->patience_ns)
 		return -EAGAIN;
 	error = sweep_sockets(&sweep, &wish, &evictor->found);
-	if (error)
+	if (error && error != NETNS_HELPER_SILENT)
 		evictor->patience_ns = clock_monotonic_ns() + PATIENCE_NS;
 	*sockets = evictor->found.rows;
 	*count = evictor->found.count;
@@ -196,6 +196,22 @@ static void refuse(void *context, const struct hc_user_key *user, __u64 until_ns
 			    BPF_ANY);
 }
 
+/* As if the attempt had waited for as long as it may; the packet after that is another's. */
+static void send_off(void *context, const struct hc_user_key *user, const struct hc_ends *ends)
+{
+	const struct evictor *evictor = context;
+	__u64 now = clock_monotonic_ns();
+	__u64 waited_ns = evictor->policy.services[user->service].wait_max * NS_PER_SECOND;
+	struct hc_waiting waiting = {.first_ns = now - waited_ns, .last_ns = now, .told = 1};
+	struct hc_attempt attempt = {.remote_port = ends->remote_port,
+				     .local_port = ends->local_port,
+				     .netns = ends->netns};
+
+	memcpy(attempt.remote, ends->remote, sizeof(attempt.remote));
+	bpf_map_update_elem(bpf_map__fd(evictor->tools.object->maps.waiting), &attempt,
+			    &waiting, BPF_ANY);
+}
+
 static __u64 now_ns(void *context)
 {
 	(void)context;
@@ -238,7 +254,8 @@ static void *work(void *context)
 {
 	struct evictor *evictor = context;
 	__u64 began_ns;
-	const struct evict_world world = {evictor, know, look, close_one, refuse, now_ns};
+	const struct evict_world world = {evictor, know,     look,  close_one,
+					  refuse,  send_off, now_ns};
 
 	while (!atomic_load(&evictor->stop)) {
 		promise(evictor, clock_monotonic_ns() + LEASE_NS);

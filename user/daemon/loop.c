@@ -2,13 +2,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <bpf/libbpf.h>
+
 #include "user/base/clock.h"
 #include "user/base/notify.h"
 #include "user/daemon/fleet.h"
 #include "user/daemon/loop.h"
+#include "user/daemon/netns_helper.h"
 #include "user/daemon/reload.h"
 #include "user/daemon/signals.h"
 #include "user/daemon/sweep.h"
+#include "user/kernel/losses.h"
 #include "user/kernel/totals_maps.h"
 #include "user/kernel/walk.h"
 
@@ -17,7 +21,7 @@
 #define UPKEEP_LAST 3                    /* rounds of that after the last refusal */
 #define WATCH_NS    NS_PER_SECOND        /* how often other sockops programs are looked for */
 #define PATIENCE_NS (60 * NS_PER_SECOND) /* what failed is not tried again sooner */
-#define ANSWERS_NS  NS_PER_SECOND        /* how old the count of who was not answered may get */
+#define LOSSES_NS   NS_PER_SECOND /* how old the losses may get that others count for us */
 #define STATUS_NS   (30 * NS_PER_SECOND) /* how old what systemd is told may get */
 
 /* Refusals that were held back by the rate limit are told once it lets them, or
@@ -78,14 +82,16 @@ static void close_unlabelled(struct daemon *daemon)
 static void close_idle(struct daemon *daemon)
 {
 	struct sweep sweep = {daemon->walker, daemon->helper, &daemon->netns};
+	struct walk_wish wish = {.idle_ticks = idle_ticks(&daemon->idle)};
 	__u64 now = clock_monotonic_ns();
 	struct walk_sockets found = {};
+	int error;
 
 	if (!daemon->closer || !daemon->idle.least || now < daemon->idle_ns)
 		return;
 	daemon->idle_ns = now + daemon->idle.least * NS_PER_SECOND / 10;
-	if (sweep_sockets(&sweep, &(struct walk_wish){.idle_ticks = idle_ticks(&daemon->idle)},
-			  &found))
+	error = sweep_sockets(&sweep, &wish, &found);
+	if (error && error != NETNS_HELPER_SILENT)
 		daemon->idle_ns = now + PATIENCE_NS;
 	idle_close(&daemon->idle, daemon->walker, daemon->closer, &found);
 	walk_free(&found);
@@ -108,14 +114,26 @@ static void watch_programs(struct daemon *daemon)
 	daemon->watch_ns = now + (daemon_watch_programs(daemon) ? PATIENCE_NS : WATCH_NS);
 }
 
-static void count_answers(struct daemon *daemon)
+static void count_unreached(struct daemon *daemon)
+{
+	__u64 news = daemon->helper ? netns_helper_watch(daemon->helper) : 0;
+	__u64 *each_cpu = news ? calloc(libbpf_num_possible_cpus(), sizeof(*each_cpu)) : NULL;
+
+	if (each_cpu)
+		losses_add(daemon->object, HC_LOSS_NETNS_UNREACHED, news, each_cpu);
+	free(each_cpu);
+}
+
+/* What others count for us goes into the losses. */
+static void count_losses(struct daemon *daemon)
 {
 	__u64 now = clock_monotonic_ns();
 
-	if (now < daemon->answers_ns)
+	if (now < daemon->losses_ns)
 		return;
-	daemon->answers_ns = now + ANSWERS_NS;
+	daemon->losses_ns = now + LOSSES_NS;
 	answering_count(&daemon->answering, daemon->object);
+	count_unreached(daemon);
 }
 
 int daemon_loop(struct daemon *daemon)
@@ -137,7 +155,7 @@ int daemon_loop(struct daemon *daemon)
 		close_unlabelled(daemon);
 		tell_strangers(daemon, false);
 		close_idle(daemon);
-		count_answers(daemon);
+		count_losses(daemon);
 		if (drain_saw_refusals(daemon->drain))
 			rounds = UPKEEP_LAST;
 		if (!error && rounds && clock_monotonic_ns() >= upkeep_ns + UPKEEP_NS) {

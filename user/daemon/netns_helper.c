@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,7 +26,12 @@
 struct netns_helper {
 	pid_t pid;
 	int fd;
-	pthread_mutex_t lock; /* of the dialogue: a question, and its answer */
+	pthread_mutex_t lock; /* of all below */
+	bool owes;            /* an answer: until it has come, nothing else is asked */
+	bool gone;
+	bool told;      /* that it does not answer, by who asks often */
+	__u64 in_vain;  /* questions that were not answered, */
+	__u64 reported; /* of which so many were reported */
 };
 
 #define PATIENCE_S 2 /* for an answer: whoever stops the helper must not stop us */
@@ -167,18 +173,53 @@ int netns_helper_start(struct netns_helper **result)
 	return 0;
 }
 
+/* What it says too late is no answer to what we ask: it is put away. -EAGAIN: it has not come
+ * yet. So a helper that was stopped keeps nobody waiting twice, and is asked when it goes on.
+ */
+static int put_away(struct netns_helper *helper)
+{
+	struct pollfd ready = {helper->fd, POLLIN, 0};
+	int fds[UNIX_FDS], error;
+	struct note note;
+
+	if (!helper->owes)
+		return 0;
+	if (poll(&ready, 1, 0) <= 0)
+		return -EAGAIN;
+	error = unix_receive(helper->fd, &note, sizeof(note), fds);
+	for (int i = 0; i < UNIX_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	helper->owes = error;
+	return error;
+}
+
 static int exchange(struct netns_helper *helper, struct note *note, int fds[UNIX_FDS])
 {
-	int error;
+	int error = put_away(helper);
 
-	pthread_mutex_lock(&helper->lock);
-	error = unix_send(helper->fd, note, sizeof(*note), fds);
-	error = error ?: unix_receive(helper->fd, note, sizeof(*note), fds);
-	if (error == -EAGAIN)
-		shutdown(helper->fd,
-			 SHUT_RDWR); /* what it says later is no answer to what we ask */
-	pthread_mutex_unlock(&helper->lock);
+	error = error ?: unix_send(helper->fd, note, sizeof(*note), fds);
+	if (!error) {
+		error = unix_receive(helper->fd, note, sizeof(*note), fds);
+		helper->owes = error == -EAGAIN;
+	}
+	helper->in_vain += error < 0;
+	helper->gone |= error && error != -EAGAIN;
 	return error;
+}
+
+/* Once, of those who ask again and again. */
+static void complain(struct netns_helper *helper, const char *where, const char *name,
+		     int error, bool often)
+{
+	if (!often || !helper->told)
+		hc_error_errno(error,
+			       "%s%s: the process " NETNS_HELPER_NAME
+			       ", which would enter it, %s",
+			       where, name,
+			       helper->gone ? "has ended (restart run)"
+					    : "does not answer (is it stopped?)");
+	helper->told |= often;
 }
 
 /* What the helper opens in `netns`, or a negative errno after the printed error: `cannot`. */
@@ -186,13 +227,17 @@ static int ask(struct netns_helper *helper, const struct netns *netns, int link,
 	       struct note *note, const char *cannot)
 {
 	const char *kind = *netns->name ? "netns " : "our network namespace";
-	int fds[UNIX_FDS] = {netns->fd, link}, error = exchange(helper, note, fds);
+	int fds[UNIX_FDS] = {netns->fd, link}, error;
 
+	pthread_mutex_lock(&helper->lock);
+	error = exchange(helper, note, fds);
 	if (error)
-		return hc_error_errno(error,
-				      "%s%s: the process " NETNS_HELPER_NAME
-				      ", which would enter it, does not answer (restart run)",
-				      kind, netns->name);
+		complain(helper, kind, netns->name, error, link >= 0);
+	else
+		helper->told = false;
+	pthread_mutex_unlock(&helper->lock);
+	if (error)
+		return NETNS_HELPER_SILENT;
 	if (fds[0] < 0)
 		return hc_error_errno(note->error ?: -EBADMSG, "%s%s: cannot %s there", kind,
 				      netns->name, cannot);
@@ -221,6 +266,25 @@ int netns_helper_listen(struct netns_helper *helper, const struct netns *netns, 
 	struct note note = {.want = silent ? A_SILENT_LISTENER : A_LISTENER};
 
 	return ask(helper, netns, -1, &note, "listen");
+}
+
+__u64 netns_helper_watch(struct netns_helper *helper)
+{
+	struct pollfd hangup = {helper->fd, 0, 0};
+	__u64 news;
+
+	pthread_mutex_lock(&helper->lock);
+	if (!helper->gone && poll(&hangup, 1, 0) > 0) {
+		helper->gone = helper->told = true;
+		helper->in_vain++;
+		hc_error("the process " NETNS_HELPER_NAME
+			 " has ended: no network namespace but ours can be entered (restart "
+			 "run)");
+	}
+	news = helper->in_vain - helper->reported;
+	helper->reported = helper->in_vain;
+	pthread_mutex_unlock(&helper->lock);
+	return news;
 }
 
 void netns_helper_end(struct netns_helper *helper)

@@ -10,6 +10,9 @@
 #ifndef HEADCOUNT_NETNS_HELPER_H
 #define HEADCOUNT_NETNS_HELPER_H
 
+#include <errno.h>
+#include <linux/types.h>
+
 #include "user/base/netns.h"
 
 #define NETNS_HELPER_NAME "headcount-netns" /* in ps(1) */
@@ -20,17 +23,25 @@ struct netns_helper;
  * after the printed error. */
 int netns_helper_start(struct netns_helper **helper);
 
+/* What the next three return after the printed error if the helper does not answer within
+ * seconds, or has gone. Until that late answer has come they return this at once. */
+#define NETNS_HELPER_SILENT (-EHOSTDOWN)
+
 /* Any thread may ask. Sets the cookie of `netns`. Returns a netlink socket for sock_diag there,
- * or a negative errno after the printed error; a helper that does not answer within seconds is
- * asked no more. */
+ * or a negative errno after the printed error. */
 int netns_helper_ask(struct netns_helper *helper, struct netns *netns);
 
-/* An iterator made from `link` that reads the sockets of `netns`. The same. */
+/* An iterator made from `link` that reads the sockets of `netns`. The same; that the helper
+ * does not answer is printed once, until it does. */
 int netns_helper_iterate(struct netns_helper *helper, const struct netns *netns, int link);
 
 /* A socket there that listens on loopback, and does not block: `silent`, and whatever packet is
  * sent to it vanishes. The same. */
 int netns_helper_listen(struct netns_helper *helper, const struct netns *netns, bool silent);
+
+/* How many questions were not answered since this was asked last; a helper that has gone is one
+ * more, and told of. */
+__u64 netns_helper_watch(struct netns_helper *helper);
 
 /* Takes NULL. */
 void netns_helper_end(struct netns_helper *helper);

@@ -295,16 +295,15 @@ static void drop_others(const struct targets *targets, const struct config *conf
 	}
 }
 
-/* The file that it sends may have changed. */
-static void serve_again(const struct targets *targets, struct target_own *item,
+/* The file that it sends may have changed. If that cannot be had, it sends what it sent. */
+static void serve_again(const struct targets *targets, const struct target_own *item,
 			const struct config *config)
 {
 	int index = config_find(config, item->service);
 
-	if (index < 0)
-		return;
-	targets->server.leave(targets->server.context, item->fd);
-	serve(targets, item, &config->services[index]);
+	if (index >= 0)
+		targets->server.serve(targets->server.context, item->fd,
+				      &config->services[index]);
 }
 
 void targets_commit(struct targets *targets, const struct config *config)

@@ -18,7 +18,8 @@ struct netns_helper;
 struct targets_server {
 	void *context;
 	/* The listener stays ours, until `leave`. 0 or a negative errno, after the printed
-	 * error.
+	 * error. Once more for the same listener: it says something else; or after an error,
+	 * what it said.
 	 */
 	int (*serve)(void *context, int listener, const struct config_service *service);
 	void (*leave)(void *context, int listener);

@@ -11,30 +11,32 @@ static bool same_ends(const struct hc_ends *a, const struct hc_ends *b)
 }
 
 /* What is remembered, the latest first; NULL: that is all. */
-static const struct evict_past *past_at(const struct evict *evict, __u64 age)
+static struct evict_past *past_at(struct evict *evict, __u64 age)
 {
 	return age < EVICT_PAST && age < evict->count
 		       ? &evict->past[(evict->count - 1 - age) % EVICT_PAST]
 		       : NULL;
 }
 
-/* A packet of a session that is none any more. */
-static bool is_stray(const struct evict *evict, const struct evict_newcomer *newcomer)
+/* Is it a packet of a session that is none any more? It is believed to be one once. */
+static bool was_stray(struct evict *evict, const struct evict_newcomer *newcomer)
 {
-	const struct evict_past *past;
+	struct evict_past *past;
 
 	for (__u64 age = 0; (past = past_at(evict, age)); age++)
 		if (past->time_ns + EVICT_PAST_NS > newcomer->time_ns &&
-		    same_ends(&past->evicted, &newcomer->ends))
+		    same_ends(&past->evicted, &newcomer->ends)) {
+			memset(&past->evicted, 0, sizeof(past->evicted));
 			return true;
+		}
 	return false;
 }
 
 /* Slots that evictions have made since the newcomer asked: one of others, or its own. */
-static __u32 made_since(const struct evict *evict, const struct evict_case *one,
+static __u32 made_since(struct evict *evict, const struct evict_case *one,
 			const struct evict_newcomer *newcomer, bool *own)
 {
-	const struct evict_past *past;
+	struct evict_past *past;
 	__u32 made = 0;
 
 	*own = false;
@@ -53,9 +55,10 @@ static __u32 made_since(const struct evict *evict, const struct evict_case *one,
  * but for those that were made for others. Slots of handshakes are not worth a session: who has
  * forged their SYNs would have as many closed as there are; they come back by themselves, or
  * are sessions when the newcomer asks again. */
-static void sift_newcomers(const struct evict *evict, struct evict_case *one, __u32 spare_slots,
-			   __u64 now_ns)
+static void sift_newcomers(struct evict *evict, struct evict_case *one,
+			   const struct evict_world *world, __u32 spare_slots)
 {
+	__u64 now_ns = world->now_ns(world->context);
 	__u32 made;
 	size_t kept = 0;
 	bool own;
@@ -63,8 +66,12 @@ static void sift_newcomers(const struct evict *evict, struct evict_case *one, __
 	for (size_t i = 0; i < one->count; i++) {
 		struct evict_newcomer *newcomer = &one->newcomers[i];
 
-		if (newcomer->time_ns + EVICT_CURRENT_NS < now_ns || is_stray(evict, newcomer))
+		if (newcomer->time_ns + EVICT_CURRENT_NS < now_ns)
 			continue;
+		if (was_stray(evict, newcomer)) {
+			world->send_off(world->context, &one->user, &newcomer->ends);
+			continue;
+		}
 		made = made_since(evict, one, newcomer, &own);
 		if (!own && spare_slots <= made)
 			one->newcomers[kept++] = *newcomer;
@@ -93,7 +100,7 @@ static void sift_cases(struct evict *evict, struct evict_pleas *pleas,
 
 		if (!world->know(world->context, &one->user, &known))
 			continue;
-		sift_newcomers(evict, one, known.spare_slots, now_ns);
+		sift_newcomers(evict, one, world, known.spare_slots);
 		if (!one->count)
 			continue;
 		if (known.beyond) {

@@ -10,8 +10,9 @@
  * While a user has more sessions than his cap, which was lowered, nothing is evicted: that
  * would let nobody in, and what was there before is not cut unasked.
  *
- * A packet of a session that was evicted is no newcomer: its client is back, and sends what it
- * could not. The gate does not know it from a SYN.
+ * A packet with the ends of a session that was evicted is no newcomer at first: its client is
+ * back, and sends what it could not, which the gate does not know from a SYN. It is sent off by
+ * a RST, once: who comes from these ends after that knows that his session is over.
  */
 #ifndef HEADCOUNT_EVICT_SERVE_H
 #define HEADCOUNT_EVICT_SERVE_H
@@ -48,6 +49,9 @@ struct evict_world {
 		     const struct evict_newcomer *newcomer);
 	/* The user's newcomers are to be refused until then. */
 	void (*refuse)(void *context, const struct hc_user_key *user, __u64 until_ns);
+	/* Of these ends the next packet is to be answered by a RST. */
+	void (*send_off)(void *context, const struct hc_user_key *user,
+			 const struct hc_ends *ends);
 	__u64 (*now_ns)(void *context); /* CLOCK_MONOTONIC */
 };
 
