@@ -1,12 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Three servers with Sentinels and six headcounts, each in a namespace of its own, and what goes wrong with them."""
-from fleets import *
+"""Six headcounts and the servers of one shard or two, with Sentinels where there are three, each in a namespace of its own."""
+import hashlib
+
+from fleet_links import *
 
 HOSTS = range(1, 7)
-SERVERS = range(11, 14)
-USERS = [f"{NET}200.{n}" for n in (1, 2, 3)]
-CAP, PORT = 4, 7143
 REDIS, SENTINEL = 6379, 26379
+PLAIN, LABEL, COLD = 7143, 7144, 7145  # ports of the services: a client waits, has a label, is admitted before it has a unit
+CAPS = {PLAIN: 4, LABEL: 3, COLD: 4}
+NAMES = {PLAIN: "plain", LABEL: "label", COLD: "cold"}
+ALONE = 1  # cap_alone
+Who = collections.namedtuple("Who", "address port")
+WHO = [Who(f"{NET}200.{n}", port) for n, port in enumerate([PLAIN] * 3 + [LABEL] * 2 + [COLD] * 2, 1)]
+
+
+def label_of(where):
+    return b"label of " + where.encode()
+
+
+def key_of(who):
+    """As user/kernel/fleet_key.c has it: what the store calls the user."""
+    kind = bytes([3, 0]) + label_of(who.address).ljust(64, b"\0") if who.port == LABEL \
+        else bytes([0, 128]) + bytes(10) + b"\xff\xff" + socket.inet_aton(who.address)
+    return hashlib.sha256(NAMES[who.port].encode().ljust(32, b"\0") + kind).digest()[:16]
+
+
+def shard_of(who, shards):
+    return int.from_bytes(key_of(who)[12:], "little") % shards
 
 
 class Resp:
@@ -45,15 +65,15 @@ class Resp:
 
 
 class ReplicatedServer:
-    """A redis-server with its Sentinel, in namespace cN; the first is primary at first."""
+    """A redis-server with its Sentinel, in namespace cN."""
 
-    def __init__(self, n):
+    def __init__(self, n, first):
         need("redis-server")
-        self.n, self.folder = n, f"/run/server{n}"
+        self.n, self.first, self.folder, self.sentinel = n, first, f"/run/server{n}", None
         os.mkdir(self.folder)
         client_host(n)
         run("ip", "-n", f"c{n}", "route", "add", "default", "via", address(n, 1))
-        self.begin(*([] if n == SERVERS[0] else ["--replicaof", address(SERVERS[0], 2), str(REDIS)]))
+        self.begin(*([] if n == first else ["--replicaof", address(first, 2), str(REDIS)]))
         self.resp = Resp(n, REDIS)
 
     def begin(self, *options):
@@ -62,7 +82,7 @@ class ReplicatedServer:
 
     def watch(self):
         with open(f"{self.folder}/sentinel.conf", "w") as file:
-            file.write(f"port {SENTINEL}\nprotected-mode no\nsentinel monitor fleet {address(SERVERS[0], 2)} {REDIS} 2\n"
+            file.write(f"port {SENTINEL}\nprotected-mode no\nsentinel monitor fleet {address(self.first, 2)} {REDIS} 2\n"
                        "sentinel down-after-milliseconds fleet 1000\nsentinel failover-timeout fleet 3000\nsentinel parallel-syncs fleet 2\n")
         self.sentinel = self.start(f"{self.folder}/sentinel.conf", "--sentinel")
 
@@ -72,63 +92,52 @@ class ReplicatedServer:
                      *options[len(first):], stdout=open(f"{self.folder}/log", "a"), stderr=subprocess.STDOUT)
 
     def end(self):
-        for process in self.process, self.sentinel:
+        for process in filter(None, (self.process, self.sentinel)):
             process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
 
 
-class World:
-    """Six hosts that are ready; links can be cut, the other faults are the test's."""
+class Shard:
+    """A server alone, or three with their Sentinels."""
 
-    def __init__(self, name, stack, **settings):
-        sysctl("net.ipv4.ip_forward", 1)
-        self.servers = {}
-        for n in SERVERS:
-            self.servers[n] = ReplicatedServer(n)
-        for n in SERVERS:
-            until(lambda: self.servers[n].resp.ask("PING") == "PONG", f"server {n}")
-            self.servers[n].watch()
+    def __init__(self, numbers, stack):
+        self.numbers, self.servers = numbers, {}
+        for n in numbers:
+            self.servers[n] = ReplicatedServer(n, numbers[0])
             stack.callback(self.servers[n].end)
-        until(lambda: "connected_slaves:2" in (self.info(SERVERS[0]) or ""), "two replicas")
-        sentinels = [Resp(n, SENTINEL) for n in SERVERS]
-        until(lambda: all(self.knows_all(s.ask("SENTINEL", "MASTER", "fleet")) for s in sentinels), "the Sentinels to know each other", 30)
-        where = ", ".join(f"{address(n, 2)}:{SENTINEL}" for n in SERVERS)
-        self.config = {n: fleet_config(n, name, store=f"sentinel://{where}/fleet", alone="refuse", cap=CAP, **settings)
-                       .replace("[fleet]\n", f"[fleet]\nservers = {len(SERVERS)}\n") for n in HOSTS}
-        self.hosts, self.cuts = {}, 0
-        for n in HOSTS:
-            self.hosts[n] = Host(n, self.config[n], "--pin")
-            stack.callback(lambda n=n: self.end_host(n))
-        for user in USERS:
-            run("ip", "addr", "replace", f"{user}/32", "dev", "lo")
-        for host in self.hosts.values():
-            host.ready()
+        for n in numbers:
+            until(lambda: self.servers[n].resp.ask("PING") == "PONG", f"server {n}")
+            if len(numbers) > 1:
+                self.servers[n].watch()
+        if len(numbers) > 1:
+            where = ", ".join(f"{address(n, 2)}:{SENTINEL}" for n in numbers)
+        self.store = f"sentinel://{where}/fleet" if len(numbers) > 1 else f"valkey://{address(numbers[0], 2)}:{REDIS}"
+
+    def ready(self):
+        if len(self.numbers) > 1:
+            until(lambda: "connected_slaves:2" in (self.info(self.numbers[0]) or ""), "two replicas")
+            sentinels = [Resp(n, SENTINEL) for n in self.numbers]
+            until(lambda: all(self.knows_all(s.ask("SENTINEL", "MASTER", "fleet")) for s in sentinels), "the Sentinels to know each other", 30)
 
     @staticmethod
     def knows_all(answer):
         facts = dict(zip((answer or [])[::2], (answer or [])[1::2]))
         return (facts.get("num-slaves"), facts.get("num-other-sentinels")) == ("2", "2")
 
-    def end_host(self, n):
-        host = self.hosts[n]
-        if host.process.poll() is None:
-            os.kill(host.process.pid, signal.SIGCONT)
-        host.end()
-        host.close()
-
-    # --- The servers, as they say it -----------------------------------------------------------
-
     def info(self, n):
         return self.servers[n].resp.ask("INFO", "replication")
 
     def primaries(self):
-        """Those that have replicas: of others no host takes an answer."""
-        infos = {n: self.info(n) or "" for n in SERVERS}
-        return [n for n in SERVERS if "role:master" in infos[n] and "connected_slaves:0" not in infos[n]]
+        """Those that have replicas, if any should have: of others no host takes an answer."""
+        infos = {n: self.info(n) or "" for n in self.numbers}
+        return [n for n in self.numbers if "role:master" in infos[n] and (len(self.numbers) == 1 or "connected_slaves:0" not in infos[n])]
 
     def primary(self):
         return until(self.primaries, "a primary with replicas", 30)[0]
+
+    def others(self, n):
+        return [other for other in self.numbers if other != n]
 
     def down(self):
         """What the primary has down, if its epoch grants to all hosts: {n of each member}, {units of each user}."""
@@ -143,32 +152,65 @@ class World:
         there = {key: members[key].split()[1] for key in ids if members[key].split()[2] == "1"}
         if members.get("ready") != "1" or not len(there) == len(ids) == len(HOSTS):
             return None
-        return there, {key: sum(int(n) for n in re.findall(r"=(\d+)", value)) for key, value in units.items() if key != "epoch"}
+        return there, {key.encode("latin-1"): sum(int(n) for n in re.findall(r"=(\d+)", value))
+                       for key, value in units.items() if key != "epoch"}
+
+
+class World:
+    """Six hosts that are ready; `shards`: the numbers of the servers of each. Links can be cut and impaired, the other faults
+    are the test's."""
+
+    def __init__(self, stack, seed, shards, alone, keep):
+        sysctl("net.ipv4.ip_forward", 1)
+        self.links = Links(stack, seed)
+        self.shards, self.alone = [Shard(numbers, stack) for numbers in shards], alone
+        for shard in self.shards:
+            shard.ready()
+        self.homes = [shard_of(who, len(shards)) for who in WHO]  # of each user
+        self.config = {n: self.configure(n, alone, keep) for n in HOSTS}
+        self.hosts = {}
+        for who in WHO:
+            run("ip", "addr", "replace", f"{who.address}/32", "dev", "lo")
+        for n in HOSTS:
+            self.hosts[n] = Host(n, self.config[n], "--pin")
+            stack.callback(lambda n=n: self.end_host(n))
+        for host in self.hosts.values():
+            host.ready()
+
+    def configure(self, n, alone, keep):
+        services = {PLAIN: {}, LABEL: {"user": "label", "labellers": "*"}, COLD: {"cold": "admit"}}
+        return section("headcount", directions="inbound", events="none") + \
+            section("fleet", store=[shard.store for shard in self.shards], lease=f"{LEASE}s", name=f"host{n}", alone=alone, keep=keep) + \
+            "".join(service(NAMES[port], listen=port, scope="fleet", cap=CAPS[port], cap_alone=ALONE, **more)
+                    for port, more in services.items())
+
+    def end_host(self, n):
+        host = self.hosts[n]
+        if host.process.poll() is None:
+            os.kill(host.process.pid, signal.SIGCONT)
+        host.end()
+        host.close()
+
+    def down(self):
+        """Of each shard, or None."""
+        down = [shard.down() for shard in self.shards]
+        return down if all(down) else None
+
+    def units(self):
+        """Of each user, what the stores have down."""
+        down = until(self.down, "the stores to grant", 10 * LEASE)
+        return [down[home][1].get(key_of(who), 0) for who, home in zip(WHO, self.homes)]
 
     def settled(self):
         """The units that are down are at most the cap, for as long as each member takes to say so again."""
+        most = {key_of(who): CAPS[who.port] for who in WHO}
+
+        def over(down):
+            return [key for _, units in down for key, count in units.items() if count > most[key]]
         first = self.down()
-        if not first or max(first[1].values(), default=0) > CAP:
+        if not first or over(first):
             return False
         time.sleep(1.3)
         second = self.down()
-        return bool(second) and set(first[0]) == set(second[0]) and not [key for key in first[0] if first[0][key] == second[0][key]] \
-            and max(second[1].values(), default=0) <= CAP
-
-    # --- Links ---------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def cut(self, sources, targets, both=False):
-        """Nothing from these namespaces arrives at those."""
-        rules = []
-        for a in sources:
-            for b in targets:
-                for x, y in [(a, b)] + ([(b, a)] if both else []):
-                    self.cuts += 1
-                    rules.append(["pref", str(100 + self.cuts), "iif", f"v{x}", "to", f"{NET}{y}.0/24", "blackhole"])
-                    run("ip", "rule", "add", *rules[-1])
-        try:
-            yield
-        finally:
-            for rule in rules:
-                run("ip", "rule", "del", *rule)
+        return bool(second) and not over(second) and \
+            all(set(a) == set(b) and not [key for key in a if a[key] == b[key]] for (a, _), (b, _) in zip(first, second))
