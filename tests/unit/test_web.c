@@ -1,75 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The page: whom it answers, its curves, whom it names, and that page.json is JSON of a bounded
  * size, whatever outsiders chose. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-#include <json-c/json.h>
+#include "web_facts.h"
 
-#include "user/base/clock.h"
 #include "user/web/assets.h"
 #include "user/web/host.h"
-#include "user/web/json.h"
 #include "user/why/facts.h"
 
 #define PIECE HISTORY_PIECE_NS
-
-static struct web_facts facts;
-
-static int clear(void **state)
-{
-	(void)state;
-	memset(&facts, 0, sizeof(facts));
-	facts.now_ns = 1000 * NS_PER_SECOND;
-	return 0;
-}
-
-static struct hc_service *service(int id, const char *name)
-{
-	struct hc_service *service = &facts.policy.services[id];
-
-	*service = (struct hc_service){.used = true, .cap = 4, .total = HC_UNLIMITED};
-	snprintf(service->name, sizeof(service->name), "%s", name);
-	return service;
-}
-
-/* page.json, parsed; its bytes in `*size`. */
-static struct json_object *printed(size_t *size)
-{
-	struct json_tokener *parser = json_tokener_new();
-	struct json_object *object;
-	char *text;
-	FILE *out = open_memstream(&text, size);
-
-	json_tokener_set_flags(parser, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	web_json_print(out, &facts);
-	fclose(out);
-	object = json_tokener_parse_ex(parser, text, *size);
-	if (!object)
-		fail_msg("%s in %s", json_tokener_error_desc(json_tokener_get_error(parser)),
-			 text);
-	json_tokener_free(parser);
-	free(text);
-	return object;
-}
-
-static struct json_object *item(struct json_object *object, const char *list, size_t place)
-{
-	return json_object_array_get_idx(json_object_object_get(object, list), place);
-}
-
-static const char *text_of(struct json_object *object, const char *key)
-{
-	return json_object_get_string(json_object_object_get(object, key));
-}
-
-static __s64 number_of(struct json_object *object, const char *key)
-{
-	return json_object_get_int64(json_object_object_get(object, key));
-}
 
 static void hosts(void **state)
 {
@@ -331,6 +269,15 @@ static void bounded(void **state)
 		add(user(i, 5, 4, 6));
 	while (facts.stale.shown < WEB_STALE)
 		add_stale("\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01");
+	memset(&facts.fleet, 1, sizeof(facts.fleet)); /* as record_read() leaves it */
+	facts.fleet.alone = HC_ALONE_LOCAL;
+	facts.fleet.name[HC_FLEET_NAME - 1] = '\0';
+	for (facts.fleet.shards = 0; facts.fleet.shards < HC_SHARDS_MAX; facts.fleet.shards++) {
+		struct hc_fleet_shard *shard = &facts.fleet.shard[facts.fleet.shards];
+
+		shard->epoch[HC_FLEET_EPOCH - 1] = shard->server[HC_FLEET_PLACE - 1] =
+			shard->why[HC_FLEET_WHY - 1] = '\0';
+	}
 	object = printed(&size);
 	assert_int_equal(json_object_array_length(json_object_object_get(object, "services")),
 			 HC_SERVICES_MAX);

@@ -5,6 +5,7 @@
 
 #include <sys/utsname.h>
 
+#include "fleet_status.h"
 #include "user/kernel/fill.h"
 #include "user/kernel/walk.h"
 #include "user/web/history.h"
@@ -34,6 +35,7 @@ struct web_facts {
 	__u64 losses[HC_LOSS_COUNT];
 	struct fill_row fill[FILL_COUNT]; /* read with the users */
 	struct hc_reload reload;
+	struct hc_fleet_status fleet;
 	unsigned int programs; /* attached */
 	struct web_read users_read;
 	struct web_users users;

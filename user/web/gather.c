@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "user/base/clock.h"
+#include "user/kernel/fleet_record.h"
 #include "user/kernel/losses.h"
 #include "user/kernel/reload_record.h"
 #include "user/kernel/totals_maps.h"
@@ -112,6 +113,7 @@ int web_gather_all(struct web_gather *gather, struct web_facts *facts)
 
 	error = error ?: losses_read(gather->object, facts->losses);
 	error = error ?: reload_record_read(gather->object, &facts->reload);
+	error = error ?: fleet_record_read(gather->object, &facts->fleet);
 	if (error)
 		return error;
 	facts->stale_known = gather->walk.walk;

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "user/base/clock.h"
-#include "user/base/escape.h"
 #include "user/base/put.h"
 #include "user/base/ticks.h"
 #include "user/base/user_name.h"
@@ -11,6 +10,8 @@
 #include "user/kernel/totals_maps.h"
 #include "user/sessions/list.h"
 #include "user/web/json.h"
+#include "user/web/json_fleet.h"
+#include "user/web/json_put.h"
 #include "user/why/facts.h"
 
 /* What has happened in a service, by its word: page.js shows those that it knows. */
@@ -92,33 +93,6 @@ static const char *const curve_keys[HISTORY_CURVES] = {
 	[HISTORY_EVICTED] = "evicted_lately",
 };
 
-static void put_bytes(FILE *out, const char *key, const char *text, size_t length)
-{
-	char escaped[6 * HC_USER_TEXT];
-
-	escape_json(escaped, sizeof(escaped), text, length);
-	fprintf(out, "\"%s\":\"%s\"", key, escaped);
-}
-
-static void put_text(FILE *out, const char *key, const char *text)
-{
-	put_bytes(out, key, text, strlen(text));
-}
-
-static void put_count(FILE *out, const char *key, __u64 number)
-{
-	fprintf(out, ",\"%s\":%llu", key, number);
-}
-
-/* `none` is null. */
-static void put_or_null(FILE *out, const char *key, __u64 number, __u64 none)
-{
-	if (number == none)
-		fprintf(out, ",\"%s\":null", key);
-	else
-		put_count(out, key, number);
-}
-
 static void put_curve(FILE *out, const struct history *history, const struct history_row *row,
 		      enum history_curve curve)
 {
@@ -138,17 +112,18 @@ static void print_service(FILE *out, const struct web_facts *facts, int id)
 	const struct history_row *row = &facts->history.rows[id];
 
 	fputc('{', out);
-	put_text(out, "name", service->name);
+	json_put_text(out, "name", service->name);
 	fprintf(out, ",\"direction\":\"%s\",\"users_by\":\"%s\",\"excess\":\"%s\"",
 		id == HC_OUTBOUND_SERVICE ? "outbound" : "inbound", kinds[service->identify],
 		word_of_excess(service->excess));
-	put_or_null(out, "cap", service->cap, HC_UNLIMITED);
-	put_or_null(out, "total", service->total, HC_UNLIMITED);
-	put_count(out, "active", facts->users.active[id]);
-	put_count(out, "users", facts->users.holders[id]);
-	put_count(out, "at_cap", facts->users.full[id]);
+	fprintf(out, ",\"scope\":\"%s\"", service->fleet ? "fleet" : "host");
+	json_put_or_null(out, "cap", service->cap, HC_UNLIMITED);
+	json_put_or_null(out, "total", service->total, HC_UNLIMITED);
+	json_put_count(out, "active", facts->users.active[id]);
+	json_put_count(out, "users", facts->users.holders[id]);
+	json_put_count(out, "at_cap", facts->users.full[id]);
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		put_count(out, counts[i].key, counts[i].of(&facts->counters[id]));
+		json_put_count(out, counts[i].key, counts[i].of(&facts->counters[id]));
 	for (int curve = 0; curve < HISTORY_CURVES; curve++) {
 		/* What came since it was noted would be in the wrong service. */
 		if (!strcmp(row->name, service->name))
@@ -178,21 +153,23 @@ static void print_whose(FILE *out, const struct web_facts *facts, const struct h
 {
 	char text[HC_USER_TEXT];
 
-	put_text(out, "service", facts->policy.services[key->service % HC_SERVICES_MAX].name);
+	json_put_text(out, "service",
+		      facts->policy.services[key->service % HC_SERVICES_MAX].name);
 	fputc(',', out);
-	put_text(out, "user", user_key_format(key, false, text, sizeof(text)));
+	json_put_text(out, "user", user_key_format(key, false, text, sizeof(text)));
 }
 
 static void print_user(FILE *out, const struct web_facts *facts, const struct hc_user *user)
 {
 	fputc('{', out);
 	print_whose(out, facts, &user->key);
-	put_count(out, "active", hc_user_active(user));
-	put_or_null(out, "cap", user->cap, HC_UNLIMITED);
-	put_count(out, "peak", user->peak);
-	put_count(out, "opened", user->opened);
-	put_count(out, "refused", user->refused);
-	put_or_null(out, "refused_ms", web_user_refused_ms(user, facts->now_ns), WHY_UNKNOWN);
+	json_put_count(out, "active", hc_user_active(user));
+	json_put_or_null(out, "cap", user->cap, HC_UNLIMITED);
+	json_put_count(out, "peak", user->peak);
+	json_put_count(out, "opened", user->opened);
+	json_put_count(out, "refused", user->refused);
+	json_put_or_null(out, "refused_ms", web_user_refused_ms(user, facts->now_ns),
+			 WHY_UNKNOWN);
 	fputc('}', out);
 }
 
@@ -201,7 +178,7 @@ static void put_read(FILE *out, const char *key, const struct web_facts *facts,
 {
 	__u64 age = facts->now_ns > read->at_ns ? facts->now_ns - read->at_ns : 0;
 
-	put_or_null(out, key, read->at_ns ? age / NS_PER_MS : WHY_UNKNOWN, WHY_UNKNOWN);
+	json_put_or_null(out, key, read->at_ns ? age / NS_PER_MS : WHY_UNKNOWN, WHY_UNKNOWN);
 }
 
 static void print_users(FILE *out, const struct web_facts *facts)
@@ -209,8 +186,8 @@ static void print_users(FILE *out, const struct web_facts *facts)
 	const struct web_users *users = &facts->users;
 
 	put_read(out, "users_ms", facts, &facts->users_read);
-	put_count(out, "users_count", users->count);
-	put_count(out, "users_pressed", users->pressed);
+	json_put_count(out, "users_count", users->count);
+	json_put_count(out, "users_pressed", users->pressed);
 	fputs(",\"users\":[", out);
 	for (size_t i = 0; i < users->shown; i++) {
 		fputs(i ? ",\n" : "", out);
@@ -228,24 +205,25 @@ static void print_session(FILE *out, const struct web_facts *facts,
 
 	fputc('{', out);
 	print_whose(out, facts, &session->user);
-	put_count(out, "id", socket->id);
+	json_put_count(out, "id", socket->id);
 	fputc(',', out);
-	put_text(out, "local", end_format(session->ends.local, session->ends.local_port, text));
+	json_put_text(out, "local",
+		      end_format(session->ends.local, session->ends.local_port, text));
 	fputc(',', out);
-	put_text(out, "remote",
-		 end_format(session->ends.remote, session->ends.remote_port, text));
+	json_put_text(out, "remote",
+		      end_format(session->ends.remote, session->ends.remote_port, text));
 	fprintf(out, ",\"state\":\"%s\"", word_of_state(socket->state));
-	put_count(out, "unanswered", socket->peer.unanswered);
-	put_count(out, "send_queue", socket->peer.send_queue);
-	put_or_null(out, "heard_ms", session_heard_ms(socket, &ms) ? ms : WHY_UNKNOWN,
-		    WHY_UNKNOWN);
-	put_count(out, "idle_ms", session_idle_ms(socket));
-	put_or_null(out, "half_closed_ms",
-		    ticks_half_closed_ms(socket->half_closed, &ms) ? ms : WHY_UNKNOWN,
-		    WHY_UNKNOWN);
-	put_or_null(out, "pid", session->pid, 0);
+	json_put_count(out, "unanswered", socket->peer.unanswered);
+	json_put_count(out, "send_queue", socket->peer.send_queue);
+	json_put_or_null(out, "heard_ms", session_heard_ms(socket, &ms) ? ms : WHY_UNKNOWN,
+			 WHY_UNKNOWN);
+	json_put_count(out, "idle_ms", session_idle_ms(socket));
+	json_put_or_null(out, "half_closed_ms",
+			 ticks_half_closed_ms(socket->half_closed, &ms) ? ms : WHY_UNKNOWN,
+			 WHY_UNKNOWN);
+	json_put_or_null(out, "pid", session->pid, 0);
 	fputc(',', out);
-	put_bytes(out, "process", session->comm, strnlen(session->comm, HC_COMM_MAX));
+	json_put_bytes(out, "process", session->comm, strnlen(session->comm, HC_COMM_MAX));
 	fputc('}', out);
 }
 
@@ -254,7 +232,7 @@ static void print_stale(FILE *out, const struct web_facts *facts)
 	fprintf(out, ",\"stale_known\":%s",
 		facts->stale_known && !facts->stale_read.failed ? "true" : "false");
 	put_read(out, "stale_ms", facts, &facts->stale_read);
-	put_count(out, "stale_count", facts->stale.count);
+	json_put_count(out, "stale_count", facts->stale.count);
 	fputs(",\"stale\":[", out);
 	for (size_t i = 0; i < facts->stale.shown; i++) {
 		fputs(i ? ",\n" : "", out);
@@ -277,7 +255,7 @@ static void print_losses(FILE *out, const struct web_facts *facts)
 		fprintf(out, "%s{\"reason\":\"%s\",\"text\":\"%s\",\"kind\":\"%s\"",
 			reason ? ",\n" : "", loss_rows[reason].word, loss_rows[reason].text,
 			kinds[loss_rows[reason].kind]);
-		put_count(out, "count", facts->losses[reason]);
+		json_put_count(out, "count", facts->losses[reason]);
 		fputc('}', out);
 	}
 	fputc(']', out);
@@ -288,31 +266,32 @@ static void print_state(FILE *out, const struct web_facts *facts)
 	static const char *const results[] = {"done", "failed", "bad file"};
 	const struct hc_reload *reload = &facts->reload;
 
-	put_count(out, "now_ms", facts->now_ns / NS_PER_MS);
-	put_count(out, "counting_ms",
-		  (facts->now_ns - facts->policy.control.started_ns) / NS_PER_MS);
-	put_count(out, "programs", facts->programs);
+	json_put_count(out, "now_ms", facts->now_ns / NS_PER_MS);
+	json_put_count(out, "counting_ms",
+		       (facts->now_ns - facts->policy.control.started_ns) / NS_PER_MS);
+	json_put_count(out, "programs", facts->programs);
 	fputs(",\"tables\":[", out);
 	for (int i = 0; i < FILL_COUNT && facts->fill[i].map; i++) {
 		fprintf(out, "%s{\"table\":\"%s\"", i ? "," : "", facts->fill[i].map);
-		put_count(out, "entries", facts->fill[i].entries);
-		put_count(out, "capacity", facts->fill[i].capacity);
+		json_put_count(out, "entries", facts->fill[i].entries);
+		json_put_count(out, "capacity", facts->fill[i].capacity);
 		fputc('}', out);
 	}
 	fprintf(out, "],\"reload\":\"%s\"",
 		reload->time_ns ? results[reload->result % 3] : "none");
-	put_or_null(out, "reload_unix_ms", reload->time_ns / NS_PER_MS, 0);
-	put_count(out, "lately_ms", (facts->now_ns - facts->history.began_ns) / NS_PER_MS);
-	put_count(out, "piece_ms", HISTORY_PIECE_NS / NS_PER_MS);
+	json_put_or_null(out, "reload_unix_ms", reload->time_ns / NS_PER_MS, 0);
+	json_put_count(out, "lately_ms", (facts->now_ns - facts->history.began_ns) / NS_PER_MS);
+	json_put_count(out, "piece_ms", HISTORY_PIECE_NS / NS_PER_MS);
 }
 
 void web_json_print(FILE *out, const struct web_facts *facts)
 {
 	fputs("{\"version\":\"" HC_VERSION "\",", out);
-	put_text(out, "kernel", facts->system.release);
+	json_put_text(out, "kernel", facts->system.release);
 	fputc(',', out);
-	put_text(out, "host", facts->system.nodename);
+	json_put_text(out, "host", facts->system.nodename);
 	print_state(out, facts);
+	json_fleet_print(out, &facts->fleet);
 	print_services(out, facts);
 	print_users(out, facts);
 	print_stale(out, facts);

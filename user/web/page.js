@@ -193,6 +193,7 @@ function showServices() {
 		setText(part(name, "now", () => document.createElement("span")), s.name);
 		setText(part(name, "sub", () => document.createElement("span")),
 			`${s.direction}, ${s.cap === null ? "no cap" : `cap ${count(s.cap)}`} by ${s.users_by}` +
+			(s.scope === "fleet" ? ", of the fleet" : "") +
 			(s.excess === "reject" ? "" : `, ${s.excess}`));
 		showOf(active, s.active, s.total);
 		showNumber(users, s.users);
@@ -211,6 +212,29 @@ function showServices() {
 	setText(byId("lately"), lately());
 	setText(byId("services-note"), shown.length === facts.services.length ? ""
 		: `${plural(facts.services.length - shown.length, "service is", "services are")} not shown.`);
+}
+
+function showFleet() {
+	const fleet = facts.fleet;
+	byId("fleet").hidden = !fleet;
+	if (!fleet)
+		return;
+	rowsOf(byId("stores"), fleet.shards.length).forEach((row, i) => {
+		const s = fleet.shards[i], [store, state, lease, members, epoch, answer] = row.cells;
+		showNumber(store, s.store || "not known yet", s.why);
+		setText(part(state, "now", () => document.createElement("span")), s.stage);
+		state.classList.toggle("full", s.stage === "alone");
+		state.classList.toggle("near", s.stage !== "alone" && s.stage !== "ready");
+		showNumber(lease, s.lease_ms ? duration(s.lease_ms) : "–");
+		showNumber(members, s.members ?? "–");
+		showNumber(epoch, s.epoch ?? "–");
+		showNumber(answer, s.answer_us === null ? "–" : `${(s.answer_us / 1000).toFixed(1)} ms`);
+	});
+	setText(byId("fleet-name"), fleet.name);
+	setText(byId("fleet-about"), `it holds ${plural(fleet.units, "unit", "units")} of ` +
+		`${plural(fleet.users, "user", "users")}, ${count(fleet.debts)} beyond their caps; asks ${count(fleet.asks_a_second)} a second`);
+	setText(byId("fleet-note"), fleet.alone_unix_ms === null ? ""
+		: `Alone since ${clock(fleet.alone_unix_ms)}: alone = ${fleet.alone} says what a user may have here.`);
 }
 
 function showUsers() {
@@ -293,6 +317,7 @@ function showAll() {
 		`${plural(facts.programs, "program", "programs")} attached, counting for ${
 			duration(facts.counting_ms)}; ${reloaded()}.`);
 	showServices();
+	showFleet();
 	showUsers();
 	showStale();
 	showLosses();
