@@ -230,6 +230,15 @@ void shard_drop(struct shard *shard)
 			fleet_return(&shard->host, &table->users[i].key);
 }
 
+void shard_return(struct shard *shard)
+{
+	const struct fleet_table *table = &shard->host.table;
+
+	for (__u32 i = 0; i < table->high; i++)
+		if (table->users[i].flags & FLEET_USER_THERE)
+			fleet_return(&shard->host, &table->users[i].key);
+}
+
 static struct fleet_settings settings_of(const struct config_fleet *fleet, __u32 users_max)
 {
 	const __u64 lease = fleet->lease * NS_PER_SECOND, fifth = lease / 5;

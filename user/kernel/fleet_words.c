@@ -110,6 +110,11 @@ void fleet_words_set_deadline(struct fleet_words *words, __u32 shard, __u64 dead
 	__atomic_store_n(&words->shared->deadline[shard], deadline, __ATOMIC_SEQ_CST);
 }
 
+__u64 fleet_words_deadline(const struct fleet_words *words, __u32 shard)
+{
+	return __atomic_load_n(&words->shared->deadline[shard], __ATOMIC_SEQ_CST);
+}
+
 void fleet_words_set_members(struct fleet_words *words, __u32 members)
 {
 	__atomic_store_n(&words->shared->members, members, __ATOMIC_SEQ_CST);

@@ -40,6 +40,9 @@ __u32 fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *
 /* The lease of this shard is live until then: ns of CLOCK_BOOTTIME, 0: no longer. */
 void fleet_words_set_deadline(struct fleet_words *words, __u32 shard, __u64 deadline);
 
+/* As it was set last, perhaps by a daemon before; 0: the kernel part has had no lease. */
+__u64 fleet_words_deadline(const struct fleet_words *words, __u32 shard);
+
 /* How many hosts there are, for when this one is alone. */
 void fleet_words_set_members(struct fleet_words *words, __u32 members);
 
