@@ -76,6 +76,10 @@ static void services_know_alone(void **state)
 	assert_int_equal(config.services[2].service.cold, HC_COLD_WAIT);
 	assert_int_equal(config.services[2].service.wait_max, 5);
 	config_free(&config);
+	/* Labels wait for a unit, whatever else does. */
+	read_good(&config, ALL "user = label\ncold = admit\nwait_max = 5s\n" FLEET);
+	assert_int_equal(config.services[2].service.wait_max, 5);
+	config_free(&config);
 	read_good(&config, ALL FLEET "alone = close\n");
 	assert_int_equal(config.services[2].service.alone, HC_ALONE_CLOSE);
 	config_free(&config);

@@ -30,6 +30,7 @@ struct shard_common {
 	struct policy *policy; /* as it was read last */
 	__u64 closed;          /* sessions without a unit, */
 	__u64 closed_alone;    /* and by alone = close */
+	bool complained;       /* once: there may be many that cannot be closed */
 };
 
 struct shard {
