@@ -19,6 +19,7 @@ static __always_inline bool kill_begins(const struct hc_kill *kill)
 {
 	__u32 flags = HC_S_KILLED | (kill->end == HC_END_IDLE      ? HC_S_IDLE
 				     : kill->end == HC_END_EVICTED ? HC_S_EVICTED
+				     : kill->end == HC_END_ALONE   ? HC_S_ALONE
 								   : 0);
 	__u64 id = kill->id;
 	struct hc_session *session = session_of(id);

@@ -33,7 +33,8 @@ static __noinline bool target_is_wanted(struct hc_target *target, const struct t
 	return true;
 }
 
-/* A socket listens. */
+/* A socket listens. Its mark, once it has one, stays right: who was bound to a port keeps it,
+ * and the address, when he listens no more, and can neither be bound to another one. */
 static __noinline void target_opened(struct bpf_sock_ops *ctx, const struct tcp_sock *tp)
 {
 	struct bpf_sock *sk = ctx->sk;

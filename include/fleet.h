@@ -45,7 +45,7 @@ static inline __u32 hc_fleet_alone(__u32 cap, __u32 members, const struct hc_ser
 {
 	__u32 most = service->cap_alone ?: cap / (members ?: 1) ?: 1;
 
-	if (service->alone == HC_ALONE_REFUSE)
+	if (service->alone == HC_ALONE_REFUSE || service->alone == HC_ALONE_CLOSE)
 		return 0;
 	return service->alone == HC_ALONE_LOCAL && most < cap ? most : cap;
 }

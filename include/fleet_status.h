@@ -62,7 +62,7 @@ struct hc_fleet_status {
 	__u64 users, units;  /* that this host holds */
 	__u64 debts;         /* units beyond the cap of their user */
 	__u64 asks_a_second; /* lately */
-	__u64 closed;        /* sessions that were admitted, and for which there was no unit */
+	__u64 closed;        /* sessions that had no unit, or by alone = close */
 	__u64 lease_ns;
 	__u64 asked[HC_ASKED_RESULTS];
 	__u32 alone; /* enum hc_alone of the configuration */

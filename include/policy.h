@@ -106,6 +106,7 @@ enum hc_alone {
 	HC_ALONE_LOCAL = 0,  /* cap_alone */
 	HC_ALONE_REFUSE = 1, /* none */
 	HC_ALONE_ADMIT = 2,  /* as many as in the whole fleet */
+	HC_ALONE_CLOSE = 3,  /* none, and user space closes those that are there */
 };
 
 #define HC_SHARDS_MAX 16 /* stores, each with a part of the fleet's users */

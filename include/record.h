@@ -51,6 +51,8 @@ enum hc_session_flags {
 		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE | HC_S_DIVERTED |
 		   HC_S_EVICTED | HC_S_UID_LISTED,
 };
+/* Beside HC_S_KILLED, both: by headcount itself, as the lease of its host was over. */
+#define HC_S_ALONE (HC_S_IDLE | HC_S_EVICTED)
 /* And from there up, the seconds of `keepalive` that were set, or 0. */
 #define HC_S_KEEPALIVE_SHIFT 18
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
@@ -72,6 +74,7 @@ enum hc_end {
 	HC_END_KILLED = 8,      /* an administrator closed it (headcount kill, ss -K) */
 	HC_END_IDLE = 9,        /* headcount closed it: no payload for the service's `idle` */
 	HC_END_EVICTED = 10,    /* headcount closed it, for a newcomer of its user */
+	HC_END_ALONE = 11,      /* headcount closed it, as its host's lease was over */
 	HC_END_COUNT,
 };
 
@@ -263,7 +266,7 @@ struct hc_kill {
 	__u32 asker;
 	__u8 closed; /* the kernel says that it was closed, for us: tell it */
 	__u8 end;    /* HC_END_UNKNOWN: by an administrator; by headcount itself HC_END_IDLE, */
-	__u8 evidence;   /* or HC_END_EVICTED, with what made it the stalest, */
+	__u8 evidence;   /* HC_END_ALONE, or HC_END_EVICTED, with what made it the stalest, */
 	__u8 unanswered; /* as in struct hc_event */
 	struct hc_idle idle;
 	__u32 unheard_ticks;

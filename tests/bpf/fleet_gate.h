@@ -73,6 +73,14 @@ static inline __u32 set_units(const struct hc_user_key *user, __u32 units)
 	return taken;
 }
 
+static inline __u32 sessions_of(const struct hc_user_key *user)
+{
+	__u32 taken = 77;
+
+	assert_int_equal(fleet_words_sessions(words, user, &taken), 0);
+	return taken;
+}
+
 static inline void set_short(const struct hc_user_key *user, bool is_short)
 {
 	fleet_words_set_short(words, user,

@@ -51,16 +51,16 @@ static void test_words(void **state)
 	start(EIGHT);
 	open_words();
 	assert_int_equal(set_units(&alice, 0), 0);
-	assert_int_equal(fleet_words_sessions(words, &alice), 0);
+	assert_int_equal(sessions_of(&alice), 0);
 	assert_int_equal(users_known(), 0);
 	assert_int_equal(set_units(&alice, 5), 0);
 	assert_int_equal(user_read(&alice).units, 5);
 	assert_int_equal(user_read(&alice).shard, 1);
 	assert_int_equal(attempt(0), ENTERS);
-	assert_int_equal(fleet_words_sessions(words, &alice), 1);
+	assert_int_equal(sessions_of(&alice), 1);
 	user_set_active(&alice, 4);
 	assert_int_equal(set_units(&alice, 3), 5);
-	assert_int_equal(fleet_words_sessions(words, &alice), 5);
+	assert_int_equal(sessions_of(&alice), 5);
 	assert_int_equal(user_read(&alice).units, 3);
 	/* Not of the fleet: what is written there bounds nobody. */
 	assert_int_equal(attempt(7), ENTERS);
@@ -256,7 +256,7 @@ static void test_admit(void **state)
 	assert_int_equal(attempt(2), ENTERS);
 	assert_int_equal(read_asks(), 0);
 	assert_int_equal(attempt(3), ENTERS);
-	assert_int_equal(fleet_words_sessions(words, &alice), 4);
+	assert_int_equal(sessions_of(&alice), 4);
 	assert_int_equal(read_asks(), 1);
 	assert_int_equal(asked.need, 4);
 	assert_int_equal(attempt(7), ENTERS);

@@ -68,7 +68,7 @@ static void test_lowered(void **state)
 		stall(turns + rand_r(&seed) % 64);
 		taken = set_units(&user, 0);
 		await(&done, round);
-		later = fleet_words_sessions(words, &user);
+		later = sessions_of(&user);
 		atomic_store(&over, round);
 		entered += later && later <= taken;
 		missed += !later;

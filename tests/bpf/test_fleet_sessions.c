@@ -163,7 +163,7 @@ static void test_wait(void **state)
 	set_units(&user, 1);
 	take_up(0);
 	assert_false(waits(clients[0], 5000));
-	assert_int_equal(fleet_words_sessions(words, &user), 1);
+	assert_int_equal(sessions_of(&user), 1);
 	dial(1, false);
 	assert_true(waits(clients[1], 100));
 	assert_int_equal(read_asks(), 1);
@@ -174,7 +174,7 @@ static void test_wait(void **state)
 	close(clients[0]);
 	clients[0] = -1;
 	take_up(1); /* the first one's unit */
-	assert_int_equal(fleet_words_sessions(words, &user), 1);
+	assert_int_equal(sessions_of(&user), 1);
 }
 
 /* It is let in, asked for, and told as a session that has no unit yet. */
@@ -198,7 +198,7 @@ static void test_admitted(void **state)
 	assert_int_equal(asked.ends.local_port, 143);
 	assert_int_equal(asked.need, 2);
 	assert_int_equal(asked.cap, 3);
-	assert_int_equal(fleet_words_sessions(words, &user), 2);
+	assert_int_equal(sessions_of(&user), 2);
 	read_late();
 	assert_int_equal(orders, 0);
 }
@@ -237,7 +237,7 @@ static void test_in_time(void **state)
 	assert_int_equal(read_asks(), 0);
 	read_late();
 	assert_int_equal(orders, 0);
-	assert_int_equal(fleet_words_sessions(words, &user), 2);
+	assert_int_equal(sessions_of(&user), 2);
 }
 
 /* The store says meanwhile that there is none: refused, and to be closed. */
@@ -334,7 +334,7 @@ static void test_label(void **state)
 	user = asked.user;
 	assert_int_equal(set_units(&user, 1), 0);
 	assert_int_equal(give(0, "alice"), 0);
-	assert_int_equal(fleet_words_sessions(words, &user), 1);
+	assert_int_equal(sessions_of(&user), 1);
 	assert_int_equal(give(1, "alice"), EAGAIN);
 	assert_int_equal(read_asks(), 1);
 	assert_int_equal(asked.need, 2);
@@ -347,7 +347,7 @@ static void test_label(void **state)
 	set_short(&user, false);
 	set_units(&user, 2);
 	assert_int_equal(give(1, "alice"), 0);
-	assert_int_equal(fleet_words_sessions(words, &user), 2);
+	assert_int_equal(sessions_of(&user), 2);
 }
 
 /* No answer for wait_max; the lease is over; where it is observed. */

@@ -76,6 +76,13 @@ static void services_know_alone(void **state)
 	assert_int_equal(config.services[2].service.cold, HC_COLD_WAIT);
 	assert_int_equal(config.services[2].service.wait_max, 5);
 	config_free(&config);
+	/* Labels wait for a unit, whatever else does. */
+	read_good(&config, ALL "user = label\ncold = admit\nwait_max = 5s\n" FLEET);
+	assert_int_equal(config.services[2].service.wait_max, 5);
+	config_free(&config);
+	read_good(&config, ALL FLEET "alone = close\n");
+	assert_int_equal(config.services[2].service.alone, HC_ALONE_CLOSE);
+	config_free(&config);
 	read_good(&config,
 		  FLEET IMAP "scope = host\n[service pop]\nlisten = 995\nuser = label\n"
 			     "scope = fleet\n[service web]\nlisten = 80\nuser = uid\n"
@@ -113,7 +120,7 @@ static const struct bad {
 	{"asks, none", 3, "from 1 to 1000000", FLEET "asks = 0\n"},
 	{"servers, too many", 3, "from 1 to 16", FLEET "servers = 17\n"},
 	{"alone", 3, "bad alone \"wait\"", FLEET "alone = wait\n"},
-	{"alone = close", 3, "alone = close is not there", FLEET "alone = close\n"},
+	{"alone, in capitals", 3, "local, refuse, admit or close", FLEET "alone = CLOSE\n"},
 	{"kill", 3, "write yes or no", FLEET "kill = 1\n"},
 	{"prefix", 3, "bad prefix \"a*\"", FLEET "prefix = a*\n"},
 	{"a path that is relative", 3, "no absolute path", FLEET "tls_ca = ca.pem\n"},

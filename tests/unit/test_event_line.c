@@ -198,7 +198,7 @@ static void zeek_states(void **state)
 		[HC_END_REFUSED] = {"REJ", "REJ"},   [HC_END_ABANDONED] = {"S0", "S0"},
 		[HC_END_UNREACHABLE] = {"S0", "S1"}, [HC_END_ABORTED] = {"RSTO", "RSTR"},
 		[HC_END_KILLED] = {"RSTO", "RSTR"},  [HC_END_IDLE] = {"RSTO", "RSTR"},
-		[HC_END_EVICTED] = {"RSTO", "RSTR"},
+		[HC_END_ALONE] = {"RSTO", "RSTR"},   [HC_END_EVICTED] = {"RSTO", "RSTR"},
 	};
 	char text[256];
 

@@ -249,6 +249,23 @@ static void a_flood_of_users_asks_at_a_rate(void **state)
 	assert_int_equal(host.counters.full, 1);
 }
 
+/* One a second, however often somebody looks. */
+static void a_small_rate_gets_on(void **state)
+{
+	(void)state;
+	host_member(0);
+	host.settings.asks = 1;
+	host.tokens = 0;
+	assert_int_equal(fleet_want(&host, &keys[0], 8, 1, now), 0);
+	for (int i = 0; i < 20000 && !host.item_count; i++) {
+		now += NS_PER_MS / 10;
+		if (fleet_send(&host, now) && !host.item_count)
+			assert_int_equal(answer("ok", EPOCH, "1", ""), 0);
+		assert_int_equal(fleet_want(&host, &keys[0], 8, 1, now), 0);
+	}
+	assert_int_equal(host.item_count, 1);
+}
+
 static void who_leaves_uses_nothing_and_says_so(void **state)
 {
 	(void)state;
@@ -297,6 +314,7 @@ int main(void)
 					  end),
 		cmocka_unit_test_teardown(sessions_beyond_the_units_are_claimed, end),
 		cmocka_unit_test_teardown(a_flood_of_users_asks_at_a_rate, end),
+		cmocka_unit_test_teardown(a_small_rate_gets_on, end),
 		cmocka_unit_test_teardown(who_leaves_uses_nothing_and_says_so, end),
 		cmocka_unit_test(members_are_expelled_after_more_than_a_lease),
 	};

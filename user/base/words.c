@@ -20,6 +20,7 @@ const char *word_of_end(unsigned int end)
 		[HC_END_KILLED] = "killed",
 		[HC_END_IDLE] = "idle",
 		[HC_END_EVICTED] = "evict",
+		[HC_END_ALONE] = "fleet-alone",
 	};
 
 	return words[end < COUNT(words) ? end : HC_END_UNKNOWN];
@@ -81,7 +82,11 @@ int excess_of_word(const char *word)
 }
 
 static const char *const alones[] = {
-	[HC_ALONE_LOCAL] = "local", [HC_ALONE_REFUSE] = "refuse", [HC_ALONE_ADMIT] = "admit"};
+	[HC_ALONE_LOCAL] = "local",
+	[HC_ALONE_REFUSE] = "refuse",
+	[HC_ALONE_ADMIT] = "admit",
+	[HC_ALONE_CLOSE] = "close",
+};
 
 const char *word_of_alone(unsigned int alone)
 {

@@ -12,7 +12,7 @@ int excess_of_word(const char *word);            /* enum hc_excess, or -1 */
 const char *word_of_answer(unsigned int answer); /* "imap", .., "file"; "": none */
 int answer_of_word(const char *word);            /* enum hc_answer, or -1 */
 
-const char *word_of_alone(unsigned int alone); /* "local", "refuse", "admit" */
+const char *word_of_alone(unsigned int alone); /* "local", "refuse", ... */
 int alone_of_word(const char *word);           /* enum hc_alone, or -1 */
 const char *word_of_cold(unsigned int cold);   /* "wait", "admit" */
 int cold_of_word(const char *word);            /* enum hc_cold, or -1 */

@@ -304,6 +304,9 @@ static void explain_fleet_service(const struct hc_service *service)
 		       : "is admitted, and closed if the store has no unit");
 	if (service->alone == HC_ALONE_REFUSE)
 		printf("all are refused");
+	else if (service->alone == HC_ALONE_CLOSE)
+		printf("all are refused, and the sessions here are closed once the lease is "
+		       "over");
 	else if (service->alone == HC_ALONE_ADMIT)
 		printf("each user may have the whole cap here");
 	else if (service->cap_alone)

@@ -75,13 +75,9 @@ int config_set_alone(struct config_parser *parser, const char *value)
 {
 	int alone = alone_of_word(value);
 
-	if (!strcmp(value, "close"))
-		return config_fail(parser, parser->line,
-				   "alone = close is not there: headcount closes no session "
-				   "for want of a store; local, refuse or admit");
 	if (alone < 0)
 		return config_fail(parser, parser->line,
-				   "bad alone \"%s\": local, refuse or admit", value);
+				   "bad alone \"%s\": local, refuse, admit or close", value);
 	parser->config->fleet.alone = alone;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "user/base/log.h"
 #include "user/base/thread.h"
 #include "user/daemon/fleet.h"
+#include "user/daemon/fleet_close.h"
 #include "user/daemon/fleet_shard.h"
 #include "user/daemon/fleet_tell.h"
 #include "user/kernel/fleet_key.h"
@@ -22,6 +23,8 @@
 
 #define NEWS_MAX 64
 #define LEAVE_NS NS_PER_SECOND /* how long the store may take to hear that we leave */
+/* A round that takes longer than this: we were stopped, or the host slept. */
+#define STOPPED_NS NS_PER_SECOND
 
 struct fleet {
 	const struct headcount_bpf *object;
@@ -31,6 +34,9 @@ struct fleet {
 	__u32 members; /* as the kernel part knows them */
 	__u64 insisted;
 	__u32 live; /* bits of shards whose lease was live when it was looked at last */
+	struct fleet_close *closing;
+	__u32 closes;         /* bits of shards whose sessions are closed */
+	__u64 rounded, awake; /* the last round's end; since when they follow each other */
 	struct fleet_teller teller;
 	pthread_t thread;
 	bool started, leaves;
@@ -226,6 +232,41 @@ static void count_members(struct fleet *fleet)
 	fleet_words_set_members(fleet->common.words, members);
 }
 
+/* The shards whose lease is over: other hosts may be granted soon what is held here. Not where
+ * there never was one, nor where it is our own fault. Whoever was stopped may find the store
+ * there, and has to be heard first. */
+static __u32 shards_alone(const struct fleet *fleet, __u64 now)
+{
+	__u32 alone = 0;
+
+	for (__u32 i = 0; i < fleet->count; i++) {
+		const struct shard *shard = &fleet->shards[i];
+
+		if (shard->alone && shard->had_lease && !shard->faulty &&
+		    now - fleet->awake >= shard->host.settings.patience)
+			alone |= 1u << i;
+	}
+	return alone;
+}
+
+/* alone = close. What they had goes back as soon as the store hears of it. */
+static void close_alone(struct fleet *fleet, __u64 now)
+{
+	const bool wanted = atomic_load(&fleet->alone) == HC_ALONE_CLOSE;
+	__u32 closes;
+
+	if (now - fleet->rounded > STOPPED_NS)
+		fleet->awake = now;
+	fleet->rounded = now;
+	closes = wanted ? shards_alone(fleet, now) : 0;
+	for (__u32 i = 0; i < fleet->count; i++)
+		if (closes & ~fleet->closes & 1u << i)
+			shard_return(&fleet->shards[i]);
+	fleet->closes = closes;
+	fleet_close_set(fleet->closing, closes);
+	fleet->common.closed_alone = fleet_close_count(fleet->closing);
+}
+
 /* Waits for asks, answers and what is due. */
 static void go_round(struct fleet *fleet)
 {
@@ -280,6 +321,7 @@ static void *work(void *context)
 		insist(fleet, now);
 		fleet->teller.status.alone = atomic_load(&fleet->alone);
 		fleet_tell(&fleet->teller, fleet->shards, fleet->count, &fleet->common, now);
+		close_alone(fleet, now);
 	}
 	if (fleet->leaves) {
 		leave(fleet);
@@ -322,6 +364,7 @@ int fleet_new(struct fleet **result, const struct headcount_bpf *object,
 		return hc_error_errno(ENOMEM, "cannot join the fleet");
 	error = policy_read_new(object, &fleet->common.policy);
 	error = error ?: fleet_words_open(&fleet->common.words, object, hear, fleet);
+	error = error ?: fleet_close_new(&fleet->closing, object, config->fleet.store_count);
 	for (; fleet->count < config->fleet.store_count && !error; fleet->count++)
 		error = shard_open(&fleet->shards[fleet->count], &fleet->common, fleet->count,
 				   config);
@@ -334,9 +377,14 @@ int fleet_start(struct fleet *fleet, struct closer *closer)
 
 	fleet->common.closer = closer;
 	know_policy(fleet);
+	for (__u32 i = 0; i < fleet->count; i++) /* a daemon before us may have had one */
+		fleet->shards[i].had_lease = fleet_words_deadline(fleet->common.words, i);
 	for (__u32 i = fleet->count; i < HC_SHARDS_MAX; i++)
 		fleet_words_set_deadline(fleet->common.words, i, 0);
 	error = for_each_user(fleet, true, add);
+	if (error)
+		return error;
+	error = fleet_close_start(fleet->closing, closer);
 	if (error)
 		return error;
 	error = thread_start(&fleet->thread, work, fleet);
@@ -358,6 +406,7 @@ void fleet_free(struct fleet *fleet, bool leaves)
 	atomic_store(&fleet->stop, true);
 	if (fleet->started)
 		pthread_join(fleet->thread, NULL);
+	fleet_close_free(fleet->closing);
 	for (__u32 i = 0; fleet->shards && i < fleet->count; i++)
 		shard_close(&fleet->shards[i]);
 	free(fleet->shards);

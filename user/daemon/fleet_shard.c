@@ -6,6 +6,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/base/privileges.h"
 #include "user/daemon/fleet_shard.h"
 #include "user/kernel/state.h"
 
@@ -38,6 +39,16 @@ static bool may_be_closed(const struct shard *shard, __u32 index)
 	       now - shard->asked[index] < LATE_NS / (NS_PER_SECOND / 10);
 }
 
+/* Nothing is admitted by units any more. */
+static void give_up_lease(struct shard *shard)
+{
+	if (!shard->faulty)
+		hc_error("the fleet: the lease of shard %u is given up until the next start",
+			 shard->number);
+	shard->faulty = true;
+	fleet_words_set_deadline(shard->common->words, shard->number, 0);
+}
+
 static __u32 get_sessions(void *ctx, __u32 index, const struct fleet_key *key)
 {
 	struct shard *shard = ctx;
@@ -48,7 +59,10 @@ static __u32 get_sessions(void *ctx, __u32 index, const struct fleet_key *key)
 	/* Whose caps are of this host again hold nothing of the fleet. */
 	if (!shard_serves(shard->common, &shard->users[index]))
 		return 0;
-	taken = fleet_words_sessions(shard->common->words, &shard->users[index]);
+	if (fleet_words_sessions(shard->common->words, &shard->users[index], &taken)) {
+		give_up_lease(shard);
+		return units; /* all of them may be in use: what was claimed stays so */
+	}
 	return taken > units && may_be_closed(shard, index) ? units : taken;
 }
 
@@ -62,11 +76,7 @@ static __u32 set_units(void *ctx, __u32 index, const struct fleet_key *key, __u3
 	(void)key;
 	if (!error || error == -ENOSPC)
 		return shard_serves(shard->common, &shard->users[index]) ? taken : 0;
-	if (!shard->faulty)
-		hc_error("the fleet: the lease of shard %u is given up until the next start",
-			 shard->number);
-	shard->faulty = true;
-	fleet_words_set_deadline(shard->common->words, shard->number, 0);
+	give_up_lease(shard);
 	return HC_UNLIMITED; /* all that it had may be in use */
 }
 
@@ -118,6 +128,25 @@ static __u32 active_of(const struct shard *shard, const struct hc_user_key *user
 		       : 0;
 }
 
+/* One that cannot be closed is tried again as the store says once more that it is short, at
+ * the latest a second later: shard_insist(). */
+static bool close_one(struct shard *shard, struct shard_late *late)
+{
+	const struct hc_socket socket = {.id = late->id, .session.ends = late->ends};
+	int error = closer_close(shard->common->closer, &socket);
+
+	if (error && error != -ENOENT) {
+		if (!shard->common->complained)
+			hc_error_errno(error, "cannot close sessions without a unit%s",
+				       privileges_hint(error));
+		shard->common->complained = true;
+		return false;
+	}
+	late->id = 0;
+	shard->common->closed += !error;
+	return !error; /* else it has ended by itself */
+}
+
 /* The last to come are the first to go. */
 static void close_late(struct shard *shard, __u32 index)
 {
@@ -128,15 +157,9 @@ static void close_late(struct shard *shard, __u32 index)
 	forget_old(shard, clock_ns(CLOCK_BOOTTIME));
 	for (__u32 i = shard->late_count; i-- > 0 && active > units;) {
 		struct shard_late *late = late_at(shard, i);
-		struct hc_socket socket = {.id = late->id, .session.ends = late->ends};
 
-		if (!late->id || memcmp(&late->user, user, sizeof(*user)))
-			continue;
-		late->id = 0;
-		if (closer_close(shard->common->closer, &socket))
-			continue; /* it has ended by itself */
-		shard->common->closed++;
-		active--;
+		if (late->id && !memcmp(&late->user, user, sizeof(*user)))
+			active -= close_one(shard, late);
 	}
 }
 
@@ -227,6 +250,15 @@ void shard_drop(struct shard *shard)
 	for (__u32 i = 0; i < table->high; i++)
 		if (table->users[i].flags & FLEET_USER_THERE &&
 		    !shard_serves(shard->common, &shard->users[i]))
+			fleet_return(&shard->host, &table->users[i].key);
+}
+
+void shard_return(struct shard *shard)
+{
+	const struct fleet_table *table = &shard->host.table;
+
+	for (__u32 i = 0; i < table->high; i++)
+		if (table->users[i].flags & FLEET_USER_THERE)
 			fleet_return(&shard->host, &table->users[i].key);
 }
 

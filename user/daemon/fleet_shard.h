@@ -28,7 +28,9 @@ struct shard_common {
 	struct fleet_words *words;
 	struct closer *closer;
 	struct policy *policy; /* as it was read last */
-	__u64 closed;          /* sessions */
+	__u64 closed;          /* sessions without a unit, */
+	__u64 closed_alone;    /* and by alone = close */
+	bool complained;       /* once: there may be many that cannot be closed */
 };
 
 struct shard {
@@ -39,6 +41,7 @@ struct shard {
 	struct hc_user_key *users; /* by the index in the host's table */
 	__u32 *asked;            /* the same: tenths of seconds of the kernel part's last ask */
 	bool faulty;             /* the kernel part does not do as it is told */
+	bool had_lease;          /* ever, or the daemon whose pins were adopted */
 	struct shard_late *late; /* a ring */
 	__u32 late_first, late_count;
 
@@ -72,6 +75,9 @@ void shard_ask(struct shard *shard, const struct fleet_key *key, const struct hc
 
 /* By another policy: what users hold who are not the fleet's any more goes back. */
 void shard_drop(struct shard *shard);
+
+/* What users hold goes back as soon as it is idle. */
+void shard_return(struct shard *shard);
 
 /* After shard_ask(): a session of that user was admitted without a unit, and is closed if the
  * store has none. */

@@ -108,7 +108,7 @@ static void publish(struct fleet_teller *teller, const struct shard *shards, __u
 	status->users = status->units = status->debts = 0;
 	status->shards = count;
 	status->time_ns = now;
-	status->closed = common->closed;
+	status->closed = common->closed + common->closed_alone;
 	for (int i = 0; i < HC_ASKED_RESULTS; i++)
 		status->asked[i] = askers_counted(i);
 	status->lease_ns = shards->host.settings.lease;
@@ -207,8 +207,10 @@ static void look(struct fleet_teller *teller, struct shard *shard, __u64 now)
 	const __u64 deadline = shard->faulty ? 0 : shard->host.deadline;
 	const bool live = now < deadline;
 
-	if (live)
+	if (live) {
 		shard->last_deadline = deadline;
+		shard->had_lease = true;
+	}
 	if (live && (!shard->told || shard->alone)) {
 		strcpy(shard->epoch, shard->host.epoch);
 		shard->ready = shard->host.ready;

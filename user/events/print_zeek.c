@@ -103,6 +103,7 @@ static const char *state_of(const struct hc_event *event)
 	case HC_END_KILLED:
 	case HC_END_IDLE:
 	case HC_END_EVICTED:
+	case HC_END_ALONE:
 		return inbound ? "RSTR" : "RSTO";
 	case HC_END_TIMEOUT:
 	case HC_END_UNREACHABLE:

@@ -91,7 +91,7 @@ struct fleet_host {
 	__u32 item_count;
 	struct fleet_item items[FLEET_ITEMS];
 
-	__u64 tokens, filled; /* asks allowed now, in 1/1024; when that was reckoned */
+	__u64 tokens, filled; /* asks allowed now, in 1/10^9; when that was reckoned */
 	__u64 scanned;
 	__u32 hand; /* the next index to be looked at for idle units */
 	struct fleet_message message;

@@ -5,8 +5,8 @@
 #include "user/fleet/host.h"
 #include "user/fleet/plant.h"
 
-#define WALK_AT_ONCE 65536 /* users looked at for one message of claims */
-#define TOKEN        1024
+#define WALK_AT_ONCE 65536         /* users looked at for one message of claims */
+#define TOKEN        NS_PER_SECOND /* an ask: so many ns at one a second */
 
 static __u32 larger(__u32 a, __u32 b)
 {
@@ -177,12 +177,13 @@ static void build(struct fleet_host *host, __u64 now)
 /* As many asks as are allowed in a tenth of a second may come at once. */
 static void refill(struct fleet_host *host, __u64 now)
 {
-	__u64 most = (__u64)host->settings.asks * TOKEN / 10 + TOKEN;
+	__u64 most = host->settings.asks * (TOKEN / 10) + TOKEN;
 	__u64 passed = now - host->filled;
 
 	if (passed > NS_PER_SECOND)
 		passed = NS_PER_SECOND;
-	host->tokens += passed / 1000 * host->settings.asks * TOKEN / (NS_PER_SECOND / 1000);
+	host->tokens +=
+		passed * host->settings.asks; /* nothing is rounded away, however short */
 	if (host->tokens > most)
 		host->tokens = most;
 	host->filled = now;

@@ -94,20 +94,29 @@ int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *u
 	return order->missing && units ? -ENOSPC : 0;
 }
 
-__u32 fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user)
+int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user,
+			 __u32 *taken)
 {
 	struct hc_units *order = &words->object->bss->errand.units;
+	int error;
 
 	*order = (struct hc_units){.user = *user, .looks = true};
-	if (walk_run(words->object->progs.set_units, 1))
-		return 0;
-	return order->taken;
+	error = walk_run(words->object->progs.set_units, 1);
+	if (error)
+		return hc_error_errno(error, "cannot read a user's sessions");
+	*taken = order->taken;
+	return 0;
 }
 
 /* Each word is read alone, at any time. */
 void fleet_words_set_deadline(struct fleet_words *words, __u32 shard, __u64 deadline)
 {
 	__atomic_store_n(&words->shared->deadline[shard], deadline, __ATOMIC_SEQ_CST);
+}
+
+__u64 fleet_words_deadline(const struct fleet_words *words, __u32 shard)
+{
+	return __atomic_load_n(&words->shared->deadline[shard], __ATOMIC_SEQ_CST);
 }
 
 void fleet_words_set_members(struct fleet_words *words, __u32 members)

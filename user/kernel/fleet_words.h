@@ -34,11 +34,16 @@ void fleet_words_close(struct fleet_words *words);
 int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *user,
 			  __u32 shard, __u32 units, __u32 *taken);
 
-/* The slots that the user has taken; 0 where it is not known. */
-__u32 fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user);
+/* The slots that the user has taken: 0 where it has no record. 0, or a negative errno after the
+ * printed error: nothing is known of it, and it may have all that it ever had. */
+int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user,
+			 __u32 *taken);
 
 /* The lease of this shard is live until then: ns of CLOCK_BOOTTIME, 0: no longer. */
 void fleet_words_set_deadline(struct fleet_words *words, __u32 shard, __u64 deadline);
+
+/* As it was set last, perhaps by a daemon before; 0: the kernel part has had no lease. */
+__u64 fleet_words_deadline(const struct fleet_words *words, __u32 shard);
 
 /* How many hosts there are, for when this one is alone. */
 void fleet_words_set_members(struct fleet_words *words, __u32 members);

@@ -168,7 +168,9 @@ static const struct family families[] = {
 	{"fleet_asked", NULL, COUNTER, "Commands that other hosts asked this one to run",
 	 asked},
 	{"fleet_sessions_closed", NULL, COUNTER,
-	 "Sessions that cold = admit let in, and that the cap had no unit for", closed},
+	 "Sessions that cold = admit let in and the cap had no unit for, or that alone = close "
+	 "ended",
+	 closed},
 };
 
 const struct family *page_fleet_families(size_t *count)

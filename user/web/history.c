@@ -12,7 +12,7 @@ __u64 history_count(const struct hc_counters *counters, enum history_curve curve
 		return counters->closed[HC_END_EVICTED];
 	if (curve == HISTORY_ENDED)
 		return counters->closed[HC_END_KILLED] + counters->closed[HC_END_IDLE] +
-		       counters->closed[HC_END_EVICTED];
+		       counters->closed[HC_END_EVICTED] + counters->closed[HC_END_ALONE];
 	for (int scope = 0; scope < HC_SCOPE_COUNT; scope++)
 		sum += counters_refused(counters, scope);
 	return sum;

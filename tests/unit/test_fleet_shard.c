@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A shard whose kernel part, and what closes sessions, are here: what becomes of their errors.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "user/base/clock.h"
+#include "user/daemon/fleet_shard.h"
+#include "user/kernel/state.h"
+
+static int read_error, close_error; /* of the next calls */
+static __u32 slots, active, closed;
+static __u64 deadline;
+
+int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user,
+			 __u32 *taken)
+{
+	(void)words, (void)user;
+	if (!read_error)
+		*taken = slots;
+	return read_error;
+}
+
+int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *user,
+			  __u32 shard, __u32 units, __u32 *taken)
+{
+	(void)words, (void)user, (void)shard, (void)units;
+	*taken = slots;
+	return read_error;
+}
+
+void fleet_words_set_deadline(struct fleet_words *words, __u32 shard, __u64 until)
+{
+	(void)words, (void)shard;
+	deadline = until;
+}
+
+void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *user,
+			   __u64 until_ns)
+{
+	(void)words, (void)user, (void)until_ns;
+}
+
+int closer_close(struct closer *closer, const struct hc_socket *socket)
+{
+	(void)closer, (void)socket;
+	closed += !close_error;
+	active -= !close_error;
+	return close_error;
+}
+
+bool state_read_user(const struct headcount_bpf *object, const struct hc_control *control,
+		     const struct hc_user_key *key, struct hc_user *user)
+{
+	(void)object, (void)control, (void)key;
+	*user = (struct hc_user){.word = active};
+	return true;
+}
+
+static const struct fleet_key key = {{1}};
+static const struct hc_user_key alice = {.service = 2, .kind = HC_BY_UID, .uid = 7};
+static struct policy policy;
+static struct shard_common common;
+static struct shard shard;
+static struct store_address address = {.kind = STORE_SERVERS, .count = 1};
+
+static __u64 now_ns(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
+static int begin(void **state)
+{
+	struct config config = {.users_max = 4,
+				.fleet = {.lease = 10,
+					  .keep = 60,
+					  .asks = 10,
+					  .servers = 1,
+					  .stores = &address,
+					  .store_count = 1}};
+
+	(void)state;
+	common = (struct shard_common){.policy = &policy};
+	policy.services[2] = (struct hc_service){
+		.used = true, .fleet = true, .cap = 8, .limited = true, .cold = HC_COLD_ADMIT};
+	shard = (struct shard){};
+	read_error = close_error = 0;
+	slots = active = closed = 0;
+	deadline = 1;
+	assert_int_equal(shard_open(&shard, &common, 0, &config), 0);
+	shard_ask(&shard, &key, &alice, 8, 1, now_ns());
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	shard_close(&shard);
+	return 0;
+}
+
+static __u32 sessions(void)
+{
+	return shard.host.kernel.sessions(&shard, 0, &key);
+}
+
+/* Who cannot be looked at is claimed with all that it may have, and admits by units no more. */
+static void what_cannot_be_read(void **state)
+{
+	(void)state;
+	shard.host.table.users[0].units = 3;
+	slots = 2;
+	assert_int_equal(sessions(), 2);
+	assert_false(shard.faulty);
+	read_error = -EPERM;
+	assert_int_equal(sessions(), 3);
+	assert_true(shard.faulty);
+	assert_int_equal(deadline, 0);
+	read_error = 0;
+	shard.host.kernel.set_deadline(&shard, now_ns() + NS_PER_SECOND);
+	assert_int_equal(deadline, 0);
+}
+
+/* A session without a unit that cannot be closed now is when the store says so again. */
+static void what_cannot_be_closed(void **state)
+{
+	const struct shard_late late = {
+		.key = key, .user = alice, .id = 77, .time_ns = now_ns()};
+
+	(void)state;
+	active = slots = 1;
+	shard_watch(&shard, &late);
+	close_error = -EPERM;
+	shard.host.set_short(&shard, 0, &key, true);
+	assert_true(common.complained);
+	assert_int_equal(common.closed, 0);
+	close_error = 0;
+	shard.host.set_short(&shard, 0, &key, true);
+	assert_int_equal(closed, 1);
+	assert_int_equal(common.closed, 1);
+	shard.host.set_short(&shard, 0, &key, true);
+	assert_int_equal(closed, 1);
+}
+
+/* Who ended by himself is no error, and counts for nobody. */
+static void what_has_ended(void **state)
+{
+	const struct shard_late late = {
+		.key = key, .user = alice, .id = 77, .time_ns = now_ns()};
+
+	(void)state;
+	active = slots = 1;
+	shard_watch(&shard, &late);
+	close_error = -ENOENT;
+	shard.host.set_short(&shard, 0, &key, true);
+	close_error = 0;
+	shard.host.set_short(&shard, 0, &key, true);
+	assert_int_equal(closed, 0);
+	assert_int_equal(common.closed, 0);
+	assert_false(common.complained);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_cannot_be_read, begin, end),
+		cmocka_unit_test_setup_teardown(what_cannot_be_closed, begin, end),
+		cmocka_unit_test_setup_teardown(what_has_ended, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
