@@ -170,12 +170,11 @@ static __always_inline void user_resolve(struct hc_user *user, const struct clai
 }
 
 /*
- * Finds or makes the user and reserves or charges under the lock; returns enum
- * verdict. The cap of a new user, or after a change of policy, is looked up
- * without the lock, and so the user found again.
+ * Of user_act(), one round; UNDECIDED if there was no room. The cap of a new user, or
+ * after a change of policy, is looked up without the lock, and so the user found again.
  */
-__noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum act act,
-			enum reservation kind)
+__noinline int user_act_once(struct claim *claim, const struct hc_user_key *key, enum act act,
+			     enum reservation kind)
 {
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
@@ -209,23 +208,36 @@ __noinline int user_act(struct claim *claim, const struct hc_user_key *key, enum
 		claim->cap = LIMITS_CAP(limits);
 		claim->traits = LIMITS_TRAITS(limits);
 	}
-	/* Twice: the way that was to be reclaimed may have begun a session just then. */
-	for (int try = 0; try < 2 && verdict == UNTRACKED; try++) {
-		bpf_spin_lock(&set->lock);
-		user = users_find(set, key, hash.tag);
-		if (!user)
-			user = users_make(set, key, hash.tag, claim->now, &forgotten);
-		if (user) {
-			user_resolve(user, claim, generation);
-			verdict = act_locked(set, hash.set, user, claim, service, act, kind);
-		}
-		bpf_spin_unlock(&set->lock);
+	bpf_spin_lock(&set->lock);
+	user = users_find(set, key, hash.tag);
+	if (!user)
+		user = users_make(set, key, hash.tag, claim->now, &forgotten);
+	if (user) {
+		user_resolve(user, claim, generation);
+		verdict = act_locked(set, hash.set, user, claim, service, act, kind);
 	}
+	bpf_spin_unlock(&set->lock);
 	if (forgotten)
 		count_losses(HC_LOSS_REFUSALS_FORGOTTEN, forgotten);
-	if (verdict == UNTRACKED)
-		count_loss(HC_LOSS_USERS_FULL);
-	return verdict;
+	return verdict == UNTRACKED ? UNDECIDED : verdict;
+}
+
+/*
+ * Finds or makes the user and reserves or charges under the lock; returns enum verdict.
+ * Twice: the way that was to be reclaimed may have begun a session just then. Two calls, as
+ * the verifier goes through each turn of a loop, but once through a global function.
+ */
+static __always_inline int user_act(struct claim *claim, const struct hc_user_key *key,
+				    enum act act, enum reservation kind)
+{
+	int verdict = user_act_once(claim, key, act, kind);
+
+	if (verdict == UNDECIDED)
+		verdict = user_act_once(claim, key, act, kind);
+	if (verdict != UNDECIDED)
+		return verdict;
+	count_loss(HC_LOSS_USERS_FULL);
+	return UNTRACKED;
 }
 
 /* Gives a reservation back, if it has not been forgotten. Returns 0. */

@@ -189,7 +189,7 @@ static __noinline int label_distrust(const struct hc_session *session, __u32 id)
  * Returns 0, or an errno: EAGAIN if the session was moved just now by somebody else,
  * EINPROGRESS if the daemon makes room for it, or asks the store of the fleet. Whom the user
  * table has no room for (HC_LOSS_USERS_FULL) is not tracked, and may do what he likes: as the
- * gates do, this fails open. Global, as user_act() is.
+ * gates do, this fails open. Global, as user_act_once() is.
  */
 __noinline int label_give(__u64 id, const struct hc_label *label, enum label_giver giver)
 {

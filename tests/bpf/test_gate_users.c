@@ -240,7 +240,7 @@ static void test_elsewhere(void **state)
 	struct netns two[2];
 
 	(void)state;
-	start(text);
+	start_with(LOAD_WALK_SESSIONS, text);
 	listen_at(NULL, 143);
 	here = client_at("10.0.0.1");
 	here.service = HC_INBOUND_SERVICE;

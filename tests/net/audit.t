@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: it needs both CPUs
 """audit: what it finds and repairs where the maps were made wrong; and when the world changes between its two looks."""
 from bpf import *
 from clients import *

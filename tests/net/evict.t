@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: it needs both CPUs
 """excess = evict: a stale session of the same user makes room for a newcomer, and never an active one."""
 import ctypes
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: it needs both CPUs
 """Full tables: everybody is admitted, what is not tracked is counted, and room that comes back is used."""
 from clients import *
 

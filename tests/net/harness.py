@@ -13,7 +13,19 @@ BUILT = os.environ.get("HEADCOUNT") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "../../build/headcount")
 BUILD = os.path.dirname(os.path.abspath(BUILT))
 PROGRAM = "/run/program/headcount"  # a copy that everybody can start: the build may be in a home of mode 0700
-MARK = os.getpid() % 200 + 20  # so that tests that run side by side differ
+
+
+def own_mark():
+    """A number that no other test on this machine has, those that run side by side neither; and what keeps it."""
+    for number in range(os.getpid(), os.getpid() + 200):
+        keeper = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):
+            keeper.bind(f"\0headcount-test-{number % 200}")
+            return number % 200 + 20, keeper
+    sys.exit("200 network tests are running")
+
+
+MARK, mark_keeper = own_mark()
 NET, NET6 = f"10.{MARK}.", f"fd00:{MARK:x}:"
 UID = 200000 + 10 * (os.getpid() % 100000)  # and the 9 after it
 CLONE_NEWNS, CLONE_NEWNET, PR_SET_PDEATHSIG, PR_SET_NAME = 0x20000, 0x40000000, 1, 15
