@@ -156,7 +156,7 @@ static __noinline enum hc_excess excess_wait(struct bpf_sk_lookup *ctx, struct c
 					     const struct hc_session *packet, __u32 wait_max,
 					     enum verdict verdict)
 {
-	struct hc_target silent = {.netns = packet->ends.netns, .own = HC_TARGET_SILENT};
+	struct hc_target silent = {.own = HC_TARGET_SILENT};
 	const bool evicts = claim->gets == HC_EVICT;
 	__u64 first_ns;
 

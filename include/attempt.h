@@ -15,7 +15,7 @@
  */
 struct hc_target {
 	__u8 address[16]; /* all zero: every one of IPv6, and perhaps IPv4; or an own one */
-	__u32 netns;      /* inode number */
+	__u32 netns;      /* inode number; 0: the silent one, which is for all */
 	__u16 port;       /* host order; 0: the daemon's own, */
 	__u16 own;        /* HC_TARGET_SILENT, or what struct hc_redirect says */
 };

@@ -19,7 +19,6 @@ static inline void open_silent(void)
 	silent = socket(AF_INET6, SOCK_STREAM, 0);
 	assert_int_equal(bind(silent, (struct sockaddr *)&any, sizeof(any)), 0);
 	assert_int_equal(listen(silent, 1), 0);
-	key.netns = enforced.items[0].inode;
 	value = silent;
 	map_put(object->maps.targets, &key, &value, BPF_ANY);
 }

@@ -202,6 +202,23 @@ def slow():
 
 
 @test
+def ports():
+    """its listeners are where hardly anybody wants to listen: the highest free port that is not reserved, at an address of their own"""
+    def own():
+        return sorted(line.split()[3] for line in run("ss", "-tnlpH").splitlines() if "headcount" in line)
+    config = answering("http", 7300) + answering("imap", 7301)
+    sysctl("net.ipv4.ip_local_reserved_ports", "100,65530-65534")
+    try:
+        with listen("127.0.0.1", 65529), Headcount(config):
+            equal(own(), ["[::ffff:127.104.99.1]:65529", "[::ffff:127.104.99.1]:65535"], "listeners")
+            listen("127.0.0.1", 65535).close()
+        with listen("0.0.0.0", 65535), Headcount(config):
+            equal(own(), ["[::ffff:127.104.99.1]:65528", "[::ffff:127.104.99.1]:65529"], "listeners")
+    finally:
+        sysctl("net.ipv4.ip_local_reserved_ports", "")
+
+
+@test
 def reloads():
     """a reload changes what is said, also what a file says; adds and takes away; one that fails changes nothing"""
     port = 7300

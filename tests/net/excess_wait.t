@@ -198,6 +198,22 @@ def reloads():
 
 
 @test
+def no_port():
+    """what it waits by takes nobody's port, in no namespace; IPv4 and IPv6 wait there, in each namespace"""
+    where = section("headcount", netns=["/proc/self/ns/net", "c1"])
+    with Headcount(where + imap(cap=1, user="client/32/128")), Server("::", PORT), Server("::", PORT, "c1"):
+        waiting = []
+        for here, there, from_here in ((address(1), ALICE, "c1"), (address(1, 1, 6), address(1, 2, 6), "c1"),
+                                       (ALICE, address(1), None), (address(1, 2, 6), address(1, 1, 6), None)):
+            waiting += take(here, PORT, 1, there, from_here) + [come(here, PORT, there, from_here)]
+            equal(outcome(waiting[-1], 0.4), None, f"who is over the cap, from {there}")
+        for namespace in None, "c1":
+            with inside(namespace):
+                equal([line for line in run("ss", "-tnlpH").splitlines() if "headcount" in line], [], "listeners of headcount")
+        leave(waiting)
+
+
+@test
 def cookies():
     """with SYN cookies: the same"""
     sysctl("net.ipv4.tcp_syncookies", 2)

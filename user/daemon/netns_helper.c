@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/netlink.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,6 +20,7 @@
 #include "user/base/unix_socket.h"
 #include "user/daemon/beside.h"
 #include "user/daemon/netns_helper.h"
+#include "user/daemon/own_listener.h"
 
 struct netns_helper {
 	pid_t pid;
@@ -44,59 +43,6 @@ struct note {
 	unsigned int cookie;
 };
 
-/* Lets nothing through, of whatever connects. */
-static int be_silent(int fd)
-{
-	struct sock_filter drop[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-	struct sock_fprog filter = {1, drop};
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno
-										     : 0;
-}
-
-/* On loopback, whether the namespace has that or not. Of both families, if IPv6 is there: bound
- * to ::1 the socket would take that alone. */
-static int bind_loopback(int *fd)
-{
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
-	struct sockaddr_in four = {.sin_family = AF_INET,
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, on = 1, off = 0;
-
-	six.sin6_addr.s6_addr16[5] = 0xffff;
-	six.sin6_addr.s6_addr32[3] = four.sin_addr.s_addr;
-	*fd = socket(AF_INET6, type, IPPROTO_TCP);
-	if (*fd >= 0)
-		return setsockopt(*fd, SOL_IPV6, IPV6_V6ONLY, &off, sizeof(off)) ||
-				       setsockopt(*fd, SOL_IP, IP_FREEBIND, &on, sizeof(on)) ||
-				       bind(*fd, (struct sockaddr *)&six, sizeof(six))
-			       ? -errno
-			       : 0;
-	*fd = socket(AF_INET, type, IPPROTO_TCP);
-	return *fd < 0 || setsockopt(*fd, SOL_IP, IP_FREEBIND, &on, sizeof(on)) ||
-			       bind(*fd, (struct sockaddr *)&four, sizeof(four))
-		       ? -errno
-		       : 0;
-}
-
-/* On a port that the kernel chooses; nobody but sk_lookup sends packets there. */
-static int listen_there(bool silent)
-{
-	const int on = 1;
-	int fd, error = bind_loopback(&fd);
-
-	/* Before it listens. Its connections have the service's port, and inherit REUSEADDR,
-	 * lest those in TIME_WAIT keep a server program from it. */
-	if (silent)
-		error = error ?: be_silent(fd);
-	if (!error && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-		       listen(fd, SOMAXCONN)))
-		error = -errno;
-	if (error && fd >= 0)
-		close(fd);
-	return error ?: fd;
-}
-
 /* In the namespace `fds[0]`: reads its sockets by the iterator's link `fds[1]`, or makes a
  * socket for sock_diag. A descriptor, or a negative errno. */
 static int open_there(const int fds[UNIX_FDS], struct note *note)
@@ -104,7 +50,7 @@ static int open_there(const int fds[UNIX_FDS], struct note *note)
 	int fd;
 
 	if (note->want != A_SOCKET_OR_ITERATOR)
-		return listen_there(note->want == A_SILENT_LISTENER);
+		return own_listener_open(note->want == A_SILENT_LISTENER);
 	if (fds[1] >= 0) {
 		fd = bpf_iter_create(fds[1]);
 		return fd < 0 ? -errno : fd;

@@ -35,8 +35,8 @@ int netns_helper_ask(struct netns_helper *helper, struct netns *netns);
  * does not answer is printed once, until it does. */
 int netns_helper_iterate(struct netns_helper *helper, const struct netns *netns, int link);
 
-/* A socket there that listens on loopback, and does not block: `silent`, and whatever packet is
- * sent to it vanishes. The same. */
+/* A listener of ours there, or if it is `silent` in a namespace that is made for it
+ * (own_listener.h). The same. */
 int netns_helper_listen(struct netns_helper *helper, const struct netns *netns, bool silent);
 
 /* How many questions were not answered since this was asked last; a helper that has gone is one

@@ -8,11 +8,12 @@
 
 /* Maps, programs, links, rings, what the servers and sinks have themselves: some 225 were open
  * while a reload put 16 sinks in the place of 16 others and loaded a gate, 40 more are those of
- * the evictor, and as many those of the page. The rest is for what we were started with. */
-#define OWN 355
+ * the evictor, as many those of the page, and one the listener for those who wait. The rest is
+ * for what we were started with. */
+#define OWN 356
 /* A namespace: itself, its link, its program, that once more for the metrics, itself once more
- * for their page, the socket to close sessions by, and the listener for those who wait. */
-#define NETNS 7
+ * for their page, and the socket to close sessions by. */
+#define NETNS 6
 /* The fleet's own maps and rings, and what answers other hosts; of a shard, two connections,
  * and what a resolver opens. */
 #define FLEET 75

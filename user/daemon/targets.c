@@ -88,7 +88,8 @@ static int make(struct targets *targets, const struct netns *netns, __u16 own,
 	if (!error && array_append(&targets->items, &targets->count, &item, sizeof(item)))
 		error = hc_error_errno(ENOMEM, "cannot listen");
 	if (!error) {
-		hc_step("listens in the network namespace %u for who is over a cap of %s",
+		hc_step("listens in the network namespace %u (0: one of its own) for who is "
+			"over a cap of %s",
 			netns->inode, service ? service->service.name : "services that wait");
 		return 0;
 	}
@@ -107,6 +108,15 @@ static int want(struct targets *targets, const struct netns *netns, __u16 own,
 		return make(targets, netns, own, service);
 	item->wanted = true;
 	return 0;
+}
+
+/* One for all namespaces; `netns` is who is told of in an error. */
+static int want_silent(struct targets *targets, const struct netns *netns)
+{
+	struct netns every = *netns;
+
+	every.inode = 0;
+	return want(targets, &every, HC_TARGET_SILENT, NULL);
 }
 
 static bool answers(const struct targets *targets, const struct config_service *service)
@@ -151,8 +161,8 @@ static int make_all(struct targets *targets, struct config *config,
 {
 	int error = 0;
 
-	for (size_t i = 0; i < netns->count && waits(config) && !error; i++)
-		error = want(targets, &netns->items[i], HC_TARGET_SILENT, NULL);
+	if (netns->count && waits(config))
+		error = want_silent(targets, &netns->items[0]);
 	for (size_t i = 0; i < config->service_count; i++) {
 		struct config_service *service = &config->services[i];
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The sockets that excess = wait, redirect and evict send packets to (bpf/excess.h): a silent
- * listener for each namespace that is enforced, where anybody is to wait; one for each service
- * there that answers; and the administrators' own, which are only looked for. What nobody
- * wants is not made. We alone have ours open, so that they go as we do, however that is.
+ * listener for all namespaces, if anybody is to wait; one for each service that answers, in
+ * each namespace that is enforced; and the administrators' own, which are only looked for. What
+ * nobody wants is not made. We alone have ours open, so that they go as we do, however that is.
  */
 #ifndef HEADCOUNT_TARGETS_USER_H
 #define HEADCOUNT_TARGETS_USER_H
