@@ -82,10 +82,55 @@ static void test_lowered(void **state)
 	assert_true(entered > rounds / 100 && missed > rounds / 100);
 }
 
+static atomic_bool enough;
+static int heard;
+
+/* Slower than they come; the flood ends some time, so that a test that fails does. */
+static void hear_slowly(void *context, const struct hc_ask *ask)
+{
+	const struct timespec pause = {.tv_nsec = 20000};
+
+	(void)context;
+	(void)ask;
+	nanosleep(&pause, NULL);
+	if (++heard == 5000)
+		atomic_store(&enough, true);
+}
+
+static void *flood(void *unused)
+{
+	struct bpf_sk_lookup packet = packet_of("10.0.0.1", LOCAL4, 143);
+
+	while (!atomic_load(&enough))
+		arrive_packet(packet, 1);
+	return unused;
+}
+
+static void test_flood(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	start(SMALL IMAP "user = client/32/128\ncap = 8\n");
+	listen_at(NULL, 143);
+	open_silent();
+	assert_int_equal(fleet_words_open(&words, object, hear_slowly, NULL), 0);
+	share(HC_COLD_WAIT, HC_ALONE_REFUSE, 0);
+	lease(0, true);
+	assert_int_equal(pthread_create(&thread, NULL, flood, NULL), 0);
+	for (int i = 0; i < 500 && heard < 1000; i++)
+		fleet_words_hear(words);
+	atomic_store(&enough, true);
+	pthread_join(thread, NULL);
+	printf("# %d asks heard\n", heard);
+	assert_in_range(heard, 1000, 3000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lowered, begin, close_words),
+		cmocka_unit_test_setup_teardown(test_flood, begin, close_words),
 	};
 
 	return RUN_GATE_TESTS(tests);

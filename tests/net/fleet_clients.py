@@ -6,7 +6,8 @@ from fleet_world import *
 
 CLIENTS = {PLAIN: 8, LABEL: 6, COLD: 7}  # of each user of these services
 STAYS = 0.1, 0.3, 0.5, 1, 2, 8  # seconds at most: some are there when their host comes back
-PATIENCE = 4.5 * SLOW
+PATIENCE = 4.5 * SLOW  # that servers have with labels, and
+PATIENCES = 1.3 * SLOW, PATIENCE, PATIENCE  # clients
 SUSPENSE = 0.4 * SLOW  # who was let in without a unit is not believed before
 LABELLED = 4242  # who owns a socket that has its label: the kernel's table shows it
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -112,7 +113,7 @@ class Storm:
         s.connect_ex((address(host, 2), who.port))
         state = [client, wanted, host, time.monotonic(), s, True, False]
         self.watch(s, lambda: self.outcome(state))
-        self.after(PATIENCE, lambda: self.over(state, "ok" if state[6] else "silence"))
+        self.after(self.random.choice(PATIENCES), lambda: self.over(state, "ok" if state[6] else "silence"))
 
     def outcome(self, state):
         try:

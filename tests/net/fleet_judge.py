@@ -26,26 +26,31 @@ class Judge:
         answer(channel, "ready")
         channel.setblocking(False)
         rounds, last, dead_since = 0, None, {}
-        before, live = {n: (set(), set()) for n in HOSTS}, self.live()
+        known, older, fresh = {n: set() for n in HOSTS}, None, []
+        before, live, began = {n: (set(), set()) for n in HOSTS}, self.live(), time.monotonic()
         with open(path, "w") as file:
             while not self.told_to_stop(channel):
-                now = {n: self.dump(n) for n in HOSTS}
+                begins, now = time.monotonic(), {n: self.dump(n) for n in HOSTS}
                 stamp, after = time.monotonic(), self.live()
                 both = self.count({n: before[n][0] & now[n][0] for n in HOSTS})
                 most = self.count({n: before[n][1] | now[n][1] for n in HOSTS})
-                late = []
+                # Who began a round ago, at a host whose lease was over; with those that were there before and still are.
+                late = [(n, new[0], 1 + sum(1 for old in older[n] & now[n][0] if old[0] == new[0])) for n, new in fresh]
+                fresh = []
                 for n in HOSTS:
                     for shard in range(shards):
                         alive = (live[n] | after[n]) >> shard & 1
                         dead_since[n, shard] = 0.0 if alive else dead_since.get((n, shard)) or stamp
-                    for w in {w for w, _ in now[n][0] - before[n][0]}:
-                        since = dead_since[n, self.homes[w]]
+                    for session in now[n][0] - known[n]:
+                        since = dead_since[n, self.homes[session[0]]]
                         if since and stamp - since > LEASE * SLOW:
-                            late.append((n, w, sum(1 for who, _ in now[n][0] if who == w)))
+                            fresh.append((n, session))
+                    known[n] |= now[n][0]
+                older = {n: before[n][0] for n in HOSTS}
                 line = [both, most, [live[n] for n in HOSTS], late]  # leases as they were between the two
                 if line != last:
-                    file.write(json.dumps([stamp, *line]) + "\n")
-                last, before, live = line, now, after
+                    file.write(json.dumps([stamp, *line, began]) + "\n")
+                last, before, live, began = line, now, after, begins
                 rounds += 1
         answer(channel, rounds)
         channel.setblocking(True)
@@ -106,45 +111,103 @@ def deadlines(fd):
     return struct.unpack_from(f"={SHARDS_MAX}Q", value)
 
 
+class Books:
+    """What the stores have down for each user, read over and over: a host whose lease is live never has more, by the protocol."""
+
+    def __init__(self, world):
+        self.world, self.found, self.stop = world, [], False
+        self.lines = {n: Resp(n, REDIS) for shard in world.shards for n in shard.numbers}
+        self.thread = threading.Thread(target=self.read)
+
+    def read(self):
+        while not self.stop:
+            for home, shard in enumerate(self.world.shards):
+                began = time.monotonic()
+                down = self.down(shard)
+                if down is not None:
+                    self.found.append((began, {w: down[key_of(who)] for w, who in enumerate(WHO) if self.world.homes[w] == home}))
+            time.sleep(0.1)
+
+    def down(self, shard):
+        """By whichever says that it is primary; None: not all of them can say so, or one learns yet."""
+        down, grants = collections.Counter(), False
+        for n in shard.numbers:
+            if shard.servers[n].process.poll() is not None:
+                continue  # its memory is gone
+            line = self.lines[n]
+            role = [line.ask(*words) for words in (("MULTI",), ("INFO", "replication"), ("HGETALL", "fleet:members"), ("HGETALL", "fleet:units"), ("EXEC",))][-1]
+            if not role or not role[0]:
+                return None
+            if "role:master" not in role[0] or not role[1]:
+                continue
+            members, units = (dict(zip(hash[::2], hash[1::2])) for hash in role[1:])
+            if members.get("ready") != "1" or members.get("epoch") != units.get("epoch"):
+                return None
+            grants = True
+            for key, value in units.items():
+                key = key.encode("latin-1")
+                down[key] = max(down[key], sum(int(held) for held in re.findall(r"=(\d+)", value)))
+        return down if grants else None
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop = True
+        self.thread.join()
+        for line in self.lines.values():
+            line.close()
+
+
 class Verdict:
     """What the judge has seen, beside when faults began and when all was well again.
 
     Strict: the sessions of hosts whose lease is live are at most the cap. A host that comes back brings those that it has:
-    so many more are allowed (debt), until what the servers have down is at most the cap again. Of those who are let in before
+    so many more are allowed (debt), until what the servers have down is less. Of those who are let in before
     they have a unit (`cold`): while all is well, not for long."""
 
-    def __init__(self, judged, attempts, calm, homes, alone):
+    def __init__(self, judged, attempts, calm, books, homes, alone):
         self.lines = [json.loads(line) for line in open(judged)]
         self.attempts, self.calm = json.load(open(attempts)), calm  # [when all was well, until when]
         self.homes, self.times = homes, [line[0] for line in self.lines]
         self.caps = [CAPS[who.port] for who in WHO]
         self.over, self.alone, self.debt, self.full, self.by_mistake = [], [], 0.0, 0, 0.0
-        self.strict()
+        self.strict(books)
         self.lenient()
-        for stamp, _, _, _, late in self.lines:
-            self.alone += [(stamp, n, WHO[w], count) for n, w, count in late if count > {"refuse": 0, "local": ALONE, "admit": CAPS[WHO[w].port]}[alone]]
+        for stamp, _, _, _, late, _ in self.lines:
+            self.alone += [(round(stamp - self.times[0], 1), n, WHO[w], count) for n, w, count in late if count > {"refuse": 0, "local": ALONE, "admit": CAPS[WHO[w].port]}[alone]]
         self.starving()
 
     def live(self, w, held):
         return [bits >> self.homes[w] & 1 for bits in held]
 
-    def strict(self):
-        allow, live, settled, at = list(self.caps), [[1] * len(HOSTS) for _ in WHO], [start for start, _ in self.calm], None
-        for stamp, both, most, held, _ in self.lines:
-            if at and any(a > cap for a, cap, who in zip(allow, self.caps, WHO) if who.port != COLD):
-                self.debt += stamp - at
-            at = stamp
-            while settled and settled[0] < stamp:
-                settled.pop(0)
-                allow = list(self.caps)
-            for w, row in enumerate(both):
+    def strict(self, books):
+        """`books`: what was down, and since when at the latest."""
+        allow, live, books, last = list(self.caps), [[1] * len(HOSTS) for _ in WHO], collections.deque(books), None
+        for line in self.lines:
+            stamp, _, most, held, _, began = line
+            while books and books[0][0] < began:
+                when, down = books.popleft()
+                for w, units in down.items():
+                    allow[w] = min(allow[w], max(self.caps[w], units))
+                if last and last[0] < when:
+                    self.compare(last, live, allow)
+            for w, row in enumerate(most):
                 now = self.live(w, held)
-                allow[w] += sum(m for m, was, is_live in zip(most[w], live[w], now) if is_live and not was)
+                allow[w] += sum(m for m, was, is_live in zip(row, live[w], now) if is_live and not was)
                 live[w] = now
-                count = sum(c for c, is_live in zip(row, now) if is_live)
-                self.full += count == self.caps[w]
-                if count > allow[w] and WHO[w].port != COLD:
-                    self.over.append((stamp, WHO[w], row, held, allow[w]))
+                self.full += sum(line[1][w]) == self.caps[w]
+            self.compare(line, live, allow)
+            if last and any(a > cap for a, cap, who in zip(allow, self.caps, WHO) if who.port != COLD):
+                self.debt += stamp - last[0]
+            last = line
+
+    def compare(self, line, live, allow):
+        for w in [w for w, who in enumerate(WHO) if who.port != COLD]:
+            count = sum(c for c, is_live in zip(line[1][w], live[w]) if is_live)
+            if count > allow[w]:
+                self.over.append((round(line[0] - self.times[0], 1), WHO[w], line[1][w], live[w], allow[w]))
 
     def lenient(self):
         """For how long one had more than its cap while all was well."""

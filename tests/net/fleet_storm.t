@@ -111,12 +111,13 @@ def rage(world, balance):
         judge.hear()
         clients = stack.enter_context(Child(Storm, listeners, balance, SEED, "/run/attempts", keep=[l.fileno() for l in listeners]))
         clients.hear()
-        calm, well = storm(world, chance, SECONDS)
+        with Books(world) as books:
+            calm, well = storm(world, chance, SECONDS)
         clients.tell()
         clients.hear()
         judge.tell()
         rounds = judge.hear()
-        verdict = Verdict("/run/judged", "/run/attempts", calm, world.homes, world.alone)
+        verdict = Verdict("/run/judged", "/run/attempts", calm, books.found, world.homes, world.alone)
         say(f"{balance}: {rounds} looks, a user at its cap in {verdict.full} changes; debt was allowed for {verdict.debt:.1f} s; {dict(verdict.outcomes)}")
         for port, longest in verdict.longest.items():
             say(f"while all was well and there was room: {verdict.room[port]} attempts of {NAMES[port]} refused, for {longest:.1f} s at most")

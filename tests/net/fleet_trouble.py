@@ -2,8 +2,8 @@
 """What goes wrong with a fleet, for a while each."""
 from fleet_world import *
 
-# Seconds that a packet is late: less than a message is waited for, more, and so that one overtakes the other.
-LATE = (0.02, 0.2), (0.25, 0.5), (0.6, 1.2), (0.1, 2.5)
+# Seconds that a packet is late: less than a message is waited for (a fifth of the lease), more, or now less and now more.
+LATE = (0.02, 0.2), (0.5, 0.8), (0.3, 0.9), (0.1, 2.5)
 
 
 class Trouble:
@@ -76,7 +76,8 @@ class Trouble:
         return self.bad(self.some(), self.shard().numbers, self.random.random() < 0.3, late=self.random.choice(LATE))
 
     def host_heard_late(self):
-        return self.bad(self.shard().numbers, self.some(), late=self.random.choice(LATE))
+        """They have what they ask for, and do not know it yet, or do not want it any more."""
+        return self.bad(self.shard().numbers, self.random.sample(list(HOSTS), 4), late=self.random.choice(LATE[1:]))
 
     def host_lossy(self):
         return self.bad(self.some(), self.shard().numbers, self.random.random() < 0.5, loss=self.random.choice((0.1, 0.3, 0.6)))

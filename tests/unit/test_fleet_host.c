@@ -266,6 +266,77 @@ static void a_small_rate_gets_on(void **state)
 	assert_int_equal(host.item_count, 1);
 }
 
+/* A message waits for its answer while they come, and all but one give up. */
+static void forged_asks_are_in_nobodys_way(void **state)
+{
+	struct fleet_key key = {};
+
+	(void)state;
+	host_member(0);
+	now += 10 * NS_PER_SECOND;
+	assert_non_null(fleet_send(&host, now));
+	for (int i = 0; i < 60; i++) {
+		key.bytes[0] = 100 + i;
+		assert_int_equal(fleet_want(&host, &key, 8, 1, now), 0);
+	}
+	now += 15 * NS_PER_SECOND / 10;
+	assert_int_equal(fleet_want(&host, &keys[0], 8, 1, now), 0);
+	assert_int_equal(answer("ok", EPOCH, "1", ""), 0);
+	assert_non_null(fleet_send(&host, now));
+	assert_int_equal(host.item_count, 1);
+	assert_memory_equal(&host.table.users[host.items[0].index].key, &keys[0],
+			    sizeof(keys[0]));
+}
+
+static void tick(__u64 passed)
+{
+	now += passed;
+	fleet_tick(&host, now);
+}
+
+static void what_gets_idle_goes_to_who_has_asked(void **state)
+{
+	char calls[17] = "-";
+
+	(void)state;
+	host_member(0);
+	get(0, 1, "1");
+	sessions[0] = 1;
+	memcpy(calls + 1, &keys[0], 16);
+	for (int i = 0; i < 2; i++) {
+		now += 5 * NS_PER_SECOND;
+		assert_non_null(fleet_send(&host, now));
+		assert_int_equal(answer_to(host.n, "ok", EPOCH, "1", "", calls, 17), 0);
+		tick(NS_PER_SECOND / 10);
+		tick(NS_PER_SECOND / 2);
+		assert_null(fleet_send(&host, now)); /* it is in use */
+	}
+	sessions[0] = 0;
+	tick(NS_PER_SECOND / 10);
+	assert_string_equal(argument(fleet_send(&host, now), 8), "8 0 0 0");
+	assert_int_equal(units[0], 0);
+}
+
+static void but_not_when_nobody_asks_any_more(void **state)
+{
+	char calls[17] = "-";
+
+	(void)state;
+	host_member(0);
+	get(0, 1, "1");
+	sessions[0] = 1;
+	memcpy(calls + 1, &keys[0], 16);
+	now += 5 * NS_PER_SECOND;
+	assert_non_null(fleet_send(&host, now));
+	assert_int_equal(answer_to(host.n, "ok", EPOCH, "1", "", calls, 17), 0);
+	tick(NS_PER_SECOND / 10);
+	tick(NS_PER_SECOND); /* the grace */
+	sessions[0] = 0;
+	tick(NS_PER_SECOND / 10);
+	assert_int_equal(argument(fleet_send(&host, now), 8) != NULL, false);
+	assert_int_equal(units[0], 1);
+}
+
 static void who_leaves_uses_nothing_and_says_so(void **state)
 {
 	(void)state;
@@ -315,6 +386,9 @@ int main(void)
 		cmocka_unit_test_teardown(sessions_beyond_the_units_are_claimed, end),
 		cmocka_unit_test_teardown(a_flood_of_users_asks_at_a_rate, end),
 		cmocka_unit_test_teardown(a_small_rate_gets_on, end),
+		cmocka_unit_test_teardown(forged_asks_are_in_nobodys_way, end),
+		cmocka_unit_test_teardown(what_gets_idle_goes_to_who_has_asked, end),
+		cmocka_unit_test_teardown(but_not_when_nobody_asks_any_more, end),
 		cmocka_unit_test_teardown(who_leaves_uses_nothing_and_says_so, end),
 		cmocka_unit_test(members_are_expelled_after_more_than_a_lease),
 	};

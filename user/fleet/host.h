@@ -61,6 +61,14 @@ struct fleet_queue {
 	__u32 first, last;
 };
 
+#define FLEET_AWAITED 256
+
+/* A user whose units other hosts have asked for. */
+struct fleet_awaited {
+	__u32 index;
+	__u64 until; /* they are asked for */
+};
+
 struct fleet_host {
 	struct fleet_settings settings;
 	struct fleet_kernel kernel;
@@ -94,6 +102,8 @@ struct fleet_host {
 	__u64 tokens, filled; /* asks allowed now, in 1/10^9; when that was reckoned */
 	__u64 scanned;
 	__u32 hand; /* the next index to be looked at for idle units */
+	struct fleet_awaited awaited[FLEET_AWAITED]; /* who is looked at more often */
+	__u32 awaited_count;
 	struct fleet_message message;
 	struct fleet_answer answer;
 #ifdef FLEET_PLANTS
@@ -152,6 +162,8 @@ __u64 fleet_outlasts(const struct fleet_host *host); /* ns: every lease is over 
 void fleet_queue_put(struct fleet_host *host, struct fleet_queue *queue, __u32 index);
 __u32 fleet_queue_take(struct fleet_host *host, struct fleet_queue *queue);
 void fleet_give_up(struct fleet_host *host, __u64 now);
+/* Another host asks for the user's units: what gets idle goes to it at once, for a while. */
+void fleet_await(struct fleet_host *host, __u32 index, __u64 now);
 bool fleet_asks(const struct fleet_host *host, const struct fleet_user *user, __u64 now);
 /* The units that are not idle: of sessions, and of one that will come again. */
 __u32 fleet_busy(const struct fleet_host *host, const struct fleet_user *user, __u32 sessions,

@@ -10,7 +10,8 @@ static bool is_over(const struct fleet_host *host, const struct fleet_user *user
 		    __u32 sessions, __u64 now)
 {
 	return !user->units && !sessions && !fleet_asks(host, user, now) &&
-	       !(user->flags & (FLEET_USER_QUEUED | FLEET_USER_TOLD | FLEET_USER_WAITING));
+	       !(user->flags & (FLEET_USER_QUEUED | FLEET_USER_TOLD | FLEET_USER_WAITING |
+				FLEET_USER_AWAITED));
 }
 
 static bool is_to_be_told(struct fleet_host *host, struct fleet_user *user, __u32 sessions,
@@ -52,7 +53,44 @@ static void look(struct fleet_host *host, __u32 index, __u64 now)
 	}
 	if (is_to_be_told(host, user, sessions, now) && !(user->flags & FLEET_USER_TOLD))
 		fleet_queue_put(host, &host->urgent, index);
-	user->flags &= ~FLEET_USER_CALLED;
+	if (!(user->flags & FLEET_USER_AWAITED))
+		user->flags &= ~FLEET_USER_CALLED;
+}
+
+void fleet_await(struct fleet_host *host, __u32 index, __u64 now)
+{
+	struct fleet_user *user = &host->table.users[index];
+	struct fleet_awaited *awaited = host->awaited;
+
+	user->flags |= FLEET_USER_CALLED;
+	if (user->flags & FLEET_USER_AWAITED) {
+		while (awaited->index != index)
+			awaited++;
+	} else if (host->awaited_count < FLEET_AWAITED) {
+		awaited += host->awaited_count++;
+		user->flags |= FLEET_USER_AWAITED;
+		awaited->index = index;
+	} else {
+		return; /* the next look is its last chance */
+	}
+	awaited->until = now + host->settings.grace;
+}
+
+/* Whoever asks for them has asked for so long, or the walk has begun anew. */
+static void look_at_awaited(struct fleet_host *host, __u64 now)
+{
+	for (__u32 i = 0; i < host->awaited_count;) {
+		struct fleet_awaited *awaited = &host->awaited[i];
+		struct fleet_user *user = &host->table.users[awaited->index];
+
+		if (now < awaited->until) {
+			look(host, awaited->index, now);
+			i++;
+			continue;
+		}
+		user->flags &= ~(FLEET_USER_AWAITED | FLEET_USER_CALLED);
+		*awaited = host->awaited[--host->awaited_count];
+	}
 }
 
 void fleet_tick(struct fleet_host *host, __u64 now)
@@ -63,6 +101,7 @@ void fleet_tick(struct fleet_host *host, __u64 now)
 	/* While claims are made the walk is the only one. */
 	if (host->stage != FLEET_MEMBER || !host->table.high)
 		return;
+	look_at_awaited(host, now);
 	count = host->table.high * (passed < ROUND ? passed : ROUND) / ROUND + LEAST;
 	if (count > host->table.high)
 		count = host->table.high;

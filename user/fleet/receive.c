@@ -103,7 +103,7 @@ static void hear(struct fleet_host *host, const struct fleet_call *call, __u64 n
 		if (call->more)
 			return;
 	}
-	user->flags |= FLEET_USER_CALLED;
+	fleet_await(host, index, now);
 	sessions = host->kernel.sessions(host->kernel.ctx, index, &user->key);
 	if (user->units <= fleet_busy(host, user, sessions, now))
 		return;

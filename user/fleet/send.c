@@ -88,7 +88,7 @@ static void walk(struct fleet_host *host, __u64 now)
 			user->units = sessions_of(host, index);
 			set_units(host, index, user->units);
 		}
-		user->flags &= FLEET_USER_THERE | FLEET_USER_USED;
+		user->flags &= FLEET_USER_THERE | FLEET_USER_USED | FLEET_USER_AWAITED;
 		if (user->units || fleet_asks(host, user, now))
 			tell(host, index, now);
 	}

@@ -25,6 +25,7 @@ enum fleet_user_flags {
 	FLEET_USER_CALLED =
 		1 << 5,           /* ... for another host has asked: as soon as it gets idle */
 	FLEET_USER_USED = 1 << 6, /* all units were in use some time */
+	FLEET_USER_AWAITED = 1 << 7, /* is among fleet_host.awaited */
 };
 
 /* Times are in tenths of seconds of the host's clock. */
