@@ -110,4 +110,36 @@ def stalled():
             s.close()
 
 
+class Lost(Host):
+    """A host whose resolver never answers, and is waited for for minutes."""
+
+    def make(self):
+        keeper = super().make()
+        with open(f"{self.folder}/resolv.conf", "w") as file:
+            file.write(f"nameserver {address(self.n, 1)}\noptions timeout:30 attempts:3\n")
+        run("nsenter", "-t", str(keeper.pid), "-m", "mount", "--bind", "/run/resolv.conf", "/etc/resolv.conf")
+        return keeper
+
+
+@test
+def resolver():
+    """names that nobody answers for keep neither other shards nor the end waiting"""
+    rule = "INPUT", "-p", "udp", "--dport", "53", "-j", "DROP"
+    run("iptables", "-I", *rule)
+    config = fleet_config(1, "lost", store=[f"valkey://{address(1, 1)}:{STORE_PORT}", "valkey://store.example, other.example"])
+    try:
+        with Store(), contextlib.closing(Lost(1, config)) as host, host, Server("0.0.0.0", 7143, namespace="c1"):
+            until(lambda: host.stage() and host.stage()[0] == "ready", "the shard that has a store to be ready", 10 * LEASE)
+            until(lambda: host.fleet()["shards"][1]["alone_since"], "the other to be alone", 10 * LEASE)
+            equal(re.search("no address of that name for 300 ms", str(host.fleet()["shards"][1])) is not None, True, "why")
+            time.sleep(2 * LEASE)
+            equal(host.said_of(f"no lease from the store at {address(1, 1)}"), [], "leases of the first shard that were late")
+            began = time.monotonic()
+            host.end()
+            if time.monotonic() - began > 15:
+                raise AssertionError(f"it took {time.monotonic() - began} s to end")
+    finally:
+        run("iptables", "-D", *rule)
+
+
 main()

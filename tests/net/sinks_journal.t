@@ -147,4 +147,31 @@ def journal_away():
             equal(opened["HEADCOUNT_ACTION"], "session-opened", "the next")
 
 
+@test
+def fleet():
+    """a host that is alone, and has a lease again: entries of their own ids, with what the events have"""
+    ids = {"fleet-alone": "1c6374e787844587b12f1205d5aa46e9", "fleet-back": "fac626be525f4a3d951139cee7ac4c2e"}
+    text = section("headcount", directions="inbound", events="journal") + \
+        section("fleet", store="unix:/run/store", lease="2s", name="front", alone="refuse") + \
+        service("imap", listen=PORT, cap=4, scope="fleet")
+
+    def news():
+        """Of the fleet; others on this machine may open sessions."""
+        return next(e for e in (entries(s, 1)[0] for _ in range(10000)) if e["HEADCOUNT_ACTION"].startswith("fleet"))
+    with journald() as s, Headcount(text):
+        alone = news()
+        store = start("redis-server", "--port", "0", "--unixsocket", "/run/store", "--save", "", stdout=subprocess.DEVNULL)
+        try:
+            back = news()
+        finally:
+            store.kill()
+            store.wait()
+    equal({e["HEADCOUNT_ACTION"]: e["MESSAGE_ID"] for e in (alone, back)}, ids, "message ids")
+    equal([e["PRIORITY"] for e in (alone, back)], ["4", "6"], "priorities")
+    want = {"HEADCOUNT_FLEET_ALONE": "refuse", "HEADCOUNT_FLEET_MEMBERS": "0", "HEADCOUNT_FLEET_STORE": "/run/store",
+            "MESSAGE": "fleet: this host is alone, and alone = refuse holds: no lease from the store at /run/store"}
+    equal({key: alone.get(key) for key in want}, want, "fields")
+    equal((back["MESSAGE"], int(back["HEADCOUNT_DURATION_NS"]) >= 2 * 10**9), ("fleet: this host has a lease again from the store at /run/store", True), "back")
+
+
 main()

@@ -140,6 +140,11 @@ const char *word_of_action(unsigned int type)
 	return actions[type < ACTION_COUNT ? type : ACTION_LOST].word;
 }
 
+const char *name_of_fleet(_Bool alone)
+{
+	return alone ? "fleet-alone" : "fleet-back";
+}
+
 const char *name_of_action(unsigned int type)
 {
 	return actions[type < ACTION_COUNT ? type : ACTION_LOST].name;

@@ -22,6 +22,7 @@ int cold_of_word(const char *word);            /* enum hc_cold, or -1 */
 #define ACTION_COUNT 6
 const char *word_of_action(unsigned int type); /* "opened", "closed", ..; "lost" */
 const char *name_of_action(unsigned int type); /* "session-opened", ..; "events-lost" */
+const char *name_of_fleet(_Bool alone);        /* "fleet-alone", "fleet-back" */
 
 /* The enum hc_mute of HC_OPENED, HC_CLOSED and HC_REFUSED. */
 #define MUTE_OF_ACTION(type) (HC_MUTE_OPENED << ((type)-HC_OPENED))

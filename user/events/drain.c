@@ -248,6 +248,7 @@ void drain_tell_fleet(struct drain *drain, const struct print_fleet *fleet)
 	drain->context.realtime_offset_ns = clock_realtime_offset_ns();
 	if (drain->json)
 		print_json_fleet(&drain->out, &drain->context, fleet);
+	sinks_fleet(drain->sinks, &drain->context, fleet);
 }
 
 bool drain_saw_refusals(struct drain *drain)

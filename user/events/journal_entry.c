@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "user/base/address.h"
@@ -28,6 +29,9 @@ static const char *const message_ids[] = {
 	[HC_KILLED] = "b9a9c507c6b349eb95a3cfb25717d5fc",
 	[HC_LABELLED] = "0217444524394b39a4a3048d1ea50479",
 };
+
+#define ID_ALONE "1c6374e787844587b12f1205d5aa46e9"
+#define ID_BACK  "fac626be525f4a3d951139cee7ac4c2e"
 
 static char *put_field(char *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -60,18 +64,25 @@ static char *put_entry_side(char *p, const char *side, const __u8 address[16], _
 }
 
 /* What every entry begins with. */
-static char *put_entry_head(char *p, const struct print_context *context, int type,
-			    int priority, __u64 time_ns)
+static char *put_any_head(char *p, const struct print_context *context, const char *id,
+			  const char *action, int priority, __u64 time_ns)
 {
-	p = put_field(p, "MESSAGE_ID=%s", message_ids[type]);
+	p = put_field(p, "MESSAGE_ID=%s", id);
 	p = put_field(p, "PRIORITY=%d", priority);
 	p = put_field(p, "SYSLOG_IDENTIFIER=headcount");
-	p = put_field(p, "HEADCOUNT_ACTION=%s", name_of_action(type));
+	p = put_field(p, "HEADCOUNT_ACTION=%s", action);
 	p = put_field(p, "HEADCOUNT_SEQUENCE=%llu", context->sequence);
 	p = PUT(p, "HEADCOUNT_TIME=");
 	p = put_time(p, time_ns);
 	*p++ = '\0';
 	return p;
+}
+
+static char *put_entry_head(char *p, const struct print_context *context, int type,
+			    int priority, __u64 time_ns)
+{
+	return put_any_head(p, context, message_ids[type], name_of_action(type), priority,
+			    time_ns);
 }
 
 static const char *verb(const struct hc_event *event)
@@ -243,6 +254,38 @@ bool journal_entry_lost(struct print_buffer *out, const struct print_context *co
 	p = put_entry_head(p, context, ACTION_LOST, LOG_WARNING, clock_realtime_ns());
 	p = put_field(p, "HEADCOUNT_REASON=%s", word);
 	p = put_field(p, "HEADCOUNT_EVENTS_LOST=%llu", lost);
+	*p++ = '\0';
+	print_commit(out, p);
+	return true;
+}
+
+/* The store is an administrator's word, or a Sentinel's. */
+bool journal_entry_fleet(struct print_buffer *out, const struct print_context *context,
+			 const struct print_fleet *fleet)
+{
+	const size_t length = strnlen(fleet->store, sizeof(fleet->store));
+	char *p = print_reserve(out, ENTRY_ROOM);
+
+	if (!p)
+		return false;
+	if (fleet->alone)
+		p += sprintf(p,
+			     "MESSAGE=fleet: this host is alone, and alone = %s holds: no "
+			     "lease from the store at ",
+			     word_of_alone(fleet->means));
+	else
+		p += sprintf(p,
+			     "MESSAGE=fleet: this host has a lease again from the store at ");
+	p += escape_text(p, 4 * length + 1, fleet->store, length) + 1;
+	p = put_any_head(p, context, fleet->alone ? ID_ALONE : ID_BACK,
+			 name_of_fleet(fleet->alone), fleet->alone ? LOG_WARNING : LOG_INFO,
+			 print_realtime(context, fleet->time_ns));
+	if (!fleet->alone)
+		p = put_field(p, "HEADCOUNT_DURATION_NS=%llu",
+			      fleet->time_ns - fleet->since_ns);
+	p = put_field(p, "HEADCOUNT_FLEET_ALONE=%s", word_of_alone(fleet->means));
+	p = put_field(p, "HEADCOUNT_FLEET_MEMBERS=%u", fleet->members);
+	p = put_text(p, "HEADCOUNT_FLEET_STORE", fleet->store, length);
 	*p++ = '\0';
 	print_commit(out, p);
 	return true;

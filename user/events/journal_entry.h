@@ -15,5 +15,7 @@ bool journal_entry_event(struct print_buffer *out, const struct print_context *c
 			 const struct hc_event *event);
 bool journal_entry_lost(struct print_buffer *out, const struct print_context *context,
 			const char *word, __u64 lost);
+bool journal_entry_fleet(struct print_buffer *out, const struct print_context *context,
+			 const struct print_fleet *fleet);
 
 #endif

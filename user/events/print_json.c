@@ -334,8 +334,7 @@ void print_json_fleet(struct print_buffer *out, struct print_context *context,
 	context->sequence++;
 	if (!p)
 		return;
-	p = put_head(p, context, fleet->time_ns, "\"info\"",
-		     fleet->alone ? "fleet-alone" : "fleet-back");
+	p = put_head(p, context, fleet->time_ns, "\"info\"", name_of_fleet(fleet->alone));
 	p = PUT(p, ",\"event.start\":\"");
 	p = put_time(p, print_realtime(context, fleet->since_ns));
 	*p++ = '"';

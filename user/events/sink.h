@@ -54,6 +54,8 @@ struct sink_kind_row {
 		      const struct hc_event *event);
 	void (*lost)(struct sink *sink, const struct print_context *context, const char *word,
 		     __u64 lost);
+	void (*fleet)(struct sink *sink, const struct print_context *context,
+		      const struct print_fleet *fleet);
 	/* Waits for what is not in the log, until the deadline. */
 	void (*finish)(struct sink *sink, __u64 deadline_ns);
 	void (*take_losses)(struct sink *sink, __u64 losses[]);

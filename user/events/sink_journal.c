@@ -198,9 +198,27 @@ static struct sink *open_journal(struct sinks *sinks, const struct sink_spec *sp
 	return NULL;
 }
 
+/* One of these. */
+struct news {
+	const struct hc_event *event;
+	const struct print_fleet *fleet;
+	const char *word; /* of what is lost */
+	__u64 lost;
+};
+
+static bool append(struct print_buffer *out, const struct print_context *context,
+		   const struct news *news)
+{
+	if (news->event)
+		return journal_entry_event(out, context, news->event);
+	if (news->fleet)
+		return journal_entry_fleet(out, context, news->fleet);
+	return journal_entry_lost(out, context, news->word, news->lost);
+}
+
 /* Adds an entry, if there is room; what there is no room for is counted. */
 static void gather_entry(struct sink *sink, const struct print_context *context,
-			 const struct hc_event *event, const char *word, __u64 lost)
+			 const struct news *news)
 {
 	struct journal *journal = ((struct journal_sink *)sink)->journal;
 	bool added = false;
@@ -208,8 +226,7 @@ static void gather_entry(struct sink *sink, const struct print_context *context,
 	pthread_mutex_lock(&journal->lock);
 	tell_dropped(journal);
 	if (journal->gathered.length < GATHERED_MAX)
-		added = event ? journal_entry_event(&journal->gathered, context, event)
-			      : journal_entry_lost(&journal->gathered, context, word, lost);
+		added = append(&journal->gathered, context, news);
 	if (!added) {
 		journal->lost++;
 		journal->dropped++;
@@ -224,13 +241,19 @@ static void gather_entry(struct sink *sink, const struct print_context *context,
 static void on_event(struct sink *sink, const struct print_context *context,
 		     const struct hc_event *event)
 {
-	gather_entry(sink, context, event, NULL, 0);
+	gather_entry(sink, context, &(struct news){.event = event});
 }
 
 static void on_lost(struct sink *sink, const struct print_context *context, const char *word,
 		    __u64 lost)
 {
-	gather_entry(sink, context, NULL, word, lost);
+	gather_entry(sink, context, &(struct news){.word = word, .lost = lost});
+}
+
+static void on_fleet(struct sink *sink, const struct print_context *context,
+		     const struct print_fleet *fleet)
+{
+	gather_entry(sink, context, &(struct news){.fleet = fleet});
 }
 
 static void finish(struct sink *sink, __u64 deadline_ns)
@@ -290,6 +313,7 @@ const struct sink_kind_row sink_journal = {
 	.open = open_journal,
 	.event = on_event,
 	.lost = on_lost,
+	.fleet = on_fleet,
 	.finish = finish,
 	.take_losses = take_losses,
 	.free = free_journal,

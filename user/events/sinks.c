@@ -234,6 +234,14 @@ void sinks_lost(struct sinks *sinks, const struct print_context *context, const 
 			sinks->items[i]->row->lost(sinks->items[i], context, word, lost);
 }
 
+void sinks_fleet(struct sinks *sinks, const struct print_context *context,
+		 const struct print_fleet *fleet)
+{
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->items[i]->row->fleet)
+			sinks->items[i]->row->fleet(sinks->items[i], context, fleet);
+}
+
 static void add_poll(struct sinks *sinks, size_t *count, int fd, short events)
 {
 	if (*count == sinks->polls_room) {

@@ -40,6 +40,8 @@ void sinks_event(struct sinks *sinks, const struct print_context *context,
 		 const struct hc_event *event);
 void sinks_lost(struct sinks *sinks, const struct print_context *context, const char *word,
 		__u64 lost);
+void sinks_fleet(struct sinks *sinks, const struct print_context *context,
+		 const struct print_fleet *fleet);
 
 /* Sleeps, but serves those who come, go or have room again. */
 void sinks_nap(struct sinks *sinks, int nap_ms);

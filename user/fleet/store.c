@@ -75,6 +75,8 @@ void store_free(struct store *store)
 		return;
 	store_link_free(&store->main);
 	store_link_free(&store->hearing);
+	for (int i = 0; i <= STORE_PLACES_MAX; i++)
+		store_name_drop(store->names[i]);
 	SSL_CTX_free(store->tls);
 	free(store->reply);
 	explicit_bzero(store, sizeof(*store));
@@ -137,22 +139,31 @@ static void begin(struct store *store, __u64 now)
 	}
 }
 
+/* For what comes next: half of it for an address, and for a connection. */
+static __u64 patience_now(const struct store *store)
+{
+	const enum store_link_stage stage = store->main.stage;
+	const bool half = stage == STORE_LINK_NAMES || stage == STORE_LINK_CONNECTS;
+
+	return store_patience(store) / (half ? 2 : 1);
+}
+
 static int time_out(struct store *store)
 {
+	const enum store_link_stage stage = store->main.stage;
+
 	snprintf(store->main.why, sizeof(store->main.why), "no %s for %llu ms",
-		 store->main.stage == STORE_LINK_CONNECTS ? "connection" : "answer",
-		 store_patience(store) / NS_PER_MS /
-			 (store->main.stage == STORE_LINK_CONNECTS ? 2 : 1));
+		 stage == STORE_LINK_NAMES      ? "address of that name"
+		 : stage == STORE_LINK_CONNECTS ? "connection"
+						: "answer",
+		 patience_now(store) / NS_PER_MS);
 	return -ETIMEDOUT;
 }
 
 /* Until when the replies that are to come are waited for. */
 static __u64 deadline_of(const struct store *store)
 {
-	__u64 patience = store_patience(store);
-
-	return store->asked +
-	       (store->main.stage == STORE_LINK_CONNECTS ? patience / 2 : patience);
+	return store->asked + patience_now(store);
 }
 
 /* Whatever was called meanwhile waits there, and perhaps a new epoch. */
@@ -188,10 +199,13 @@ static int take(struct store *store, const struct store_reply *reply, __u64 now)
 
 static void receive(struct store *store, __u64 now)
 {
+	const bool named = store->main.stage == STORE_LINK_NAMES;
 	char why[sizeof(store->main.why)];
 	int error = store_link_work(&store->main), bad = 0, there = 0;
 	const struct store_reply *reply;
 
+	if (named && store->main.stage != STORE_LINK_NAMES)
+		store->asked = now; /* what it took to find an address is over */
 	copy_text(why, sizeof(why), store->main.why);
 	while (!bad && is_open(store) && (there = store_link_next(&store->main, &reply)) > 0)
 		bad = take(store, reply, now);
@@ -209,7 +223,7 @@ static void work(struct store *store, __u64 now)
 	int error = 0;
 
 	begin(store, now);
-	/* Its answer may be there: who looks up another store's name keeps us from reading. */
+	/* Its answer may be there: we may have been kept from reading. */
 	if (is_open(store) && store->expect_count && now >= deadline_of(store))
 		receive(store, now);
 	if (!is_open(store))

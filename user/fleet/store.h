@@ -2,13 +2,12 @@
 /*
  * The client of one shard's store: finds the primary, keeps two connections to it, brings the
  * messages of a fleet_host there and the answers back, and does so again whenever something
- * breaks. Driven by poll(2), without threads or locks: all calls from one thread, for each
- *shard one store and one host. Nothing waits, but for the name of a server that is not given as
- *a number: getaddrinfo(3) may take as long as the resolver does, and all shards of the thread
- *wait for it.
+ * breaks. Driven by poll(2), without locks: all calls from one thread, for each shard one store
+ * and one host. Nothing waits; for the addresses of a server's name other threads do
+ * (store_name.h).
  *
  * What a server says may be anything: more than 256 KiB of one reply are not kept, and whatever
- *is not the reply that is waited for breaks the connection.
+ * is not the reply that is waited for breaks the connection.
  *
  * A loop:
  *

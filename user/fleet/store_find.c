@@ -38,13 +38,15 @@ int store_load_scripts(struct store *store)
 static int open_main(struct store *store, const struct store_place *place, const char *user,
 		     const char *password)
 {
+	const bool named = place == &store->named;
+	size_t number = named ? STORE_PLACES_MAX : place - store->address.places;
 	int error;
 
 	store->expect_count = 0;
 	store->proven = false;
 	/* Of a name's addresses another one when all places have been asked. */
 	error = store_link_open(&store->main, place, store->tls,
-				store->turn / store->address.count);
+				store->turn / store->address.count, &store->names[number]);
 	if (!error)
 		error = store_authenticate(&store->main, user, password);
 	if (error > 0)

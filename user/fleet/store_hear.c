@@ -31,7 +31,7 @@ static int begin(struct store *store, __u64 now)
 	store->hears_id = store->host->id;
 	words[1].length =
 		snprintf(channel, sizeof(channel), "%s:%016llx", store->calls, store->hears_id);
-	error = store_link_open_beside(&store->hearing, &store->main, store->tls);
+	error = store_link_open_beside(&store->hearing, &store->main);
 	if (error)
 		return error;
 	error = store_authenticate(&store->hearing, store->address.user,

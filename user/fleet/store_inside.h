@@ -40,6 +40,9 @@ struct store {
 	char sentinel_user[STORE_SECRET_MAX], sentinel_password[STORE_SECRET_MAX];
 	char members[STORE_HOST_MAX], units[STORE_HOST_MAX], calls[STORE_HOST_MAX]; /* keys */
 
+	/* Names of places that are asked for, and that of `named`. */
+	struct store_name *names[STORE_PLACES_MAX + 1];
+
 	/* The main connection: to who is asked for the primary, and then to it. */
 	struct store_link main;
 	enum store_expect expects[8];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <netdb.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ void store_link_free(struct store_link *link)
 	link->out = NULL;
 }
 
-static int find_socket(struct store_link *link)
+static void find_socket(struct store_link *link)
 {
 	struct sockaddr_un *to = (struct sockaddr_un *)&link->to;
 
@@ -66,36 +66,9 @@ static int find_socket(struct store_link *link)
 	memcpy(to->sun_path, link->place.host,
 	       strnlen(link->place.host, sizeof(to->sun_path) - 1));
 	link->to_size = sizeof(*to);
-	return 0;
 }
 
-static int find_host(struct store_link *link, unsigned int number)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-	struct addrinfo *found, *chosen;
-	unsigned int count = 0;
-	char port[8];
-	int error;
-
-	snprintf(port, sizeof(port), "%u", link->place.port);
-	error = getaddrinfo(link->place.host, port, &hints, &found);
-	if (error)
-		return fail(link, EHOSTUNREACH, gai_strerror(error));
-	chosen = found;
-	do {
-		count++;
-		chosen = chosen->ai_next;
-	} while (chosen);
-	chosen = found;
-	for (number %= count; number; number--)
-		chosen = chosen->ai_next;
-	memcpy(&link->to, chosen->ai_addr, chosen->ai_addrlen);
-	link->to_size = chosen->ai_addrlen;
-	freeaddrinfo(found);
-	return 0;
-}
-
-static int begin(struct store_link *link, SSL_CTX *context)
+static int begin(struct store_link *link)
 {
 	const int one = 1;
 
@@ -111,32 +84,66 @@ static int begin(struct store_link *link, SSL_CTX *context)
 	if (connect(link->fd, (struct sockaddr *)&link->to, link->to_size) &&
 	    errno != EINPROGRESS)
 		return fail_errno(link, errno);
-	if (!context)
+	if (!link->context)
 		return 0;
-	link->tls = store_tls_begin(context, link->fd, link->place.host);
+	link->tls = store_tls_begin(link->context, link->fd, link->place.host);
 	return link->tls ? 0 : fail_errno(link, ENOMEM);
 }
 
-int store_link_open(struct store_link *link, const struct store_place *place, SSL_CTX *context,
-		    unsigned int number)
+/* Connects to what the name says, once it does. */
+static int take_name(struct store_link *link)
 {
-	int error;
+	const char *why = "";
+	int there = store_name_get(*link->name, link->number, &link->to, &link->to_size, &why);
 
-	store_link_close(link);
-	link->place = *place;
-	link->to = (struct sockaddr_storage){};
-	error = place->port ? find_host(link, number) : find_socket(link);
-	return error ?: begin(link, context);
+	link->stage = STORE_LINK_NAMES;
+	if (!there && link->fd < 0)
+		link->fd = fcntl(store_name_fd(*link->name), F_DUPFD_CLOEXEC, 0);
+	if (!there)
+		return link->fd < 0 ? fail_errno(link, errno) : 0;
+	store_name_drop(*link->name);
+	*link->name = NULL;
+	if (link->fd >= 0)
+		close(link->fd);
+	link->fd = -1;
+	return there < 0 ? fail(link, EHOSTUNREACH, why) : begin(link);
 }
 
-int store_link_open_beside(struct store_link *link, const struct store_link *other,
-			   SSL_CTX *context)
+static int find_host(struct store_link *link, unsigned int number, struct store_name **name)
+{
+	if (store_name_is_number(&link->place, &link->to, &link->to_size))
+		return begin(link);
+	if (!store_name_serves(*name, &link->place)) {
+		store_name_drop(*name);
+		if (store_name_ask(name, &link->place))
+			return fail(link, EAGAIN, "too many names are asked for");
+	}
+	link->name = name;
+	link->number = number;
+	return take_name(link);
+}
+
+int store_link_open(struct store_link *link, const struct store_place *place, SSL_CTX *context,
+		    unsigned int number, struct store_name **name)
+{
+	store_link_close(link);
+	link->place = *place;
+	link->context = context;
+	link->to = (struct sockaddr_storage){};
+	if (place->port)
+		return find_host(link, number, name);
+	find_socket(link);
+	return begin(link);
+}
+
+int store_link_open_beside(struct store_link *link, const struct store_link *other)
 {
 	store_link_close(link);
 	link->place = other->place;
+	link->context = other->context;
 	link->to = other->to;
 	link->to_size = other->to_size;
-	return begin(link, context);
+	return begin(link);
 }
 
 int store_link_send(struct store_link *link, const struct fleet_word *words, size_t count)
@@ -178,6 +185,8 @@ short store_link_events(const struct store_link *link)
 	switch (link->stage) {
 	case STORE_LINK_CLOSED:
 		return 0;
+	case STORE_LINK_NAMES:
+		return POLLIN;
 	case STORE_LINK_CONNECTS:
 		return POLLOUT;
 	case STORE_LINK_SHAKES:
@@ -312,7 +321,9 @@ int store_link_work(struct store_link *link)
 {
 	int error = 0;
 
-	if (link->stage == STORE_LINK_CONNECTS)
+	if (link->stage == STORE_LINK_NAMES)
+		error = take_name(link);
+	if (!error && link->stage == STORE_LINK_CONNECTS)
 		error = finish_connecting(link);
 	if (!error && link->stage == STORE_LINK_SHAKES)
 		error = shake(link);

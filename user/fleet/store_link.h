@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * One connection to a server of a store: commands out, replies in, with TLS or without. It
- * never waits, but for a name that is resolved. Whoever has it says when it takes too long.
+ * never waits. Whoever has it says when it takes too long.
  */
 #ifndef HEADCOUNT_FLEET_STORE_LINK_H
 #define HEADCOUNT_FLEET_STORE_LINK_H
@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "user/config/store_address.h"
+#include "user/fleet/store_name.h"
 #include "user/fleet/store_reply.h"
 #include "user/fleet/store_tls.h"
 
@@ -16,6 +17,7 @@
 
 enum store_link_stage {
 	STORE_LINK_CLOSED,
+	STORE_LINK_NAMES, /* the name's addresses are asked for */
 	STORE_LINK_CONNECTS,
 	STORE_LINK_SHAKES,
 	STORE_LINK_OPEN
@@ -24,10 +26,13 @@ enum store_link_stage {
 struct store_link {
 	enum store_link_stage stage;
 	int fd;
+	SSL_CTX *context; /* NULL: without TLS */
 	SSL *tls;
 	bool read_waits_to_write, write_waits_to_read; /* of TLS */
 	bool eager; /* more may have come than poll() knows of */
 	struct store_place place;
+	struct store_name **name;   /* STORE_LINK_NAMES: whose it is, and which of its */
+	unsigned int number;        /* addresses is wanted */
 	struct sockaddr_storage to; /* what that was resolved to */
 	socklen_t to_size;
 	struct store_reader reader;
@@ -41,13 +46,14 @@ int store_link_init(struct store_link *link);
 void store_link_free(struct store_link *link); /* closes it */
 
 /* Begins to connect; commands may be given at once. `context`: NULL without TLS. If the name
- * has several addresses it is the one of this number, modulo their count. Returns 0 or a
- * negative errno with `why`, as all that follow. */
+ * has several addresses it is the one of this number, modulo their count. What is asked for
+ * them is in `*name`, which is the caller's to drop and outlives the connection, so that an
+ * answer which comes too late for this one is there for the next to the same place. Returns 0
+ * or a negative errno with `why`, as all that follow. */
 int store_link_open(struct store_link *link, const struct store_place *place, SSL_CTX *context,
-		    unsigned int number);
+		    unsigned int number, struct store_name **name);
 /* To the very address that the other one has, whatever its name means now. */
-int store_link_open_beside(struct store_link *link, const struct store_link *other,
-			   SSL_CTX *context);
+int store_link_open_beside(struct store_link *link, const struct store_link *other);
 /* What was to be sent and what came is forgotten. */
 void store_link_close(struct store_link *link);
 
