@@ -335,7 +335,7 @@ void machine_boot(struct world *world, int host, bool reboot)
 {
 	struct machine *machine = &world->machine[host];
 	const struct fleet_kernel kernel = {machine, kernel_sessions, kernel_set_units,
-					    kernel_set_deadline};
+					    kernel_set_deadline, NULL};
 	const struct fleet_settings settings = {
 		.lease = 10 * NS_PER_SECOND,
 		.renew = NS_PER_SECOND,

@@ -150,7 +150,7 @@ static void play(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct fleet_kernel kernel = {NULL, read_sessions, set_units, set_deadline};
+	const struct fleet_kernel kernel = {NULL, read_sessions, set_units, set_deadline, NULL};
 	const struct fleet_settings settings = {
 		.lease = 10 * NS_PER_SECOND,
 		.renew = NS_PER_SECOND,

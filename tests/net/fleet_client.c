@@ -249,7 +249,7 @@ static void loop(void)
 
 int main(int argc, char **argv)
 {
-	const struct fleet_kernel kernel = {NULL, read_sessions, set_units, set_deadline};
+	const struct fleet_kernel kernel = {NULL, read_sessions, set_units, set_deadline, NULL};
 	__u64 id = clock_ns(CLOCK_REALTIME) ^ (__u64)getpid() << 48;
 	static struct store_address address;
 	char why[256];

@@ -21,6 +21,7 @@
 static struct fleet_host host;
 static __u64 now;
 static __u32 sessions[USERS], units[USERS];
+static __u64 used;   /* when a session of any user began or ended last, that nobody saw */
 static __u32 begins; /* sessions that begin when units are set next */
 static __u64 deadline;
 
@@ -53,9 +54,18 @@ static void set_deadline(void *ctx, __u64 time)
 	deadline = time;
 }
 
+static __u64 get_unused(void *ctx, __u32 index, const struct fleet_key *key)
+{
+	(void)ctx;
+	(void)index;
+	(void)key;
+	return now - used;
+}
+
 static void host_begin(__u32 acks)
 {
-	const struct fleet_kernel kernel = {NULL, read_sessions, set_units, set_deadline};
+	const struct fleet_kernel kernel = {NULL, read_sessions, set_units, set_deadline,
+					    get_unused};
 	const struct fleet_settings settings = {
 		.lease = LEASE,
 		.renew = NS_PER_SECOND,
@@ -72,7 +82,7 @@ static void host_begin(__u32 acks)
 	now = 1000 * NS_PER_SECOND;
 	memset(sessions, 0, sizeof(sessions));
 	memset(units, 0, sizeof(units));
-	begins = deadline = 0;
+	begins = deadline = used = 0;
 	assert_int_equal(fleet_host_init(&host, &settings, &kernel, ID), 0);
 }
 

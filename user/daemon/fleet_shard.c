@@ -80,6 +80,21 @@ static __u32 set_units(void *ctx, __u32 index, const struct fleet_key *key, __u3
 	return HC_UNLIMITED; /* all that it had may be in use */
 }
 
+static __u64 get_unused(void *ctx, __u32 index, const struct fleet_key *key)
+{
+	struct shard *shard = ctx;
+	const struct shard_common *common = shard->common;
+	const __u64 now = clock_monotonic_ns();
+	struct hc_user record;
+
+	(void)key;
+	return state_read_user(common->object, &common->policy->control, &shard->users[index],
+			       &record) &&
+			       record.last_ns < now
+		       ? now - record.last_ns
+		       : now;
+}
+
 static void set_deadline(void *ctx, __u64 deadline)
 {
 	struct shard *shard = ctx;
@@ -302,7 +317,8 @@ int shard_open(struct shard *shard, struct shard_common *common, __u32 number,
 	       const struct config *config)
 {
 	const struct fleet_settings settings = settings_of(&config->fleet, config->users_max);
-	const struct fleet_kernel kernel = {shard, get_sessions, set_units, set_deadline};
+	const struct fleet_kernel kernel = {shard, get_sessions, set_units, set_deadline,
+					    get_unused};
 	__u64 id;
 	int error;
 

@@ -35,6 +35,10 @@ struct fleet_kernel {
 	/* Returns the sessions that there are when no more can begin under the older number. */
 	__u32 (*set_units)(void *ctx, __u32 index, const struct fleet_key *key, __u32 units);
 	void (*set_deadline)(void *ctx, __u64 deadline); /* 0: it has passed */
+	/* For how long no session of the user has begun or ended, in ns. Asked before its idle
+	 * units go back: sessions that are short are seldom there when it is looked. NULL: it
+	 * is not known. */
+	__u64 (*unused)(void *ctx, __u32 index, const struct fleet_key *key);
 };
 
 enum fleet_stage {

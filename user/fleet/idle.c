@@ -14,12 +14,32 @@ static bool is_over(const struct fleet_host *host, const struct fleet_user *user
 				FLEET_USER_AWAITED));
 }
 
-static bool is_to_be_told(struct fleet_host *host, struct fleet_user *user, __u32 sessions,
-			  __u64 now)
+/* Has it had a session since, that nobody saw by looking? Then it is idle from there on. */
+static bool was_used(const struct fleet_host *host, __u32 index, __u64 now)
 {
-	__u32 tenths = fleet_tenths(now);
-	__u64 keep =
-		user->flags & FLEET_USER_USED ? host->settings.keep : host->settings.unused;
+	struct fleet_user *user = &host->table.users[index];
+	const struct fleet_kernel *kernel = &host->kernel;
+	__u64 unused = kernel->unused ? kernel->unused(kernel->ctx, index, &user->key) : now;
+	__u32 last = fleet_tenths(unused < now ? now - unused : 0);
+
+	if ((__s32)(last - user->since) <= 0)
+		return false;
+	user->since = last;
+	user->flags |= FLEET_USER_USED;
+	return true;
+}
+
+static bool is_kept(const struct fleet_host *host, const struct fleet_user *user, __u64 now)
+{
+	const struct fleet_settings *settings = &host->settings;
+	__u64 keep = user->flags & FLEET_USER_USED ? settings->keep : settings->unused;
+
+	return fleet_tenths(now) - user->since < fleet_tenths(keep);
+}
+
+static bool is_to_be_told(struct fleet_host *host, __u32 index, __u32 sessions, __u64 now)
+{
+	struct fleet_user *user = &host->table.users[index];
 
 	if (fleet_asks(host, user, now) || fleet_busy(host, user, sessions, now) > sessions)
 		return false;
@@ -28,12 +48,14 @@ static bool is_to_be_told(struct fleet_host *host, struct fleet_user *user, __u3
 		return true;
 	if (user->need || sessions == user->units) {
 		user->need = 0;
-		user->since = tenths;
+		user->since = fleet_tenths(now);
 		if (sessions == user->units)
 			user->flags |= FLEET_USER_USED;
 		return false;
 	}
-	if (!(user->flags & FLEET_USER_CALLED) && tenths - user->since < fleet_tenths(keep))
+	if (!(user->flags & FLEET_USER_CALLED) &&
+	    (is_kept(host, user, now) ||
+	     (was_used(host, index, now) && is_kept(host, user, now))))
 		return false;
 	user->flags |= FLEET_USER_RETURN;
 	return true;
@@ -51,7 +73,7 @@ static void look(struct fleet_host *host, __u32 index, __u64 now)
 		fleet_table_remove(&host->table, index);
 		return;
 	}
-	if (is_to_be_told(host, user, sessions, now) && !(user->flags & FLEET_USER_TOLD))
+	if (is_to_be_told(host, index, sessions, now) && !(user->flags & FLEET_USER_TOLD))
 		fleet_queue_put(host, &host->urgent, index);
 	if (!(user->flags & FLEET_USER_AWAITED))
 		user->flags &= ~FLEET_USER_CALLED;
