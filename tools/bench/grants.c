@@ -70,7 +70,7 @@ static void open_shard(struct shard *shard, const char *place, __u32 servers, __
 
 	if (store_address_parse(&address, place, why, sizeof(why)))
 		errx(2, "%s", why);
-	kernel = (struct fleet_kernel){shard, read_sessions, set_units, set_deadline};
+	kernel = (struct fleet_kernel){shard, read_sessions, set_units, set_deadline, NULL};
 	if (fleet_host_init(&shard->host, &settings, &kernel, id) ||
 	    store_new(&shard->store, &address, &how, &shard->host))
 		errx(1, "no memory");
