@@ -118,8 +118,10 @@ static void test_flood(void **state)
 	share(HC_COLD_WAIT, HC_ALONE_REFUSE, 0);
 	lease(0, true);
 	assert_int_equal(pthread_create(&thread, NULL, flood, NULL), 0);
-	for (int i = 0; i < 500 && heard < 1000; i++)
+	for (int i = 0; i < 10000 && heard < 1000; i++) {
 		fleet_words_hear(words);
+		usleep(1000); /* the thread may not have begun */
+	}
 	atomic_store(&enough, true);
 	pthread_join(thread, NULL);
 	printf("# %d asks heard\n", heard);
