@@ -72,8 +72,9 @@ def finish(process):
 
 
 def hang_up(*processes):
+    """Each is told until it has ended: OpenSSH 9.2 forgets a signal that comes just before it waits for packets."""
     for process in processes:
-        process.terminate()
+        until(lambda: process.terminate() or process.poll() is not None, "ssh to end")
         finish(process)
 
 
