@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: it measures, and its sessions fill the events of every other headcount
 """The measurements of tools/bench run: what they find is for `make bench` to say."""
 from harness import *
 

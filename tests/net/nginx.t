@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: the tens of thousands of sessions of wrk fill the events of every other headcount
 """The main job on real programs: nginx under wrk, and redis."""
 from clients import *
 

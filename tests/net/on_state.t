@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: its strangers among the sockops programs make every other headcount attach on_state
 """on_state, which looks at every state change of every socket, is attached only while sockets may not call back; and
 what it saw is seen without it: a SYN that Fast Open puts off, an end whose callback a stranger has taken."""
 from bpf import *
