@@ -6,16 +6,20 @@ IN_C     := $(UNIT) $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 SANITIZE_THREADS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
-THREADS  := tests/net/sinks_journal.t tests/net/metrics_http.t tests/net/page.t tests/net/holdback.t \
-	    tests/net/answers.t
+THREADS  := tests/net/answers.t tests/net/page.t tests/net/sinks_journal.t tests/net/metrics_http.t \
+	    tests/net/holdback.t
 
-.PHONY: unit test-programs check-sanitized fuzz fuzzers torture check-kernels
+# As many at once as in tests/prove; but what fails is not run again, as it need not fail each time.
+BESIDE   := prove --timer --failures --jobs $$(($$(nproc) + 2)) --exec ''
+
+.PHONY: unit in-c test-programs check-sanitized fuzz fuzzers torture check-kernels
 
 # Tests in C, of pure code and of the BPF programs: cmocka, TAP on stdout.
 $(BUILD)/tests/%: tests/%.c $(LIB)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(HC_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB) $(HC_LIBS) -lcmocka
-test-programs: $(IN_C) $(BUILD)/tests/net/answer $(BUILD)/tests/net/broker $(BUILD)/tests/net/fleet_client \
+in-c: $(IN_C)
+test-programs: in-c $(BUILD)/tests/net/answer $(BUILD)/tests/net/broker $(BUILD)/tests/net/fleet_client \
 	$(BUILD)/tests/net/refuse.so \
 	$(BUILD)/tests/fleet/simulate $(BUILD)/tests/fleet/real/store bench-programs modules
 
@@ -47,12 +51,11 @@ $(BUILD)/tests/net/%.so: tests/net/%.c
 # And the program with the sanitizer of threads, in the tests that have the journal's, the metrics',
 # the closer's and the one that answers run.
 check-sanitized: test-packages ## the tests in C, and of threads, with sanitizers (as root)
-	$(BUILD_AS_CALLER) BUILD=$(BUILD)/sanitized CFLAGS='$(SANITIZE)' LDFLAGS= all test-programs
-	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP \
-		HEADCOUNT=$(CURDIR)/$(BUILD)/sanitized/headcount prove --timer --failures --exec '' $(IN_C:$(BUILD)/%=$(BUILD)/sanitized/%) tests/net/errors.t
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/threads CFLAGS='$(SANITIZE_THREADS)' LDFLAGS= all
-	$(Q)TSAN_OPTIONS=halt_on_error=1 HEADCOUNT=$(CURDIR)/$(BUILD)/threads/headcount \
-		prove --timer --failures --exec '' $(THREADS)
+	$(BUILD_AS_CALLER) BUILD=$(BUILD)/sanitized CFLAGS='$(SANITIZE)' LDFLAGS= all in-c
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP HEADCOUNT=$(CURDIR)/$(BUILD)/sanitized/headcount \
+		$(BESIDE) tests/net/errors.t $(IN_C:$(BUILD)/%=$(BUILD)/sanitized/%)
+	$(BUILD_AS_CALLER) BUILD=$(BUILD)/threads CFLAGS='$(SANITIZE_THREADS)' LDFLAGS= all
+	$(Q)TSAN_OPTIONS=halt_on_error=1 HEADCOUNT=$(CURDIR)/$(BUILD)/threads/headcount $(BESIDE) $(THREADS)
 
 # Each harness for so long, from its seeds and from what earlier runs found. What breaks one
 # stays in build/fuzz/.
