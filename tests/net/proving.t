@@ -20,7 +20,7 @@ def prove(*scripts, before=None):
                     file.write(f"#!/bin/sh\n{script}\n")
                 os.chmod(f"{folder}/{name}", 0o755)
             return subprocess.run([f"{HERE}/../prove", *(f"{folder}/{name}" for name in named)], text=True,
-                                  env={**os.environ, "PROVE_STATE": f"{folder}/state"}, capture_output=True, timeout=60)
+                                  env={**os.environ, "PROVE_STATE": f"{folder}/state", "PROVE_JOBS": "4"}, capture_output=True, timeout=60)
         if before:
             equal(run_all(before=before).returncode, 1, "exit code of the run before")
         done = run_all(**dict(zip("abcdefgh", scripts)))
@@ -53,6 +53,19 @@ def failures():
 def only_those():
     """only the files that are named are run, whatever failed in an earlier run"""
     equal(prove(FLAKY, before=BAD), (0, "tests/prove: 1 files, 0 failed:; 1 flaky, passed only the second time: a"), "outcome")
+
+
+@test
+def side_by_side():
+    """tests run side by side, and after them, by itself, one that says that it has to"""
+    def meets(other):  # each passes only beside the other
+        return f"""here=${{0%/*}}; touch "$0.here"; trap 'rm "$0.here"; touch "$0.gone"' EXIT
+            for try in $(seq 300); do [ -e "$here/{other}.here" ] || [ -e "$here/{other}.gone" ] && break; sleep 0.1; done
+            [ $try -lt 300 ] || {{ {BAD}; }}; {GOOD}"""
+    alone = f"""# alone: it is a test of that
+        here=${{0%/*}}; [ -e "$here/b.gone" ] && [ -e "$here/c.gone" ] && [ ! -e "$here/b.here" ] && [ ! -e "$here/c.here" ] ||
+            {{ {BAD}; }}; {GOOD}"""
+    equal(prove(alone, meets("c"), meets("b")), (0, "Result: PASS"), "outcome")
 
 
 @test
