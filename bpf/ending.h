@@ -133,7 +133,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		label_index_drop(id, session);
 	end = session_end_of(session, sk, old_state);
 	count_closed(session, end, now);
-	event = emit_begin(id, session, HC_CLOSED, now);
+	event = emit_closed(id, session, now);
 	if (event) {
 		event->active = held.active;
 		event->cap = held.cap;

@@ -133,7 +133,7 @@ static __always_inline void session_count(const struct hc_session *session, __u3
 static __always_inline void session_emit_opened(__u64 id, const struct hc_session *session,
 						__u32 active, __u32 cap, __u64 now)
 {
-	struct hc_event *event = emit_begin(id, session, HC_OPENED, now);
+	struct hc_event *event = emit_opened(id, session, now);
 
 	if (!event)
 		return;
