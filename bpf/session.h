@@ -297,6 +297,7 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 			claim.when = claim.now;
 	}
 	session->flags |= HC_S_ANNOUNCED;
+	claim.position = arrival_position();
 	session_charge(id, session, service, &claim, kind);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
 		label_index_add(id, session, false, compat_is_mptcp(tp));
