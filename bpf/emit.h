@@ -94,9 +94,11 @@ static __always_inline void emit_traffic(struct hc_event *event, const struct tc
 	struct hc_peer peer;
 
 	event->rx_bytes = received_of(tp);
-	event->tx_bytes = tp->bytes_sent - tp->bytes_retrans;
+	event->tx_bytes = tp->bytes_sent;
 	event->srtt_us = tp->srtt_us >> 3;
 	event->retransmits = tp->total_retrans;
+	if (event->retransmits)
+		event->tx_bytes -= tp->bytes_retrans;
 	peer_idle(&event->idle, tp);
 	peer_read(&peer, tp, state);
 	event->heard_ticks = peer.heard_ticks;
