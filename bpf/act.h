@@ -20,12 +20,15 @@ enum act {
 	CHARGE_NEW, /* or for a new one: takes a reservation over, if it has one, or a slot */
 };
 
-/* The answer; of a session, that it is counted as well. */
-static __always_inline void user_answer(struct hc_user *user, struct claim *claim, enum act act)
+/* The answer; of a session, that it is counted as well. Who gets a reservation does not ask
+ * how many sessions there are. */
+static __always_inline void user_answer(struct hc_user *user, struct claim *claim, enum act act,
+					bool refused)
 {
-	claim->active = hc_user_active(user);
 	claim->cap = user->cap;
 	claim->traits = user->traits;
+	if (act != RESERVE || refused)
+		claim->active = hc_user_active(user);
 	if (act != RESERVE)
 		peak_raise(user, claim->active);
 	if (act == CHARGE_NEW || act == TAKE)
@@ -97,7 +100,7 @@ __noinline int user_try(struct claim *claim, const struct hc_user_key *key, enum
 			: !user_try_charge(user, key, word, now, held_tick(claim->when),
 					   kind != NOTHING))
 		return UNDECIDED;
-	user_answer(user, claim, act);
+	user_answer(user, claim, act, false);
 	return ADMITTED;
 }
 
@@ -152,7 +155,8 @@ static __always_inline enum verdict act_locked(const struct hc_user_set *set, __
 	user_expire(user, held_tick(claim->now));
 	verdict = act <= TAKE ? reserve_locked(user, claim, service, act)
 			      : charge_locked(user, claim, service, kind);
-	user_answer(user, claim, verdict == ADMITTED || claim->over ? act : RESERVE);
+	user_answer(user, claim, verdict == ADMITTED || claim->over ? act : RESERVE,
+		    verdict != ADMITTED);
 	claim->position = users_found_at(set, home);
 	return verdict;
 }

@@ -37,8 +37,10 @@ static __noinline void user_refused_by_total(struct claim *claim, const struct h
 	if (!user)
 		return;
 	bpf_spin_lock(&set->lock);
-	if (user_same(&user->key, key))
+	if (user_same(&user->key, key)) {
+		claim->active = hc_user_active(user);
 		refusal_count(user, claim, service, true);
+	}
 	bpf_spin_unlock(&set->lock);
 	claim->when = claim->now;
 	if (!claim->over)
@@ -63,6 +65,8 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 		verdict = user_act(claim, key, RESERVE, kind);
 	}
 	/* Outbound nothing is of the fleet. */
+	if (kind == UNSURE && verdict == COLD)
+		claim->now = bpf_ktime_get_ns(); /* by gate_time() until now */
 	if (kind == UNSURE && verdict == COLD &&
 	    cold_again(claim, key,
 		       service->cold == HC_COLD_ADMIT ||

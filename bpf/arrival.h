@@ -40,12 +40,14 @@ static __always_inline void arrival_clear(struct arrival *arrival, __u64 now)
 		user_unreserve(&claim, &arrival->user, UNSURE);
 }
 
+/* `when`: of the reservation. */
 static __always_inline void arrival_set(struct arrival *arrival, const struct claim *claim,
-					const struct hc_session *packet)
+					const struct hc_session *packet, __u64 when)
 {
 	arrival->user = packet->user;
-	arrival->when = claim->now;
+	arrival->when = when;
 	arrival->total = claim->total;
+	arrival->position = claim->position;
 	arrival->remote_low = *(const __u32 *)&packet->ends.remote[12];
 	arrival->remote_port = packet->ends.remote_port;
 	arrival->local_port = packet->ends.local_port;
@@ -69,6 +71,15 @@ static __always_inline struct arrival *arrival_of(__u32 low, __u32 other_low, __
 	    arrival->local_port != local_port)
 		return NULL;
 	return arrival->remote_low == low || arrival->remote_low == other_low ? arrival : NULL;
+}
+
+/* Where the user's record was found for the last packet that this CPU let in: for the next one
+ * that is charged, it may be the same. 0: nowhere. */
+static __always_inline __u32 arrival_position(void)
+{
+	const struct cpu_state *cpu = this_cpu();
+
+	return cpu ? cpu->arrival.position : 0;
 }
 
 /* A request was queued for the packet: its slot is a handshake's now. Of the two

@@ -13,39 +13,69 @@ static __always_inline void emit_submit(struct hc_event *event)
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-/* What headcount's own record knows of the session, or of one that was refused. */
-static __always_inline void emit_fill(struct hc_event *event, __u64 id,
+/* What headcount's own record knows of the session, or of one that was refused; every byte up
+ * to HC_OPENED_SIZE, each once. */
+static __always_inline void emit_head(struct hc_event *event, __u64 id,
 				      const struct hc_session *session, __u8 type, __u64 now)
 {
-	__builtin_memset(event, 0, sizeof(*event));
 	event->version = HC_RECORD_VERSION;
 	event->type = type;
 	event->direction = session->direction;
 	event->flags = session->flags & HC_F_ALL;
+	event->end = 0;
+	event->error = 0;
+	event->unanswered = 0;
 	event->time_ns = now;
 	event->start_ns = session->flags & HC_F_FOUND ? 0 : session->opened_ns;
 	event->id = id;
 	event->user = session->user;
+	event->active = 0;
+	event->cap = 0;
 	event->uid = session->uid;
 	event->pid = session->pid;
 	event->ends = session->ends;
 	__builtin_memcpy(event->comm, session->comm, sizeof(event->comm));
 }
 
-/* NULL: its service does not want such events, or the loss is counted. */
-static __always_inline struct hc_event *emit_begin(__u64 id, const struct hc_session *session,
-						   __u8 type, __u64 now)
+static __always_inline void emit_fill(struct hc_event *event, __u64 id,
+				      const struct hc_session *session, __u8 type, __u64 now)
 {
-	__u32 mute = type == HC_OPENED ? HC_S_MUTE_OPENED : HC_S_MUTE_CLOSED;
+	emit_head(event, id, session, type, now);
+	__builtin_memset(&event->rx_bytes, 0, sizeof(*event) - HC_OPENED_SIZE);
+}
+
+/* Room for a record of `size` bytes, as its type has; NULL: the session's service does not want
+ * such events, or the loss is counted. Inlined: the verifier wants to know the size. */
+static __always_inline struct hc_event *emit_reserve(const struct hc_session *session,
+						     __u32 mute, __u64 size)
+{
 	struct hc_event *event;
 
 	if (session->flags & mute)
 		return NULL;
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (event)
-		emit_fill(event, id, session, type, now);
-	else
+	event = bpf_ringbuf_reserve(&events, size, 0);
+	if (!event)
 		count_loss(HC_LOSS_RING_FULL);
+	return event;
+}
+
+static __always_inline struct hc_event *emit_opened(__u64 id, const struct hc_session *session,
+						    __u64 now)
+{
+	struct hc_event *event = emit_reserve(session, HC_S_MUTE_OPENED, HC_OPENED_SIZE);
+
+	if (event)
+		emit_head(event, id, session, HC_OPENED, now);
+	return event;
+}
+
+static __always_inline struct hc_event *emit_closed(__u64 id, const struct hc_session *session,
+						    __u64 now)
+{
+	struct hc_event *event = emit_reserve(session, HC_S_MUTE_CLOSED, sizeof(*event));
+
+	if (event)
+		emit_fill(event, id, session, HC_CLOSED, now);
 	return event;
 }
 
@@ -64,9 +94,11 @@ static __always_inline void emit_traffic(struct hc_event *event, const struct tc
 	struct hc_peer peer;
 
 	event->rx_bytes = received_of(tp);
-	event->tx_bytes = tp->bytes_sent - tp->bytes_retrans;
+	event->tx_bytes = tp->bytes_sent;
 	event->srtt_us = tp->srtt_us >> 3;
 	event->retransmits = tp->total_retrans;
+	if (event->retransmits)
+		event->tx_bytes -= tp->bytes_retrans;
 	peer_idle(&event->idle, tp);
 	peer_read(&peer, tp, state);
 	event->heard_ticks = peer.heard_ticks;

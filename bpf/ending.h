@@ -11,11 +11,9 @@
 #include "session.h"
 
 /* Why it ended: enum hc_end. */
-static __always_inline __u8 session_end_of(const struct hc_session *session,
-					   const struct sock *sk, int old_state)
+static __always_inline __u8 session_end_of(const struct hc_session *session, int error,
+					   int old_state)
 {
-	int error = sk->sk_err;
-
 	if (session->flags & HC_S_KILLED)
 		return (session->flags & HC_S_ALONE) == HC_S_ALONE ? HC_END_ALONE
 		       : session->flags & HC_S_IDLE                ? HC_END_IDLE
@@ -98,8 +96,8 @@ static __noinline void session_orphaned(__u64 id)
 /* The socket reached CLOSE. Safe to call twice: the second finds no record. */
 static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
 {
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	struct hc_session *session = session_of(id);
+	int error = tp->inet_conn.icsk_inet.sk.sk_err;
 	struct claim held = {.cap = HC_UNLIMITED};
 	struct hc_event *event;
 	__u64 now, charge;
@@ -132,14 +130,14 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		user_look(&held, &session->user);
 	if (session->user.kind >= HC_BY_LABEL)
 		label_index_drop(id, session);
-	end = session_end_of(session, sk, old_state);
+	end = session_end_of(session, error, old_state);
 	count_closed(session, end, now);
-	event = emit_begin(id, session, HC_CLOSED, now);
+	event = emit_closed(id, session, now);
 	if (event) {
 		event->active = held.active;
 		event->cap = held.cap;
 		event->end = end;
-		event->error = sk->sk_err;
+		event->error = error;
 		event->half_closed = half_closed_for(session);
 		emit_traffic(event, tp, old_state);
 		emit_submit(event);

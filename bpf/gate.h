@@ -87,6 +87,7 @@ static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim
 
 	if (!service)
 		return SK_PASS;
+	claim->now = bpf_ktime_get_ns(); /* by gate_time() until now */
 	if (service->holding) {
 		excess_hold(ctx, claim, packet, service, verdict);
 		if (verdict == COLD && claim->gets == HC_WAIT)
@@ -104,6 +105,23 @@ static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim
 	return claim->gets == HC_REJECT ? SK_DROP : SK_PASS;
 }
 
+/*
+ * The time for what a packet reserves, which lives for many ticks of the kernel (jiffies): as
+ * it was when this CPU first asked in this one. To read the clock is the dearest step of the
+ * gate. What is not admitted is looked at by the clock. Whoever interrupts this one leaves a
+ * time of the same tick, or of a later one.
+ */
+static __always_inline __u64 gate_time(struct cpu_state *cpu)
+{
+	__u64 tick = bpf_jiffies64();
+
+	if (cpu->tick != tick) {
+		cpu->now = bpf_ktime_get_ns();
+		cpu->tick = tick;
+	}
+	return cpu->now;
+}
+
 /* A packet without a socket: SK_DROP makes the kernel answer it with a RST.
  * `packet` is zeroed but for its ends. */
 static __always_inline int gate_inbound(struct bpf_sk_lookup *ctx, struct hc_session *packet,
@@ -112,11 +130,12 @@ static __always_inline int gate_inbound(struct bpf_sk_lookup *ctx, struct hc_ses
 	const struct hc_control *policy = policy_control();
 	struct arrival *arrival = &cpu->arrival;
 	const struct hc_service *service;
-	struct claim claim = {.now = bpf_ktime_get_ns()};
+	struct claim claim = {.now = gate_time(cpu)};
 	struct hc_ends *ends = &packet->ends;
 	struct person person;
 	enum verdict verdict;
 	__u32 generation;
+	__u64 when;
 	__u16 id;
 
 	if (arrival_any(arrival))
@@ -145,11 +164,12 @@ static __always_inline int gate_inbound(struct bpf_sk_lookup *ctx, struct hc_ses
 	verdict = user_reserve(&claim, &packet->user, service, UNSURE);
 	if (verdict == UNTRACKED)
 		return SK_PASS;
+	when = claim.now;
 	if (verdict != ADMITTED &&
 	    gate_refuse(ctx, &claim, packet, generation, verdict) == SK_DROP)
 		return SK_DROP;
 	if (verdict == ADMITTED || claim.over)
-		arrival_set(arrival, &claim, packet);
+		arrival_set(arrival, &claim, packet, when);
 	return SK_PASS;
 }
 

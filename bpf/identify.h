@@ -31,6 +31,13 @@ static __always_inline void address_from_ipv4(__u8 to[16], __be32 from)
 	word[3] = from;
 }
 
+/* By words: clang does not know how an address that it is given is aligned. */
+static __always_inline void address_copy(__u8 to[16], const __u8 from[16])
+{
+	for (int i = 0; i < 4; i++)
+		((__u32 *)to)[i] = ((const __u32 *)from)[i];
+}
+
 static __always_inline bool address_is_ipv4(const __u8 address[16])
 {
 	const __u32 *word = (const __u32 *)address;
@@ -147,7 +154,7 @@ static __noinline struct hc_listener *listener_of(__u32 netns, const __u8 local[
 	if (!kinds || !*kinds)
 		return NULL;
 	if (*kinds & HC_LISTEN_ADDRESS) {
-		__builtin_memcpy(key.address, local, sizeof(key.address));
+		address_copy(key.address, local);
 		listener = bpf_map_lookup_elem(&listeners, &key);
 	}
 	if (!listener && *kinds & HC_LISTEN_IPV4 && address_is_ipv4(local)) {
@@ -193,7 +200,7 @@ static __always_inline void user_of(struct hc_user_key *key, const struct hc_ser
 	} else {
 		if (service->identify == HC_BY_LABEL)
 			key->kind = HC_UNLABELLED;
-		__builtin_memcpy(key->id, remote, sizeof(key->id));
+		address_copy(key->id, remote);
 		key->prefix =
 			address_is_ipv4(remote) ? 96 + service->prefix4 : service->prefix6;
 		address_mask(key->word, key->prefix);

@@ -144,14 +144,18 @@ struct arrival {
 	__u32 remote_low; /* last 4 bytes of the peer's address */
 	__u16 local_port;
 	__u16 remote_port;
-	__u8 total; /* a slot of the service's total is taken too */
-	__u8 spare[7];
+	__u32 position; /* where the user's record was found: a guess for whoever comes next */
+	__u8 total;     /* a slot of the service's total is taken too */
+	__u8 spare[3];
 };
 
+/* `tick`, `now`: see gate_time(). */
 struct cpu_state {
 	struct arrival arrival;
-	__u64 closed;   /* the socket whose end on_milestone saw last, for on_state */
-	__u64 spare[7]; /* no two CPUs in one cache line */
+	__u64 closed; /* the socket whose end on_milestone saw last, for on_state */
+	__u64 tick;
+	__u64 now;
+	__u64 spare[5]; /* no two CPUs in one cache line */
 };
 /* (sized: possible CPUs) */
 MAP(cpu_states, BPF_MAP_TYPE_ARRAY, __u32, struct cpu_state, 1, 0);

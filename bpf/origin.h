@@ -10,9 +10,11 @@
 static __always_inline void session_set_ends(struct hc_session *session,
 					     const struct tcp_sock *tp)
 {
+	/* Before anything is written: after that the kernel's memory would be read anew. */
+	__u32 cookie = compat_netns_cookie(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+
 	ends_of(&session->ends, tp);
-	session->netns_cookie =
-		compat_netns_cookie(tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+	session->netns_cookie = cookie;
 	if (address_is_ipv4(session->ends.remote))
 		session->flags |= HC_F_IPV4;
 }

@@ -35,14 +35,16 @@ static __always_inline __u32 peer_least(__u32 a, __u32 b)
 static __always_inline void peer_idle(struct hc_idle *idle, const struct tcp_sock *tp)
 {
 	__u32 sent = tp->lsndtime, received = tp->inet_conn.icsk_ack.lrcvtime;
-	__u64 first = tp->first_tx_mstamp, us;
 	__u32 now = bpf_jiffies64();
+	__u64 first = 0, us;
 
 	idle->ms = HC_NEVER;
 	if (!sent && !received) /* a handshake under way */
 		return;
 	idle->ticks = peer_since(now, received);
-	if ((tp->retrans_out || tp->inet_conn.icsk_retransmits) && first) {
+	if (tp->retrans_out || tp->inet_conn.icsk_retransmits)
+		first = tp->first_tx_mstamp;
+	if (first) {
 		us = bpf_ktime_get_ns() / 1000;
 		idle->ms = us > first ? (us - first) / 1000 : 0;
 	} else {

@@ -133,7 +133,7 @@ static __always_inline void session_count(const struct hc_session *session, __u3
 static __always_inline void session_emit_opened(__u64 id, const struct hc_session *session,
 						__u32 active, __u32 cap, __u64 now)
 {
-	struct hc_event *event = emit_begin(id, session, HC_OPENED, now);
+	struct hc_event *event = emit_opened(id, session, now);
 
 	if (!event)
 		return;
@@ -297,6 +297,7 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 			claim.when = claim.now;
 	}
 	session->flags |= HC_S_ANNOUNCED;
+	claim.position = arrival_position();
 	session_charge(id, session, service, &claim, kind);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
 		label_index_add(id, session, false, compat_is_mptcp(tp));

@@ -218,7 +218,7 @@ static __always_inline bool walk_end(__u64 id)
 		label_index_drop(id, session);
 	session_announce(id, session, now);
 	count_closed(session, HC_END_UNKNOWN, now);
-	event = emit_begin(id, session, HC_CLOSED, now);
+	event = emit_closed(id, session, now);
 	if (event)
 		emit_submit(event);
 	session_free(id, session);

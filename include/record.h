@@ -11,7 +11,7 @@
 #include "keepalive.h"
 #include "policy.h"
 
-#define HC_RECORD_VERSION 4
+#define HC_RECORD_VERSION 5
 
 enum hc_event_type {
 	HC_OPENED = 1,
@@ -122,8 +122,13 @@ enum hc_evidence {
 #define HC_HALF_CLOSED_SHIFT 2
 #define HC_HALF_CLOSED_BITS  31
 
-/* One session event. `local` and `remote` are this host's and the peer's
- * side; who opened the connection is `direction`. */
+/*
+ * One session event. `local` and `remote` are this host's and the peer's side; who opened the
+ * connection is `direction`.
+ *
+ * HC_OPENED ends where the traffic begins, at HC_OPENED_SIZE: of a session that has just begun
+ * there is none, and each cache line that a record is written to costs time.
+ */
 struct hc_event {
 	__u16 version; /* HC_RECORD_VERSION */
 	__u8 type;     /* enum hc_event_type */
@@ -138,6 +143,13 @@ struct hc_event {
 	__u64 time_ns;
 	__u64 start_ns; /* 0 with HC_F_FOUND */
 	__u64 id;       /* socket cookie; 0 for an inbound refusal */
+	struct hc_user_key user;
+	__u32 active; /* the user's sessions after this event */
+	__u32 cap;
+	__u32 uid;              /* the socket's owner, HC_UID_UNKNOWN if not known */
+	__u32 pid;              /* inbound: the listener's; 0 if not known */
+	struct hc_ends ends;    /* all zero where a refusal does not know */
+	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 	union {
 		struct {
 			__u64 rx_bytes;      /* payload from the peer */
@@ -148,9 +160,6 @@ struct hc_event {
 				    */
 		struct hc_user_key before; /* HC_LABELLED: whose it was */
 	};
-	struct hc_user_key user;
-	__u32 active; /* the user's sessions after this event */
-	__u32 cap;
 	union {
 		__u32 suppressed; /* HC_REFUSED: refusals of this user not reported since the
 				     last */
@@ -158,14 +167,10 @@ struct hc_event {
 	};
 	__u32 srtt_us;
 	__u32 retransmits;
-	__u32 uid; /* the socket's owner, HC_UID_UNKNOWN if not known */
-	__u32 pid; /* inbound: the listener's; 0 if not known */
 	union {
 		__u32 asker;       /* HC_KILLED: the uid of whoever had it closed */
 		__u32 heard_ticks; /* HC_CLOSED: struct hc_peer */
 	};
-	struct hc_ends ends;    /* all zero where a refusal does not know */
-	char comm[HC_COMM_MAX]; /* hostile bytes; NUL-padded, perhaps not terminated */
 	union {
 		__u32 half_closed;   /* HC_CLOSED: see struct hc_socket */
 		__u32 unheard_ticks; /* HC_KILLED, HC_END_EVICTED: struct hc_peer */
@@ -176,6 +181,7 @@ struct hc_event {
 	__u8 excess; /* HC_REFUSED: enum hc_excess that it got */
 	__u8 spare;
 };
+#define HC_OPENED_SIZE __builtin_offsetof(struct hc_event, rx_bytes)
 
 /* An event that also tells the label of its user: that it was given, or refused. */
 struct hc_label_event {
@@ -343,9 +349,10 @@ struct hc_errand {
 HC_STATIC_ASSERT(sizeof(struct hc_event) == 176);
 HC_STATIC_ASSERT(sizeof(struct hc_label_event) == 240);
 HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, time_ns) == 8);
-HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, user) == 56);
-HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, ends) == 112);
-HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, comm) == 152);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, user) == 32);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, ends) == 72);
+HC_STATIC_ASSERT(__builtin_offsetof(struct hc_event, comm) == 112);
+HC_STATIC_ASSERT(HC_OPENED_SIZE == 128);
 HC_STATIC_ASSERT(sizeof(struct hc_session) == 128);
 
 #endif

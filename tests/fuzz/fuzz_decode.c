@@ -60,15 +60,25 @@ static void record(struct print_buffer *out, const uint8_t *data, size_t size)
 	check(out, false);
 }
 
+/* How long the record is that begins here, by its type. */
+static size_t step_of(const uint8_t *data, size_t size)
+{
+	size_t type = offsetof(struct hc_event, type);
+	size_t step = size > type && data[type] == HC_OPENED ? HC_OPENED_SIZE
+							     : sizeof(struct hc_event);
+
+	return size < step ? size : step;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct print_buffer out = {0};
-	size_t step = sizeof(struct hc_event);
+	size_t step = step_of(data, size);
 
 	for (size_t i = 0; i < sizeof(names) && size; i++)
-		((char *)names)[i] = data[i % (size < step ? size : step)];
+		((char *)names)[i] = data[i % step];
 	for (; size; data += step, size -= step) {
-		step = size < step ? size : step;
+		step = step_of(data, size);
 		record(&out, data, step);
 	}
 	print_buffer_free(&out);

@@ -22,11 +22,16 @@ static const struct hc_event good = {
 	.comm = "0123456789abcde",
 };
 
+static size_t size_of(const struct hc_event *event)
+{
+	return event->type == HC_OPENED ? HC_OPENED_SIZE : sizeof(*event);
+}
+
 static int decode(struct hc_event event)
 {
 	struct hc_event out;
 
-	return decode_event(&out, &event, sizeof(event));
+	return decode_event(&out, &event, size_of(&event));
 }
 
 static void copies_from_any_alignment(void **state)
@@ -55,6 +60,30 @@ static void refuses_other_sizes(void **state)
 	for (size = 0; size <= sizeof(bytes); size++)
 		assert_int_equal(decode_event(&out, bytes, size),
 				 size == sizeof(good) ? 0 : -EINVAL);
+}
+
+/* The record of a session that has begun is shorter, and no other is: what it does not have is
+ * nothing. */
+static void opened_is_short(void **state)
+{
+	struct hc_event opened = good, out;
+
+	(void)state;
+	opened.type = HC_OPENED;
+	opened.end = 0;
+	opened.rx_bytes = opened.srtt_us = opened.newcomer_port = 7; /* not in the record */
+	memset(&out, 0xff, sizeof(out));
+	assert_int_equal(decode_event(&out, &opened, HC_OPENED_SIZE), 0);
+	assert_memory_equal(&out, &opened, HC_OPENED_SIZE);
+	assert_int_equal(out.rx_bytes, 0);
+	assert_int_equal(out.srtt_us, 0);
+	assert_int_equal(out.newcomer_port, 0);
+	assert_int_equal(decode_event(&out, &opened, sizeof(opened)), -EINVAL);
+	for (int type = HC_CLOSED; type <= HC_LABELLED; type++) {
+		opened.type = type;
+		assert_int_equal(decode_event(&out, &opened, HC_OPENED_SIZE), -EINVAL);
+		assert_int_equal(decode_event(&out, &opened, sizeof(opened)), 0);
+	}
 }
 
 #define REFUSED(field, value)                                                                  \
@@ -144,6 +173,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_from_any_alignment),
 		cmocka_unit_test(refuses_other_sizes),
+		cmocka_unit_test(opened_is_short),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(family),
 		cmocka_unit_test(words),

@@ -24,6 +24,15 @@ struct {
 	__uint(max_entries, 1 << 12);
 } events SEC(".maps");
 
+static __always_inline long send(const struct hc_event *sample)
+{
+	return sample->type == HC_OPENED
+		       ? bpf_ringbuf_output(&events, (void *)sample, HC_OPENED_SIZE,
+					    BPF_RB_NO_WAKEUP)
+		       : bpf_ringbuf_output(&events, (void *)sample, sizeof(*sample),
+					    BPF_RB_NO_WAKEUP);
+}
+
 __u32 next = 0; /* sample */
 
 /* Sends BATCH samples; returns how many found room. */
@@ -36,8 +45,7 @@ int fill(void *ctx)
 		__u32 index = next++ % SAMPLES;
 		struct hc_event *sample = bpf_map_lookup_elem(&samples, &index);
 
-		if (sample &&
-		    !bpf_ringbuf_output(&events, sample, sizeof(*sample), BPF_RB_NO_WAKEUP))
+		if (sample && !send(sample))
 			sent++;
 	}
 	return sent;

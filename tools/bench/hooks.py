@@ -35,7 +35,7 @@ def run(options):
         "name": ("variant", "s"), "program": ("program", "s"), "runs": ("runs/cycle", ".2f"),
         "ns": ("ns/run", ".0f"), "ns_cycle": ("ns/cycle", ".0f")})
     wanted = options.variants or ["floor", "trace", "caps", "caps+events"]
-    for name in [n for n in wanted if n in ("floor", "floor-no-states", "trace", "caps", "caps+events")]:
+    for name in [n for n in wanted if n in ("floor", "floor-no-states", "trace", "caps", "caps+events", "inbound")]:
         try:
             tries = [per_cycle(VARIANTS[name]) for _ in range(3 if options.quick else 7)]
         except Skip as reason:

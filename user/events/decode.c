@@ -39,10 +39,11 @@ int decode_event(struct hc_event *event, const void *data, size_t size)
 {
 	const struct hc_label_event *labelled = data;
 
-	if (size != sizeof(*event) && size != sizeof(*labelled))
+	if (size != HC_OPENED_SIZE && size != sizeof(*event) && size != sizeof(*labelled))
 		return -EINVAL;
-	memcpy(event, data, sizeof(*event));
-	if (!event_is_valid(event))
+	memset(event, 0, sizeof(*event));
+	memcpy(event, data, size < sizeof(*event) ? size : sizeof(*event));
+	if (!event_is_valid(event) || (event->type == HC_OPENED) != (size == HC_OPENED_SIZE))
 		return -EINVAL;
 	if (size == sizeof(*labelled))
 		label_learn(&labelled->label);
