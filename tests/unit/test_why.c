@@ -176,6 +176,56 @@ static void idle(void **state)
 	only(WHY_KINDS, WHY_KINDS);
 }
 
+/* Silent peers of a service that does not probe them: perhaps the cap is not too small. */
+static void unasked(void **state)
+{
+	(void)state;
+	facts.cap = 4;
+	add_many(4, HOUR, 5000);
+	find();
+	assert_int_equal(advice.count, 2); /* of the cap */
+	sessions[1].heard_ms = 14000;
+	find();
+	assert_int_equal(advice.count, 3);
+	assert_string_equal(advice.offers[0].line, "keepalive = 60s");
+	sessions[1].keepalive_ms = 60000; /* its program asks them */
+	find();
+	assert_int_equal(advice.count, 2);
+}
+
+static void own_keepalive(void **state)
+{
+	(void)state;
+	facts.service.keepalive = 10;
+	add_many(3, HOUR, 1000);
+	for (int i = 0; i < 3; i++)
+		sessions[i].keepalive_ms = 4000;
+	find();
+	only(WHY_KINDS, WHY_KINDS);
+	sessions[0].keepalive_ms = 600000;
+	find();
+	says(WHY_OWN_KEEPALIVE,
+	     "1 of 3 sessions have not the keepalive of the service (10s), but what their "
+	     "program has set: whose peer is gone is noticed after 10m00s of silence");
+	sessions[1].keepalive_ms = 0;
+	find();
+	says(WHY_OWN_KEEPALIVE,
+	     "2 of 3 sessions have not the keepalive of the service (10s), but what their "
+	     "program has set: whose peer is gone is noticed after 10m00s of silence, 1 never");
+	sessions[0].keepalive_ms = 0;
+	find();
+	says(WHY_OWN_KEEPALIVE,
+	     "2 of 3 sessions have not the keepalive of the service (10s), but what their "
+	     "program has set: 2 never ask their peers whether they are there");
+	sessions[0].inbound = sessions[1].inbound = false;
+	find();
+	only(WHY_KINDS, WHY_KINDS);
+	sessions[0].inbound = sessions[1].inbound = true;
+	facts.service.keepalive = 0;
+	find();
+	only(WHY_KINDS, WHY_KINDS);
+}
+
 static void busy(void **state)
 {
 	(void)state;
@@ -255,8 +305,9 @@ static void hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing), TEST(pressure), TEST(kept), TEST(stale),   TEST(leak),
-		TEST(orphans), TEST(idle),     TEST(busy), TEST(quoting), TEST(hostile),
+		TEST(nothing), TEST(pressure),      TEST(kept),    TEST(stale),
+		TEST(leak),    TEST(orphans),       TEST(idle),    TEST(busy),
+		TEST(unasked), TEST(own_keepalive), TEST(quoting), TEST(hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

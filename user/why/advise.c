@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/base/escape.h"
+#include "user/sessions/stale.h"
 #include "user/why/advise.h"
 
 static struct why_offer *offer(struct why_advice *advice, enum why_kind kind)
@@ -77,6 +78,24 @@ static void offer_keepalive(struct why_advice *advice, enum why_kind kind,
 	place = offer(advice, kind);
 	if (place)
 		snprintf(place->line, sizeof(place->line), "keepalive = 60s");
+}
+
+/* Who was not heard lately may be gone, for all that anybody knows. */
+static void offer_to_ask(struct why_advice *advice, const struct why_facts *facts)
+{
+	size_t before = advice->count;
+	bool unheard = false;
+
+	for (size_t i = 0; i < facts->count; i++)
+		unheard |= facts->sessions[i].what == WHY_IN_USE &&
+			   !facts->sessions[i].keepalive_ms &&
+			   facts->sessions[i].heard_ms >= STALE_MS &&
+			   facts->sessions[i].heard_ms != WHY_UNKNOWN;
+	if (unheard)
+		offer_keepalive(advice, WHY_BUSY, facts);
+	if (advice->count > before)
+		advice->offers[before].note =
+			"nobody asks peers that are silent whether they are there";
 }
 
 static void offer_orphans(struct why_advice *advice, const struct why_facts *facts)
@@ -195,6 +214,9 @@ void why_advise(const struct why_facts *facts, const struct why_limits *limits,
 		offer_orphans(advice, facts);
 	if (has(report, WHY_IDLERS))
 		offer_idle(advice, facts, limits);
+	if (has(report, WHY_BUSY) && !has(report, WHY_DEAD_PEERS) &&
+	    !has(report, WHY_RECONNECTS))
+		offer_to_ask(advice, facts);
 	if (has(report, WHY_BUSY))
 		offer_cap(advice, facts);
 	else if (facts->cap != HC_UNLIMITED &&

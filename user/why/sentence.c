@@ -113,6 +113,26 @@ static void say_sessions(struct words *words)
 			count, finding->of, limit, words->least, words->most);
 }
 
+static void say_keepalive(struct words *words)
+{
+	const struct why_finding *finding = words->finding;
+	char wanted[HUMAN_TEXT];
+
+	human_duration(words->facts->service.keepalive, wanted);
+	fprintf(words->file,
+		"%zu of %zu sessions have not the keepalive of the service (%s), but what "
+		"their program has set: ",
+		finding->count, finding->of, wanted);
+	if (finding->count > finding->others)
+		fprintf(words->file, "whose peer is gone is noticed after %s of silence",
+			words->most);
+	if (finding->others)
+		fprintf(words->file, "%s%zu never",
+			finding->count > finding->others ? ", " : "", finding->others);
+	if (finding->count == finding->others)
+		fputs(" ask their peers whether they are there", words->file);
+}
+
 static void say_return(struct words *words)
 {
 	const struct why_finding *finding = words->finding;
@@ -156,12 +176,19 @@ char *why_sentence(const struct why_finding *finding, const struct why_facts *fa
 		   const struct why_limits *limits)
 {
 	static void (*const say[WHY_KINDS])(struct words * words) = {
-		[WHY_FULL] = say_pressure,       [WHY_REFUSED] = say_pressure,
-		[WHY_KEPT] = say_kept,           [WHY_DEAD_PEERS] = say_sessions,
-		[WHY_LEAK] = say_leak,           [WHY_ORPHANS] = say_sessions,
-		[WHY_RECONNECTS] = say_return,   [WHY_IDLERS] = say_sessions,
-		[WHY_ONE_PROGRAM] = say_clients, [WHY_MANY_CLIENTS] = say_clients,
-		[WHY_SHARED] = say_clients,      [WHY_THIS_HOST] = say_clients,
+		[WHY_FULL] = say_pressure,
+		[WHY_REFUSED] = say_pressure,
+		[WHY_KEPT] = say_kept,
+		[WHY_DEAD_PEERS] = say_sessions,
+		[WHY_LEAK] = say_leak,
+		[WHY_ORPHANS] = say_sessions,
+		[WHY_RECONNECTS] = say_return,
+		[WHY_IDLERS] = say_sessions,
+		[WHY_ONE_PROGRAM] = say_clients,
+		[WHY_MANY_CLIENTS] = say_clients,
+		[WHY_SHARED] = say_clients,
+		[WHY_THIS_HOST] = say_clients,
+		[WHY_OWN_KEEPALIVE] = say_keepalive,
 		[WHY_BUSY] = say_sessions,
 	};
 	struct words words = {.finding = finding, .facts = facts, .limits = limits};
