@@ -188,6 +188,9 @@ static void unasked(void **state)
 	find();
 	assert_int_equal(advice.count, 3);
 	assert_string_equal(advice.offers[0].line, "keepalive = 60s");
+	sessions[1].keepalive_ms = 2 * HOUR; /* the kernel's own */
+	find();
+	assert_int_equal(advice.count, 3);
 	sessions[1].keepalive_ms = 60000; /* its program asks them */
 	find();
 	assert_int_equal(advice.count, 2);

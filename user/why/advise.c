@@ -80,18 +80,24 @@ static void offer_keepalive(struct why_advice *advice, enum why_kind kind,
 		snprintf(place->line, sizeof(place->line), "keepalive = 60s");
 }
 
-/* Who was not heard lately may be gone, for all that anybody knows. */
-static void offer_to_ask(struct why_advice *advice, const struct why_facts *facts)
+/* Who was not heard lately may be gone, for all that anybody knows, or will know for long: the
+ * kernel's own keepalive takes two hours. */
+static bool is_unasked(const struct why_session *session, const struct why_limits *limits)
+{
+	return session->what == WHY_IN_USE && session->heard_ms != WHY_UNKNOWN &&
+	       session->heard_ms >= STALE_MS &&
+	       (!session->keepalive_ms || session->keepalive_ms > limits->idle_ms);
+}
+
+static void offer_to_ask(struct why_advice *advice, const struct why_facts *facts,
+			 const struct why_limits *limits)
 {
 	size_t before = advice->count;
-	bool unheard = false;
+	bool unasked = false;
 
 	for (size_t i = 0; i < facts->count; i++)
-		unheard |= facts->sessions[i].what == WHY_IN_USE &&
-			   !facts->sessions[i].keepalive_ms &&
-			   facts->sessions[i].heard_ms >= STALE_MS &&
-			   facts->sessions[i].heard_ms != WHY_UNKNOWN;
-	if (unheard)
+		unasked |= is_unasked(&facts->sessions[i], limits);
+	if (unasked)
 		offer_keepalive(advice, WHY_BUSY, facts);
 	if (advice->count > before)
 		advice->offers[before].note =
@@ -216,7 +222,7 @@ void why_advise(const struct why_facts *facts, const struct why_limits *limits,
 		offer_idle(advice, facts, limits);
 	if (has(report, WHY_BUSY) && !has(report, WHY_DEAD_PEERS) &&
 	    !has(report, WHY_RECONNECTS))
-		offer_to_ask(advice, facts);
+		offer_to_ask(advice, facts, limits);
 	if (has(report, WHY_BUSY))
 		offer_cap(advice, facts);
 	else if (facts->cap != HC_UNLIMITED &&
