@@ -30,7 +30,7 @@
 	X(NOT_HELD, NOTE, "not-held",                                                          \
 	  "rejected at once instead of held: run is not active (excess = wait, evict)")        \
 	X(NOT_REDIRECTED, NOTE, "not-redirected",                                              \
-	  "rejected: nobody listens where excess = redirect leads")                            \
+	  "rejected: where excess = redirect leads nobody listens, or only with MPTCP")        \
 	X(PLEAS_FULL, NOTE, "pleas-full",                                                      \
 	  "attempt that waits and did not get run to make room")                               \
 	X(EVICT_NONE, NOTE, "evict-none",                                                      \

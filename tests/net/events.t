@@ -46,9 +46,11 @@ def conversation(where, source):
 
 
 def both_ends(hc, port, action):
-    """The two events of a connection: the server's and the client's."""
-    return [hc.wait_event(event__action=action, source__port=port, network__direction=direction)
-            for direction in ("ingress", "egress")]
+    """The two events of a connection to us: the server's and the client's. Others on this machine have the same ports."""
+    def of(direction):
+        return [e for e in list(hc.events) if (e["event.action"], e.get("source.port"), e.get("network.direction")) ==
+                (action, port, direction) and e["destination.ip"].startswith((NET, NET6))]
+    return [until(lambda: of(direction), f"{action} of port {port}, {direction}")[0] for direction in ("ingress", "egress")]
 
 
 @test
@@ -204,7 +206,7 @@ def lines_of(out):
 
 
 def seen_twice(out, port):
-    lines = [line for line in lines_of(out)[0] if str(port).encode() in line]
+    lines = [line for line in lines_of(out)[0] if str(port).encode() in line and NET.encode() in line]
     return lines if len(lines) >= 2 else None
 
 

@@ -176,6 +176,27 @@ def handshakes():
 
 
 @test
+def mptcp():
+    """a listener of MPTCP cannot be redirected to: who is over the cap is rejected, and counted; status says so"""
+    try:
+        listener = listen("0.0.0.0", BUSY, protocol=262)  # IPPROTO_MPTCP
+    except OSError as error:
+        raise Skip(f"no MPTCP: {error}")
+    for first in listener, None:
+        with Headcount(imap()), Server("::", PORT):
+            if not first:
+                listener = listen("0.0.0.0", BUSY, protocol=262)
+            clients = take(address(1), PORT, 2, ALICE)
+            late = come(address(1), PORT, ALICE)
+            equal(outcome(late, 2 * SLOW), "ECONNREFUSED", "who is over the cap")
+            line = next(line for line in headcount("status")[1].splitlines() if "not-redirected" in line)
+            equal((line.split()[1], "MPTCP" in line), ("1", True), line)
+            equal(outcome(come(address(1), BUSY, ALICE), 2 * SLOW), "ok", "its own clients")
+            listener.close()
+            leave(clients + [late])
+
+
+@test
 def nobody_there():
     """where nobody listens the attempt is rejected, and counted; a listener that comes later is found, and one that goes is missed"""
     with Headcount(imap()) as hc, Server("::", PORT):

@@ -37,7 +37,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void printed(const char *expected)
+static inline void printed(const char *expected)
 {
 	assert_non_null(buffer.data);
 	*print_reserve(&buffer, 1) = '\0';

@@ -30,7 +30,7 @@ static void pressure(void **state)
 	find();
 	says(WHY_FULL, "32 of 32 slots are taken: the next attempt is refused");
 	says(WHY_REFUSED, "14 attempts were refused, the last 3m00s ago");
-	says(WHY_BUSY, "32 of 32 sessions had data in the last 10m00s (idle 1s to 1s): they "
+	says(WHY_BUSY, "32 of 32 sessions had data in the last 10m00s (idle 1s): they "
 		       "are in use");
 	offers("headcount cap imap 192.0.2.7 48");
 	offers("override = 192.0.2.7 48");
@@ -90,7 +90,7 @@ static void stale(void **state)
 	only(WHY_DEAD_PEERS, WHY_KINDS);
 	says(WHY_DEAD_PEERS,
 	     "1 of 6 sessions are stale: up to 9 retransmissions or probes in a "
-	     "row are unanswered, and the peer was heard last 20m00s to 20m00s "
+	     "row are unanswered, and the peer was heard last 20m00s "
 	     "ago");
 	offers("headcount kill --service imap --user 192.0.2.7 --stale");
 	offers("keepalive = 60s");
@@ -114,7 +114,7 @@ static void leak(void **state)
 	find();
 	only(WHY_LEAK, WHY_KINDS);
 	says(WHY_LEAK, "imapd (pid 100) does not close 2 of 7 sessions that their peers have "
-		       "closed 1h00m to 1h00m ago (CLOSE-WAIT, nothing left to send): it leaks "
+		       "closed 1h00m ago (CLOSE-WAIT, nothing left to send): it leaks "
 		       "them");
 	offers("headcount kill --service imap --user 192.0.2.7 --state CLOSE-WAIT --idle 60s");
 	two->pid = 101;
@@ -168,10 +168,67 @@ static void idle(void **state)
 	add(HOUR, 10 * MINUTE);
 	find();
 	only(WHY_IDLERS, WHY_KINDS);
-	says(WHY_IDLERS, "1 of 7 sessions had no data for 10m00s or more (10m00s to 10m00s); "
+	says(WHY_IDLERS, "1 of 7 sessions had no data for 10m00s or more (10m00s); "
 			 "nothing says that their peers are gone");
 	offers("headcount kill --service imap --user 192.0.2.7 --idle 600s");
 	sessions[6].state = 0; /* nobody can look at it */
+	find();
+	only(WHY_KINDS, WHY_KINDS);
+}
+
+/* Silent peers of a service that does not probe them: perhaps the cap is not too small. */
+static void unasked(void **state)
+{
+	(void)state;
+	facts.cap = 4;
+	add_many(4, HOUR, 5000);
+	sessions[0].idle_ms = 9000;
+	find();
+	says(WHY_BUSY,
+	     "4 of 4 sessions had data in the last 10m00s (idle 5s to 9s): they are in "
+	     "use");
+	assert_int_equal(advice.count, 2); /* of the cap */
+	sessions[1].heard_ms = 14000;
+	find();
+	assert_int_equal(advice.count, 3);
+	assert_string_equal(advice.offers[0].line, "keepalive = 60s");
+	sessions[1].keepalive_ms = 2 * HOUR; /* the kernel's own */
+	find();
+	assert_int_equal(advice.count, 3);
+	sessions[1].keepalive_ms = 60000; /* its program asks them */
+	find();
+	assert_int_equal(advice.count, 2);
+}
+
+static void own_keepalive(void **state)
+{
+	(void)state;
+	facts.service.keepalive = 10;
+	add_many(3, HOUR, 1000);
+	for (int i = 0; i < 3; i++)
+		sessions[i].keepalive_ms = 4000;
+	find();
+	only(WHY_KINDS, WHY_KINDS);
+	sessions[0].keepalive_ms = 600000;
+	find();
+	says(WHY_OWN_KEEPALIVE,
+	     "1 of 3 sessions have not the keepalive of the service (10s), but what their "
+	     "program has set: whose peer is gone is noticed after 10m00s of silence");
+	sessions[1].keepalive_ms = 0;
+	find();
+	says(WHY_OWN_KEEPALIVE,
+	     "2 of 3 sessions have not the keepalive of the service (10s), but what their "
+	     "program has set: whose peer is gone is noticed after 10m00s of silence, 1 never");
+	sessions[0].keepalive_ms = 0;
+	find();
+	says(WHY_OWN_KEEPALIVE,
+	     "2 of 3 sessions have not the keepalive of the service (10s), but what their "
+	     "program has set: 2 never ask their peers whether they are there");
+	sessions[0].inbound = sessions[1].inbound = false;
+	find();
+	only(WHY_KINDS, WHY_KINDS);
+	sessions[0].inbound = sessions[1].inbound = true;
+	facts.service.keepalive = 0;
 	find();
 	only(WHY_KINDS, WHY_KINDS);
 }
@@ -246,17 +303,17 @@ static void hostile(void **state)
 		memcpy(session->comm, "\x1b]0;x\x07yyyyyyyyy", HC_COMM_MAX);
 	}
 	find();
-	says(WHY_LEAK,
-	     "\\x1b]0;x\\x07yyyyyyyyy (pid 100) does not close 2 of 2 sessions that "
-	     "their peers have closed 1h00m to 1h00m ago (CLOSE-WAIT, nothing left to "
-	     "send): it leaks them");
+	says(WHY_LEAK, "\\x1b]0;x\\x07yyyyyyyyy (pid 100) does not close 2 of 2 sessions that "
+		       "their peers have closed 1h00m ago (CLOSE-WAIT, nothing left to "
+		       "send): it leaks them");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing), TEST(pressure), TEST(kept), TEST(stale),   TEST(leak),
-		TEST(orphans), TEST(idle),     TEST(busy), TEST(quoting), TEST(hostile),
+		TEST(nothing), TEST(pressure),      TEST(kept),    TEST(stale),
+		TEST(leak),    TEST(orphans),       TEST(idle),    TEST(busy),
+		TEST(unasked), TEST(own_keepalive), TEST(quoting), TEST(hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,12 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
+/* A blank that nobody would see. */
+static bool at_an_end(const char *text, const char *at)
+{
+	return *at == ' ' && (at == text || !at[1]);
+}
+
 char *label_format(const struct hc_label *label, char text[LABEL_TEXT])
 {
 	char raw[HC_LABEL_MAX + 1] = "", escaped[4 * HC_LABEL_MAX + 1], *to = text;
@@ -43,7 +49,7 @@ char *label_format(const struct hc_label *label, char text[LABEL_TEXT])
 
 		if (*from == '\\')
 			to += sprintf(to, "%%%c%c", from[2], from[3]), from += 3;
-		else if (*from == '%' || *from == '*' || ambiguous)
+		else if (*from == '%' || *from == '*' || ambiguous || at_an_end(escaped, from))
 			to += sprintf(to, "%%%02x", (unsigned char)*from);
 		else
 			*to++ = *from;

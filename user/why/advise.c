@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "user/base/escape.h"
+#include "user/sessions/stale.h"
 #include "user/why/advise.h"
 
 static struct why_offer *offer(struct why_advice *advice, enum why_kind kind)
@@ -77,6 +78,30 @@ static void offer_keepalive(struct why_advice *advice, enum why_kind kind,
 	place = offer(advice, kind);
 	if (place)
 		snprintf(place->line, sizeof(place->line), "keepalive = 60s");
+}
+
+/* Who was not heard lately may be gone, for all that anybody knows, or will know for long: the
+ * kernel's own keepalive takes two hours. */
+static bool is_unasked(const struct why_session *session, const struct why_limits *limits)
+{
+	return session->what == WHY_IN_USE && session->heard_ms != WHY_UNKNOWN &&
+	       session->heard_ms >= STALE_MS &&
+	       (!session->keepalive_ms || session->keepalive_ms > limits->idle_ms);
+}
+
+static void offer_to_ask(struct why_advice *advice, const struct why_facts *facts,
+			 const struct why_limits *limits)
+{
+	size_t before = advice->count;
+	bool unasked = false;
+
+	for (size_t i = 0; i < facts->count; i++)
+		unasked |= is_unasked(&facts->sessions[i], limits);
+	if (unasked)
+		offer_keepalive(advice, WHY_BUSY, facts);
+	if (advice->count > before)
+		advice->offers[before].note =
+			"nobody asks peers that are silent whether they are there";
 }
 
 static void offer_orphans(struct why_advice *advice, const struct why_facts *facts)
@@ -195,6 +220,9 @@ void why_advise(const struct why_facts *facts, const struct why_limits *limits,
 		offer_orphans(advice, facts);
 	if (has(report, WHY_IDLERS))
 		offer_idle(advice, facts, limits);
+	if (has(report, WHY_BUSY) && !has(report, WHY_DEAD_PEERS) &&
+	    !has(report, WHY_RECONNECTS))
+		offer_to_ask(advice, facts, limits);
 	if (has(report, WHY_BUSY))
 		offer_cap(advice, facts);
 	else if (facts->cap != HC_UNLIMITED &&

@@ -30,6 +30,7 @@ struct why_session {
 	__u64 idle_ms;
 	__u64 heard_ms;       /* since anything came from the peer */
 	__u64 half_closed_ms; /* since one side ended it */
+	__u64 keepalive_ms;   /* after such a silence the kernel ends it; 0: never */
 	__u32 unanswered, send_queue;
 	__u32 pid;    /* of who holds it, or listens; 0: not known */
 	__u32 others; /* users by label that have sessions from this address, too */

@@ -21,6 +21,7 @@ static const char *const kind_words[WHY_KINDS] = {
 	[WHY_MANY_CLIENTS] = "many-clients",
 	[WHY_SHARED] = "shared-address",
 	[WHY_THIS_HOST] = "local-proxy",
+	[WHY_OWN_KEEPALIVE] = "own-keepalive",
 	[WHY_BUSY] = "in-use",
 };
 
@@ -282,6 +283,26 @@ static int find_pressure(struct why_report *report, const struct why_facts *fact
 	return error ?: find_kept(report, facts);
 }
 
+/* What a program sets itself holds, and may be much longer: whoever has set keepalive waits for
+ * dead peers to go. Of outbound sessions some are never given it. */
+static int find_own_keepalive(struct why_report *report, const struct why_facts *facts)
+{
+	struct why_finding finding = {.kind = WHY_OWN_KEEPALIVE, .of = facts->count};
+
+	for (size_t i = 0; i < facts->count && facts->service.keepalive; i++) {
+		const struct why_session *session = &facts->sessions[i];
+		__u64 ms = session->keepalive_ms;
+
+		if (!session->inbound || session->state != TCP_ESTABLISHED || session->orphan ||
+		    (ms && ms <= 1000ull * facts->service.keepalive))
+			continue;
+		finding.count++;
+		finding.others += !ms;
+		finding.most_ms = ms > finding.most_ms ? ms : finding.most_ms;
+	}
+	return finding.count ? add(report, &finding) : 0;
+}
+
 /* Three fourths in use leave little to clear up. Whoever has room again, though it was refused
  * a while ago, needs no more slots, unless they are the total's. */
 static int find_busy(struct why_report *report, const struct why_facts *facts)
@@ -324,6 +345,7 @@ static int find_in(struct why_report *report, const struct why_facts *facts,
 	error = error ?: find_proxies(report, addresses, facts->count);
 	why_groups_free(&processes);
 	why_groups_free(&programs);
+	error = error ?: find_own_keepalive(report, facts);
 	return error ?: find_busy(report, facts);
 }
 

@@ -10,19 +10,20 @@
 #include "user/why/facts.h"
 
 enum why_kind {
-	WHY_FULL,         /* at the cap */
-	WHY_REFUSED,      /* lately: `count` times, `least_ms` ago */
-	WHY_KEPT,         /* over the service's cap, and what kept it from being refused */
-	WHY_DEAD_PEERS,   /* `count` sessions are stale */
-	WHY_LEAK,         /* a program does not close what its peers have closed */
-	WHY_ORPHANS,      /* `count` have no process */
-	WHY_RECONNECTS,   /* a client came back `rounds` times and left sessions behind */
-	WHY_IDLERS,       /* `count` have had no data for long */
-	WHY_ONE_PROGRAM,  /* one process opened most of them */
-	WHY_MANY_CLIENTS, /* `others` clients share one user */
-	WHY_SHARED,       /* an address is also that of `others` users */
-	WHY_THIS_HOST,    /* the clients are this host: a proxy before the service */
-	WHY_BUSY,         /* most are in use: the cap is what is too small */
+	WHY_FULL,          /* at the cap */
+	WHY_REFUSED,       /* lately: `count` times, `least_ms` ago */
+	WHY_KEPT,          /* over the service's cap, and what kept it from being refused */
+	WHY_DEAD_PEERS,    /* `count` sessions are stale */
+	WHY_LEAK,          /* a program does not close what its peers have closed */
+	WHY_ORPHANS,       /* `count` have no process */
+	WHY_RECONNECTS,    /* a client came back `rounds` times and left sessions behind */
+	WHY_IDLERS,        /* `count` have had no data for long */
+	WHY_ONE_PROGRAM,   /* one process opened most of them */
+	WHY_MANY_CLIENTS,  /* `others` clients share one user */
+	WHY_SHARED,        /* an address is also that of `others` users */
+	WHY_THIS_HOST,     /* the clients are this host: a proxy before the service */
+	WHY_OWN_KEEPALIVE, /* `count` have not the service's, `others` of them none */
+	WHY_BUSY,          /* most are in use: the cap is what is too small */
 	WHY_KINDS,
 };
 

@@ -151,6 +151,7 @@ static void fill_peer(struct why_session *session, const struct hc_socket *socke
 	session->send_queue = socket->peer.send_queue;
 	session->stale = session_stale(socket);
 	session->orphan = socket->orphan;
+	session->keepalive_ms = session_keepalive_ms(socket);
 	if (!session_heard_ms(socket, &session->heard_ms))
 		session->heard_ms = WHY_UNKNOWN;
 	if (!ticks_half_closed_ms(socket->half_closed, &session->half_closed_ms))

@@ -15,8 +15,18 @@ struct words {
 	const struct why_finding *finding;
 	const struct why_facts *facts;
 	const struct why_limits *limits;
-	char least[HUMAN_TEXT], most[HUMAN_TEXT], address[ADDRESS_TEXT], comm[COMM_TEXT];
+	char least[HUMAN_TEXT], most[HUMAN_TEXT], span[2 * HUMAN_TEXT + 8],
+		address[ADDRESS_TEXT], comm[COMM_TEXT];
 };
+
+/* "4s to 9s", or one of them where both read the same. */
+static void put_span(struct words *words)
+{
+	bool same = !strcmp(words->least, words->most);
+
+	snprintf(words->span, sizeof(words->span), "%s%s%s", words->least, same ? "" : " to ",
+		 same ? "" : words->most);
+}
 
 static const char *plural(size_t count)
 {
@@ -77,9 +87,9 @@ static void say_leak(struct words *words)
 	else if (finding->others > 1)
 		fprintf(words->file, " (%zu processes)", finding->others);
 	fprintf(words->file,
-		" does not close %zu of %zu sessions that their peers have closed %s to %s ago "
+		" does not close %zu of %zu sessions that their peers have closed %s ago "
 		"(CLOSE-WAIT, nothing left to send): it leaks them",
-		finding->count, finding->of, words->least, words->most);
+		finding->count, finding->of, words->span);
 }
 
 static void say_sessions(struct words *words)
@@ -93,24 +103,44 @@ static void say_sessions(struct words *words)
 		fprintf(words->file,
 			"%zu of %zu sessions are stale: up to %u retransmissions or probes in "
 			"a "
-			"row are unanswered, and the peer was heard last %s to %s ago",
-			count, finding->of, finding->unanswered, words->least, words->most);
+			"row are unanswered, and the peer was heard last %s ago",
+			count, finding->of, finding->unanswered, words->span);
 	else if (finding->kind == WHY_ORPHANS)
 		fprintf(words->file,
-			"%zu of %zu sessions have no process any more (idle %s to %s): they "
+			"%zu of %zu sessions have no process any more (idle %s): they "
 			"wait "
 			"for the peer, and hold slots",
-			count, finding->of, words->least, words->most);
+			count, finding->of, words->span);
 	else if (finding->kind == WHY_IDLERS)
 		fprintf(words->file,
-			"%zu of %zu sessions had no data for %s or more (%s to %s); nothing "
+			"%zu of %zu sessions had no data for %s or more (%s); nothing "
 			"says that their peers are gone",
-			count, finding->of, limit, words->least, words->most);
+			count, finding->of, limit, words->span);
 	else
 		fprintf(words->file,
-			"%zu of %zu sessions had data in the last %s (idle %s to %s): "
+			"%zu of %zu sessions had data in the last %s (idle %s): "
 			"they are in use",
-			count, finding->of, limit, words->least, words->most);
+			count, finding->of, limit, words->span);
+}
+
+static void say_keepalive(struct words *words)
+{
+	const struct why_finding *finding = words->finding;
+	char wanted[HUMAN_TEXT];
+
+	human_duration(words->facts->service.keepalive, wanted);
+	fprintf(words->file,
+		"%zu of %zu sessions have not the keepalive of the service (%s), but what "
+		"their program has set: ",
+		finding->count, finding->of, wanted);
+	if (finding->count > finding->others)
+		fprintf(words->file, "whose peer is gone is noticed after %s of silence",
+			words->most);
+	if (finding->others)
+		fprintf(words->file, "%s%zu never",
+			finding->count > finding->others ? ", " : "", finding->others);
+	if (finding->count == finding->others)
+		fputs(" ask their peers whether they are there", words->file);
 }
 
 static void say_return(struct words *words)
@@ -156,12 +186,19 @@ char *why_sentence(const struct why_finding *finding, const struct why_facts *fa
 		   const struct why_limits *limits)
 {
 	static void (*const say[WHY_KINDS])(struct words * words) = {
-		[WHY_FULL] = say_pressure,       [WHY_REFUSED] = say_pressure,
-		[WHY_KEPT] = say_kept,           [WHY_DEAD_PEERS] = say_sessions,
-		[WHY_LEAK] = say_leak,           [WHY_ORPHANS] = say_sessions,
-		[WHY_RECONNECTS] = say_return,   [WHY_IDLERS] = say_sessions,
-		[WHY_ONE_PROGRAM] = say_clients, [WHY_MANY_CLIENTS] = say_clients,
-		[WHY_SHARED] = say_clients,      [WHY_THIS_HOST] = say_clients,
+		[WHY_FULL] = say_pressure,
+		[WHY_REFUSED] = say_pressure,
+		[WHY_KEPT] = say_kept,
+		[WHY_DEAD_PEERS] = say_sessions,
+		[WHY_LEAK] = say_leak,
+		[WHY_ORPHANS] = say_sessions,
+		[WHY_RECONNECTS] = say_return,
+		[WHY_IDLERS] = say_sessions,
+		[WHY_ONE_PROGRAM] = say_clients,
+		[WHY_MANY_CLIENTS] = say_clients,
+		[WHY_SHARED] = say_clients,
+		[WHY_THIS_HOST] = say_clients,
+		[WHY_OWN_KEEPALIVE] = say_keepalive,
 		[WHY_BUSY] = say_sessions,
 	};
 	struct words words = {.finding = finding, .facts = facts, .limits = limits};
@@ -174,6 +211,7 @@ char *why_sentence(const struct why_finding *finding, const struct why_facts *fa
 	human_duration(finding->least_ms == WHY_UNKNOWN ? 0 : finding->least_ms / 1000,
 		       words.least);
 	human_duration(finding->most_ms / 1000, words.most);
+	put_span(&words);
 	address_format(finding->address, words.address);
 	escape_text(words.comm, sizeof(words.comm), finding->comm,
 		    strnlen(finding->comm, sizeof(finding->comm)));
