@@ -341,4 +341,41 @@ def without():
           (2, "", "headcount: /run/plain.conf has no section [fleet]: there are no other hosts to ask\n"), "no section")
 
 
+@test
+def any_store():
+    """of several stores the first that answers will do, and all that are away are named"""
+    ports = STORE_PORT, STORE_PORT + 1
+    with contextlib.ExitStack() as stack:
+        stores = [stack.enter_context(Store(port=port)) for port in ports]
+        world = {}
+        for n in 1, 2:
+            where = [f"valkey://{address(n, 1)}:{port}" for port in ports]
+            world[n] = Host(n, fleet_config(n, "any", store=where).replace("[fleet]\n", f"[fleet]\nkill = yes\nprefix = {PREFIX}\n"))
+            stack.callback(world[n].close)
+            stack.enter_context(world[n])
+            world[n].server = stack.enter_context(Server("0.0.0.0", 7143, namespace=f"c{n}"))
+        for host in world.values():
+            host.ready()
+
+        def both(store):
+            until_equal(lambda: sorted(store.ask("hkeys", PREFIX + ":hosts").split()), ["host1", "host2"], "hosts that answer", 20)
+        for store in stores:
+            both(store)
+        held = [until(lambda n=n: attempt(n), "a session", 20) for n in (1, 2)]
+        for away in stores:
+            away.end()
+            code, out, err = world[1].command("users", "--fleet", "-s", "any")
+            equal((code, err, rows(out)), (0, "", [["any", USER, "2", "4", "2", "2", "0"]]), "users, without a store")
+            away.begin()
+            both(away)
+        stores[0].end()
+        code, out, err = world[2].command("kill", "--fleet", "-s", "any", "-u", USER)
+        equal((code, [h.active("any") for h in world.values()]), (0, [0, 0]), f"kill: {out} {err}")
+        stores[1].end()
+        code, out, err = world[1].command("users", "--fleet")
+        equal((code, out, [f":{port}: " in line for line, port in zip(err.splitlines(), ports)]), (1, "", [True, True]), f"without any: {err}")
+        for s in held:
+            s.close()
+
+
 main()

@@ -17,7 +17,7 @@ def blocks(heading):
 def three_hosts():
     """three hosts on one machine have one cap of four"""
     need("redis-server")
-    begin, connect, ask_host, end = blocks("Three hosts on one machine")
+    begin, connect, ask_host, cut, end = blocks("Three hosts on one machine")
     store_user = " ".join(blocks("Set-up")[0].split()[1:])
     equal(store_user in " ".join(begin.replace("\\", "").replace("'", "").split()), True, "the store's user of the set-up")
     script = f"""
@@ -31,6 +31,7 @@ def three_hosts():
     {connect}
     echo last: $?
     {ask_host}
+    {cut}
     {end}
     wait
     """
@@ -45,6 +46,7 @@ def three_hosts():
     equal(re.search(r"web +10\.9\.0\.1 +2\b", words) is not None, True, "users of host1 in:\n" + words)
     equal(re.search(r"web +10\.9\.0\.1 +4 +4 +3\b", words) is not None, True, "users of the fleet in:\n" + words)
     equal(re.search(r"this host is host1\n.*ready.*3 hosts, epoch 1", words) is not None, True, "status of host1 in:\n" + words)
+    equal(re.search(r"this host is alone since .*, and alone = local holds\n", words) is not None, True, "what why says of host1 in:\n" + words)
 
 
 main()

@@ -20,16 +20,25 @@
 #define TELL_NS (60 * NS_PER_SECOND)
 #define AT_MOST 256 /* requests that are heard, and then something else is looked at */
 
-struct fleet_reply {
+/* What is heard through one store, by a thread of its own. */
+struct reply {
+	struct fleet_reply *all;
 	struct fleet_voice voice;
-	struct fleet_runner *runner;
 	pthread_t thread;
 	bool started;
-	atomic_bool stop;
-	__u64 tokens, filled; /* thousandths of requests that may be run; reckoned then */
-	__u64 told;           /* that there are too many */
 	struct fleet_asked asked[REPLY_AT_ONCE];
 	struct fleet_request request; /* the last one */
+};
+
+struct fleet_reply {
+	struct fleet_runner *runner;
+	atomic_bool stop;
+	pthread_mutex_t lock; /* of the next: what may be asked through all stores together */
+	__u64 tokens, filled; /* thousandths of requests that may be run; reckoned then */
+	__u64 told;           /* that there are too many */
+	int running;
+	size_t count;
+	struct reply each[];
 };
 
 static __u64 now_ns(void)
@@ -37,12 +46,27 @@ static __u64 now_ns(void)
 	return clock_ns(CLOCK_BOOTTIME);
 }
 
-static struct fleet_asked *free_place(struct fleet_reply *reply)
+/* One of all that run at once; NULL: there is none left. */
+static struct fleet_asked *take_place(struct reply *reply)
 {
-	for (int i = 0; i < REPLY_AT_ONCE; i++)
+	struct fleet_reply *all = reply->all;
+	struct fleet_asked *place = NULL;
+
+	pthread_mutex_lock(&all->lock);
+	for (int i = 0; i < REPLY_AT_ONCE && all->running < REPLY_AT_ONCE && !place; i++)
 		if (!reply->asked[i].there)
-			return &reply->asked[i];
-	return NULL;
+			place = &reply->asked[i];
+	all->running += !!place;
+	pthread_mutex_unlock(&all->lock);
+	return place;
+}
+
+static void leave_place(struct reply *reply, struct fleet_asked *place)
+{
+	fleet_asked_free(place);
+	pthread_mutex_lock(&reply->all->lock);
+	reply->all->running--;
+	pthread_mutex_unlock(&reply->all->lock);
 }
 
 /* What nobody is to miss in the log of this host: somebody elsewhere closes its sessions. */
@@ -55,11 +79,11 @@ static void tell_log(const struct fleet_request *request, bool allowed)
 		  request_line(request, line, sizeof(line)));
 }
 
-static int run(struct fleet_reply *reply, const char *id)
+static int run(struct reply *reply, const char *id)
 {
 	const struct fleet_request *request = &reply->request;
-	struct fleet_asked *place = free_place(reply);
 	struct fleet_voice *voice = &reply->voice;
+	struct fleet_asked *place;
 
 	if (request->command == REQUEST_KILL && !voice->fleet.kill) {
 		askers_count(HC_ASKED_REFUSED);
@@ -68,6 +92,7 @@ static int run(struct fleet_reply *reply, const char *id)
 					  "no session of this host may be closed from "
 					  "elsewhere: kill = no in its [fleet]\n");
 	}
+	place = take_place(reply);
 	if (!place) {
 		askers_count(HC_ASKED_BUSY);
 		return fleet_voice_refuse(voice, id,
@@ -76,36 +101,41 @@ static int run(struct fleet_reply *reply, const char *id)
 	if (request_closes(request))
 		tell_log(request, true);
 	askers_count(HC_ASKED_RUN);
-	return fleet_asked_begin(place, reply->runner, request, id)
-		       ? fleet_voice_refuse(voice, id, "it cannot start a process\n")
-		       : 0;
+	if (!fleet_asked_begin(place, reply->all->runner, request, id))
+		return 0;
+	leave_place(reply, place);
+	return fleet_voice_refuse(voice, id, "it cannot start a process\n");
 }
 
 /* So many a second, and as many at once; who asks more often hears nothing at all. */
-static bool may_take(struct fleet_reply *reply)
+static bool may_take(struct fleet_reply *all)
 {
 	const __u64 now = now_ns(), most = REPLY_A_SECOND * 1000;
-	__u64 passed = (now - reply->filled) / NS_PER_MS;
+	bool may, tells;
+	__u64 passed;
 
-	reply->tokens += passed * REPLY_A_SECOND;
-	reply->filled += passed * NS_PER_MS;
-	if (reply->tokens > most)
-		reply->tokens = most;
-	if (reply->tokens >= 1000) {
-		reply->tokens -= 1000;
-		return true;
-	}
-	askers_count(HC_ASKED_BUSY);
-	if (!reply->told || now - reply->told > TELL_NS) {
+	pthread_mutex_lock(&all->lock);
+	passed = now > all->filled ? (now - all->filled) / NS_PER_MS : 0;
+	all->tokens += passed * REPLY_A_SECOND;
+	all->filled += passed * NS_PER_MS;
+	if (all->tokens > most)
+		all->tokens = most;
+	may = all->tokens >= 1000;
+	all->tokens -= may ? 1000 : 0;
+	tells = !may && (!all->told || now - all->told > TELL_NS);
+	if (tells)
+		all->told = now;
+	pthread_mutex_unlock(&all->lock);
+	if (!may)
+		askers_count(HC_ASKED_BUSY);
+	if (tells)
 		hc_notice("fleet: others ask more often than %d times a second: what is "
 			  "beyond is not answered",
 			  REPLY_A_SECOND);
-		reply->told = now;
-	}
-	return false;
+	return may;
 }
 
-static int hear(struct fleet_reply *reply)
+static int hear(struct reply *reply)
 {
 	char id[ASK_ID + 1];
 	int there = 0;
@@ -114,19 +144,19 @@ static int hear(struct fleet_reply *reply)
 		there = fleet_voice_hear(&reply->voice, id);
 		if (there <= 0)
 			return there;
-		if (may_take(reply))
+		if (may_take(reply->all))
 			there = fleet_voice_take(&reply->voice, id, &reply->request);
 		else
 			there = 0;
 		if (there > 0)
 			there = run(reply, id);
-		if (there || atomic_load(&reply->stop))
+		if (there || atomic_load(&reply->all->stop))
 			return there;
 	}
 	return there;
 }
 
-static int answer(struct fleet_reply *reply, struct fleet_asked *asked)
+static int answer(struct reply *reply, struct fleet_asked *asked)
 {
 	int code = fleet_asked_code(asked);
 
@@ -134,7 +164,7 @@ static int answer(struct fleet_reply *reply, struct fleet_asked *asked)
 				  asked->said, asked->said_size, code);
 }
 
-static int go_round(struct fleet_reply *reply)
+static int go_round(struct reply *reply)
 {
 	struct pollfd polls[1 + 2 * REPLY_AT_ONCE] = {{line_fd(reply->voice.hear), POLLIN, 0}};
 	int count = 1, error;
@@ -153,24 +183,24 @@ static int go_round(struct fleet_reply *reply)
 		if (!asked->there || !fleet_asked_read(asked, now_ns()))
 			continue;
 		error = answer(reply, asked);
-		fleet_asked_free(asked);
+		leave_place(reply, asked);
 	}
 	return error ?: fleet_voice_stay(&reply->voice);
 }
 
-static void pause_a_second(struct fleet_reply *reply)
+static void pause_a_second(struct reply *reply)
 {
-	for (int i = 0; i < PAUSES && !atomic_load(&reply->stop); i++)
+	for (int i = 0; i < PAUSES && !atomic_load(&reply->all->stop); i++)
 		clock_sleep_ms(LOOK_MS);
 }
 
 static void *work(void *context)
 {
-	struct fleet_reply *reply = context;
+	struct reply *reply = context;
 	struct fleet_voice *voice = &reply->voice;
 
 	privileges_drop_all();
-	while (!atomic_load(&reply->stop)) {
+	while (!atomic_load(&reply->all->stop)) {
 		int error = voice->talk ? go_round(reply) : fleet_voice_open(voice);
 
 		if (!error)
@@ -182,38 +212,60 @@ static void *work(void *context)
 	return NULL;
 }
 
+static int start_one(struct fleet_reply *all, const struct config_fleet *fleet, size_t number)
+{
+	struct reply *reply = &all->each[number];
+	int error;
+
+	reply->all = all;
+	all->count++;
+	error = fleet_voice_init(&reply->voice, fleet, number, &all->stop);
+	if (error)
+		return hc_error_errno(error, "cannot answer the fleet");
+	error = thread_start(&reply->thread, work, reply);
+	reply->started = !error;
+	return error ? hc_error_errno(error, "cannot start a thread") : 0;
+}
+
 int fleet_reply_start(struct fleet_reply **result, const struct config_fleet *fleet,
 		      struct fleet_runner *runner)
 {
-	struct fleet_reply *reply = calloc(1, sizeof(*reply));
-	int error = reply ? fleet_voice_init(&reply->voice, fleet, &reply->stop) : -ENOMEM;
+	struct fleet_reply *all =
+		calloc(1, sizeof(*all) + fleet->store_count * sizeof(all->each[0]));
+	int error = 0;
 
-	*result = reply;
-	if (error)
-		return hc_error_errno(error, "cannot answer the fleet");
+	*result = all;
+	if (!all)
+		return hc_error_errno(ENOMEM, "cannot answer the fleet");
+	pthread_mutex_init(&all->lock, NULL);
 	if (!request_is_name(fleet->name, strlen(fleet->name))) {
 		hc_error("fleet: no other host can ask this one: its name, %s, is not of A-Z "
 			 "a-z 0-9 _ . -: give another in [fleet]",
 			 fleet->name);
 		return 0;
 	}
-	reply->runner = runner;
-	reply->filled = now_ns();
-	reply->tokens = REPLY_A_SECOND * 1000;
-	error = thread_start(&reply->thread, work, reply);
-	reply->started = !error;
-	return error ? hc_error_errno(error, "cannot start a thread") : 0;
+	all->runner = runner;
+	all->filled = now_ns();
+	all->tokens = REPLY_A_SECOND * 1000;
+	for (size_t i = 0; i < fleet->store_count && !error; i++)
+		error = start_one(all, fleet, i);
+	return error;
 }
 
-void fleet_reply_end(struct fleet_reply *reply)
+void fleet_reply_end(struct fleet_reply *all)
 {
-	if (!reply)
+	if (!all)
 		return;
-	atomic_store(&reply->stop, true);
-	if (reply->started)
-		pthread_join(reply->thread, NULL);
-	for (int i = 0; i < REPLY_AT_ONCE; i++)
-		fleet_asked_free(&reply->asked[i]);
-	fleet_voice_free(&reply->voice);
-	free(reply);
+	atomic_store(&all->stop, true);
+	for (size_t i = 0; i < all->count; i++) {
+		struct reply *reply = &all->each[i];
+
+		if (reply->started)
+			pthread_join(reply->thread, NULL);
+		for (int j = 0; j < REPLY_AT_ONCE; j++)
+			fleet_asked_free(&reply->asked[j]);
+		fleet_voice_free(&reply->voice);
+	}
+	pthread_mutex_destroy(&all->lock);
+	free(all);
 }

@@ -155,9 +155,12 @@ static void tell_alone(struct fleet_teller *teller, struct shard *shard, __u64 n
 	shard->alone = shard->told = true;
 	shard->alone_since_ns = shard->last_deadline;
 	hc_error("fleet: no lease from the store at %s for %llu s%s%s: this host is alone, and "
-		 "alone = %s holds",
+		 "alone = %s holds%s",
 		 state.server, shard->host.settings.lease / NS_PER_SECOND, *why ? ": " : "",
-		 why, word_of_alone(teller->status.alone));
+		 why, word_of_alone(teller->status.alone),
+		 teller->status.alone == HC_ALONE_CLOSE && !shard->had_lease
+			 ? "; there has been no lease yet, so no session is closed"
+			 : "");
 	tell_news(teller, shard, now);
 }
 

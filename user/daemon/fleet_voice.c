@@ -65,9 +65,10 @@ static int say_texts(struct fleet_voice *voice, const char *const *texts)
 static int push(struct fleet_voice *voice, const char *list, char kind, const char *bytes,
 		size_t size)
 {
-	static char element[HOST_NAME_ROOM + 3 + ASK_PIECE]; /* of one thread */
+	char *element = voice->element;
 	const struct store_reply *answer;
-	size_t head = snprintf(element, sizeof(element), "%s %c ", voice->fleet.name, kind);
+	size_t head =
+		snprintf(element, sizeof(voice->element), "%s %c ", voice->fleet.name, kind);
 	const struct fleet_word words[] = {
 		{"RPUSH", 5}, {list, strlen(list)}, {element, head + size}};
 
@@ -228,13 +229,16 @@ static char *copy(const char *text, int *error)
 }
 
 /* A reload replaces the configuration, though not this part of it. */
-int fleet_voice_init(struct fleet_voice *voice, const struct config_fleet *fleet,
+int fleet_voice_init(struct fleet_voice *voice, const struct config_fleet *fleet, size_t number,
 		     const atomic_bool *stop)
 {
 	struct config_fleet *own = &voice->fleet;
 	int error = 0;
 
-	*voice = (struct fleet_voice){.fleet = *fleet, .store = fleet->stores[0], .stop = stop};
+	memset(voice, 0, sizeof(*voice));
+	voice->fleet = *fleet;
+	voice->store = fleet->stores[number];
+	voice->stop = stop;
 	own->stores = &voice->store;
 	own->store_count = 1;
 	own->prefix = copy(fleet->prefix, &error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * This host's voice in the fleet: two connections to the first shard's store, on which it hears
+ * This host's voice in the fleet: two connections to the store of a shard, on which it hears
  * that something is asked (user/fleet/ask.h), takes it, and says what it answers. Of one
  * thread, which waits for the store. What returns a negative errno has found that a connection
  * is of no use any more: close and open again.
@@ -13,16 +13,17 @@
 
 struct fleet_voice {
 	struct config_fleet fleet;  /* a copy, whose texts are its own */
-	struct store_address store; /* the first shard's */
+	struct store_address store; /* the shard's */
 	const atomic_bool *stop;    /* ends the waiting for a store */
 	struct line *talk, *hear;   /* NULL: closed */
 	bool refused;               /* it has no right to something, which was said */
 	__u64 alive;                /* when it was last said that this host is there */
 	__u64 heard;                /* when the store last said anything to `hear` */
+	char element[HOST_NAME_ROOM + 3 + ASK_PIECE]; /* of an answer */
 };
 
-/* Returns 0 or -ENOMEM; free it in any case. Opens nothing. */
-int fleet_voice_init(struct fleet_voice *voice, const struct config_fleet *fleet,
+/* `number`: of the store. Returns 0 or -ENOMEM; free it in any case. Opens nothing. */
+int fleet_voice_init(struct fleet_voice *voice, const struct config_fleet *fleet, size_t number,
 		     const atomic_bool *stop);
 void fleet_voice_free(struct fleet_voice *voice);
 

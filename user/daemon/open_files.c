@@ -5,6 +5,7 @@
 #include "user/answer/limits.h"
 #include "user/base/log.h"
 #include "user/daemon/open_files.h"
+#include "user/fleet/store_name.h"
 
 /* Maps, programs, links, rings, what the servers and sinks have themselves: some 225 were open
  * while a reload put 16 sinks in the place of 16 others and loaded a gate, 40 more are those of
@@ -14,10 +15,11 @@
 /* A namespace: itself, its link, its program, that once more for the metrics, itself once more
  * for their page, and the socket to close sessions by. */
 #define NETNS 6
-/* The fleet's own maps and rings, and what answers other hosts; of a shard, two connections,
- * and what a resolver opens. */
-#define FLEET 75
-#define SHARD 4
+/* The fleet's own maps and rings, and those by which it closes sessions, what answers other
+ * hosts, and what resolvers open for STORE_NAMES_MAX names; of a shard, two connections, two of
+ * what answers, and a name's. */
+#define FLEET (75 + 40 + 3 * STORE_NAMES_MAX)
+#define SHARD 8
 
 void open_files_raise(void)
 {

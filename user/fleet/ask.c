@@ -166,11 +166,27 @@ static int publish(struct asking *asking, const char *json)
 			      (const char *const[]){"PUBLISH", channel, text, NULL});
 }
 
+/* All hosts answer through each of the stores: the first that is there will do. */
+static int find_store(struct asking *asking)
+{
+	struct config_fleet one = *asking->fleet;
+	char why[HC_SHARDS_MAX][LINE_WHY];
+	int error = -EHOSTUNREACH;
+
+	one.store_count = 1;
+	for (size_t i = 0; i < asking->fleet->store_count && error; i++) {
+		one.stores = &asking->fleet->stores[i];
+		error = line_open(&asking->line, &one, clock_ns(CLOCK_BOOTTIME) + FIND_NS, NULL,
+				  why[i]);
+	}
+	for (size_t i = 0; i < asking->fleet->store_count && error; i++)
+		hc_error("cannot reach the store of the fleet: %s", why[i]);
+	return error;
+}
+
 static int begin(struct asking *asking)
 {
 	unsigned char random[ASK_ID / 2];
-	char why[LINE_WHY];
-	int error;
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return hc_error_errno(errno, "cannot ask the fleet");
@@ -178,9 +194,7 @@ static int begin(struct asking *asking)
 		sprintf(asking->id + 2 * i, "%02x", random[i]);
 	fleet_ask_key(asking->fleet, "request", asking->id, asking->request);
 	fleet_ask_key(asking->fleet, "answers", asking->id, asking->list);
-	error = line_open(&asking->line, asking->fleet, clock_ns(CLOCK_BOOTTIME) + FIND_NS,
-			  NULL, why);
-	return error ? hc_error("cannot reach the store of the fleet: %s", why) : 0;
+	return find_store(asking);
 }
 
 int fleet_ask(const struct config_fleet *fleet, const char *only,

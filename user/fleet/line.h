@@ -17,7 +17,7 @@ struct line;
 #define LINE_WHY 528
 
 /*
- * Finds the primary of the first shard's store until `until` (CLOCK_BOOTTIME, as all times
+ * Finds the primary of the first of these stores until `until` (CLOCK_BOOTTIME, as all times
  * here), or until all of its places have been tried once. `stop`, where there is one, ends the
  * waiting. Returns 0, or a negative errno with `why`, which may quote a server; `*line` is NULL
  * then.

@@ -12,7 +12,7 @@
 #include "user/config/store_address.h"
 
 #define STORE_NAMES_MAX                                                                        \
-	64 /* threads of this process that ask, those that were left behind too */
+	32 /* threads of this process that ask, those that were left behind too */
 
 struct store_name;
 
