@@ -43,6 +43,9 @@ void fleet_words_set_deadline(struct fleet_words *words, __u32 shard, __u64 dead
 /* How many hosts there are, for when this one is alone. */
 void fleet_words_set_members(struct fleet_words *words, __u32 members);
 
+/* Bits of shards whose store grants nothing now: nobody is let in there without a unit. */
+void fleet_words_set_silent(struct fleet_words *words, __u32 shards);
+
 /* The store has no unit for the user: attempts without one are over the cap until then, ns of
  * CLOCK_MONOTONIC; 0: it may be asked again. */
 void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *user,
