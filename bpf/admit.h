@@ -69,7 +69,7 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 		claim->now = bpf_ktime_get_ns(); /* by gate_time() until now */
 	if (kind == UNSURE && verdict == COLD &&
 	    cold_again(claim, key,
-		       service->cold == HC_COLD_ADMIT ||
+		       (service->cold == HC_COLD_ADMIT && store_answers(claim)) ||
 			       excess_observes(service, claim->traits))) {
 		if (claim->cold == COLD_ENTERS)
 			ask_emit(claim, key, NULL, NULL, 0);

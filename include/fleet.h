@@ -17,7 +17,9 @@
 struct hc_fleet {
 	__u64 deadline[HC_SHARDS_MAX]; /* ns of CLOCK_BOOTTIME; 0: it has passed */
 	__u32 members; /* of the fleet, last seen: for HC_ALONE_LOCAL; 0 counts as 1 */
-	__u32 spare;
+	/* Bits of shards whose store grants nothing now, for it does not answer, or learns:
+	 * nobody is let in without a unit, whatever `cold` says. */
+	__u32 silent;
 };
 
 /*

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Units are lowered while attempts arrive on another CPU: what set_units tells as taken bounds
- * what is taken later. */
+/* The daemon's words while others are at work: units are lowered while attempts arrive on
+ * another CPU, and what set_units tells as taken bounds what is taken later; a flood of asks; a
+ * store that is silent. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include "fleet_gate.h"
@@ -128,11 +129,45 @@ static void test_flood(void **state)
 	assert_in_range(heard, 1000, 3000);
 }
 
+static bool enters(const char *from)
+{
+	enum sk_action verdict;
+
+	return !sent_to(from, &verdict) && verdict == SK_PASS;
+}
+
+/* cold = admit: nobody is let in for an answer that does not come. */
+static void test_silent(void **state)
+{
+	struct hc_user_key user = client_at("10.0.0.1");
+
+	(void)state;
+	start(SMALL IMAP "user = client/32/128\ncap = 8\n");
+	open_words();
+	share(HC_COLD_ADMIT, HC_ALONE_REFUSE, 0);
+	lease(0, true);
+	assert_int_equal(set_units(&user, 1), 0);
+	fleet_words_set_silent(words, 1 << 0);
+	assert_true(enters("10.0.0.1")); /* by its unit */
+	user_set_active(&user, 1);
+	fleet_words_set_silent(words, 1 << 1);
+	assert_true(enters("10.0.0.1")); /* another shard's store */
+	read_asks();
+	fleet_words_set_silent(words, 1 << 0);
+	assert_true(vanishes("10.0.0.1"));
+	assert_int_equal(read_asks(), 1);
+	fleet_words_set_silent(words, 1 << 1);
+	assert_true(vanishes("10.0.0.9")); /* nobody knows its shard */
+	fleet_words_set_silent(words, 0);
+	assert_true(enters("10.0.0.9"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lowered, begin, close_words),
 		cmocka_unit_test_setup_teardown(test_flood, begin, close_words),
+		cmocka_unit_test_setup_teardown(test_silent, begin, close_words),
 	};
 
 	return RUN_GATE_TESTS(tests);

@@ -57,15 +57,17 @@ static uint32_t sum_all(const struct world *world, int user)
 
 	for (int i = 0; i < world->hosts; i++) {
 		const struct machine *machine = &world->machine[i];
-		bool known = is_live(world, machine);
+		bool known = is_live(world, machine) ||
+			     (machine->fleet.flying &&
+			      clock_of(world, machine) - machine->fleet.sent <
+				      machine->fleet.settings.lease);
 		uint32_t most = 0;
 
 		for (int j = 0; j < world->servers; j++) {
 			int down = recorded(&world->server[j], machine, user);
 
 			known = known || down >= 0;
-			if (down > (int)most)
-				most = down;
+			most = down > (int)most ? (uint32_t)down : most;
 		}
 		if (known && machine->units[user] > most)
 			most = machine->units[user];

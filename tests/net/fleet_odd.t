@@ -142,4 +142,26 @@ def resolver():
         run("iptables", "-D", *rule)
 
 
+@test
+def silent():
+    """cold = admit: while the store learns or does not answer nobody is let in without a unit"""
+    with Store() as store, fleet("silent", cold="admit", cap=2, lease=10) as hosts:
+        store.ask("flushall")
+        for host in hosts.values():
+            host.wait_said("has begun epoch 2")
+        equal([attempt(n, 0.4) for n in hosts], [None] * 3, "while it learns")
+        for host in hosts.values():
+            host.wait_said("epoch 2 grants")
+        held = [until(lambda: attempt(1, 0.4), "a session")]
+        store.process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(2)  # each host has sent a message meanwhile
+            equal([attempt(n, 0.4) for n in hosts], [None] * 3, "while it does not answer")
+        finally:
+            store.process.send_signal(signal.SIGCONT)
+        held.append(until(lambda: attempt(2, 0.4), "the second session"))
+        for s in held:
+            s.close()
+
+
 main()

@@ -13,7 +13,7 @@ SECONDS = float(os.environ.get("STORM_SECONDS", 18))
 CALM = float(os.environ.get("STORM_CALM", 2))
 SEED = int(os.environ.get("STORM_SEED", time.time_ns() % 100000))
 STARVES = 10 * SLOW  # seconds: 4 at most by the protocol, a lease if a replica comes back, and a client's retransmission
-SETTLES = 12 * LEASE * SLOW  # after a fault: election, an epoch that learns, members that are expelled, debt
+SETTLES = 20 * LEASE * SLOW  # after a fault: election, an epoch that learns, members that are expelled, debt
 FILLS = 20 * SLOW
 SHARDS = {"3": [(11, 12, 13)], "33": [(11, 12, 13), (14, 15, 16)], "31": [(11, 12, 13), (14,)]}
 

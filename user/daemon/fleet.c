@@ -209,6 +209,15 @@ static void look_again(struct fleet *fleet, __u64 now)
 		for_each_user(fleet, false, catch_up);
 }
 
+static void tell_silent(struct fleet *fleet, __u64 now)
+{
+	__u32 silent = 0;
+
+	for (__u32 i = 0; i < fleet->count; i++)
+		silent |= (__u32)shard_is_silent(&fleet->shards[i], now) << i;
+	fleet_words_set_silent(fleet->common.words, silent);
+}
+
 static void insist(struct fleet *fleet, __u64 now)
 {
 	if (now - fleet->insisted < NS_PER_SECOND)
@@ -319,6 +328,7 @@ static void *work(void *context)
 		count_members(fleet);
 		look_again(fleet, now);
 		insist(fleet, now);
+		tell_silent(fleet, now);
 		fleet->teller.status.alone = atomic_load(&fleet->alone);
 		fleet_tell(&fleet->teller, fleet->shards, fleet->count, &fleet->common, now);
 		close_alone(fleet, now);

@@ -18,6 +18,9 @@
  * It goes back at once where another host asks. */
 #define UNUSED_NS (40 * NS_PER_SECOND)
 
+/* An answer that takes longer is none to let anybody in for. */
+#define SILENT_NS (300 * NS_PER_MS)
+
 bool shard_serves(const struct shard_common *common, const struct hc_user_key *user)
 {
 	const struct hc_service *service;
@@ -190,6 +193,16 @@ void shard_watch(struct shard *shard, const struct shard_late *late)
 	if (user->flags & FLEET_USER_WAITING &&
 	    !(user->flags & (FLEET_USER_QUEUED | FLEET_USER_TOLD)))
 		close_late(shard, index);
+}
+
+bool shard_is_silent(const struct shard *shard, __u64 now)
+{
+	const struct fleet_host *host = &shard->host;
+	struct store_state state;
+
+	store_state(shard->store, &state);
+	return state.stage != STORE_READY || host->stage != FLEET_MEMBER || !host->ready ||
+	       (host->flying && now - host->sent > SILENT_NS);
 }
 
 void shard_insist(struct shard *shard, __u64 now)

@@ -83,6 +83,9 @@ void shard_return(struct shard *shard);
  * store has none. */
 void shard_watch(struct shard *shard, const struct shard_late *late);
 
+/* The store grants nothing now, or does not answer: who is let in without a unit would stay. */
+bool shard_is_silent(const struct shard *shard, __u64 now);
+
 /* Once a second: asks again for those of whom the store has not said a word. */
 void shard_insist(struct shard *shard, __u64 now);
 

@@ -124,6 +124,11 @@ void fleet_words_set_members(struct fleet_words *words, __u32 members)
 	__atomic_store_n(&words->shared->members, members, __ATOMIC_SEQ_CST);
 }
 
+void fleet_words_set_silent(struct fleet_words *words, __u32 shards)
+{
+	__atomic_store_n(&words->shared->silent, shards, __ATOMIC_SEQ_CST);
+}
+
 void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *user,
 			   __u64 until_ns)
 {

@@ -48,6 +48,9 @@ __u64 fleet_words_deadline(const struct fleet_words *words, __u32 shard);
 /* How many hosts there are, for when this one is alone. */
 void fleet_words_set_members(struct fleet_words *words, __u32 members);
 
+/* Bits of shards whose store grants nothing now: nobody is let in there without a unit. */
+void fleet_words_set_silent(struct fleet_words *words, __u32 shards);
+
 /* The store has no unit for the user: attempts without one are over the cap until then, ns of
  * CLOCK_MONOTONIC; 0: it may be asked again. */
 void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *user,
