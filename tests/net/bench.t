@@ -20,4 +20,15 @@ def sessions_and_hooks():
     equal({("caps+events", hook) for hook in ("connect4", "arrival", "milestone", "all")} - seen, set(), "programs")
 
 
+@test
+def of_the_fleet():
+    """a round of warm sessions, which ask the store for nothing; newcomers to three hosts, and those who want too much"""
+    warm = tables("--rounds", "1", "warm")["warm"][0]["rows"]
+    equal(([row["name"] for row in warm], all(row["median"] > 1000 for row in warm)), (["host", "fleet"], True), warm)
+    first, over = (table["rows"] for table in tables("--variants", "wait", "cold")["cold"])
+    equal([(row["scope"], row["cold"], row["balance"]) for row in first], [("fleet", "wait", how) for how in ("source", "random")], first)
+    equal([(row["first_late"], row["asks"] > 0) for row in first], [(100, True)] * 2, first)  # each waits for the unit
+    equal([row["over"] for row in over], [0, 0], over)
+
+
 main()
