@@ -143,6 +143,22 @@ def labels():
 
 
 @test
+def at_once():
+    """sessions of a user that come at once all find units when their SYNs come again, and not one each time"""
+    with Store(), fleet("crowd", hosts=(1, 2)), contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(4)]
+        for s in sockets:
+            s.setblocking(False)
+            s.bind((USER, 0))
+            s.connect_ex((address(1, 2), 7143))
+        for s in sockets:
+            equal(writable(s, 40 * SLOW), True, "a session")
+            equal(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0, "its connect()")
+        again = [s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[100:104] for s in sockets]
+        equal(max(struct.unpack("=I", n)[0] for n in again) <= 2, True, f"SYNs that were sent again: {again}")
+
+
+@test
 def admitted():
     """cold = admit lets the first session of a host in at once, and closes the one that finds no unit"""
     # Who is alone may let one in: not even on a machine that stalls for some seconds.

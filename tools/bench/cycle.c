@@ -24,19 +24,6 @@ static const struct sockaddr_in *next_client(void)
 	return &source;
 }
 
-static void cycle(int listener, const struct sockaddr_in *server)
-{
-	int client = new_client(next_client()), accepted;
-
-	if (connect(client, (const void *)server, sizeof(*server)))
-		err(1, "connect");
-	accepted = accept(listener, NULL, NULL);
-	if (accepted < 0)
-		err(1, "accept");
-	close(client);
-	close(accepted);
-}
-
 static void sleep_until(uint64_t ns)
 {
 	struct timespec time = {ns / 1000000000, ns % 1000000000};
@@ -53,7 +40,7 @@ static uint64_t cycles_for(unsigned int ms, int listener, const struct sockaddr_
 	do {
 		sleep_until(begin + count * pace);
 		for (int i = 0; i < BATCH; i++)
-			cycle(listener, server);
+			cycle(listener, server, next_client());
 		count += BATCH;
 	} while (clock_ns(CLOCK_MONOTONIC) < end);
 	return count;

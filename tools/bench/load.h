@@ -84,4 +84,19 @@ static inline int new_client(const struct sockaddr_in *source)
 	return s;
 }
 
+/* One session of both ends. */
+static inline void cycle(int listener, const struct sockaddr_in *server,
+			 const struct sockaddr_in *source)
+{
+	int client = new_client(source), accepted;
+
+	if (connect(client, (const void *)server, sizeof(*server)))
+		err(1, "connect");
+	accepted = accept(listener, NULL, NULL);
+	if (accepted < 0)
+		err(1, "accept");
+	close(client);
+	close(accepted);
+}
+
 #endif

@@ -256,6 +256,19 @@ void shard_ask(struct shard *shard, const struct fleet_key *key, const struct hc
 		shard->asked[index] = fleet_tenths(now);
 }
 
+void shard_ask_of_crowd(struct shard *shard, const struct fleet_key *key,
+			const struct hc_ask *ask, __u64 now)
+{
+	const __u32 index = fleet_table_find(&shard->host.table, key);
+	__u32 need;
+
+	if (index == FLEET_NONE)
+		return;
+	need = fleet_crowd_need(&shard->crowds[index], ask, now);
+	if (need > ask->need)
+		shard_want(shard, key, &ask->user, ask->cap, need, now);
+}
+
 void shard_want(struct shard *shard, const struct fleet_key *key,
 		const struct hc_user_key *user, __u32 cap, __u32 need, __u64 now)
 {
@@ -342,8 +355,9 @@ int shard_open(struct shard *shard, struct shard_common *common, __u32 number,
 		return hc_error_errno(errno, "cannot join the fleet");
 	shard->users = calloc(config->users_max, sizeof(*shard->users));
 	shard->asked = calloc(config->users_max, sizeof(*shard->asked));
+	shard->crowds = calloc(config->users_max, sizeof(*shard->crowds));
 	shard->late = calloc(SHARD_LATE_MAX, sizeof(*shard->late));
-	error = shard->users && shard->asked && shard->late ? 0 : -ENOMEM;
+	error = shard->users && shard->asked && shard->crowds && shard->late ? 0 : -ENOMEM;
 	error = error ?: fleet_host_init(&shard->host, &settings, &kernel, id);
 	if (error)
 		return hc_error_errno(error, "cannot join the fleet");
@@ -357,5 +371,6 @@ void shard_close(struct shard *shard)
 	fleet_host_free(&shard->host);
 	free(shard->users);
 	free(shard->asked);
+	free(shard->crowds);
 	free(shard->late);
 }

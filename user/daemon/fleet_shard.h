@@ -6,6 +6,7 @@
 #ifndef HEADCOUNT_FLEET_SHARD_H
 #define HEADCOUNT_FLEET_SHARD_H
 
+#include "user/daemon/fleet_crowd.h"
 #include "user/fleet/store.h"
 #include "user/kernel/fleet_words.h"
 #include "user/kernel/policy_maps.h"
@@ -39,10 +40,11 @@ struct shard {
 	struct store *store;
 	__u32 number;
 	struct hc_user_key *users; /* by the index in the host's table */
-	__u32 *asked;            /* the same: tenths of seconds of the kernel part's last ask */
-	bool faulty;             /* the kernel part does not do as it is told */
-	bool had_lease;          /* ever, or the daemon whose pins were adopted */
-	struct shard_late *late; /* a ring */
+	__u32 *asked; /* the same: tenths of seconds of the kernel part's last ask */
+	struct fleet_crowd *crowds; /* the same */
+	bool faulty;                /* the kernel part does not do as it is told */
+	bool had_lease;             /* ever, or the daemon whose pins were adopted */
+	struct shard_late *late;    /* a ring */
 	__u32 late_first, late_count;
 
 	/* For who tells of it. */
@@ -72,6 +74,10 @@ void shard_want(struct shard *shard, const struct fleet_key *key,
 /* The same, as the kernel part asks for it: a session that begins. */
 void shard_ask(struct shard *shard, const struct fleet_key *key, const struct hc_user_key *user,
 	       __u32 cap, __u32 need, __u64 now);
+
+/* After it: the attempt may be one of many that wait. */
+void shard_ask_of_crowd(struct shard *shard, const struct fleet_key *key,
+			const struct hc_ask *ask, __u64 now);
 
 /* By another policy: what users hold who are not the fleet's any more goes back. */
 void shard_drop(struct shard *shard);
