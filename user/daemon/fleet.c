@@ -23,8 +23,6 @@
 
 #define NEWS_MAX 64
 #define LEAVE_NS NS_PER_SECOND /* how long the store may take to hear that we leave */
-/* A round that takes longer than this: we were stopped, or the host slept. */
-#define STOPPED_NS NS_PER_SECOND
 
 struct fleet {
 	const struct headcount_bpf *object;
@@ -35,8 +33,6 @@ struct fleet {
 	__u64 insisted;
 	__u32 live; /* bits of shards whose lease was live when it was looked at last */
 	struct fleet_close *closing;
-	__u32 closes;         /* bits of shards whose sessions are closed */
-	__u64 rounded, awake; /* the last round's end; since when they follow each other */
 	struct fleet_teller teller;
 	pthread_t thread;
 	bool started, leaves;
@@ -242,41 +238,6 @@ static void count_members(struct fleet *fleet)
 	fleet_words_set_members(fleet->common.words, members);
 }
 
-/* The shards whose lease is over: other hosts may be granted soon what is held here. Not where
- * there never was one, nor where it is our own fault. Whoever was stopped may find the store
- * there, and has to be heard first. */
-static __u32 shards_alone(const struct fleet *fleet, __u64 now)
-{
-	__u32 alone = 0;
-
-	for (__u32 i = 0; i < fleet->count; i++) {
-		const struct shard *shard = &fleet->shards[i];
-
-		if (shard->alone && shard->had_lease && !shard->faulty &&
-		    now - fleet->awake >= shard->host.settings.patience)
-			alone |= 1u << i;
-	}
-	return alone;
-}
-
-/* alone = close. What they had goes back as soon as the store hears of it. */
-static void close_alone(struct fleet *fleet, __u64 now)
-{
-	const bool wanted = atomic_load(&fleet->alone) == HC_ALONE_CLOSE;
-	__u32 closes;
-
-	if (now - fleet->rounded > STOPPED_NS)
-		fleet->awake = now;
-	fleet->rounded = now;
-	closes = wanted ? shards_alone(fleet, now) : 0;
-	for (__u32 i = 0; i < fleet->count; i++)
-		if (closes & ~fleet->closes & 1u << i)
-			shard_return(&fleet->shards[i]);
-	fleet->closes = closes;
-	fleet_close_set(fleet->closing, closes);
-	fleet->common.closed_alone = fleet_close_count(fleet->closing);
-}
-
 /* Waits for asks, answers and what is due. */
 static void go_round(struct fleet *fleet)
 {
@@ -332,7 +293,9 @@ static void *work(void *context)
 		tell_silent(fleet, now);
 		fleet->teller.status.alone = atomic_load(&fleet->alone);
 		fleet_tell(&fleet->teller, fleet->shards, fleet->count, &fleet->common, now);
-		close_alone(fleet, now);
+		fleet->common.closed_alone =
+			fleet_close_decide(fleet->closing, fleet->shards, fleet->count,
+					   atomic_load(&fleet->alone) == HC_ALONE_CLOSE, now);
 	}
 	if (fleet->leaves) {
 		leave(fleet);

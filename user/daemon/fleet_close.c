@@ -17,6 +17,8 @@
 #define LOOK_MS 50 /* how long the end of the thread may take */
 /* For handshakes that had their slot before, and for what could not be closed. */
 #define AGAIN_NS NS_PER_SECOND
+/* Decisions that are further apart: we were stopped, or the host slept. */
+#define STOPPED_NS NS_PER_SECOND
 
 struct fleet_close {
 	const struct headcount_bpf *object;
@@ -30,6 +32,7 @@ struct fleet_close {
 	bool complained; /* once: there may be many */
 	pthread_t thread;
 	bool started;
+	__u64 rounded, awake; /* the last decision; since when they follow each other */
 };
 
 static bool closes(const struct hc_service *service)
@@ -173,13 +176,35 @@ int fleet_close_start(struct fleet_close *closing, struct closer *closer)
 	return error ? hc_error_errno(error, "cannot start a thread") : 0;
 }
 
-void fleet_close_set(struct fleet_close *closing, __u32 shards)
+/* The shards whose lease is over: other hosts may be granted soon what is held here. Not where
+ * there never was one, nor where it is our own fault. Whoever was stopped may find the store
+ * there, and has to be heard first. */
+static __u32 shards_alone(const struct fleet_close *closing, const struct shard *shards,
+			  __u32 count, __u64 now)
 {
-	atomic_store(&closing->alone, shards);
+	__u32 alone = 0;
+
+	for (__u32 i = 0; i < count; i++)
+		if (shards[i].alone && shards[i].had_lease && !shards[i].faulty &&
+		    now - closing->awake >= shards[i].host.settings.patience)
+			alone |= 1u << i;
+	return alone;
 }
 
-__u64 fleet_close_count(const struct fleet_close *closing)
+__u64 fleet_close_decide(struct fleet_close *closing, struct shard *shards, __u32 count,
+			 bool wanted, __u64 now)
 {
+	const __u32 before = atomic_load(&closing->alone);
+	__u32 closes;
+
+	if (now - closing->rounded > STOPPED_NS)
+		closing->awake = now;
+	closing->rounded = now;
+	closes = wanted ? shards_alone(closing, shards, count, now) : 0;
+	for (__u32 i = 0; i < count; i++)
+		if (closes & ~before & 1u << i)
+			shard_return(&shards[i]);
+	atomic_store(&closing->alone, closes);
 	return atomic_load(&closing->closed);
 }
 

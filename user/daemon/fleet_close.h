@@ -12,8 +12,7 @@
 #ifndef HEADCOUNT_FLEET_CLOSE_H
 #define HEADCOUNT_FLEET_CLOSE_H
 
-#include "user/kernel/load.h"
-#include "user/sessions/closer.h"
+#include "user/daemon/fleet_shard.h"
 
 struct fleet_close;
 
@@ -23,12 +22,11 @@ int fleet_close_new(struct fleet_close **closing, const struct headcount_bpf *ob
 		    __u32 shards);
 int fleet_close_start(struct fleet_close *closing, struct closer *closer);
 
-/* The shards, by their bits, whose users may have nothing here: until it is said otherwise,
- * by whichever thread, their sessions are closed where alone = close. */
-void fleet_close_set(struct fleet_close *closing, __u32 shards);
-
-/* How many sessions were closed. */
-__u64 fleet_close_count(const struct fleet_close *closing);
+/* After each round of the fleet's thread, `now` by CLOCK_BOOTTIME; `wanted`: alone = close. Of
+ * shards whose lease is over sessions are closed until it is decided otherwise, and what they
+ * had goes back as soon as the store hears of it. Returns how many were closed so far. */
+__u64 fleet_close_decide(struct fleet_close *closing, struct shard *shards, __u32 count,
+			 bool wanted, __u64 now);
 
 /* Ends the thread; takes NULL. */
 void fleet_close_free(struct fleet_close *closing);
