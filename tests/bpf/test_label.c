@@ -169,7 +169,7 @@ static void test_moves(void **state)
 
 	(void)state;
 	use_every_cpu();
-	start(FIRST);
+	start_with(LOAD_WALK_SESSIONS, FIRST);
 	labels_use(object);
 	reload(FIRST);
 	make_nobody();
