@@ -88,8 +88,8 @@ static inline void reload(const char *text)
 	assert_int_equal(error, 0);
 }
 
-/* Loads the gate and these programs, with maps of the sizes that `text` asks for, and applies it.
- * Each program costs the verifier's time. */
+/* Loads the gate and these programs, with maps of the sizes that `text` asks for, and applies
+ * it. Each program costs the verifier's time. */
 static inline void start_with(unsigned int programs, const char *text)
 {
 	struct load_request request = {.programs = LOAD_ARRIVAL | programs};

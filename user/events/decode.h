@@ -9,7 +9,8 @@
 /*
  * Checks that `data` (any alignment, `size` bytes) is an event that the
  * printers may print: version, type and the size that goes with it, direction, address
- * family flags, service id and user kind in range. Copies it to `event` and returns 0, or -EINVAL.
+ * family flags, service id and user kind in range. Copies it to `event` and returns 0, or
+ * -EINVAL.
  */
 int decode_event(struct hc_event *event, const void *data, size_t size);
 
