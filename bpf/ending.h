@@ -15,10 +15,10 @@ static __always_inline __u8 session_end_of(const struct hc_session *session, int
 					   int old_state)
 {
 	if (session->flags & HC_S_KILLED)
-		return (session->flags & HC_S_ALONE) == HC_S_ALONE ? HC_END_ALONE
-		       : session->flags & HC_S_IDLE                ? HC_END_IDLE
-		       : session->flags & HC_S_EVICTED             ? HC_END_EVICTED
-								   : HC_END_KILLED;
+		return session->flags & HC_S_ALONE     ? HC_END_ALONE
+		       : session->flags & HC_S_IDLE    ? HC_END_IDLE
+		       : session->flags & HC_S_EVICTED ? HC_END_EVICTED
+						       : HC_END_KILLED;
 	if (error == ETIMEDOUT)
 		return HC_END_TIMEOUT;
 	/* A network that is down ends a session by time alone, and only names the reason. */

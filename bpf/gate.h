@@ -108,16 +108,17 @@ static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim
 /*
  * The time for what a packet reserves, which lives for many ticks of the kernel (jiffies): as
  * it was when this CPU first asked in this one. To read the clock is the dearest step of the
- * gate. What is not admitted is looked at by the clock. Whoever interrupts this one leaves a
- * time of the same tick, or of a later one.
+ * gate. What is refused or waits is told by the clock. Whoever interrupts this one leaves a
+ * time of the same tick, or of a later one: `now` is written before the `tick` that vouches for
+ * it.
  */
 static __always_inline __u64 gate_time(struct cpu_state *cpu)
 {
 	__u64 tick = bpf_jiffies64();
 
 	if (cpu->tick != tick) {
-		cpu->now = bpf_ktime_get_ns();
-		cpu->tick = tick;
+		*(volatile __u64 *)&cpu->now = bpf_ktime_get_ns();
+		*(volatile __u64 *)&cpu->tick = tick;
 	}
 	return cpu->now;
 }

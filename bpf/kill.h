@@ -61,7 +61,7 @@ static __always_inline bool kill_ended(const struct hc_kill *kill)
 	struct hc_session *still = session_of(kill->id);
 
 	if (still) {
-		__sync_fetch_and_and(&still->flags, ~(HC_S_KILLED | HC_S_IDLE | HC_S_EVICTED));
+		__sync_fetch_and_and(&still->flags, ~HC_S_KILLED_BY);
 		return false;
 	}
 	if (kill->closed)

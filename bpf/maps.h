@@ -126,7 +126,7 @@ const volatile __u32 listening_elsewhere = 1;
  * arrival: the slot that sk_lookup reserved for a packet that may be a SYN.
  * If it is one, TIMEOUT_INIT (a request was queued) or PASSIVE_ESTABLISHED (SYN
  * cookie, Fast Open) takes it over before this CPU sees another packet; if not,
- * the next packet's sk_lookup gives it back, or after 29 ms another CPU that misses it.
+ * the next packet's sk_lookup gives it back, or after 25 ms another CPU that misses it.
  */
 enum arrival_state {
 	ARRIVAL_NONE,

@@ -33,10 +33,11 @@ enum hc_flags {
 	HC_F_ALL = HC_F_FOUND | HC_F_OBSERVED | HC_F_TOTAL | HC_F_IPV4 | HC_F_LATE,
 };
 
-/* Flags of a session alone, above those; and the lowest bit, which no event has. */
+/* Flags of a session alone, above those, and in bits that no event has. */
 #define HC_S_MUTE_SHIFT 8
 enum hc_session_flags {
 	HC_S_EVICTED = 1, /* beside HC_S_KILLED: by headcount itself, for another of its user */
+	HC_S_ALONE = 1 << 7, /* the same, as the lease of its host was over */
 	HC_S_MUTE_OPENED = HC_MUTE_OPENED << HC_S_MUTE_SHIFT, /* its service's enum hc_mute */
 	HC_S_MUTE_CLOSED = HC_MUTE_CLOSED << HC_S_MUTE_SHIFT,
 	HC_S_UID_LISTED = 1 << 10, /* `uid` is the table's of listeners, not the socket's own */
@@ -49,15 +50,15 @@ enum hc_session_flags {
 	HC_S_IDLE = 1 << 17,       /* beside HC_S_KILLED: by headcount itself, as it was idle */
 	HC_S_ALL = HC_S_MUTE_OPENED | HC_S_MUTE_CLOSED | HC_S_KILLED | HC_S_ANNOUNCED |
 		   HC_S_CONNECTING | HC_S_REFUSED | HC_S_IGNORING | HC_S_IDLE | HC_S_DIVERTED |
-		   HC_S_EVICTED | HC_S_UID_LISTED,
+		   HC_S_EVICTED | HC_S_ALONE | HC_S_UID_LISTED,
 };
-/* Beside HC_S_KILLED, both: by headcount itself, as the lease of its host was over. */
-#define HC_S_ALONE (HC_S_IDLE | HC_S_EVICTED)
+/* Who closes it; taken back if it could not be closed. */
+#define HC_S_KILLED_BY (HC_S_KILLED | HC_S_IDLE | HC_S_EVICTED | HC_S_ALONE)
 /* And from there up, the seconds of `keepalive` that were set, or 0. */
 #define HC_S_KEEPALIVE_SHIFT 18
 HC_STATIC_ASSERT(HC_F_ALL <= 0xff);
-HC_STATIC_ASSERT(!(HC_S_ALL & 0xfe));
-HC_STATIC_ASSERT(!(HC_F_ALL & HC_S_EVICTED));
+HC_STATIC_ASSERT(!(HC_S_ALL & 0x7e));
+HC_STATIC_ASSERT(!(HC_F_ALL & HC_S_ALL));
 HC_STATIC_ASSERT(!(HC_S_ALL >> HC_S_KEEPALIVE_SHIFT));
 HC_STATIC_ASSERT(HC_KEEPALIVE_MAX < 1ull << (32 - HC_S_KEEPALIVE_SHIFT));
 

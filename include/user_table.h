@@ -30,7 +30,7 @@
 #define HC_HELD_TICKS   4  /* 3.2 to 4.3 s, or up to 6.4 s after it was renewed */
 #define HC_HELD_MORE    2  /* ticks that it may have more then */
 #define HC_TOTAL_SHIFT  27 /* 2^27 ns = 134 ms: 0.94 to 1.07 s for one, of a service's total */
-#define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 29 to 34 ms for a packet, which has */
+#define HC_UNSURE_SHIFT 22 /* tick of 2^22 ns = 4.2 ms: 25 to 34 ms for a packet, which has */
 #define HC_UNSURE_TICKS 8  /* so many of them */
 
 struct hc_ring {

@@ -99,8 +99,6 @@ static const struct {
 	{"redirect unused", 3, "redirect, and nothing here", IMAPS "redirect = 2143\n"},
 	{"wait_max unused", 3, "wait_max, and nothing here",
 	 IMAPS "wait_max = 5\nexcess = observe\n"},
-	{"wait_max of a fleet's service that admits", 4, "wait_max, and nothing here",
-	 IMAPS "scope = fleet\nwait_max = 5\ncold = admit\n"},
 	{"evict_idle unused", 3, "evict_idle and evict_rate, and nothing here",
 	 IMAPS "evict_idle = 5\nexcess = wait\n"},
 	{"evict_rate unused", 4, "evict_idle and evict_rate, and nothing here",

@@ -76,8 +76,8 @@ static void services_know_alone(void **state)
 	assert_int_equal(config.services[2].service.cold, HC_COLD_WAIT);
 	assert_int_equal(config.services[2].service.wait_max, 5);
 	config_free(&config);
-	/* Labels wait for a unit, whatever else does. */
-	read_good(&config, ALL "user = label\ncold = admit\nwait_max = 5s\n" FLEET);
+	/* While the store is silent who comes waits, whatever `cold` says. */
+	read_good(&config, ALL "cold = admit\nwait_max = 5s\n" FLEET);
 	assert_int_equal(config.services[2].service.wait_max, 5);
 	config_free(&config);
 	read_good(&config, ALL FLEET "alone = close\n");
@@ -138,8 +138,6 @@ static const struct bad {
 	{"cgroups", 3, "user = client, uid or label, not cgroup", ALL "user = cgroup\n" FLEET},
 	{"outbound", 2, "\"scope\" is not allowed", OUTBOUND "scope = fleet\n"},
 	{"a service's key", 3, "\"cap\" is not allowed", FLEET "cap = 1\n"},
-	{"wait_max unused", 5, "or waits for the fleet",
-	 ALL "cold = admit\nwait_max = 3s\n" FLEET},
 };
 
 static void errors(void **state)

@@ -301,7 +301,8 @@ static void explain_fleet_service(const struct hc_service *service)
 	       service->name,
 	       service->cold == HC_COLD_WAIT
 		       ? "waits for the store, until it is sent again"
-		       : "is admitted, and closed if the store has no unit");
+		       : "is admitted, and closed if the store has no unit (while it is "
+			 "silent or learns, it waits)");
 	if (service->alone == HC_ALONE_REFUSE)
 		printf("all are refused");
 	else if (service->alone == HC_ALONE_CLOSE)

@@ -153,8 +153,3 @@ bool config_has_fleet(const struct config *config)
 {
 	return config->fleet.store_count;
 }
-
-bool config_waits_cold(const struct hc_service *service)
-{
-	return service->fleet && service->cold == HC_COLD_WAIT;
-}

@@ -167,9 +167,6 @@ bool config_labels(const struct config *config);
 /* Is there a store of a fleet? */
 bool config_has_fleet(const struct config *config);
 
-/* Does a user's first session wait for a unit? */
-bool config_waits_cold(const struct hc_service *service);
-
 /* Frees what config_defaults() or config_read() filled in; a zeroed struct is fine. */
 void config_free(struct config *config);
 

@@ -148,10 +148,10 @@ static int check_outbound(struct config_parser *parser, const struct config_serv
 /* A setting that nothing uses is a mistake. */
 static int check_uses(struct config_parser *parser, const struct config_service *service)
 {
-	/* A label waits for its unit whatever `cold` says. */
-	const bool labels = service->service.fleet && service->service.identify == HC_BY_LABEL;
-	const bool waits = config_service_has_excess(service, HC_WAIT) ||
-			   config_waits_cold(&service->service) || labels;
+	/* Of a fleet's, whatever `cold` says: a label, and whoever comes while the store is
+	 * silent. */
+	const bool waits =
+		config_service_has_excess(service, HC_WAIT) || service->service.fleet;
 	const bool evicts = config_service_has_excess(service, HC_EVICT);
 
 	if (parser->wait_line && !waits && !evicts)

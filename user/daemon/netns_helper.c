@@ -73,7 +73,7 @@ static void serve_run(int way)
 	while (!unix_receive(way, &note, sizeof(note), fds)) {
 		note.cookie = 0;
 		answer[1] = -1;
-		if (setns(fds[0], CLONE_NEWNET)) {
+		if (setns(note.want == A_SILENT_LISTENER ? home : fds[0], CLONE_NEWNET)) {
 			answer[0] = -errno;
 		} else {
 			answer[0] = open_there(fds, &note);

@@ -66,9 +66,9 @@ static int bind_high(int fd, const struct sockaddr *address, socklen_t size, in_
 		if (!bind(fd, address, size))
 			return 0;
 		if (errno != EADDRINUSE)
-			break;
+			return -errno;
 	}
-	return -errno;
+	return -EADDRINUSE;
 }
 
 /* On loopback, whether the namespace has that or not. Of both families, if IPv6 is there: bound

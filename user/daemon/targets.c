@@ -151,7 +151,7 @@ static __u16 number_of(struct targets *targets, const struct hc_service *service
 static bool waits(const struct config *config)
 {
 	for (size_t i = 0; i < config->service_count; i++)
-		if (config_waits_cold(&config->services[i].service))
+		if (config->services[i].service.fleet)
 			return true;
 	return config_has_excess(config, HC_WAIT) || config_has_excess(config, HC_EVICT);
 }
