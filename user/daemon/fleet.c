@@ -101,7 +101,7 @@ static void hear(void *context, const struct hc_ask *ask)
 
 	if (!shard)
 		return;
-	shard_ask(shard, &key, &ask->user, ask->cap, ask->need, now);
+	shard_want(shard, &key, &ask->user, ask->cap, ask->need, now);
 	shard_ask_of_crowd(shard, &key, ask, now);
 	if (ask->id)
 		shard_watch(shard, &(struct shard_late){.key = key,

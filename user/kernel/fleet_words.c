@@ -19,20 +19,21 @@ struct fleet_words {
 	struct ring_buffer *ring;
 	fleet_words_ask *ask;
 	void *context;
-	__u32 heard;
+	struct hc_ask *gathered; /* out of the ring; those before `handed` have been heard */
+	__u32 count, handed;
 };
 
 /* So many at once: a flood of asks does not keep leases from being renewed. */
 #define HEAR_MAX 1000
 
-static int hear(void *context, void *data, size_t size)
+static int gather(void *context, void *data, size_t size)
 {
 	struct fleet_words *words = context;
 	const struct hc_ask *ask = data;
 
 	if (size == sizeof(*ask))
-		words->ask(words->context, ask);
-	return ++words->heard % HEAR_MAX ? 0 : -EAGAIN;
+		words->gathered[words->count++] = *ask;
+	return words->count < HEAR_MAX ? 0 : -EAGAIN;
 }
 
 static int map_words(struct fleet_words *words)
@@ -44,7 +45,7 @@ static int map_words(struct fleet_words *words)
 		return hc_error_errno(errno, "cannot map the map fleet");
 	words->shared = mapped;
 	words->ring =
-		ring_buffer__new(bpf_map__fd(words->object->maps.asks), hear, words, NULL);
+		ring_buffer__new(bpf_map__fd(words->object->maps.asks), gather, words, NULL);
 	return words->ring ? 0 : hc_error_errno(errno, "cannot read the ring asks");
 }
 
@@ -60,6 +61,11 @@ int fleet_words_open(struct fleet_words **result, const struct headcount_bpf *sh
 		return hc_error_errno(ENOMEM, "cannot open the words of the fleet");
 	words->ask = ask;
 	words->context = context;
+	words->gathered = calloc(HEAR_MAX, sizeof(*words->gathered));
+	if (!words->gathered) {
+		free(words);
+		return hc_error_errno(ENOMEM, "cannot open the words of the fleet");
+	}
 	error = load_object(&words->object, &request);
 	error = error ?: map_words(words);
 	if (error)
@@ -77,6 +83,7 @@ void fleet_words_close(struct fleet_words *words)
 	if (words->shared)
 		munmap(words->shared, sysconf(_SC_PAGESIZE));
 	headcount_bpf__destroy(words->object);
+	free(words->gathered);
 	free(words);
 }
 
@@ -158,7 +165,21 @@ int fleet_words_fd(const struct fleet_words *words)
 	return ring_buffer__epoll_fd(words->ring);
 }
 
+__u32 fleet_words_gather(struct fleet_words *words)
+{
+	if (words->count < HEAR_MAX)
+		ring_buffer__consume(words->ring);
+	return words->count - words->handed;
+}
+
+const struct hc_ask *fleet_words_gathered(const struct fleet_words *words, __u32 i)
+{
+	return &words->gathered[words->handed + i];
+}
+
 void fleet_words_hear(struct fleet_words *words)
 {
-	ring_buffer__consume(words->ring);
+	while (fleet_words_gather(words))
+		words->ask(words->context, &words->gathered[words->handed++]);
+	words->count = words->handed = 0;
 }

@@ -67,4 +67,9 @@ int fleet_words_fd(const struct fleet_words *words);
 /* Hands on what is in the ring; of a flood a part, and the rest is readable still. */
 void fleet_words_hear(struct fleet_words *words);
 
+/* Takes out of the ring what is there now, for the next fleet_words_hear(): how many wait for
+ * it. And one of those. */
+__u32 fleet_words_gather(struct fleet_words *words);
+const struct hc_ask *fleet_words_gathered(const struct fleet_words *words, __u32 i);
+
 #endif
