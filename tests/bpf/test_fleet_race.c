@@ -147,19 +147,23 @@ static void test_silent(void **state)
 	share(HC_COLD_ADMIT, HC_ALONE_REFUSE, 0);
 	lease(0, true);
 	assert_int_equal(set_units(&user, 1), 0);
-	fleet_words_set_silent(words, 1 << 0);
+	fleet_words_set_shards(words, 2);
 	assert_true(enters("10.0.0.1")); /* by its unit */
 	user_set_active(&user, 1);
-	fleet_words_set_silent(words, 1 << 1);
-	assert_true(enters("10.0.0.1")); /* another shard's store */
+	answers(0, true);
+	assert_true(enters("10.0.0.1")); /* the other shard's store does not answer */
 	read_asks();
-	fleet_words_set_silent(words, 1 << 0);
+	answers(0, false);
+	answers(1, true);
 	assert_true(vanishes("10.0.0.1"));
 	assert_int_equal(read_asks(), 1);
-	fleet_words_set_silent(words, 1 << 1);
 	assert_true(vanishes("10.0.0.9")); /* nobody knows its shard */
-	fleet_words_set_silent(words, 0);
+	answers(0, true);
 	assert_true(enters("10.0.0.9"));
+	/* Whoever said so says nothing any more. */
+	fleet_words_set_answers(words, 0, clock_ns(CLOCK_BOOTTIME) - 1);
+	assert_true(vanishes("10.0.0.8"));
+	assert_true(vanishes("10.0.0.1"));
 }
 
 int main(void)

@@ -234,6 +234,24 @@ static void units_are_claimed(void **state)
 	assert_int_equal(sessions(), 4);
 }
 
+/* Sessions are let in without a unit for a while after an answer, unless more is known. */
+static void how_long_it_answers(void **state)
+{
+	struct fleet_host *host = &shard.host;
+	const __u64 now = now_ns();
+
+	(void)state;
+	assert_int_equal(shard_answers(&shard, now), 0);
+	host->answered = host->sent = now;
+	assert_int_equal(shard_answers(&shard, now + 1), now + 1300 * NS_PER_MS);
+	host->sent = now + 100 * NS_PER_MS;
+	host->flying = true;
+	assert_int_equal(shard_answers(&shard, now + 300 * NS_PER_MS), now + 1300 * NS_PER_MS);
+	assert_int_equal(shard_answers(&shard, now + 500 * NS_PER_MS), 0);
+	fleet_broken(host, now);
+	assert_int_equal(shard_answers(&shard, now), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +260,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_has_ended, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_claimed, begin, end),
 		cmocka_unit_test_setup_teardown(units_are_claimed, begin, end),
+		cmocka_unit_test_setup_teardown(how_long_it_answers, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

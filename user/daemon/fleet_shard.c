@@ -181,14 +181,13 @@ void shard_watch(struct shard *shard, const struct shard_late *late)
 		close_late(shard, index);
 }
 
-bool shard_is_silent(const struct shard *shard, __u64 now)
+__u64 shard_answers(const struct shard *shard, __u64 now)
 {
 	const struct fleet_host *host = &shard->host;
-	struct store_state state;
 
-	store_state(shard->store, &state);
-	return state.stage != STORE_READY || host->stage != FLEET_MEMBER || !host->ready ||
-	       (host->flying && now - host->sent > SILENT_NS);
+	if (!host->answered || host->leaving || (host->flying && now - host->sent > SILENT_NS))
+		return 0;
+	return host->answered + host->settings.renew + SILENT_NS;
 }
 
 void shard_insist(struct shard *shard, __u64 now)

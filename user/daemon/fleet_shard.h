@@ -90,8 +90,9 @@ void shard_return(struct shard *shard);
  * store has none. */
 void shard_watch(struct shard *shard, const struct shard_late *late);
 
-/* The store grants nothing now, or does not answer: who is let in without a unit would stay. */
-bool shard_is_silent(const struct shard *shard, __u64 now);
+/* Until when the store is known to answer and to grant, by what it has answered last; 0: it
+ * does not. Then who is let in without a unit would stay. */
+__u64 shard_answers(const struct shard *shard, __u64 now);
 
 /* Once a second: asks again for those of whom the store has not said a word. */
 void shard_insist(struct shard *shard, __u64 now);

@@ -131,9 +131,16 @@ void fleet_words_set_members(struct fleet_words *words, __u32 members)
 	__atomic_store_n(&words->shared->members, members, __ATOMIC_SEQ_CST);
 }
 
-void fleet_words_set_silent(struct fleet_words *words, __u32 shards)
+void fleet_words_set_shards(struct fleet_words *words, __u32 shards)
 {
-	__atomic_store_n(&words->shared->silent, shards, __ATOMIC_SEQ_CST);
+	for (__u32 i = 0; i < HC_SHARDS_MAX; i++)
+		fleet_words_set_answers(words, i, 0);
+	__atomic_store_n(&words->shared->shards, shards, __ATOMIC_SEQ_CST);
+}
+
+void fleet_words_set_answers(struct fleet_words *words, __u32 shard, __u64 until)
+{
+	__atomic_store_n(&words->shared->answers[shard], until, __ATOMIC_SEQ_CST);
 }
 
 void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *user,

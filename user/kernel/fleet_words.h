@@ -48,8 +48,12 @@ __u64 fleet_words_deadline(const struct fleet_words *words, __u32 shard);
 /* How many hosts there are, for when this one is alone. */
 void fleet_words_set_members(struct fleet_words *words, __u32 members);
 
-/* Bits of shards whose store grants nothing now: nobody is let in there without a unit. */
-void fleet_words_set_silent(struct fleet_words *words, __u32 shards);
+/* So many shards there are, and of none it is known that its store answers. */
+void fleet_words_set_shards(struct fleet_words *words, __u32 shards);
+
+/* The store of this shard answers and grants until then, ns of CLOCK_BOOTTIME; 0: no longer.
+ * After that nobody is let in there without a unit. */
+void fleet_words_set_answers(struct fleet_words *words, __u32 shard, __u64 until);
 
 /* The store has no unit for the user: attempts without one are over the cap until then, ns of
  * CLOCK_MONOTONIC; 0: it may be asked again. */
