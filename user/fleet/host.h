@@ -109,6 +109,7 @@ struct fleet_host {
 	__u32 hand; /* the next index to be looked at for idle units */
 	struct fleet_awaited awaited[FLEET_AWAITED]; /* who is looked at more often */
 	__u32 awaited_count;
+	__u64 awaited_looked; /* when they were looked at */
 	struct fleet_message message;
 	struct fleet_answer answer;
 #ifdef FLEET_PLANTS
