@@ -246,7 +246,8 @@ static void go_round(struct fleet *fleet)
 
 	polls[0] = (struct pollfd){fleet_words_fd(fleet->common.words), POLLIN, 0};
 	for (__u32 i = 0; i < fleet->count; i++) {
-		fleet_tick(&fleet->shards[i].host, now);
+		if (!fleet->shards[i].faulty) /* nothing idle is to be found out there */
+			fleet_tick(&fleet->shards[i].host, now);
 		counts[i] = store_poll(fleet->shards[i].store, polls + used, now, &own);
 		used += counts[i];
 		until = own < until ? own : until;

@@ -21,6 +21,7 @@ struct fleet_words {
 	void *context;
 	struct hc_ask *gathered; /* out of the ring; those before `handed` have been heard */
 	__u32 count, handed;
+	bool complained; /* once: what fails is asked for again and again */
 };
 
 /* So many at once: a flood of asks does not keep leases from being renewed. */
@@ -87,6 +88,14 @@ void fleet_words_close(struct fleet_words *words)
 	free(words);
 }
 
+static int complain(struct fleet_words *words, int error, const char *what)
+{
+	if (!words->complained)
+		hc_error_errno(error, "cannot %s", what);
+	words->complained = true;
+	return error;
+}
+
 int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *user,
 			  __u32 shard, __u32 units, __u32 *taken)
 {
@@ -96,7 +105,7 @@ int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *u
 	*order = (struct hc_units){.user = *user, .units = units, .shard = shard};
 	error = walk_run(words->object->progs.set_units, 1);
 	if (error)
-		return hc_error_errno(error, "cannot set a user's units");
+		return complain(words, error, "set a user's units");
 	*taken = order->taken;
 	return order->missing && units ? -ENOSPC : 0;
 }
@@ -110,7 +119,7 @@ int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *us
 	*order = (struct hc_units){.user = *user, .looks = true};
 	error = walk_run(words->object->progs.set_units, 1);
 	if (error)
-		return hc_error_errno(error, "cannot read a user's sessions");
+		return complain(words, error, "read a user's sessions");
 	*taken = order->taken;
 	return 0;
 }

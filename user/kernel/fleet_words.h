@@ -28,14 +28,15 @@ void fleet_words_close(struct fleet_words *words);
  * The user has `units` of this shard (from 0) from now on, and `*taken` slots, sessions and
  * reservations, when none can begin under the older number any more: sessions never exceed the
  * greater of both then, but by those that are admitted without units. 0; -ENOSPC: the user
- * table has no room for the user, who is not counted; another negative errno after the printed
- * error: the older number may hold, so that the lease is to be given up.
+ * table has no room for the user, who is not counted; another negative errno after the error,
+ * of which the first one is printed: the older number may hold, so that the lease is to be
+ * given up.
  */
 int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *user,
 			  __u32 shard, __u32 units, __u32 *taken);
 
-/* The slots that the user has taken: 0 where it has no record. 0, or a negative errno after the
- * printed error: nothing is known of it, and it may have all that it ever had. */
+/* The slots that the user has taken: 0 where it has no record. 0, or a negative errno as
+ * above: nothing is known of it, and it may have all that it ever had. */
 int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user,
 			 __u32 *taken);
 
