@@ -252,6 +252,8 @@ static void go_round(struct fleet *fleet)
 		used += counts[i];
 		until = own < until ? own : until;
 	}
+	if (atomic_load(&fleet->alone) == HC_ALONE_CLOSE)
+		until = fleet_close_until(fleet->shards, fleet->count, now, until);
 	patience = clock_timespec(until > now ? until - now : 0);
 	ppoll(polls, used, &patience, NULL);
 	fleet_words_hear(fleet->common.words);
