@@ -6,8 +6,8 @@
  *
  *   wait   its SYN vanishes, as with excess = wait, and comes again; the label is to be tried
  *          again. Neither counted nor told as a refusal, unless wait_max makes it one
- *   admit  it is let in, unless the store is silent: then as with wait. If its handshake
- *          ends and there is no unit yet, the session is told in the ring, to be closed if
+ *   admit  it is let in, unless the store is not known to answer: then as with wait. If its
+ * handshake ends and there is no unit yet, the session is told in the ring, to be closed if
  *          there is none to come
  */
 #ifndef HEADCOUNT_COLD_BPF_H
@@ -22,17 +22,26 @@ static __always_inline bool user_is_short(const struct hc_user_key *key, __u64 n
 	return until && now < *until;
 }
 
-/* Does the store answer about now? Else who is let in without a unit would stay for as long. */
+/* Does the store answer about now? Else who is let in without a unit would stay for as long. A
+ * daemon that has died, or is stopped, says nothing of it any more. */
 static __noinline bool store_answers(const struct claim *claim)
 {
 	const struct hc_fleet *words = fleet_words();
 	struct hc_user_set *set;
 	const struct hc_user *user = user_at(claim->position, &set);
 	__u32 shard = user ? *(const volatile __u8 *)&user->shard : 0;
-	__u32 silent = words ? *(const volatile __u32 *)&words->silent : 0;
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u32 answering = 0;
 
-	/* Not known yet: any of them. */
-	return shard ? !(silent >> (shard - 1) % HC_SHARDS_MAX & 1) : !silent;
+	if (!words)
+		return false;
+	if (shard)
+		return is_to_come(&words->answers[(shard - 1) % HC_SHARDS_MAX], now);
+		/* Not known yet: all of them. */
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < HC_SHARDS_MAX; i++)
+		answering += is_to_come(&words->answers[i], now);
+	return answering && answering >= *(const volatile __u32 *)&words->shards;
 }
 
 /* Is the attempt to be tried once more, and how? That is in claim->cold. `enters`: it is let in

@@ -32,9 +32,14 @@ static __always_inline const struct hc_fleet *fleet_words(void)
 }
 
 /* 1 or 0, by arithmetic: of branches 6.1 would follow each for each shard. */
+static __always_inline __u32 is_to_come(const __u64 *time, __u64 now)
+{
+	return (now - *(const volatile __u64 *)time) >> 63;
+}
+
 static __always_inline __u32 lease_is_live(const struct hc_fleet *words, __u32 shard, __u64 now)
 {
-	return (now - *(const volatile __u64 *)&words->deadline[shard]) >> 63;
+	return is_to_come(&words->deadline[shard], now);
 }
 
 /* Without the lock: is the lease of the user's units live? False as well if it has none yet. */

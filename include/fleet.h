@@ -16,10 +16,12 @@
  * writes. All zero, as it is at first: no lease is live. */
 struct hc_fleet {
 	__u64 deadline[HC_SHARDS_MAX]; /* ns of CLOCK_BOOTTIME; 0: it has passed */
+	/* The same clock. Until then the store of the shard is known to answer, and to grant:
+	 * some more than a second after what it has answered last was sent. After that nobody
+	 * is let in without a unit, whatever `cold` says: nobody may be there to close him. */
+	__u64 answers[HC_SHARDS_MAX];
 	__u32 members; /* of the fleet, last seen: for HC_ALONE_LOCAL; 0 counts as 1 */
-	/* Bits of shards whose store grants nothing now, for it does not answer, or learns:
-	 * nobody is let in without a unit, whatever `cold` says. */
-	__u32 silent;
+	__u32 shards;  /* how many there are; 0: nobody has said */
 };
 
 /*
@@ -68,7 +70,7 @@ static inline __u32 hc_user_limit(const struct hc_user *user, const struct hc_se
 	return user->units < user->cap ? user->units : user->cap;
 }
 
-HC_STATIC_ASSERT(sizeof(struct hc_fleet) == 136);
+HC_STATIC_ASSERT(sizeof(struct hc_fleet) == 264);
 HC_STATIC_ASSERT(sizeof(struct hc_ask) == 160);
 
 #endif

@@ -29,6 +29,8 @@ static inline void open_words(void)
 	listen_at(NULL, 143);
 	open_silent();
 	assert_int_equal(fleet_words_open(&words, object, on_ask, NULL), 0);
+	fleet_words_set_shards(words, 1);
+	fleet_words_set_answers(words, 0, ~0ull >> 1);
 }
 
 static inline int close_words(void **state)
@@ -62,6 +64,12 @@ static inline void lease(__u32 shard, bool live)
 {
 	fleet_words_set_deadline(words, shard,
 				 live ? clock_ns(CLOCK_BOOTTIME) + 3600 * NS_PER_SECOND : 0);
+}
+
+static inline void answers(__u32 shard, bool does)
+{
+	fleet_words_set_answers(words, shard,
+				does ? clock_ns(CLOCK_BOOTTIME) + 3600 * NS_PER_SECOND : 0);
 }
 
 /* Units of shard 0; what was taken. */

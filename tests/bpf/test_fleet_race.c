@@ -2,6 +2,7 @@
 /* The daemon's words while others are at work: units are lowered while attempts arrive on
  * another CPU, and what set_units tells as taken bounds what is taken later; a flood of asks; a
  * store that is silent. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include "fleet_gate.h"
@@ -147,19 +148,66 @@ static void test_silent(void **state)
 	share(HC_COLD_ADMIT, HC_ALONE_REFUSE, 0);
 	lease(0, true);
 	assert_int_equal(set_units(&user, 1), 0);
-	fleet_words_set_silent(words, 1 << 0);
+	fleet_words_set_shards(words, 2);
 	assert_true(enters("10.0.0.1")); /* by its unit */
 	user_set_active(&user, 1);
-	fleet_words_set_silent(words, 1 << 1);
-	assert_true(enters("10.0.0.1")); /* another shard's store */
+	answers(0, true);
+	assert_true(enters("10.0.0.1")); /* the other shard's store does not answer */
 	read_asks();
-	fleet_words_set_silent(words, 1 << 0);
+	answers(0, false);
+	answers(1, true);
 	assert_true(vanishes("10.0.0.1"));
 	assert_int_equal(read_asks(), 1);
-	fleet_words_set_silent(words, 1 << 1);
 	assert_true(vanishes("10.0.0.9")); /* nobody knows its shard */
-	fleet_words_set_silent(words, 0);
+	answers(0, true);
 	assert_true(enters("10.0.0.9"));
+	/* Whoever said so says nothing any more. */
+	fleet_words_set_answers(words, 0, clock_ns(CLOCK_BOOTTIME) - 1);
+	assert_true(vanishes("10.0.0.8"));
+	assert_true(vanishes("10.0.0.1"));
+}
+
+/* Programs of that name cannot be run from now on. */
+static void lose_programs(const char *name)
+{
+	int none = open("/dev/null", O_RDWR);
+
+	assert_true(none >= 0);
+	for (int fd = 3; fd < 1024; fd++) {
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(fd, &info, &size) &&
+		    !strncmp(info.name, name, sizeof(info.name)))
+			assert_int_equal(dup2(none, fd), fd);
+	}
+	close(none);
+}
+
+/* What fails each time, which may be thousands of times a second, is printed once. */
+static void test_broken(void **state)
+{
+	struct hc_user_key user = client_at("10.0.0.1");
+	FILE *said = tmpfile();
+	int kept = dup(STDERR_FILENO), lines = 0;
+	__u32 taken;
+
+	(void)state;
+	start(SMALL IMAP "user = client/32/128\ncap = 8\n");
+	open_words();
+	lose_programs("set_units");
+	assert_int_equal(dup2(fileno(said), STDERR_FILENO), STDERR_FILENO);
+	for (int i = 0; i < 10; i++) {
+		assert_true(fleet_words_sessions(words, &user, &taken) < 0);
+		assert_true(fleet_words_set_units(words, &user, 0, 1, &taken) < 0);
+	}
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	rewind(said);
+	for (int c; (c = fgetc(said)) != EOF;)
+		lines += c == '\n';
+	fclose(said);
+	assert_int_equal(lines, 1);
 }
 
 int main(void)
@@ -168,6 +216,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lowered, begin, close_words),
 		cmocka_unit_test_setup_teardown(test_flood, begin, close_words),
 		cmocka_unit_test_setup_teardown(test_silent, begin, close_words),
+		cmocka_unit_test_setup_teardown(test_broken, begin, close_words),
 	};
 
 	return RUN_GATE_TESTS(tests);

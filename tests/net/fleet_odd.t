@@ -95,6 +95,27 @@ def half_open():
 
 
 @test
+def unheard():
+    """cold = admit: while a host's daemon is stopped, or has died, nobody is let in there without a unit"""
+    with Store(), fleet("unheard", "--pin", hosts=(1,), cold="admit", cap=4, lease=10) as hosts:
+        held = [until(lambda: attempt(1, 0.4), "a session")]
+        until_equal(lambda: units(hosts), [1], "units")
+        hosts[1].process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(2)
+            equal(attempt(1, 0.4), None, "while it is stopped")
+            equal(attempt(1, 0.4, OTHER), None, "another user")
+        finally:
+            hosts[1].process.send_signal(signal.SIGCONT)
+        held.append(until(lambda: attempt(1, 0.4), "the second session"))
+        hosts[1].end(signal.SIGKILL)
+        time.sleep(2)
+        equal(attempt(1, 0.4), None, "without a daemon")
+        for s in held:
+            s.close()
+
+
+@test
 def stalled():
     """cold = admit: what a store that stalls for less than the lease has left over the cap is closed"""
     with Store() as store, fleet("stall", cold="admit", cap=2, lease=10) as hosts:

@@ -44,11 +44,14 @@ static void one_for_each(void **state)
 static void labels_and_sessions(void **state)
 {
 	const struct hc_ask label = {.need = 1, .cap = 8};
+	const struct hc_ask given = {
+		.need = 1, .cap = 8, .label.text = "carol", .ends.remote_port = 1234};
 	const struct hc_ask session = {.need = 1, .cap = 8, .id = 7, .ends.remote_port = 1};
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(fleet_crowd_need(&crowd, &label, BEGIN), 1);
+		assert_int_equal(fleet_crowd_need(&crowd, &given, BEGIN), 1);
 		assert_int_equal(fleet_crowd_need(&crowd, &session, BEGIN), 1);
 	}
 	assert_int_equal(crowd.count, 0);

@@ -16,6 +16,28 @@
 static int read_error, close_error; /* of the next calls */
 static __u32 slots, active, closed;
 static __u64 deadline;
+static __u64 gone;            /* the id of a session that has ended */
+static struct hc_ask asks[2]; /* in the ring */
+static __u32 ask_count;
+
+__u32 fleet_words_gather(struct fleet_words *words)
+{
+	(void)words;
+	return ask_count;
+}
+
+const struct hc_ask *fleet_words_gathered(const struct fleet_words *words, __u32 i)
+{
+	(void)words;
+	return &asks[i];
+}
+
+bool state_read_session(const struct headcount_bpf *object, __u64 id,
+			struct hc_session *session)
+{
+	(void)object, (void)session;
+	return id != gone;
+}
 
 int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user,
 			 __u32 *taken)
@@ -90,10 +112,11 @@ static int begin(void **state)
 		.used = true, .fleet = true, .cap = 8, .limited = true, .cold = HC_COLD_ADMIT};
 	shard = (struct shard){};
 	read_error = close_error = 0;
-	slots = active = closed = 0;
+	slots = active = closed = ask_count = 0;
+	gone = 0;
 	deadline = 1;
 	assert_int_equal(shard_open(&shard, &common, 0, &config), 0);
-	shard_ask(&shard, &key, &alice, 8, 1, now_ns());
+	shard_want(&shard, &key, &alice, 8, 1, now_ns());
 	return 0;
 }
 
@@ -165,12 +188,79 @@ static void what_has_ended(void **state)
 	assert_false(common.complained);
 }
 
+/* An attempt in the user's name hides nothing that is there without a unit: who begins anew has
+ * none for what a daemon before him let in. */
+static void what_is_claimed(void **state)
+{
+	const struct shard_late late = {
+		.key = key, .user = alice, .id = 77, .time_ns = now_ns()};
+
+	(void)state;
+	slots = active = 5;
+	assert_int_equal(sessions(), 5);
+	slots = 7; /* two attempts: what comes of them is asked for as it begins */
+	assert_int_equal(sessions(), 5);
+	shard_watch(&shard, &late);
+	active = 6;
+	assert_int_equal(sessions(), 5);
+	asks[0] = (struct hc_ask){.user = alice, .need = 9};
+	asks[1] = (struct hc_ask){.user = alice, .need = 7, .id = 78};
+	ask_count = 2;
+	active = 7;
+	assert_int_equal(sessions(), 5);
+	asks[1].user.uid++;
+	assert_int_equal(sessions(), 6);
+	gone = 77;
+	assert_int_equal(sessions(), 7);
+}
+
+/* What was let in without one is no less than what has units, and hides none of it. */
+static void units_are_claimed(void **state)
+{
+	const struct shard_late late = {
+		.key = key, .user = alice, .id = 77, .time_ns = now_ns()};
+
+	(void)state;
+	shard_watch(&shard, &late);
+	shard.host.table.users[0].units = 3;
+	slots = active = 3;
+	assert_int_equal(sessions(), 3);
+	slots = active = 2;
+	assert_int_equal(sessions(), 2);
+	slots = 4;
+	active = 2;
+	assert_int_equal(sessions(), 3);
+	policy.services[2].cold = HC_COLD_WAIT;
+	assert_int_equal(sessions(), 4);
+}
+
+/* Sessions are let in without a unit for a while after an answer, unless more is known. */
+static void how_long_it_answers(void **state)
+{
+	struct fleet_host *host = &shard.host;
+	const __u64 now = now_ns();
+
+	(void)state;
+	assert_int_equal(shard_answers(&shard, now), 0);
+	host->answered = host->sent = now;
+	assert_int_equal(shard_answers(&shard, now + 1), now + 1300 * NS_PER_MS);
+	host->sent = now + 100 * NS_PER_MS;
+	host->flying = true;
+	assert_int_equal(shard_answers(&shard, now + 300 * NS_PER_MS), now + 1300 * NS_PER_MS);
+	assert_int_equal(shard_answers(&shard, now + 500 * NS_PER_MS), 0);
+	fleet_broken(host, now);
+	assert_int_equal(shard_answers(&shard, now), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_cannot_be_read, begin, end),
 		cmocka_unit_test_setup_teardown(what_cannot_be_closed, begin, end),
 		cmocka_unit_test_setup_teardown(what_has_ended, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_claimed, begin, end),
+		cmocka_unit_test_setup_teardown(units_are_claimed, begin, end),
+		cmocka_unit_test_setup_teardown(how_long_it_answers, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

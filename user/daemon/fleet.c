@@ -101,7 +101,7 @@ static void hear(void *context, const struct hc_ask *ask)
 
 	if (!shard)
 		return;
-	shard_ask(shard, &key, &ask->user, ask->cap, ask->need, now);
+	shard_want(shard, &key, &ask->user, ask->cap, ask->need, now);
 	shard_ask_of_crowd(shard, &key, ask, now);
 	if (ask->id)
 		shard_watch(shard, &(struct shard_late){.key = key,
@@ -206,13 +206,11 @@ static void look_again(struct fleet *fleet, __u64 now)
 		for_each_user(fleet, false, catch_up);
 }
 
-static void tell_silent(struct fleet *fleet, __u64 now)
+static void tell_answers(struct fleet *fleet, __u64 now)
 {
-	__u32 silent = 0;
-
 	for (__u32 i = 0; i < fleet->count; i++)
-		silent |= (__u32)shard_is_silent(&fleet->shards[i], now) << i;
-	fleet_words_set_silent(fleet->common.words, silent);
+		fleet_words_set_answers(fleet->common.words, i,
+					shard_answers(&fleet->shards[i], now));
 }
 
 static void insist(struct fleet *fleet, __u64 now)
@@ -248,11 +246,14 @@ static void go_round(struct fleet *fleet)
 
 	polls[0] = (struct pollfd){fleet_words_fd(fleet->common.words), POLLIN, 0};
 	for (__u32 i = 0; i < fleet->count; i++) {
-		fleet_tick(&fleet->shards[i].host, now);
+		if (!fleet->shards[i].faulty) /* nothing idle is to be found out there */
+			fleet_tick(&fleet->shards[i].host, now);
 		counts[i] = store_poll(fleet->shards[i].store, polls + used, now, &own);
 		used += counts[i];
 		until = own < until ? own : until;
 	}
+	if (atomic_load(&fleet->alone) == HC_ALONE_CLOSE)
+		until = fleet_close_until(fleet->shards, fleet->count, now, until);
 	patience = clock_timespec(until > now ? until - now : 0);
 	ppoll(polls, used, &patience, NULL);
 	fleet_words_hear(fleet->common.words);
@@ -290,13 +291,14 @@ static void *work(void *context)
 		count_members(fleet);
 		look_again(fleet, now);
 		insist(fleet, now);
-		tell_silent(fleet, now);
+		tell_answers(fleet, now);
 		fleet->teller.status.alone = atomic_load(&fleet->alone);
 		fleet_tell(&fleet->teller, fleet->shards, fleet->count, &fleet->common, now);
 		fleet->common.closed_alone =
 			fleet_close_decide(fleet->closing, fleet->shards, fleet->count,
 					   atomic_load(&fleet->alone) == HC_ALONE_CLOSE, now);
 	}
+	fleet_words_set_shards(fleet->common.words, fleet->count); /* nobody is there to hear */
 	if (fleet->leaves) {
 		leave(fleet);
 		fleet_tell_end(&fleet->teller);
@@ -355,6 +357,7 @@ int fleet_start(struct fleet *fleet, struct closer *closer)
 		fleet->shards[i].had_lease = fleet_words_deadline(fleet->common.words, i);
 	for (__u32 i = fleet->count; i < HC_SHARDS_MAX; i++)
 		fleet_words_set_deadline(fleet->common.words, i, 0);
+	fleet_words_set_shards(fleet->common.words, fleet->count);
 	error = for_each_user(fleet, true, add);
 	if (error)
 		return error;

@@ -28,11 +28,13 @@ struct fleet_close {
 	__u32 shards;
 	atomic_uint alone;    /* bits of shards */
 	atomic_ullong closed; /* sessions */
+	atomic_uint passes;   /* that have closed any */
 	atomic_bool stop;
 	bool complained; /* once: there may be many */
 	pthread_t thread;
 	bool started;
 	__u64 rounded, awake; /* the last decision; since when they follow each other */
+	__u32 returned;       /* passes after which what was idle was to go back */
 };
 
 static bool closes(const struct hc_service *service)
@@ -123,6 +125,7 @@ static void close_all(struct fleet_close *closing)
 			closed++;
 		}
 	free(rows);
+	atomic_fetch_add(&closing->passes, !!closed);
 	if (closed)
 		hc_notice("fleet: closed %zu sessions: this host is alone, and alone = close",
 			  closed);
@@ -191,10 +194,13 @@ static __u32 shards_alone(const struct fleet_close *closing, const struct shard 
 	return alone;
 }
 
+/* What is idle is to go back with the next message, and once more when something was closed: by
+ * then a message may have said that it was in use. */
 __u64 fleet_close_decide(struct fleet_close *closing, struct shard *shards, __u32 count,
 			 bool wanted, __u64 now)
 {
-	const __u32 before = atomic_load(&closing->alone);
+	const __u32 before = atomic_load(&closing->alone),
+		    passes = atomic_load(&closing->passes);
 	__u32 closes;
 
 	if (now - closing->rounded > STOPPED_NS)
@@ -202,10 +208,22 @@ __u64 fleet_close_decide(struct fleet_close *closing, struct shard *shards, __u3
 	closing->rounded = now;
 	closes = wanted ? shards_alone(closing, shards, count, now) : 0;
 	for (__u32 i = 0; i < count; i++)
-		if (closes & ~before & 1u << i)
+		if ((passes != closing->returned ? closes | before : closes & ~before) &
+		    1u << i)
 			shard_return(&shards[i]);
+	closing->returned = passes;
 	atomic_store(&closing->alone, closes);
 	return atomic_load(&closing->closed);
+}
+
+__u64 fleet_close_until(const struct shard *shards, __u32 count, __u64 now, __u64 until)
+{
+	for (__u32 i = 0; i < count; i++) {
+		const __u64 deadline = shards[i].host.deadline;
+
+		until = now < deadline && deadline < until ? deadline : until;
+	}
+	return until;
 }
 
 void fleet_close_free(struct fleet_close *closing)

@@ -28,6 +28,10 @@ int fleet_close_start(struct fleet_close *closing, struct closer *closer);
 __u64 fleet_close_decide(struct fleet_close *closing, struct shard *shards, __u32 count,
 			 bool wanted, __u64 now);
 
+/* With alone = close: how long the fleet's thread may sleep that would until then, so that it
+ * decides as a lease ends. */
+__u64 fleet_close_until(const struct shard *shards, __u32 count, __u64 now, __u64 until);
+
 /* Ends the thread; takes NULL. */
 void fleet_close_free(struct fleet_close *closing);
 

@@ -7,13 +7,11 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/privileges.h"
-#include "user/daemon/fleet_shard.h"
+#include "user/daemon/fleet_claim.h"
 #include "user/kernel/state.h"
 
 /* Until a client's next SYN: then it hears that it is over its cap, or asks again. */
 #define SHORT_NS (1500 * NS_PER_MS)
-/* Whoever was admitted without a unit is not claimed for so long after the last ask. */
-#define LATE_NS (3 * NS_PER_SECOND)
 /* A unit waits so long for the client that it was granted to: SYNs come again after up to 32 s.
  * It goes back at once where another host asks. */
 #define UNUSED_NS (40 * NS_PER_SECOND)
@@ -31,17 +29,6 @@ bool shard_serves(const struct shard_common *common, const struct hc_user_key *u
 	return service->used && service->fleet;
 }
 
-/* Sessions without a unit may be there that wait for the store's word: it grants or not. To
- * claim them, as those are that began while this host was alone, would be to take a unit. */
-static bool may_be_closed(const struct shard *shard, __u32 index)
-{
-	const struct hc_user_key *user = &shard->users[index];
-	const __u32 now = fleet_tenths(clock_ns(CLOCK_BOOTTIME));
-
-	return shard->common->policy->services[user->service].cold == HC_COLD_ADMIT &&
-	       now - shard->asked[index] < LATE_NS / (NS_PER_SECOND / 10);
-}
-
 /* Nothing is admitted by units any more. */
 static void give_up_lease(struct shard *shard)
 {
@@ -55,18 +42,22 @@ static void give_up_lease(struct shard *shard)
 static __u32 get_sessions(void *ctx, __u32 index, const struct fleet_key *key)
 {
 	struct shard *shard = ctx;
+	const struct shard_common *common = shard->common;
+	const struct hc_user_key *user = &shard->users[index];
 	const __u32 units = shard->host.table.users[index].units;
 	__u32 taken;
 
 	(void)key;
 	/* Whose caps are of this host again hold nothing of the fleet. */
-	if (!shard_serves(shard->common, &shard->users[index]))
+	if (!shard_serves(common, user))
 		return 0;
-	if (fleet_words_sessions(shard->common->words, &shard->users[index], &taken)) {
+	if (fleet_words_sessions(common->words, user, &taken)) {
 		give_up_lease(shard);
 		return units; /* all of them may be in use: what was claimed stays so */
 	}
-	return taken > units && may_be_closed(shard, index) ? units : taken;
+	if (taken <= units || common->policy->services[user->service].cold != HC_COLD_ADMIT)
+		return taken;
+	return fleet_claim(shard, index, taken);
 }
 
 static __u32 set_units(void *ctx, __u32 index, const struct fleet_key *key, __u32 units)
@@ -106,18 +97,13 @@ static void set_deadline(void *ctx, __u64 deadline)
 				 shard->faulty ? 0 : deadline);
 }
 
-static struct shard_late *late_at(struct shard *shard, __u32 i)
-{
-	return &shard->late[(shard->late_first + i) % SHARD_LATE_MAX];
-}
-
 static void forget_old(struct shard *shard, __u64 now)
 {
 	const struct fleet_settings *settings = &shard->host.settings;
 	/* By then the store has answered, or this host is alone. */
 	const __u64 most = settings->lease + settings->patience;
 
-	while (shard->late_count && now - late_at(shard, 0)->time_ns > most) {
+	while (shard->late_count && now - shard_late_at(shard, 0)->time_ns > most) {
 		shard->late_first++;
 		shard->late_count--;
 	}
@@ -130,7 +116,7 @@ static void watch(struct shard *shard, const struct shard_late *late)
 		shard->late_first++;
 		shard->late_count--;
 	}
-	*late_at(shard, shard->late_count++) = *late;
+	*shard_late_at(shard, shard->late_count++) = *late;
 }
 
 /* Sessions that are there: a handshake, which anybody can begin in the user's name, closes
@@ -174,7 +160,7 @@ static void close_late(struct shard *shard, __u32 index)
 
 	forget_old(shard, clock_ns(CLOCK_BOOTTIME));
 	for (__u32 i = shard->late_count; i-- > 0 && active > units;) {
-		struct shard_late *late = late_at(shard, i);
+		struct shard_late *late = shard_late_at(shard, i);
 
 		if (late->id && !memcmp(&late->user, user, sizeof(*user)))
 			active -= close_one(shard, late);
@@ -195,21 +181,20 @@ void shard_watch(struct shard *shard, const struct shard_late *late)
 		close_late(shard, index);
 }
 
-bool shard_is_silent(const struct shard *shard, __u64 now)
+__u64 shard_answers(const struct shard *shard, __u64 now)
 {
 	const struct fleet_host *host = &shard->host;
-	struct store_state state;
 
-	store_state(shard->store, &state);
-	return state.stage != STORE_READY || host->stage != FLEET_MEMBER || !host->ready ||
-	       (host->flying && now - host->sent > SILENT_NS);
+	if (!host->answered || host->leaving || (host->flying && now - host->sent > SILENT_NS))
+		return 0;
+	return host->answered + host->settings.renew + SILENT_NS;
 }
 
 void shard_insist(struct shard *shard, __u64 now)
 {
 	forget_old(shard, now);
 	for (__u32 i = 0; i < shard->late_count; i++) {
-		struct shard_late *late = late_at(shard, i);
+		struct shard_late *late = shard_late_at(shard, i);
 		const __u32 index = fleet_table_find(&shard->host.table, &late->key);
 		const struct fleet_user *user = &shard->host.table.users[index];
 		const __u32 active = late->id ? active_of(shard, &late->user) : 0;
@@ -217,7 +202,7 @@ void shard_insist(struct shard *shard, __u64 now)
 		if (index == FLEET_NONE || active <= user->units)
 			late->id = 0; /* it has its unit, or has ended */
 		else if (now - late->time_ns >= NS_PER_SECOND)
-			shard_ask(shard, &late->key, &late->user, user->cap, active, now);
+			shard_want(shard, &late->key, &late->user, user->cap, active, now);
 	}
 }
 
@@ -243,17 +228,6 @@ void shard_add(struct shard *shard, const struct fleet_key *key, const struct hc
 	}
 	index = fleet_table_find(&shard->host.table, key);
 	shard->users[index] = *user;
-}
-
-void shard_ask(struct shard *shard, const struct fleet_key *key, const struct hc_user_key *user,
-	       __u32 cap, __u32 need, __u64 now)
-{
-	__u32 index;
-
-	shard_want(shard, key, user, cap, need, now);
-	index = fleet_table_find(&shard->host.table, key);
-	if (index != FLEET_NONE)
-		shard->asked[index] = fleet_tenths(now);
 }
 
 void shard_ask_of_crowd(struct shard *shard, const struct fleet_key *key,
@@ -354,10 +328,9 @@ int shard_open(struct shard *shard, struct shard_common *common, __u32 number,
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return hc_error_errno(errno, "cannot join the fleet");
 	shard->users = calloc(config->users_max, sizeof(*shard->users));
-	shard->asked = calloc(config->users_max, sizeof(*shard->asked));
 	shard->crowds = calloc(config->users_max, sizeof(*shard->crowds));
 	shard->late = calloc(SHARD_LATE_MAX, sizeof(*shard->late));
-	error = shard->users && shard->asked && shard->crowds && shard->late ? 0 : -ENOMEM;
+	error = shard->users && shard->crowds && shard->late ? 0 : -ENOMEM;
 	error = error ?: fleet_host_init(&shard->host, &settings, &kernel, id);
 	if (error)
 		return hc_error_errno(error, "cannot join the fleet");
@@ -370,7 +343,6 @@ void shard_close(struct shard *shard)
 	store_free(shard->store);
 	fleet_host_free(&shard->host);
 	free(shard->users);
-	free(shard->asked);
 	free(shard->crowds);
 	free(shard->late);
 }

@@ -39,8 +39,7 @@ struct shard {
 	struct fleet_host host;
 	struct store *store;
 	__u32 number;
-	struct hc_user_key *users; /* by the index in the host's table */
-	__u32 *asked; /* the same: tenths of seconds of the kernel part's last ask */
+	struct hc_user_key *users;  /* by the index in the host's table */
 	struct fleet_crowd *crowds; /* the same */
 	bool faulty;                /* the kernel part does not do as it is told */
 	bool had_lease;             /* ever, or the daemon whose pins were adopted */
@@ -54,6 +53,11 @@ struct shard {
 	char epoch[FLEET_EPOCH_MAX]; /* that was told of */
 	bool ready;
 };
+
+static inline struct shard_late *shard_late_at(const struct shard *shard, __u32 i)
+{
+	return &shard->late[(shard->late_first + i) % SHARD_LATE_MAX];
+}
 
 /* Returns 0 or a negative errno after the printed error; shard_close() in any case. */
 int shard_open(struct shard *shard, struct shard_common *common, __u32 number,
@@ -71,11 +75,8 @@ void shard_add(struct shard *shard, const struct fleet_key *key, const struct hc
 void shard_want(struct shard *shard, const struct fleet_key *key,
 		const struct hc_user_key *user, __u32 cap, __u32 need, __u64 now);
 
-/* The same, as the kernel part asks for it: a session that begins. */
-void shard_ask(struct shard *shard, const struct fleet_key *key, const struct hc_user_key *user,
-	       __u32 cap, __u32 need, __u64 now);
-
-/* After it: the attempt may be one of many that wait. */
+/* After it, as the kernel part asks for one that begins: the attempt may be one of many that
+ * wait. */
 void shard_ask_of_crowd(struct shard *shard, const struct fleet_key *key,
 			const struct hc_ask *ask, __u64 now);
 
@@ -85,12 +86,13 @@ void shard_drop(struct shard *shard);
 /* What users hold goes back as soon as it is idle. */
 void shard_return(struct shard *shard);
 
-/* After shard_ask(): a session of that user was admitted without a unit, and is closed if the
+/* After shard_want(): a session of that user was admitted without a unit, and is closed if the
  * store has none. */
 void shard_watch(struct shard *shard, const struct shard_late *late);
 
-/* The store grants nothing now, or does not answer: who is let in without a unit would stay. */
-bool shard_is_silent(const struct shard *shard, __u64 now);
+/* Until when the store is known to answer and to grant, by what it has answered last; 0: it
+ * does not. Then who is let in without a unit would stay. */
+__u64 shard_answers(const struct shard *shard, __u64 now);
 
 /* Once a second: asks again for those of whom the store has not said a word. */
 void shard_insist(struct shard *shard, __u64 now);

@@ -164,6 +164,7 @@ void fleet_give_up(struct fleet_host *host, __u64 now)
 	if (!host->flying)
 		return;
 	host->flying = host->whole = false;
+	host->answered = 0;
 	host->counters.given_up++;
 	host->hold = now + host->settings.renew / 10;
 #ifdef FLEET_PLANTS
@@ -180,13 +181,14 @@ void fleet_give_up(struct fleet_host *host, __u64 now)
 
 void fleet_broken(struct fleet_host *host, __u64 now)
 {
+	host->answered = 0;
 	fleet_give_up(host, now);
 }
 
 void fleet_leave(struct fleet_host *host)
 {
 	host->leaving = true;
-	host->deadline = 0;
+	host->deadline = host->answered = 0;
 	host->kernel.set_deadline(host->kernel.ctx, 0);
 }
 

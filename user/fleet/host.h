@@ -90,9 +90,10 @@ struct fleet_host {
 	char epoch[FLEET_EPOCH_MAX], tag[FLEET_TAG_MAX];
 	__u64 epoch_since; /* an answer of this epoch came first */
 	__u64 deadline;    /* of the lease; also in the kernel */
-	bool ready;        /* the epoch grants, by the last answer */
-	bool live;    /* units stay valid while claims are made: the lease was carried over */
-	__u32 walked; /* users below this index are claimed, or were said in a message */
+	__u64 answered; /* when the last message was sent, if its answer counts, and grants */
+	bool ready;     /* the epoch grants, by the last answer */
+	bool live;      /* units stay valid while claims are made: the lease was carried over */
+	__u32 walked;   /* users below this index are claimed, or were said in a message */
 
 	bool flying;  /* a message is under way: */
 	bool whole;   /* with it all is claimed */
@@ -108,6 +109,7 @@ struct fleet_host {
 	__u32 hand; /* the next index to be looked at for idle units */
 	struct fleet_awaited awaited[FLEET_AWAITED]; /* who is looked at more often */
 	__u32 awaited_count;
+	__u64 awaited_looked; /* when they were looked at */
 	struct fleet_message message;
 	struct fleet_answer answer;
 #ifdef FLEET_PLANTS

@@ -2,8 +2,9 @@
 #include "user/base/clock.h"
 #include "user/fleet/host.h"
 
-#define ROUND (5 * NS_PER_SECOND) /* in which each user is looked at once */
-#define LEAST 64                  /* users that are looked at in a tick */
+#define ROUND (5 * NS_PER_SECOND)  /* in which each user is looked at once */
+#define LEAST 64                   /* users that are looked at in a tick */
+#define AGAIN (NS_PER_SECOND / 10) /* until those that others ask for are looked at again */
 
 /* Nothing of it is known to the store, and nobody asks. */
 static bool is_over(const struct fleet_host *host, const struct fleet_user *user,
@@ -95,12 +96,17 @@ void fleet_await(struct fleet_host *host, __u32 index, __u64 now)
 	} else {
 		return; /* the next look is its last chance */
 	}
-	awaited->until = now + host->settings.grace;
+	/* What was asked for here just before goes on for a tenth longer than the grace, and
+	 * two looks see that it is over. */
+	awaited->until = now + host->settings.grace + 3 * AGAIN;
 }
 
 /* Whoever asks for them has asked for so long, or the walk has begun anew. */
 static void look_at_awaited(struct fleet_host *host, __u64 now)
 {
+	if (now - host->awaited_looked < AGAIN)
+		return;
+	host->awaited_looked = now;
 	for (__u32 i = 0; i < host->awaited_count;) {
 		struct fleet_awaited *awaited = &host->awaited[i];
 		struct fleet_user *user = &host->table.users[awaited->index];

@@ -128,6 +128,7 @@ static int take_ok(struct fleet_host *host, const struct fleet_answer *answer, _
 	if (host->whole)
 		host->stage = FLEET_MEMBER;
 	host->whole = false;
+	host->answered = host->stage == FLEET_MEMBER && host->ready ? sent : 0;
 	if (host->stage == FLEET_MEMBER || host->live)
 		renew(host, now);
 	if (host->looking) {
@@ -142,6 +143,7 @@ static int take_ok(struct fleet_host *host, const struct fleet_answer *answer, _
 
 static void forget_queues(struct fleet_host *host)
 {
+	host->answered = 0;
 	while (fleet_queue_take(host, &host->urgent) != FLEET_NONE)
 		continue;
 	while (fleet_queue_take(host, &host->asks) != FLEET_NONE)

@@ -19,20 +19,22 @@ struct fleet_words {
 	struct ring_buffer *ring;
 	fleet_words_ask *ask;
 	void *context;
-	__u32 heard;
+	struct hc_ask *gathered; /* out of the ring; those before `handed` have been heard */
+	__u32 count, handed;
+	bool complained; /* once: what fails is asked for again and again */
 };
 
 /* So many at once: a flood of asks does not keep leases from being renewed. */
 #define HEAR_MAX 1000
 
-static int hear(void *context, void *data, size_t size)
+static int gather(void *context, void *data, size_t size)
 {
 	struct fleet_words *words = context;
 	const struct hc_ask *ask = data;
 
 	if (size == sizeof(*ask))
-		words->ask(words->context, ask);
-	return ++words->heard % HEAR_MAX ? 0 : -EAGAIN;
+		words->gathered[words->count++] = *ask;
+	return words->count < HEAR_MAX ? 0 : -EAGAIN;
 }
 
 static int map_words(struct fleet_words *words)
@@ -44,7 +46,7 @@ static int map_words(struct fleet_words *words)
 		return hc_error_errno(errno, "cannot map the map fleet");
 	words->shared = mapped;
 	words->ring =
-		ring_buffer__new(bpf_map__fd(words->object->maps.asks), hear, words, NULL);
+		ring_buffer__new(bpf_map__fd(words->object->maps.asks), gather, words, NULL);
 	return words->ring ? 0 : hc_error_errno(errno, "cannot read the ring asks");
 }
 
@@ -60,6 +62,11 @@ int fleet_words_open(struct fleet_words **result, const struct headcount_bpf *sh
 		return hc_error_errno(ENOMEM, "cannot open the words of the fleet");
 	words->ask = ask;
 	words->context = context;
+	words->gathered = calloc(HEAR_MAX, sizeof(*words->gathered));
+	if (!words->gathered) {
+		free(words);
+		return hc_error_errno(ENOMEM, "cannot open the words of the fleet");
+	}
 	error = load_object(&words->object, &request);
 	error = error ?: map_words(words);
 	if (error)
@@ -77,7 +84,16 @@ void fleet_words_close(struct fleet_words *words)
 	if (words->shared)
 		munmap(words->shared, sysconf(_SC_PAGESIZE));
 	headcount_bpf__destroy(words->object);
+	free(words->gathered);
 	free(words);
+}
+
+static int complain(struct fleet_words *words, int error, const char *what)
+{
+	if (!words->complained)
+		hc_error_errno(error, "cannot %s", what);
+	words->complained = true;
+	return error;
 }
 
 int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *user,
@@ -89,7 +105,7 @@ int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *u
 	*order = (struct hc_units){.user = *user, .units = units, .shard = shard};
 	error = walk_run(words->object->progs.set_units, 1);
 	if (error)
-		return hc_error_errno(error, "cannot set a user's units");
+		return complain(words, error, "set a user's units");
 	*taken = order->taken;
 	return order->missing && units ? -ENOSPC : 0;
 }
@@ -103,7 +119,7 @@ int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *us
 	*order = (struct hc_units){.user = *user, .looks = true};
 	error = walk_run(words->object->progs.set_units, 1);
 	if (error)
-		return hc_error_errno(error, "cannot read a user's sessions");
+		return complain(words, error, "read a user's sessions");
 	*taken = order->taken;
 	return 0;
 }
@@ -124,9 +140,16 @@ void fleet_words_set_members(struct fleet_words *words, __u32 members)
 	__atomic_store_n(&words->shared->members, members, __ATOMIC_SEQ_CST);
 }
 
-void fleet_words_set_silent(struct fleet_words *words, __u32 shards)
+void fleet_words_set_shards(struct fleet_words *words, __u32 shards)
 {
-	__atomic_store_n(&words->shared->silent, shards, __ATOMIC_SEQ_CST);
+	for (__u32 i = 0; i < HC_SHARDS_MAX; i++)
+		fleet_words_set_answers(words, i, 0);
+	__atomic_store_n(&words->shared->shards, shards, __ATOMIC_SEQ_CST);
+}
+
+void fleet_words_set_answers(struct fleet_words *words, __u32 shard, __u64 until)
+{
+	__atomic_store_n(&words->shared->answers[shard], until, __ATOMIC_SEQ_CST);
 }
 
 void fleet_words_set_short(struct fleet_words *words, const struct hc_user_key *user,
@@ -158,7 +181,21 @@ int fleet_words_fd(const struct fleet_words *words)
 	return ring_buffer__epoll_fd(words->ring);
 }
 
+__u32 fleet_words_gather(struct fleet_words *words)
+{
+	if (words->count < HEAR_MAX)
+		ring_buffer__consume(words->ring);
+	return words->count - words->handed;
+}
+
+const struct hc_ask *fleet_words_gathered(const struct fleet_words *words, __u32 i)
+{
+	return &words->gathered[words->handed + i];
+}
+
 void fleet_words_hear(struct fleet_words *words)
 {
-	ring_buffer__consume(words->ring);
+	while (fleet_words_gather(words))
+		words->ask(words->context, &words->gathered[words->handed++]);
+	words->count = words->handed = 0;
 }

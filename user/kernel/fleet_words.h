@@ -28,14 +28,15 @@ void fleet_words_close(struct fleet_words *words);
  * The user has `units` of this shard (from 0) from now on, and `*taken` slots, sessions and
  * reservations, when none can begin under the older number any more: sessions never exceed the
  * greater of both then, but by those that are admitted without units. 0; -ENOSPC: the user
- * table has no room for the user, who is not counted; another negative errno after the printed
- * error: the older number may hold, so that the lease is to be given up.
+ * table has no room for the user, who is not counted; another negative errno after the error,
+ * of which the first one is printed: the older number may hold, so that the lease is to be
+ * given up.
  */
 int fleet_words_set_units(struct fleet_words *words, const struct hc_user_key *user,
 			  __u32 shard, __u32 units, __u32 *taken);
 
-/* The slots that the user has taken: 0 where it has no record. 0, or a negative errno after the
- * printed error: nothing is known of it, and it may have all that it ever had. */
+/* The slots that the user has taken: 0 where it has no record. 0, or a negative errno as
+ * above: nothing is known of it, and it may have all that it ever had. */
 int fleet_words_sessions(struct fleet_words *words, const struct hc_user_key *user,
 			 __u32 *taken);
 
@@ -48,8 +49,12 @@ __u64 fleet_words_deadline(const struct fleet_words *words, __u32 shard);
 /* How many hosts there are, for when this one is alone. */
 void fleet_words_set_members(struct fleet_words *words, __u32 members);
 
-/* Bits of shards whose store grants nothing now: nobody is let in there without a unit. */
-void fleet_words_set_silent(struct fleet_words *words, __u32 shards);
+/* So many shards there are, and of none it is known that its store answers. */
+void fleet_words_set_shards(struct fleet_words *words, __u32 shards);
+
+/* The store of this shard answers and grants until then, ns of CLOCK_BOOTTIME; 0: no longer.
+ * After that nobody is let in there without a unit. */
+void fleet_words_set_answers(struct fleet_words *words, __u32 shard, __u64 until);
 
 /* The store has no unit for the user: attempts without one are over the cap until then, ns of
  * CLOCK_MONOTONIC; 0: it may be asked again. */
@@ -66,5 +71,10 @@ int fleet_words_fd(const struct fleet_words *words);
 
 /* Hands on what is in the ring; of a flood a part, and the rest is readable still. */
 void fleet_words_hear(struct fleet_words *words);
+
+/* Takes out of the ring what is there now, for the next fleet_words_hear(): how many wait for
+ * it. And one of those. */
+__u32 fleet_words_gather(struct fleet_words *words);
+const struct hc_ask *fleet_words_gathered(const struct fleet_words *words, __u32 i);
 
 #endif
