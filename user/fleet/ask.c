@@ -13,9 +13,9 @@
 #include "user/fleet/store.h"
 #include "user/fleet/told.h"
 
-#define FIND_NS   (5 * NS_PER_SECOND)
-#define ANSWER_NS (3 * NS_PER_SECOND) /* of the store */
-#define SILENT_NS (3 * NS_PER_SECOND) /* of a host */
+#define FIND_NS   (12 * NS_PER_SECOND) /* twice what a resolver gives a dead nameserver */
+#define ANSWER_NS (3 * NS_PER_SECOND)  /* of the store */
+#define SILENT_NS (3 * NS_PER_SECOND)  /* of a host */
 #define WORK_NS   ((ASK_WORK_SECONDS + 3) * NS_PER_SECOND)
 #define REQUEST_S "10" /* should we die before we take it away */
 
@@ -171,13 +171,15 @@ static int find_store(struct asking *asking)
 {
 	struct config_fleet one = *asking->fleet;
 	char why[HC_SHARDS_MAX][LINE_WHY];
+	struct line_names names = {};
 	int error = -EHOSTUNREACH;
 
 	one.store_count = 1;
 	for (size_t i = 0; i < asking->fleet->store_count && error; i++) {
 		one.stores = &asking->fleet->stores[i];
-		error = line_open(&asking->line, &one, clock_ns(CLOCK_BOOTTIME) + FIND_NS, NULL,
-				  why[i]);
+		error = line_open(&asking->line, &one, clock_ns(CLOCK_BOOTTIME) + FIND_NS,
+				  &names, NULL, why[i]);
+		line_names_drop(&names);
 	}
 	for (size_t i = 0; i < asking->fleet->store_count && error; i++)
 		hc_error("cannot reach the store of the fleet: %s", why[i]);

@@ -115,7 +115,7 @@ static int find_host(struct store_link *link, unsigned int number, struct store_
 		return begin(link);
 	if (!store_name_serves(*name, &link->place)) {
 		store_name_drop(*name);
-		if (store_name_ask(name, &link->place))
+		if (store_name_ask(name, &link->place, link->names_most))
 			return fail(link, EAGAIN, "too many names are asked for");
 	}
 	link->name = name;

@@ -81,14 +81,14 @@ static void *work(void *context)
 	return NULL;
 }
 
-int store_name_ask(struct store_name **result, const struct store_place *place)
+int store_name_ask(struct store_name **result, const struct store_place *place, int most)
 {
 	struct store_name *name;
 	pthread_t thread;
 	int error = 0;
 
 	*result = NULL;
-	if (atomic_fetch_add(&threads, 1) >= STORE_NAMES_MAX) {
+	if (atomic_fetch_add(&threads, 1) >= most) {
 		atomic_fetch_sub(&threads, 1);
 		return -EAGAIN;
 	}
