@@ -188,6 +188,15 @@ static int go_round(struct reply *reply)
 	return error ?: fleet_voice_stay(&reply->voice);
 }
 
+/* Nobody can be answered any more; and other stores' requests need the places. */
+static void close_voice(struct reply *reply)
+{
+	fleet_voice_close(&reply->voice, false);
+	for (int i = 0; i < REPLY_AT_ONCE; i++)
+		if (reply->asked[i].there)
+			leave_place(reply, &reply->asked[i]);
+}
+
 static void pause_a_second(struct reply *reply)
 {
 	for (int i = 0; i < PAUSES && !atomic_load(&reply->all->stop); i++)
@@ -205,7 +214,7 @@ static void *work(void *context)
 
 		if (!error)
 			continue;
-		fleet_voice_close(voice, false);
+		close_voice(reply);
 		pause_a_second(reply);
 	}
 	fleet_voice_close(voice, true);
