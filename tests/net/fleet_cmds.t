@@ -389,6 +389,35 @@ def any_store():
             s.close()
 
 
+@test
+def odd_store():
+    """a store that knows of no host is passed over, as is one that refuses to tell, and that of one name alone"""
+    with fleet("odd", hosts=(1,)) as (store, hosts), Store(port=STORE_PORT + 1) as odd:
+        where = [f"valkey://{address(1, 1)}:{port}" for port in (STORE_PORT + 1, STORE_PORT)]
+        for name, stores in ("two", where), ("one", where[0]):
+            with open(f"{hosts[1].folder}/{name}.conf", "w") as file:
+                file.write(fleet_config(1, "odd", store=stores).replace("[fleet]\n", f"[fleet]\nprefix = {PREFIX}\n"))
+
+        def users(name, *options):
+            code, out, err = hosts[1].command("users", "--fleet", "--json", "-s", "odd", "-c", f"/run/{name}.conf", *options)
+            return code, list(by_host(code, out or "[]")), err
+        nobody = "headcount: no host%s of the fleet has been there in the last hour\n"
+        held = until(lambda: attempt(1), "a session", 20)
+        equal(users("two"), (0, ["host1"], ""), "with hosts at the second store")
+        odd.ask("hset", PREFIX + ":hosts", "host2", str(int(time.time())), "host3", "1000")
+        equal(users("two", "--host", "host1"), (0, ["host1"], ""), "with another host at the first store")
+        equal(users("two", "--host", "host4"), (1, [], nobody % " host4"), "of a name that is nowhere")
+        odd.ask("del", PREFIX + ":hosts")
+        equal(users("one"), (1, [], nobody % ""), "without hosts anywhere")
+        odd.ask("set", PREFIX + ":hosts", "x")
+        code, found, err = users("two")
+        equal((code, found, "refuses HGETALL: WRONGTYPE" in err, err.count("\n")), (0, ["host1"], True, 1), f"of one that refuses: {err}")
+        store.end()
+        code, found, err = users("two")
+        equal((code, found, [f":{STORE_PORT}: " in err, "WRONGTYPE" in err, err.count("\n")]), (1, [], [True, True, 2]), f"without the second: {err}")
+        held.close()
+
+
 def child(parent, name):
     with open(f"/proc/{parent}/task/{parent}/children") as file:
         for pid in map(int, file.read().split()):
