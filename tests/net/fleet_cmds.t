@@ -390,6 +390,22 @@ def any_store():
 
 
 @test
+def twin_stores():
+    """of one server under two names a host hears each request twice, and runs it once"""
+    where = [f"valkey://{there}:{STORE_PORT}" for there in (address(1, 1), USER)]
+    config = fleet_config(1, "twin", store=where).replace("[fleet]\n", f"[fleet]\nprefix = {PREFIX}\n")
+    with Store() as store, contextlib.closing(Host(1, config)) as host, host:
+        until_equal(lambda: store.ask("pubsub", "numsub", PREFIX + ":ask").split()[-1], "2", "who hears", 20)
+        until_equal(lambda: store.ask("hkeys", PREFIX + ":hosts"), "host1", "hosts that answer", 20)
+        for times in 1, 2:
+            code, out, err = host.command("users", "--fleet", "--json", "-s", "twin")
+            equal((code, json.loads(out or "[]"), err), (0, [], ""), "users --fleet")
+            until(lambda: host.fleet()["asked"]["run"] >= times, "status to count it")
+        time.sleep(1)  # the other thread looks at least five times a second
+        equal({kind: host.fleet()["asked"][kind] for kind in ("run", "bad", "busy", "refused")}, dict(run=2, bad=0, busy=0, refused=0), "what it was asked")
+
+
+@test
 def odd_store():
     """a store that knows of no host is passed over, as is one that refuses to tell, and that of one name alone"""
     with fleet("odd", hosts=(1,)) as (store, hosts), Store(port=STORE_PORT + 1) as odd:
