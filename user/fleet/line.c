@@ -21,7 +21,8 @@
 struct line {
 	struct fleet_host host;
 	struct store *store;
-	__u64 failed; /* rounds of its places that may have, as a name was still asked for */
+	__u64 failed; /* rounds of its places that have, */
+	__u64 late;   /* and those of them at whose end a name was still asked for */
 };
 
 static int make(struct line *line, const struct config_fleet *fleet)
@@ -64,12 +65,16 @@ static bool is_named(const struct store *store)
 	return false;
 }
 
-/* The places are tried again and again until all names are there, and then once more. */
+/* The places are tried again and again until all names are there, and then all addresses. */
 static bool goes_on(struct line *line, const struct store_state *state, __u64 now, __u64 until)
 {
+	/* Each takes another address of a name. */
+	const __u64 rounds = line->store->main.addresses ?: 1;
+
 	if (is_named(line->store))
-		line->failed = state->failed;
-	return now < until && state->failed == line->failed;
+		line->late += state->failed - line->failed;
+	line->failed = state->failed;
+	return now < until && line->failed - line->late < rounds;
 }
 
 /* 1: the primary is there; 0: not yet; or why not. */

@@ -101,6 +101,8 @@ static int take_name(struct store_link *link)
 		link->fd = fcntl(store_name_fd(*link->name), F_DUPFD_CLOEXEC, 0);
 	if (!there)
 		return link->fd < 0 ? fail_errno(link, errno) : 0;
+	if (link->addresses < there)
+		link->addresses = there;
 	store_name_drop(*link->name);
 	*link->name = NULL;
 	if (link->fd >= 0)

@@ -128,7 +128,7 @@ int store_name_get(const struct store_name *name, unsigned int number,
 		   struct sockaddr_storage *to, socklen_t *to_size, const char **why)
 {
 	const struct addrinfo *chosen;
-	unsigned int count = 0;
+	int count = 0;
 
 	if (!atomic_load(&name->done))
 		return 0;
@@ -142,7 +142,7 @@ int store_name_get(const struct store_name *name, unsigned int number,
 	for (number %= count; number; number--)
 		chosen = chosen->ai_next;
 	take(chosen, to, to_size);
-	return 1;
+	return count;
 }
 
 void store_name_drop(struct store_name *name)

@@ -30,8 +30,8 @@ bool store_name_serves(const struct store_name *name, const struct store_place *
 /* Readable when the answer is there; it stays so. */
 int store_name_fd(const struct store_name *name);
 
-/* 1: `*to` is one of its addresses, the one of this number, modulo their count; 0: there is no
- * answer yet; or a negative errno, and `*why` is a text that stays. */
+/* How many addresses it has: `*to` is the one of this number, modulo their count; 0: there is
+ * no answer yet; or a negative errno, and `*why` is a text that stays. */
 int store_name_get(const struct store_name *name, unsigned int number,
 		   struct sockaddr_storage *to, socklen_t *to_size, const char **why);
 
