@@ -4,6 +4,7 @@
 from fleets import *
 
 TRANSPARENT = 19  # IP_TRANSPARENT
+IP_PKTINFO = 8
 
 
 def units(hosts):
@@ -132,7 +133,7 @@ def stalled():
 
 
 class Lost(Host):
-    """A host whose resolver never answers, and is waited for for minutes."""
+    """A host whose resolver is at address(n, 1), and is waited for for minutes."""
 
     def make(self):
         keeper = super().make()
@@ -161,6 +162,54 @@ def resolver():
                 raise AssertionError(f"it took {time.monotonic() - began} s to end")
     finally:
         run("iptables", "-D", *rule)
+
+
+class Resolver:
+    """Says to each question of port 53 that every name is the address it was asked at, so many seconds later."""
+
+    def __init__(self, seconds):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
+        self.socket.bind(("0.0.0.0", 53))
+        self.seconds, self.questions = seconds, []
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self):
+        while True:
+            question, ancillary, _, client = self.socket.recvmsg(2000, 200)
+            if not question:
+                return
+            self.questions.append(question)
+            to = next(data for _, kind, data in ancillary if kind == IP_PKTINFO)[8:12]
+            threading.Timer(self.seconds, self.answer, (question, client, to)).start()
+
+    def answer(self, question, client, to):
+        name_and_type = question[12:question.index(b"\0", 12) + 5]
+        found = name_and_type[-4:] == b"\0\1\0\1" and b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + to
+        with contextlib.suppress(OSError):
+            self.socket.sendto(question[:2] + b"\x81\x80\0\1\0" + bytes([bool(found)]) + bytes(4) + name_and_type + (found or b""), client)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"", ("127.0.0.1", 53))
+        self.thread.join()
+        self.socket.close()
+
+
+@test
+def slow_resolver():
+    """a name that takes longer than any try is waited for: the host answers the fleet, and who asks finds the store"""
+    config = fleet_config(1, "slow", store=f"valkey://store.example:{STORE_PORT}")
+    with Store() as store, Resolver(4) as resolver, contextlib.closing(Lost(1, config)) as host, host:
+        until_equal(lambda: store.ask("hkeys", "fleet:hosts"), "host1", "hosts that answer", 30)
+        code, out, err = host.command("users", "--fleet", "--json", "-s", "slow")
+        equal((code, err), (0, ""), "users --fleet")
+        # The store's client, the voice and the command, of which each asks for IPv4 and IPv6.
+        if len(resolver.questions) > 3 * 2 * 2:
+            raise AssertionError(f"{len(resolver.questions)} questions")
 
 
 @test

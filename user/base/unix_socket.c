@@ -30,6 +30,7 @@ int unix_send(int to, const void *record, size_t size, const int fds[UNIX_FDS])
 	struct iovec part = {(void *)record, size};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 	struct cmsghdr *header;
+	ssize_t sent;
 
 	if (passed) {
 		message.msg_control = space;
@@ -40,7 +41,11 @@ int unix_send(int to, const void *record, size_t size, const int fds[UNIX_FDS])
 		header->cmsg_len = CMSG_LEN(passed);
 		memcpy(CMSG_DATA(header), fds, passed);
 	}
-	return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	/* With a time limit on the socket no signal handler has it begin again. */
+	do {
+		sent = sendmsg(to, &message, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
 }
 
 int unix_receive(int from, void *record, size_t size, int fds[UNIX_FDS])

@@ -18,6 +18,7 @@
 #define LOOK_MS 200 /* how long the end of the thread may take */
 #define PAUSES  5   /* of LOOK_MS, until the store is tried again */
 #define TELL_NS (60 * NS_PER_SECOND)
+#define HEARD   64  /* requests that are known again */
 #define AT_MOST 256 /* requests that are heard, and then something else is looked at */
 
 /* What is heard through one store, by a thread of its own. */
@@ -37,6 +38,8 @@ struct fleet_reply {
 	__u64 tokens, filled; /* thousandths of requests that may be run; reckoned then */
 	__u64 told;           /* that there are too many */
 	int running;
+	char heard[HEARD][ASK_ID + 1];
+	unsigned int next; /* of those, the one that is forgotten next */
 	size_t count;
 	struct reply each[];
 };
@@ -135,6 +138,20 @@ static bool may_take(struct fleet_reply *all)
 	return may;
 }
 
+/* Two stores may be one server under two names: both threads hear what is asked there. */
+static bool is_new(struct fleet_reply *all, const char *id)
+{
+	bool there = false;
+
+	pthread_mutex_lock(&all->lock);
+	for (int i = 0; i < HEARD && !there; i++)
+		there = !strcmp(all->heard[i], id);
+	if (!there)
+		strcpy(all->heard[all->next++ % HEARD], id);
+	pthread_mutex_unlock(&all->lock);
+	return !there;
+}
+
 static int hear(struct reply *reply)
 {
 	char id[ASK_ID + 1];
@@ -144,7 +161,7 @@ static int hear(struct reply *reply)
 		there = fleet_voice_hear(&reply->voice, id);
 		if (there <= 0)
 			return there;
-		if (may_take(reply->all))
+		if (is_new(reply->all, id) && may_take(reply->all))
 			there = fleet_voice_take(&reply->voice, id, &reply->request);
 		else
 			there = 0;
@@ -188,6 +205,15 @@ static int go_round(struct reply *reply)
 	return error ?: fleet_voice_stay(&reply->voice);
 }
 
+/* Nobody can be answered any more; and other stores' requests need the places. */
+static void close_voice(struct reply *reply)
+{
+	fleet_voice_close(&reply->voice, false);
+	for (int i = 0; i < REPLY_AT_ONCE; i++)
+		if (reply->asked[i].there)
+			leave_place(reply, &reply->asked[i]);
+}
+
 static void pause_a_second(struct reply *reply)
 {
 	for (int i = 0; i < PAUSES && !atomic_load(&reply->all->stop); i++)
@@ -205,7 +231,7 @@ static void *work(void *context)
 
 		if (!error)
 			continue;
-		fleet_voice_close(voice, false);
+		close_voice(reply);
 		pause_a_second(reply);
 	}
 	fleet_voice_close(voice, true);

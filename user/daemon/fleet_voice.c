@@ -194,11 +194,12 @@ static int subscribe(struct fleet_voice *voice)
 int fleet_voice_open(struct fleet_voice *voice)
 {
 	char why[LINE_WHY];
-	int error = line_open(&voice->talk, &voice->fleet, until(FIND_NS), voice->stop, why);
+	int error = line_open(&voice->talk, &voice->fleet, until(FIND_NS), &voice->names,
+			      voice->stop, why);
 
 	error = error
-			?: line_open(&voice->hear, &voice->fleet, until(FIND_NS), voice->stop,
-				     why);
+			?: line_open_beside(&voice->hear, voice->talk, &voice->fleet,
+					    until(FIND_NS));
 	error = error ?: subscribe(voice);
 	voice->heard = until(0);
 	voice->alive = 0;
@@ -253,6 +254,7 @@ int fleet_voice_init(struct fleet_voice *voice, const struct config_fleet *fleet
 void fleet_voice_free(struct fleet_voice *voice)
 {
 	fleet_voice_close(voice, false);
+	line_names_drop(&voice->names);
 	free(voice->fleet.prefix);
 	free(voice->fleet.tls_ca);
 	free(voice->fleet.tls_cert);

@@ -16,6 +16,7 @@ struct fleet_voice {
 	struct store_address store; /* the shard's */
 	const atomic_bool *stop;    /* ends the waiting for a store */
 	struct line *talk, *hear;   /* NULL: closed */
+	struct line_names names;    /* that the next try needs */
 	bool refused;               /* it has no right to something, which was said */
 	__u64 alive;                /* when it was last said that this host is there */
 	__u64 heard;                /* when the store last said anything to `hear` */

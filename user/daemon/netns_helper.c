@@ -140,6 +140,13 @@ static int put_away(struct netns_helper *helper)
 	return error;
 }
 
+/* Of the helper. Any other error is ours, of this moment: no memory, too many descriptors under
+ * way. */
+static bool is_end(int error)
+{
+	return error == -EPIPE || error == -ECONNRESET;
+}
+
 static int exchange(struct netns_helper *helper, struct note *note, int fds[UNIX_FDS])
 {
 	int error = put_away(helper);
@@ -147,10 +154,10 @@ static int exchange(struct netns_helper *helper, struct note *note, int fds[UNIX
 	error = error ?: unix_send(helper->fd, note, sizeof(*note), fds);
 	if (!error) {
 		error = unix_receive(helper->fd, note, sizeof(*note), fds);
-		helper->owes = error == -EAGAIN;
+		helper->owes = error && !is_end(error);
 	}
 	helper->in_vain += error < 0;
-	helper->gone |= error && error != -EAGAIN;
+	helper->gone |= is_end(error);
 	return error;
 }
 

@@ -28,6 +28,12 @@ static int make_there(void *context, int link)
 	return netns_helper_iterate(there->helper, there->netns, link);
 }
 
+/* A silent helper is told of elsewhere, and waited for: it hides nothing else. */
+static int more_of(int error, int other)
+{
+	return error && (error != NETNS_HELPER_SILENT || !other) ? error : other;
+}
+
 int sweep_sockets(const struct sweep *sweep, const struct walk_wish *wish,
 		  struct walk_sockets *found)
 {
@@ -43,7 +49,7 @@ int sweep_sockets(const struct sweep *sweep, const struct walk_wish *wish,
 		if (netns->items[i].inode == ours.st_ino)
 			continue;
 		one = walk_sweep(sweep->walker, wish, make_there, &there, found);
-		error = error ?: one;
+		error = more_of(error, one);
 	}
 	return error;
 }

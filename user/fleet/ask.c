@@ -13,9 +13,9 @@
 #include "user/fleet/store.h"
 #include "user/fleet/told.h"
 
-#define FIND_NS   (5 * NS_PER_SECOND)
-#define ANSWER_NS (3 * NS_PER_SECOND) /* of the store */
-#define SILENT_NS (3 * NS_PER_SECOND) /* of a host */
+#define FIND_NS   (12 * NS_PER_SECOND) /* twice what a resolver gives a dead nameserver */
+#define ANSWER_NS (3 * NS_PER_SECOND)  /* of the store */
+#define SILENT_NS (3 * NS_PER_SECOND)  /* of a host */
 #define WORK_NS   ((ASK_WORK_SECONDS + 3) * NS_PER_SECOND)
 #define REQUEST_S "10" /* should we die before we take it away */
 
@@ -166,22 +166,50 @@ static int publish(struct asking *asking, const char *json)
 			      (const char *const[]){"PUBLISH", channel, text, NULL});
 }
 
-/* All hosts answer through each of the stores: the first that is there will do. */
-static int find_store(struct asking *asking)
+/* `why`: nothing if it is there. */
+static int open_store(struct asking *asking, size_t number, char why[LINE_WHY])
 {
 	struct config_fleet one = *asking->fleet;
-	char why[HC_SHARDS_MAX][LINE_WHY];
-	int error = -EHOSTUNREACH;
+	struct line_names names = {};
+	int error;
 
+	one.stores = &asking->fleet->stores[number];
 	one.store_count = 1;
-	for (size_t i = 0; i < asking->fleet->store_count && error; i++) {
-		one.stores = &asking->fleet->stores[i];
-		error = line_open(&asking->line, &one, clock_ns(CLOCK_BOOTTIME) + FIND_NS, NULL,
-				  why[i]);
-	}
-	for (size_t i = 0; i < asking->fleet->store_count && error; i++)
-		hc_error("cannot reach the store of the fleet: %s", why[i]);
+	line_close(asking->line);
+	error = line_open(&asking->line, &one, clock_ns(CLOCK_BOOTTIME) + FIND_NS, &names, NULL,
+			  why);
+	line_names_drop(&names);
+	if (!error)
+		*why = '\0';
 	return error;
+}
+
+static int no_host(const char *only)
+{
+	return only ? hc_error("no host %s of the fleet has been there in the last hour", only)
+		    : hc_error("no host of the fleet has been there in the last hour");
+}
+
+/* All hosts answer through each of the stores: the first that knows of any will do. */
+static int find_hosts(struct asking *asking)
+{
+	const size_t stores = asking->fleet->store_count;
+	char why[HC_SHARDS_MAX][LINE_WHY];
+	int error = 0, bad = 0, away = 0;
+	bool reached = false;
+
+	for (size_t i = 0; i < stores && !asking->answers->count; i++) {
+		error = open_store(asking, i, why[i]) ? 0 : read_hosts(asking);
+		bad = error ?: bad;
+	}
+	if (asking->answers->count)
+		return error;
+	for (size_t i = 0; i < stores; i++) {
+		if (*why[i])
+			away = hc_error("cannot reach the store of the fleet: %s", why[i]);
+		reached |= !*why[i];
+	}
+	return bad ?: reached ? no_host(asking->only) : away;
 }
 
 static int begin(struct asking *asking)
@@ -194,7 +222,7 @@ static int begin(struct asking *asking)
 		sprintf(asking->id + 2 * i, "%02x", random[i]);
 	fleet_ask_key(asking->fleet, "request", asking->id, asking->request);
 	fleet_ask_key(asking->fleet, "answers", asking->id, asking->list);
-	return find_store(asking);
+	return find_hosts(asking);
 }
 
 int fleet_ask(const struct config_fleet *fleet, const char *only,
@@ -206,13 +234,6 @@ int fleet_ask(const struct config_fleet *fleet, const char *only,
 
 	*answers = (struct fleet_answers){};
 	error = json ? begin(&asking) : hc_error_errno(ENOMEM, "cannot ask the fleet");
-	error = error ?: read_hosts(&asking);
-	if (!error && !answers->count)
-		error = only ? hc_error("no host %s of the fleet has been there in the last "
-					"hour",
-					only)
-			     : hc_error("no host of the fleet has been there in the last "
-					"hour");
 	error = error ?: publish(&asking, json);
 	error = error ?: gather(&asking);
 	told_sort(answers);

@@ -13,17 +13,31 @@
 #include "user/fleet/store_reply.h"
 
 struct line;
+struct store_name;
+
+/* Names of a store's places that are still asked for. Zeroes: none. */
+struct line_names {
+	struct store_name *each[STORE_PLACES_MAX + 1];
+};
 
 #define LINE_WHY 528
 
 /*
  * Finds the primary of the first of these stores until `until` (CLOCK_BOOTTIME, as all times
- * here), or until all of its places have been tried once. `stop`, where there is one, ends the
- * waiting. Returns 0, or a negative errno with `why`, which may quote a server; `*line` is NULL
- * then.
+ * here), or until all of its places have been tried once and no name's answer is still to come.
+ * `stop`, where there is one, ends the waiting. What is asked for names when it gives up is
+ * left in `names`, where the next try finds it: a resolver may take longer than any `until`.
+ * Returns 0, or a negative errno with `why`, which may quote a server; `*line` is NULL then.
  */
 int line_open(struct line **line, const struct config_fleet *fleet, __u64 until,
-	      const atomic_bool *stop, char why[LINE_WHY]);
+	      struct line_names *names, const atomic_bool *stop, char why[LINE_WHY]);
+
+/* Another one to the very server that `other` has, without asking for its name again. */
+int line_open_beside(struct line **line, const struct line *other,
+		     const struct config_fleet *fleet, __u64 until);
+
+/* Waits for nothing, and leaves zeroes. */
+void line_names_drop(struct line_names *names);
 
 /* Takes NULL. */
 void line_close(struct line *line);

@@ -54,6 +54,7 @@ int store_new(struct store **to, const struct store_address *address,
 	set_servers(store, settings);
 	store->reply = calloc(1, sizeof(*store->reply));
 	error = store_link_init(&store->main) | store_link_init(&store->hearing);
+	store->main.names_most = settings->names ?: STORE_NAMES_MAX;
 	if (error || !store->reply) {
 		store_free(store);
 		return hc_error_errno(ENOMEM, "store");

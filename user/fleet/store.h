@@ -49,6 +49,9 @@ struct store_settings {
 	 * in the address, or as the Sentinels say it. `tls_cert` and `tls_key`: both or
 	 * neither. */
 	const char *tls_ca, *tls_cert, *tls_key;
+	/* Names are asked for as long as this process has fewer threads that do so. 0:
+	 * STORE_NAMES_MAX. */
+	int names;
 	/* What Sentinels want to hear; those of the address are the servers'. */
 	const char *sentinel_user, *sentinel_password;
 };

@@ -101,6 +101,8 @@ static int take_name(struct store_link *link)
 		link->fd = fcntl(store_name_fd(*link->name), F_DUPFD_CLOEXEC, 0);
 	if (!there)
 		return link->fd < 0 ? fail_errno(link, errno) : 0;
+	if (link->addresses < there)
+		link->addresses = there;
 	store_name_drop(*link->name);
 	*link->name = NULL;
 	if (link->fd >= 0)
@@ -115,7 +117,7 @@ static int find_host(struct store_link *link, unsigned int number, struct store_
 		return begin(link);
 	if (!store_name_serves(*name, &link->place)) {
 		store_name_drop(*name);
-		if (store_name_ask(name, &link->place))
+		if (store_name_ask(name, &link->place, link->names_most))
 			return fail(link, EAGAIN, "too many names are asked for");
 	}
 	link->name = name;

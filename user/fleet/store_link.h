@@ -33,6 +33,8 @@ struct store_link {
 	struct store_place place;
 	struct store_name **name;   /* STORE_LINK_NAMES: whose it is, and which of its */
 	unsigned int number;        /* addresses is wanted */
+	int addresses;              /* that a name of its had, at most */
+	int names_most;             /* as store_name_ask() takes it */
 	struct sockaddr_storage to; /* what that was resolved to */
 	socklen_t to_size;
 	struct store_reader reader;

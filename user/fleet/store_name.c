@@ -81,14 +81,14 @@ static void *work(void *context)
 	return NULL;
 }
 
-int store_name_ask(struct store_name **result, const struct store_place *place)
+int store_name_ask(struct store_name **result, const struct store_place *place, int most)
 {
 	struct store_name *name;
 	pthread_t thread;
 	int error = 0;
 
 	*result = NULL;
-	if (atomic_fetch_add(&threads, 1) >= STORE_NAMES_MAX) {
+	if (atomic_fetch_add(&threads, 1) >= most) {
 		atomic_fetch_sub(&threads, 1);
 		return -EAGAIN;
 	}
@@ -128,7 +128,7 @@ int store_name_get(const struct store_name *name, unsigned int number,
 		   struct sockaddr_storage *to, socklen_t *to_size, const char **why)
 {
 	const struct addrinfo *chosen;
-	unsigned int count = 0;
+	int count = 0;
 
 	if (!atomic_load(&name->done))
 		return 0;
@@ -142,7 +142,7 @@ int store_name_get(const struct store_name *name, unsigned int number,
 	for (number %= count; number; number--)
 		chosen = chosen->ai_next;
 	take(chosen, to, to_size);
-	return 1;
+	return count;
 }
 
 void store_name_drop(struct store_name *name)

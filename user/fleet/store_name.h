@@ -20,8 +20,9 @@ struct store_name;
 bool store_name_is_number(const struct store_place *place, struct sockaddr_storage *to,
 			  socklen_t *to_size);
 
-/* Begins to ask. 0, or a negative errno: -EAGAIN, there are STORE_NAMES_MAX already. */
-int store_name_ask(struct store_name **name, const struct store_place *place);
+/* Begins to ask. 0, or a negative errno: -EAGAIN, there are `most` threads already, which is at
+ * most STORE_NAMES_MAX: who can wait asks with less, and leaves the rest to who cannot. */
+int store_name_ask(struct store_name **name, const struct store_place *place, int most);
 
 /* Is it that place's, and not an answer of long ago? Takes NULL. */
 bool store_name_serves(const struct store_name *name, const struct store_place *place);
@@ -29,8 +30,8 @@ bool store_name_serves(const struct store_name *name, const struct store_place *
 /* Readable when the answer is there; it stays so. */
 int store_name_fd(const struct store_name *name);
 
-/* 1: `*to` is one of its addresses, the one of this number, modulo their count; 0: there is no
- * answer yet; or a negative errno, and `*why` is a text that stays. */
+/* How many addresses it has: `*to` is the one of this number, modulo their count; 0: there is
+ * no answer yet; or a negative errno, and `*why` is a text that stays. */
 int store_name_get(const struct store_name *name, unsigned int number,
 		   struct sockaddr_storage *to, socklen_t *to_size, const char **why);
 
