@@ -144,7 +144,8 @@ static void want(struct machine *machine, __u64 now)
 
 static void open_machine(struct machine *machine, const char *path, __u64 id)
 {
-	const struct fleet_kernel kernel = {machine, read_sessions, set_units, set_deadline, NULL};
+	const struct fleet_kernel kernel = {machine, read_sessions, set_units, set_deadline,
+					    NULL};
 	const struct fleet_settings settings = {
 		.lease = NS_PER_SECOND,
 		.renew = NS_PER_SECOND / 10,
