@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Style, and what reads the code without running it.
-C_FILES  := $(wildcard bpf/*.[ch] user/*/*.[ch] include/*.h tests/*/*.[ch] tools/pam/*.c tools/dovecot/*.c tools/postgresql/*.c)
+C_FILES  := $(wildcard bpf/*.[ch] user/*/*.[ch] include/*.h tests/*/*.[ch] tests/*/*/*.[ch] tools/pam/*.c tools/dovecot/*.c tools/postgresql/*.c)
 # cppcheck is to know nothing of the system's headers but this macro, which it cannot do without.
 CPPCHECK := --enable=warning,performance --std=c11 --max-configs=1 --error-exitcode=1 -D__linux__ \
 	    -Iinclude -I. --suppress=missingIncludeSystem --suppress=internalAstError \
