@@ -6,9 +6,9 @@
  *
  *   wait   its SYN vanishes, as with excess = wait, and comes again; the label is to be tried
  *          again. Neither counted nor told as a refusal, unless wait_max makes it one
- *   admit  it is let in, unless the store is not known to answer: then as with wait. If its
- * handshake ends and there is no unit yet, the session is told in the ring, to be closed if
- *          there is none to come
+ *   admit  it is let in, unless the store is not known to answer: then as with wait. If it
+ *          has no unit yet when its handshake ends, the session is told in the ring, to be
+ *          closed if there is none to come
  */
 #ifndef HEADCOUNT_COLD_BPF_H
 #define HEADCOUNT_COLD_BPF_H
@@ -35,9 +35,9 @@ static __noinline bool store_answers(const struct claim *claim)
 
 	if (!words)
 		return false;
+	/* If its shard is not known yet, all have to. */
 	if (shard)
 		return is_to_come(&words->answers[(shard - 1) % HC_SHARDS_MAX], now);
-		/* Not known yet: all of them. */
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < HC_SHARDS_MAX; i++)
 		answering += is_to_come(&words->answers[i], now);
