@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: who is answered has two seconds to speak
 """The server that answers who is over a cap, alone: noise, slow clients, crowds."""
 import resource
 

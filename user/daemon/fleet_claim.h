@@ -9,7 +9,7 @@
 #ifndef HEADCOUNT_FLEET_CLAIM_H
 #define HEADCOUNT_FLEET_CLAIM_H
 
-#include "user/daemon/fleet_shard.h"
+#include "user/daemon/fleet_part.h"
 
 /* `taken` slots are more than the units of the user at `index`. */
 __u32 fleet_claim(const struct shard *shard, __u32 index, __u32 taken);

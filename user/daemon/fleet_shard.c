@@ -8,6 +8,7 @@
 #include "user/base/log.h"
 #include "user/base/privileges.h"
 #include "user/daemon/fleet_claim.h"
+#include "user/daemon/fleet_shard.h"
 #include "user/kernel/state.h"
 
 /* Until a client's next SYN: then it hears that it is over its cap, or asks again. */
