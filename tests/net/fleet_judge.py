@@ -106,7 +106,7 @@ def open_fleet(host):
 
 
 def deadlines(fd):
-    key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(8 * SHARDS_MAX + 8)
+    key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(16 * SHARDS_MAX + 8)
     bpf(MAP_LOOKUP_ELEM, struct.pack("=IIQQQ", fd, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
     return struct.unpack_from(f"={SHARDS_MAX}Q", value)
 
