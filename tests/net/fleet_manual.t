@@ -20,6 +20,7 @@ def three_hosts():
     begin, connect, ask_host, cut, end = blocks("Three hosts on one machine")
     store_user = " ".join(blocks("Set-up")[0].split()[1:])
     equal(store_user in " ".join(begin.replace("\\", "").replace("'", "").split()), True, "the store's user of the set-up")
+    signal.alarm(int(200 * SLOW))  # it waits for two leases of ten seconds
     script = f"""
     {begin}
     for n in 1 2 3; do

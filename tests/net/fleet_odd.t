@@ -98,7 +98,7 @@ def half_open():
 @test
 def unheard():
     """cold = admit: while a host's daemon is stopped, or has died, nobody is let in there without a unit"""
-    with Store(), fleet("unheard", "--pin", hosts=(1,), cold="admit", cap=4, lease=10) as hosts:
+    with Store(), fleet("unheard", "--pin", hosts=(1,), cold="admit", cap=16, lease=10) as hosts:
         held = [until(lambda: attempt(1, 0.4), "a session")]
         until_equal(lambda: units(hosts), [1], "units")
         hosts[1].process.send_signal(signal.SIGSTOP)
@@ -108,7 +108,15 @@ def unheard():
             equal(attempt(1, 0.4, OTHER), None, "another user")
         finally:
             hosts[1].process.send_signal(signal.SIGCONT)
-        held.append(until(lambda: attempt(1, 0.4), "the second session"))
+
+        def full():
+            """Units that were asked for meanwhile are in use, too."""
+            if units(hosts)[0] > len(held):
+                held.extend(s for s in [attempt(1, 0.4)] if s)
+            return units(hosts)[0] == len(held)
+        for _ in range(2):
+            time.sleep(1.5)  # what is under way comes
+            until(full, "each unit to be in use", 20)
         hosts[1].end(signal.SIGKILL)
         time.sleep(2)
         equal(attempt(1, 0.4), None, "without a daemon")

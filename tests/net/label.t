@@ -204,7 +204,7 @@ def hostile():
     """hostile names: escaped, told apart, and read back by cap and users"""
     names = {b"\x1b[31m\n\x7f": "%1b[31m%0a%7f", b"unlabelled/" + CLIENT.encode(): "%75nlabelled/" + CLIENT, b"imap": "imap",
              b"label#" + b"0" * 32: "%6cabel#" + "0" * 32, "Jürgen".encode()[:2]: "J%c3", b"a\\x41%41*": "a%5cx41%2541%2a",
-             b"\xff" * 64: "%ff" * 64, b'"><script>': '"><script>', b" ": " ", b"-": "-", b"../..": "../.."}
+             b"\xff" * 64: "%ff" * 64, b'"><script>': '"><script>', b" ": "%20", b"-": "-", b"../..": "../.."}
     with Headcount(labels()) as hc, sessions(len(names) + 1) as servers:
         for server, (name, text) in zip(servers, names.items()):
             equal(label(server, name), "ok", text)
