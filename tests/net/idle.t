@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: it closes what is idle outbound, whosever it is
 """idle = TIME: who has had no payload for that long is closed by headcount; who has, or is exempt, is not."""
 from clients import *
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: its outbound caps are those of every process of the host
 """Caps on sessions that go out: errno, families, overrides, and what must not cost a slot."""
 from clients import *
 

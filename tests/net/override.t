@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: its outbound caps are those of every process of the host
 """override = USER excess=...: another excess for one user than for the others of the service. idle=: idle.t; total=: total.t"""
 from clients import *
 

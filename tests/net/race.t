@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: its outbound caps are those of every process of the host
 """Never over: many processes and threads that connect at one instant."""
 from clients import *
 
