@@ -35,11 +35,11 @@ def passed():
 
 @test
 def flaky():
-    """a test that passes only the second time is named; two are no failure, three are"""
+    """a test that passes only the second time is named; four are no failure, five are"""
     line = "tests/prove: {} files, {} failed:{}; {} flaky, passed only the second time:{}"
     equal(prove(GOOD, FLAKY), (0, line.format(2, 0, "", 1, " b")), "one")
-    equal(prove(FLAKY, GOOD, FLAKY), (0, line.format(3, 0, "", 2, " a c")), "two")
-    equal(prove(FLAKY, FLAKY, FLAKY), (1, line.format(3, 0, "", 3, " a b c")), "three")
+    equal(prove(FLAKY, GOOD, *[FLAKY] * 3), (0, line.format(5, 0, "", 4, " a c d e")), "four")
+    equal(prove(*[FLAKY] * 5), (1, line.format(5, 0, "", 5, " a b c d e")), "five")
 
 
 @test
