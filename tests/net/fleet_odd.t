@@ -238,6 +238,7 @@ def silent():
         finally:
             store.process.send_signal(signal.SIGCONT)
         held.append(until(lambda: attempt(2, 0.4), "the second session"))
+        equal([h.json("status")["losses"]["not-held"] for h in hosts.values()], [0] * 3, "attempts that were reset, not held")
         for s in held:
             s.close()
 
