@@ -37,7 +37,7 @@ def three_hosts():
     wait
     """
     run("mount", "-t", "tmpfs", "tmpfs", "/tmp")
-    with open("/run/said", "w") as said:
+    with open("/run/said", "w") as said, contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(["bash", "-c", script], stdout=said, stderr=said, timeout=180 * SLOW,
                        env={**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"})
     with open("/run/said") as said:
