@@ -39,7 +39,7 @@ def three_hosts():
     run("mount", "--bind", BUILD, "/mnt")  # which may be below /tmp
     run("mount", "-t", "tmpfs", "tmpfs", "/tmp")
     with open("/run/said", "w") as said, contextlib.suppress(subprocess.TimeoutExpired):
-        subprocess.run(["bash", "-c", script], stdout=said, stderr=said, timeout=180 * SLOW,
+        subprocess.run(["bash", "-c", script], stdout=said, stderr=said, timeout=180 * SLOW, cwd="/",
                        env={**os.environ, "PATH": f"/mnt:{os.environ['PATH']}"})
     with contextlib.suppress(FileNotFoundError, ProcessLookupError), open("/tmp/fleet/store.pid") as file:
         os.kill(int(file.read()), signal.SIGTERM)  # it is a daemon, should the script not have got there
