@@ -228,45 +228,6 @@ static void sessions_beyond_the_units_are_claimed(void **state)
 	assert_int_equal(units[0], 3); /* of what has ended no other may begin */
 }
 
-/* So many seconds in which it only looks: what is said of users then. */
-static const char *said_after(int seconds)
-{
-	for (int i = 0; i < seconds; i++) {
-		now += NS_PER_SECOND;
-		fleet_tick(&host, now);
-		if (!fleet_send(&host, now))
-			continue;
-		if (host.item_count)
-			return argument(&host.message, 8);
-		assert_int_equal(answer("ok", EPOCH, "1", ""), 0);
-	}
-	return "nothing";
-}
-
-static void short_sessions_keep_their_units(void **state)
-{
-	(void)state;
-	host_member(0);
-	get(0, 2, "2"); /* whose sessions are over whenever it is looked */
-	for (int i = 0; i < 4; i++) {
-		assert_string_equal(said_after(4), "nothing");
-		used = now - NS_PER_SECOND / 2;
-	}
-	assert_string_equal(said_after(58), "nothing");
-	assert_string_equal(said_after(3), "8 0 0 0");
-	assert_int_equal(units[0], 0);
-}
-
-static void units_that_nobody_came_for_go_back_soon(void **state)
-{
-	(void)state;
-	host_member(0);
-	used = now; /* by who asked */
-	get(0, 2, "2");
-	assert_string_equal(said_after(5), "nothing");
-	assert_string_equal(said_after(5), "8 0 0 0");
-}
-
 static void a_flood_of_users_asks_at_a_rate(void **state)
 {
 	struct fleet_key key = {};
@@ -327,55 +288,6 @@ static void forged_asks_are_in_nobodys_way(void **state)
 			    sizeof(keys[0]));
 }
 
-static void tick(__u64 passed)
-{
-	now += passed;
-	fleet_tick(&host, now);
-}
-
-static void what_gets_idle_goes_to_who_has_asked(void **state)
-{
-	char calls[17] = "-";
-
-	(void)state;
-	host_member(0);
-	get(0, 1, "1");
-	sessions[0] = 1;
-	memcpy(calls + 1, &keys[0], 16);
-	for (int i = 0; i < 2; i++) {
-		now += 5 * NS_PER_SECOND;
-		assert_non_null(fleet_send(&host, now));
-		assert_int_equal(answer_to(host.n, "ok", EPOCH, "1", "", calls, 17), 0);
-		tick(NS_PER_SECOND / 10);
-		tick(NS_PER_SECOND / 2);
-		assert_null(fleet_send(&host, now)); /* it is in use */
-	}
-	sessions[0] = 0;
-	tick(NS_PER_SECOND / 10);
-	assert_string_equal(argument(fleet_send(&host, now), 8), "8 0 0 0");
-	assert_int_equal(units[0], 0);
-}
-
-static void but_not_when_nobody_asks_any_more(void **state)
-{
-	char calls[17] = "-";
-
-	(void)state;
-	host_member(0);
-	get(0, 1, "1");
-	sessions[0] = 1;
-	memcpy(calls + 1, &keys[0], 16);
-	now += 5 * NS_PER_SECOND;
-	assert_non_null(fleet_send(&host, now));
-	assert_int_equal(answer_to(host.n, "ok", EPOCH, "1", "", calls, 17), 0);
-	tick(NS_PER_SECOND / 10);
-	tick(13 * NS_PER_SECOND / 10); /* the grace, and some */
-	sessions[0] = 0;
-	tick(NS_PER_SECOND / 10);
-	assert_int_equal(argument(fleet_send(&host, now), 8) != NULL, false);
-	assert_int_equal(units[0], 1);
-}
-
 static void who_leaves_uses_nothing_and_says_so(void **state)
 {
 	(void)state;
@@ -423,13 +335,9 @@ int main(void)
 		cmocka_unit_test_teardown(joined_late_or_expelled_only_sessions_are_claimed,
 					  end),
 		cmocka_unit_test_teardown(sessions_beyond_the_units_are_claimed, end),
-		cmocka_unit_test_teardown(short_sessions_keep_their_units, end),
-		cmocka_unit_test_teardown(units_that_nobody_came_for_go_back_soon, end),
 		cmocka_unit_test_teardown(a_flood_of_users_asks_at_a_rate, end),
 		cmocka_unit_test_teardown(a_small_rate_gets_on, end),
 		cmocka_unit_test_teardown(forged_asks_are_in_nobodys_way, end),
-		cmocka_unit_test_teardown(what_gets_idle_goes_to_who_has_asked, end),
-		cmocka_unit_test_teardown(but_not_when_nobody_asks_any_more, end),
 		cmocka_unit_test_teardown(who_leaves_uses_nothing_and_says_so, end),
 		cmocka_unit_test(members_are_expelled_after_more_than_a_lease),
 	};
