@@ -150,6 +150,7 @@ static void take_message(struct world *world, int number, struct parcel *parcel)
 		return;
 	}
 	script_run(&run, &parcel->message, &parcel->reply);
+	judge_granted(world, server, parcel);
 	world->scripts++;
 	if (sim_tracing(world))
 		sim_trace(world, "server %d: %s", number, parcel_text(parcel));

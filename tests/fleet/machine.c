@@ -11,110 +11,14 @@
 
 static struct world *world_of; /* for the words of the kernel */
 
-static uint64_t clock_of(const struct world *world, const struct machine *machine)
+uint64_t machine_clock(const struct world *world, const struct machine *machine)
 {
 	return machine->offset + world->now + (int64_t)(world->now / 1000000) * machine->rate;
 }
 
-static bool is_live(const struct world *world, const struct machine *machine)
+bool machine_is_live(const struct world *world, const struct machine *machine)
 {
-	return clock_of(world, machine) < machine->deadline;
-}
-
-static uint32_t sum_live(const struct world *world, int user)
-{
-	uint32_t sum = 0;
-
-	for (int i = 0; i < world->hosts; i++)
-		sum += is_live(world, &world->machine[i]) ? world->machine[i].units[user] : 0;
-	return sum;
-}
-
-/* What a server has down for the host, or -1 if it does not know it. */
-static int recorded(const struct server *server, const struct machine *machine, int user)
-{
-	const struct field *field;
-	char id[20], value[sizeof(field->value) + 1], tag[24], *at;
-
-	snprintf(id, sizeof(id), "%016llx", machine->fleet.id);
-	field = db_find(&server->db, 0, id, 16);
-	if (!field)
-		return -1;
-	snprintf(tag, sizeof(tag), " %.*s=", (int)strcspn(field->value, " "), field->value);
-	field = db_find(&server->db, 1, (char *)&(struct fleet_key){{user + 1}}, 16);
-	if (!field)
-		return 0;
-	snprintf(value, sizeof(value), " %.*s", field->value_length, field->value);
-	at = strstr(value, tag);
-	return at ? atoi(at + strlen(tag)) : 0;
-}
-
-/* What all hold, or will when an answer arrives, or when they come back before they are
- * expelled. */
-static uint32_t sum_all(const struct world *world, int user)
-{
-	uint32_t sum = 0;
-
-	for (int i = 0; i < world->hosts; i++) {
-		const struct machine *machine = &world->machine[i];
-		bool known = is_live(world, machine) ||
-			     (machine->fleet.flying &&
-			      clock_of(world, machine) - machine->fleet.sent <
-				      machine->fleet.settings.lease);
-		uint32_t most = 0;
-
-		for (int j = 0; j < world->servers; j++) {
-			int down = recorded(&world->server[j], machine, user);
-
-			known = known || down >= 0;
-			most = down > (int)most ? (uint32_t)down : most;
-		}
-		if (known && machine->units[user] > most)
-			most = machine->units[user];
-		sum += most;
-	}
-	return sum;
-}
-
-/* A host has come with sessions that are really there. */
-static void debt(struct world *world, int user)
-{
-	uint32_t all = sum_all(world, user);
-
-	if (all > world->allow[user])
-		world->allow[user] = all;
-}
-
-static uint32_t held(const struct world *world, int user)
-{
-	uint32_t sum = 0;
-
-	for (int i = 0; i < world->hosts; i++)
-		sum += world->machine[i].sessions[user];
-	return sum;
-}
-
-/* While all leases are live, the units are at most the cap; beyond it is only what came back
- * with a host that really had it, and that only gets less. */
-void machine_check(struct world *world)
-{
-	for (int user = 0; user < world->users; user++) {
-		uint32_t sum = sum_live(world, user), all;
-
-		if (sum > world->allow[user])
-			sim_wrong(world, "more units than the cap");
-		if (world->allow[user] == world->cap[user])
-			continue;
-		all = sum_all(world, user);
-		if (all < world->allow[user])
-			world->allow[user] = all > world->cap[user] ? all : world->cap[user];
-	}
-	for (int i = 0; i < world->hosts && !world->alone; i++) {
-		for (int user = 0; user < world->users; user++) {
-			if (world->machine[i].sessions[user] > world->machine[i].units[user])
-				sim_wrong(world, "more sessions than units");
-		}
-	}
+	return machine_clock(world, machine) < machine->deadline;
 }
 
 static int number_of(const struct fleet_key *key)
@@ -129,7 +33,7 @@ static struct fleet_key key_of(int user)
 
 static bool admits(const struct world *world, const struct machine *machine, int user)
 {
-	if (!is_live(world, machine))
+	if (!machine_is_live(world, machine))
 		return machine->sessions[user] < world->alone;
 	return machine->sessions[user] < machine->units[user];
 }
@@ -142,7 +46,7 @@ static void begin(struct world *world, struct machine *machine, int user)
 
 	machine->sessions[user]++;
 	world->admitted++;
-	if (held(world, user) >= world->cap[user])
+	if (judge_held(world, user) >= world->cap[user])
 		world->full[user] = world->now;
 	sim_at(world, world->now + lasts, EVENT_END, host, user)->c = machine->boot;
 }
@@ -168,7 +72,7 @@ static uint32_t kernel_set_units(void *ctx, uint32_t index, const struct fleet_k
 	machine->honest[user] = units <= machine->sessions[user];
 	machine->units[user] = units;
 	if (more && machine->honest[user])
-		debt(world, user);
+		judge_debt(world, user);
 	return machine->sessions[user];
 }
 
@@ -176,14 +80,14 @@ static void kernel_set_deadline(void *ctx, __u64 deadline)
 {
 	struct world *world = world_of;
 	struct machine *machine = ctx;
-	bool was = is_live(world, machine);
+	bool was = machine_is_live(world, machine);
 
 	machine->deadline = deadline;
-	if (was || !is_live(world, machine))
+	if (was || !machine_is_live(world, machine))
 		return;
 	for (int user = 0; user < world->users; user++) {
 		if (machine->honest[user])
-			debt(world, user);
+			judge_debt(world, user);
 	}
 }
 
@@ -191,7 +95,7 @@ static void pump(struct world *world, int host)
 {
 	struct machine *machine = &world->machine[host];
 	const struct fleet_message *message =
-		fleet_send(&machine->fleet, clock_of(world, machine));
+		fleet_send(&machine->fleet, machine_clock(world, machine));
 	uint64_t time;
 	struct parcel *parcel;
 
@@ -211,7 +115,7 @@ static void pump(struct world *world, int host)
 static void take_answer(struct world *world, int host, struct parcel *parcel)
 {
 	struct machine *machine = &world->machine[host];
-	uint64_t now = clock_of(world, machine);
+	uint64_t now = machine_clock(world, machine);
 
 	/* What comes on an older connection is read all the same, but not by another process.
 	 */
@@ -244,9 +148,9 @@ static void comes(struct world *world, struct client *client)
 	world->refused++;
 	if (machine->frozen <= world->now)
 		fleet_want(&machine->fleet, &key, world->cap[client->user], sessions + 1,
-			   clock_of(world, machine));
+			   machine_clock(world, machine));
 	if (!world->healthy || world->now < world->settled || world->alone ||
-	    held(world, client->user) >= world->cap[client->user])
+	    judge_held(world, client->user) >= world->cap[client->user])
 		client->began = world->now;
 	if (client->began < world->full[client->user])
 		client->began = world->full[client->user];
@@ -292,7 +196,7 @@ void machine_event(struct world *world, struct event *event)
 {
 	struct machine *machine = &world->machine[event->a];
 	bool runs = machine->frozen <= world->now;
-	uint64_t now = clock_of(world, machine);
+	uint64_t now = machine_clock(world, machine);
 
 	world_of = world;
 	switch (event->kind) {

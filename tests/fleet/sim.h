@@ -34,7 +34,7 @@ enum sim_plant {
 extern unsigned int sim_plants, sim_faults;
 
 struct field {
-	char key[24], value[484];
+	char key[24], value[996]; /* of a user: all of FIELDS members have a place in it */
 	uint16_t key_length, value_length;
 };
 
@@ -125,7 +125,9 @@ struct client {
 struct machine {
 	struct fleet_host fleet;
 	uint32_t sessions[USERS], units[USERS];
-	bool honest[USERS]; /* units are sessions that were there */
+	bool honest[USERS];      /* units are sessions that were there */
+	uint32_t granted[USERS]; /* by the answer to message granted_by, wherever that is */
+	uint64_t granted_by;
 	uint64_t deadline;
 	uint64_t offset;
 	int64_t rate;    /* parts in a million that its clock is too fast */
@@ -211,7 +213,18 @@ void machine_start(struct world *world, int host);
 void machine_stop(struct world *world);
 void machine_event(struct world *world, struct event *event);
 void machine_boot(struct world *world, int host, bool reboot);
-void machine_check(struct world *world);
+uint64_t machine_clock(const struct world *world, const struct machine *machine);
+bool machine_is_live(const struct world *world, const struct machine *machine);
+
+/* judge.c */
+void judge_look(struct world *world);
+/* A host has come with sessions that are really there. */
+void judge_debt(struct world *world, int user);
+/* A server has answered a host's message. */
+void judge_granted(struct world *world, const struct server *server,
+		   const struct parcel *parcel);
+/* Sessions of all hosts. */
+uint32_t judge_held(const struct world *world, int user);
 
 /* cluster.c */
 void cluster_start(struct world *world);

@@ -353,7 +353,7 @@ bool sim_run(struct world *world, uint64_t seed, bool trace)
 		world->now = event.time;
 		world->steps++;
 		handle(world, &event);
-		machine_check(world);
+		judge_look(world);
 	}
 	/* A message a second and host, and some for each client that comes or ends. */
 	if (!world->wrong && world->scripts > 4 * (world->until / NS_PER_SECOND * world->hosts +
