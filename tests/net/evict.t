@@ -93,14 +93,19 @@ class Newcomers:
         self.close()
 
 
+def hold(listener, *sources, **how):
+    """One of each client, the first is the longest idle."""
+    held = []
+    for source in sources:
+        held.append(Session(listener, source, **how))
+        time.sleep(0.02)  # the kernel's ticks tell their ages apart
+    return held
+
+
 @contextlib.contextmanager
 def sessions(*sources, port=PORT, **how):
-    """One of each client, the first is the longest idle."""
     with listen("::", port) as listener:
-        held = []
-        for source in sources:
-            held.append(Session(listener, source, port=port, **how))
-            time.sleep(0.02)  # the kernel's ticks tell their ages apart
+        held = hold(listener, *sources, port=port, **how)
         try:
             yield held
         finally:
@@ -424,7 +429,7 @@ def reloaded():
     where = section("headcount", netns="c1")
     with Headcount(service("imap", listen=PORT, cap=2)) as hc, listen("0.0.0.0", PORT, C1) as listener:
         hc.reload(where + imap(cap=2))
-        held = [Session(listener, HERE, None, ALICE) for _ in range(2)]
+        held = hold(listener, HERE, HERE, namespace=None, where=ALICE)
         idle_for(2.2 * SLOW)
         with Newcomers(1, HERE, None, ALICE) as one:
             equal(one.wait(), {"in": 1}, "the newcomer")

@@ -1,5 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: its program takes the callbacks of every socket of the host
 """Other programs on headcount's hooks, there before it: both run, or one clear error; no slot leaks."""
 from bpf import *
 from clients import *
