@@ -40,10 +40,9 @@ int on_connect6(struct bpf_sock_addr *ctx)
 }
 
 /*
- * A socket is closed by its owner. One whose connect() failed before it sent
- * anything (no route, another program's refusal) goes through no state change,
- * and still holds the slot that connect() reserved. Others become orphans, if they
- * are not through with their peer.
+ * A socket is closed by its owner, and becomes an orphan if it is not through with its peer.
+ * Attached only if a service ignores orphans, or on_destroyed is not there: then this one gives
+ * back what a connect() reserved that sent nothing.
  */
 SEC("?cgroup/sock_release")
 int on_release(struct bpf_sock *ctx)
@@ -58,8 +57,7 @@ int on_release(struct bpf_sock *ctx)
 			session_orphaned(bpf_get_socket_cookie(ctx));
 		return 1;
 	}
-	/* The port is set just before SYN_SENT: a socket that has one got further. */
-	if (ctx->dst_port)
+	if (ctx->dst_port) /* it got further: on_destroyed says why */
 		return 1;
 	id = bpf_get_socket_cookie(ctx);
 	session = session_of(id);
@@ -181,9 +179,13 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
 }
 
 /*
- * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, another
- * sockops program has taken the flag away, and its end may not have been told; or it is none
- * of ours.
+ * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, its
+ * connect() failed before it sent anything (no route, another program's refusal): it has been
+ * through no state change, and still holds the slot that connect() reserved. Or another sockops
+ * program has taken the flag away, and its end may not have been told. Or it is none of ours.
+ *
+ * What connect() has made call back because of Fast Open has no port if it sent nothing: that
+ * is set just before SYN_SENT.
  */
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroyed, struct sock *sk)
@@ -191,7 +193,8 @@ int BPF_PROG(on_destroyed, struct sock *sk)
 	__u64 id = sk->__sk_common.skc_cookie.counter;
 	const struct tcp_sock *tp = id ? bpf_skc_to_tcp_sock(sk) : NULL;
 
-	if (!tp || tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG)
+	if (!tp || (tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG &&
+		    sk->__sk_common.skc_dport))
 		return 0;
 	listener_closed(id);
 	session_ended(id, tp, TCP_CLOSE);

@@ -22,7 +22,7 @@ def costs_nothing():
     with Headcount(INBOUND):
         equal(attached(), ["on_arrival", "on_milestone", "on_resent"], "attached")
     with Headcount(service("imap", listen=PORT)):
-        equal(attached(), ["on_arrival", "on_connect4", "on_connect6", "on_milestone", "on_release", "on_resent"], "when both are counted")
+        equal(attached(), ["on_arrival", "on_connect4", "on_connect6", "on_milestone", "on_resent"], "when both are counted")
 
 
 @test
@@ -73,7 +73,7 @@ def beside_a_listener():
 def outbound_only():
     """outbound: caps hold, what comes in is not counted, and no packet is looked at"""
     with Server("0.0.0.0", PORT) as server, Server("0.0.0.0", PORT, C1), Headcount(OUTBOUND):
-        equal(attached(), ["on_connect4", "on_connect6", "on_milestone", "on_release"], "attached")
+        equal(attached(), ["on_connect4", "on_connect6", "on_milestone"], "attached")
         with Clients(ALICE, PORT, 1, 8, uid=UID) as clients, \
                 Clients(address(1), PORT, 1, 7, sources=[ALICE], namespace=C1) as others:
             equal(clients.go(), {"ok": 5, "ECONNREFUSED": 3}, "outcomes")
@@ -124,7 +124,7 @@ def changes():
         with Headcount(OUTBOUND, "--pin") as hc:
             equal(any("counting anew" in line for line in hc.said), True, f"rebuilt: {hc.said}")
             equal([row["remote"] for row in our_sessions() if row["direction"] == "outbound"], [f"{ALICE}:{PORT}"], "sessions")
-            equal(attached(), ["on_connect4", "on_connect6", "on_milestone", "on_release"], "attached")
+            equal(attached(), ["on_connect4", "on_connect6", "on_milestone"], "attached")
     headcount("detach")
 
 

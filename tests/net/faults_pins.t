@@ -123,7 +123,7 @@ def foreign_maps():
 @test
 def damaged_links():
     """a link's pin is missing or no link: made anew, and not taken for nothing running"""
-    for name, what in (("link_on_release", "nothing"), ("link_on_connect6", "a folder")):
+    for name, what in (("link_on_destroyed", "nothing"), ("link_on_connect6", "a folder")):
         with left_behind():
             damage(what, name)
             equal(headcount("users")[0], 0, "exit code of users")

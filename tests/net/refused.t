@@ -10,7 +10,7 @@ client_host(1)
 PORT, PINS, FILE = 7143, "/sys/fs/bpf/headcount", "/run/refuse"
 PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 EPERM, EINVAL, E2BIG = errno.EPERM, errno.EINVAL, errno.E2BIG
-CONFIG = service("pop", listen=PORT + 1, user="label") + service("imap", listen=PORT, user="client/32/64", cap=3)
+CONFIG = service("pop", listen=PORT + 1, user="label") + service("imap", listen=PORT, user="client/32/64", cap=3, orphans="ignore")
 
 
 def kernel_types():
@@ -176,14 +176,40 @@ def starts():
 
 @test
 def directions():
-    """with directions = inbound run goes on without what only outbound needs; orphans = ignore takes sock_release"""
+    """run goes on without what only the other direction needs; sock_release is for orphans = ignore"""
     text = section("headcount", directions="inbound") + CONFIG
-    for name in "cgroup/connect4", "cgroup/connect6", "cgroup/sock_release", "bpf_set_retval":
+    for name in "cgroup/connect4", "cgroup/connect6", "bpf_set_retval":
         works(name, ["run", "-c", config(text)], "headcount: ready", [], env=refusing(name, EINVAL))
-    fails("cgroup/sock_release", ["run", "-c", config(text + "orphans = ignore\n")], env=refusing("cgroup/sock_release", EINVAL))
+    for text in text, CONFIG:
+        counting = text.replace("orphans = ignore\n", "")
+        works("cgroup/sock_release", ["run", "-c", config(counting)], "headcount: ready", [], env=refusing("cgroup/sock_release", EINVAL))
     text = section("headcount", directions="outbound")
     for name in "sk_lookup", "tp_btf/tcp_retransmit_synack":
         works(name, ["run", "-c", config(text)], "headcount: ready", [], env=refusing(name, EINVAL))
+
+
+def nowhere(*_):
+    with new_socket() as s:
+        return s.connect_ex(("192.0.2.1", PORT))
+
+
+@test
+def without_destroyed():
+    """without tp_btf/tcp_destroy_sock it is sock_release that gives back the slot of a connect() without a route"""
+    uid = UID + 50
+    os.environ.update(refusing("tp_btf/tcp_destroy_sock", EINVAL))
+    try:
+        with Headcount(service("outbound", user="uid", override=f"{uid} 1")):
+            for name in "LD_PRELOAD", "REFUSE":
+                del os.environ[name]
+            programs = {row["program"] for row in ask("status")["attached"]}
+            equal({"on_release", "on_state"} & programs, {"on_release", "on_state"}, "attached")
+            for _ in range(3):
+                equal(as_user(uid, nowhere), errno.ENETUNREACH, "connect")
+                until_equal(lambda: active("outbound", uid), 0, "active")
+    finally:
+        for name in "LD_PRELOAD", "REFUSE":
+            os.environ.pop(name, None)
 
 
 @test

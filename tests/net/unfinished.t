@@ -7,7 +7,7 @@ client_host(1)
 PORT, HERE, ALICE = 7143, address(1), address(1, 2)
 PINS = "/sys/fs/bpf/headcount"
 NEW = PINS + "_new"
-PROGRAMS = 7  # what a run attaches
+PROGRAMS = 6  # what a run attaches
 PRELOAD = os.path.join(BUILD, "tests/net/refuse.so")
 CONFIG = section("headcount", sessions_max=4096, users_max=4096) + service("imap", listen=PORT, user="client/32/64", cap=5)
 CAPPED = {"ok": 5, "ECONNREFUSED": 3}

@@ -31,14 +31,15 @@
 #define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
 #define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
 /* The gates, and what they need. */
-#define OUTBOUND_PROGRAMS (LOAD_CONNECT | LOAD_RELEASE)
-#define INBOUND_PROGRAMS  (LOAD_ARRIVAL | LOAD_RESENT)
+#define INBOUND_PROGRAMS (LOAD_ARRIVAL | LOAD_RESENT)
 /* Nothing is refused: no gates, and nothing to tell of refusals. */
 #define TRACE_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | LOAD_WALK_SESSIONS)
 
-static bool needs_release(const struct config *config)
+/* Without on_destroyed, outbound caps do. */
+static bool needs_release(const struct daemon *daemon, const struct config *config)
 {
-	return config_wants(config, HC_OUTBOUND) || config_ignores_orphans(config);
+	return config_ignores_orphans(config) ||
+	       (config_wants(config, HC_OUTBOUND) && !(daemon->programs & LOAD_DESTROYED));
 }
 
 /* What is counted is capped from here on, and others find it. What gives slots back, or keeps
@@ -49,7 +50,7 @@ static int enforce(struct daemon *daemon)
 
 	if (config_wants(&daemon->config, HC_INBOUND))
 		error = attach_resent(&daemon->links, daemon->object);
-	if (needs_release(&daemon->config))
+	if (needs_release(daemon, &daemon->config))
 		error = error ?: attach_release(&daemon->links, daemon->object);
 	if (config_labels(&daemon->config))
 		error = error ?: attach_labels(&daemon->links, daemon->object);
@@ -65,9 +66,8 @@ static int enforce(struct daemon *daemon)
 
 static unsigned int run_programs(const struct config *config)
 {
-	return RUN_PROGRAMS | (config_wants(config, HC_OUTBOUND) ? OUTBOUND_PROGRAMS : 0) |
+	return RUN_PROGRAMS | (config_wants(config, HC_OUTBOUND) ? LOAD_CONNECT : 0) |
 	       (config_wants(config, HC_INBOUND) ? INBOUND_PROGRAMS : 0) |
-	       (config_ignores_orphans(config) ? LOAD_RELEASE : 0) |
 	       (config_labels(config) ? LOAD_LABEL : 0);
 }
 
@@ -102,12 +102,15 @@ int daemon_watch_programs(struct daemon *daemon)
 
 int daemon_probe(struct daemon *daemon)
 {
+	unsigned int release = LOAD_RELEASE;
 	int error = probe_privileges();
 
 	daemon->programs = daemon->gates ? run_programs(&daemon->config) : TRACE_PROGRAMS;
 	error = error
 			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
 					  &daemon->programs);
+	if (!error && daemon->gates && needs_release(daemon, &daemon->config))
+		error = features_check(REFUSES_RUN, &release);
 	if (needs_state(daemon))
 		daemon->programs &= ~LOAD_WALK_PROGRAMS;
 	if (!error)
@@ -192,7 +195,9 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 			 const struct netns_list *netns)
 {
 	/* Before any session is told to ask it; and until none is. */
-	int error = needs_release(config) ? attach_release(&daemon->links, daemon->object) : 0;
+	int error = needs_release(daemon, config)
+			    ? attach_release(&daemon->links, daemon->object)
+			    : 0;
 
 	if (!error && config_labels(config))
 		error = attach_labels(&daemon->links, daemon->object);
@@ -208,7 +213,7 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!error)
 		sweep_keepalive(&(struct sweep){daemon->walker, daemon->helper, netns}, config);
-	if (!needs_release(error ? &daemon->config : config))
+	if (!needs_release(daemon, error ? &daemon->config : config))
 		attach_drop_release(&daemon->links);
 	if (!config_labels(error ? &daemon->config : config))
 		attach_drop_labels(&daemon->links);

@@ -276,7 +276,7 @@ static bool is_live(const char *name, const struct headcount_bpf *object, __u32 
 bool attach_is_whole(const struct headcount_bpf *object)
 {
 	struct hc_control control;
-	__u32 zero = 0;
+	__u32 zero = 0, program;
 
 	if (bpf_map_lookup_elem(bpf_map__fd(object->maps.control), &zero, &control))
 		return false;
@@ -285,6 +285,7 @@ bool attach_is_whole(const struct headcount_bpf *object)
 	const bool inbound = control.directions & 1u << HC_INBOUND;
 	const bool ignoring = control.ignoring & 1u << (control.generation & 1);
 	const bool labelling = control.labelling & 1u << (control.generation & 1);
+	const bool destroyed = is_live(DESTROYED_LINK, object, &program);
 	const struct {
 		const char *name;
 		bool needed;
@@ -293,17 +294,15 @@ bool attach_is_whole(const struct headcount_bpf *object)
 		{"on_connect4", outbound},
 		{"on_connect6", outbound},
 		{"on_resent", inbound},
-		{RELEASE_LINK, outbound || ignoring},
+		{RELEASE_LINK, ignoring || (outbound && !destroyed)},
 		{LABEL_LINK, labelling},
 		{LABEL_READ_LINK, labelling},
 	};
-	__u32 program;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].needed && !is_live(rows[i].name, object, &program))
 			return false;
-	return is_live(DESTROYED_LINK, object, &program) ||
-	       is_live(STATE_LINK, object, &program);
+	return destroyed || is_live(STATE_LINK, object, &program);
 }
 
 static int adopt(struct attachments *links, const char *name, __u32 program)

@@ -105,8 +105,9 @@ static struct feature rows[] = {
 	     "a subflow that joins an MPTCP connection is charged to whoever added it, and gets no label"),
 
 	PROGRAM("tp_btf/tcp_destroy_sock", 0, LOAD_DESTROYED,
-		"ends of sockets whose callbacks another program has taken",
-		"every state change of every socket is looked at by " STATE),
+		"connects without a route; ends of sockets whose callbacks another program has taken",
+		"every state change of every socket is looked at by " STATE
+		", and every close() by cgroup/sock_release"),
 	PROGRAM("iter/bpf_prog", 0, LOAD_WALK_PROGRAMS,
 		"finding other sockops programs",
 		"every state change of every socket is looked at by " STATE),
@@ -114,7 +115,7 @@ static struct feature rows[] = {
 	PROGRAM("cgroup/connect4", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/connect6", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/sock_release", REFUSES_RUN, RELEASE,
-		"outbound caps: connects without a route; orphans = ignore", NULL),
+		"orphans = ignore; outbound caps without tp_btf/tcp_destroy_sock", NULL),
 	WEAK(set_retval, "cgroup/connect4", 0, CONNECT,
 	     "errno of a refused connect() (Linux 5.18)",
 	     "a refused connect() gives EPERM, whatever errno says"),
