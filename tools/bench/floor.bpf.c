@@ -22,12 +22,6 @@ int floor_connect6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-SEC("cgroup/sock_release")
-int floor_release(struct bpf_sock *ctx)
-{
-	return 1;
-}
-
 SEC("sk_lookup")
 int floor_arrival(struct bpf_sk_lookup *ctx)
 {

@@ -6,7 +6,7 @@ import session
 from report import Table
 from variants import *
 
-ORDER = ["connect4", "release", "arrival", "milestone", "state"]
+ORDER = ["connect4", "arrival", "milestone", "destroyed"]
 
 
 def per_cycle(variant):

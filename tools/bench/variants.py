@@ -199,7 +199,6 @@ VARIANTS = {
 PARTS = {
     "floor-no-destroyed": floor("floor_destroyed"),
     "floor-no-milestone": floor("floor_milestone"),
-    "floor-no-release": floor("floor_release"),
     "floor-no-arrival": floor("floor_arrival"),
     "floor-no-connect": floor("floor_connect4"),
 }
@@ -209,7 +208,6 @@ WHAT = {
     "floor-no-states": "the same, sockops not asked for state changes",
     "floor-no-destroyed": "all but the tracepoint",
     "floor-no-milestone": "all but sockops",
-    "floor-no-release": "all but sock_release",
     "floor-no-arrival": "all but sk_lookup",
     "floor-no-connect": "all but connect4",
     "trace": "headcount trace",
