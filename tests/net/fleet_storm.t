@@ -91,9 +91,10 @@ def is_whole(world):
     equal([active[NAMES[who.port], label_of(who.address).decode() if who.port == LABEL else who.address] for who in WHO], caps, "active")
     until_equal(world.units, caps, "units of each user in the stores")
     for n, host in world.hosts.items():
+        # A replica that was away may have come just now, and a new epoch with it.
+        until_equal(lambda: [[shard[key] for key in ("stage", "members", "connected", "alone_since")] for shard in host.fleet()["shards"]],
+                    [["ready", len(HOSTS), True, None]] * len(world.shards), f"shards by host {n}")
         status = host.fleet()
-        equal([[shard[key] for key in ("stage", "members", "connected", "alone_since")] for shard in status["shards"]],
-              [["ready", len(HOSTS), True, None]] * len(world.shards), f"shards by host {n}")
         equal((status["alone_since"], status["debts"]), (None, 0), f"alone and in debt, by host {n}")
     equal(sum(host.fleet()["units"] for host in world.hosts.values()), sum(caps), "units by the hosts")
     for held, _ in found.values():
