@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """alone = close: what is closed once a lease is over, and what is not."""
 import datetime
+import itertools
 
 from fleets import *
+from labelling import LABEL, SOL
 
 THIRD = f"{NET}200.3"  # its excess is only observed
 PLAIN = 7200           # a service of this host's own cap
@@ -95,6 +97,51 @@ def closed():
         taken.append(session(1))
         equal([world[n].active("close") for n in (1, 2)], [1, 3], "sessions at last")
         for s in held + kept + taken:
+            s.close()
+
+
+def give(s, label):
+    """False while the host asks the store for a unit."""
+    try:
+        s.setsockopt(SOL, LABEL, label.encode())
+    except BlockingIOError:
+        return False
+    return True
+
+
+@test
+def by_shard():
+    """of two shards one is away: the sessions of its users are closed, by their labels, and of no others"""
+    stores = [f"valkey://{address(1, 1)}:{port}" for port in (STORE_PORT, STORE_PORT + 1)]
+    config = fleet_config(1, "named", store=stores, alone="close", user="label", unlabelled=100)
+    with contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(Store(port=port)) for port in (STORE_PORT, STORE_PORT + 1))
+        host = Host(1, config)
+        stack.callback(host.close)
+        listener = stack.enter_context(listen("0.0.0.0", 7143, "c1"))
+        stack.enter_context(host)
+        host.ready()
+        held = {}
+        for label in (f"user{i}" for i in range(10)):
+            client, server = plain_connect(address(1, 2), 7143, USER), listener.accept()[0]
+            until(lambda s=server, label=label: give(s, label), f"the label {label}", 20)
+            held[label] = client, server
+        unlabelled = plain_connect(address(1, 2), 7143, USER), listener.accept()[0]
+        theirs = [int(store.ask("hlen", "fleet:units")) - 1 for store in (first, second)]  # and the epoch's name
+        equal((sum(theirs), min(theirs) > 0), (10, True), f"users of each store: {theirs}")
+        second.end()
+        host.wait_said("this host is alone, and alone = close holds")
+        until_equal(lambda: host.fleet()["closed"], theirs[1], "closed sessions")
+        gone = {label for label, (client, _) in held.items() if is_reset(client)}
+        equal(len(gone), theirs[1], "sessions that are closed")
+        until_equal(lambda: {e["headcount.user"] for e in host.events if e.get("event.reason") == "fleet-alone"}, gone, "whose it is told of")
+        time.sleep(LEASE)
+        equal({label for label, (client, _) in held.items() if is_reset(client)}, gone, "whose are closed after another while")
+        equal(is_reset(unlabelled[0]), None, "who has no label")
+        label, (_, server) = next((label, ends) for label, ends in held.items() if label not in gone)
+        client, server = plain_connect(address(1, 2), 7143, USER), listener.accept()[0]
+        until(lambda: give(server, label), "another session of who was not", 20)
+        for s in [client, server, *unlabelled, *itertools.chain(*held.values())]:
             s.close()
 
 
