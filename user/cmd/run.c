@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -160,6 +161,7 @@ static int run_daemon(struct run *run)
 	error = error ?: daemon_open_metrics(daemon);
 	if (error)
 		return error;
+	malloc_trim(0); /* what libbpf has read to load the programs: some 12 MiB */
 	hc_notice("ready; %s", events_text(&daemon->config, what, sizeof(what)));
 	return daemon_loop(daemon);
 }
