@@ -150,7 +150,7 @@ def adopted():
         with Headcount(imap(3, "c1"), "--pin") as hc:
             equal_kept(hc.process.pid, KEPT)
             hc.reload(imap(3, "c1", "c2"))
-        equal(sum(name.startswith("link_") for name in os.listdir(PINS)), 6 + 2, "links")
+        equal(sum(name.startswith("link_") for name in os.listdir(PINS)), 5 + 2, "links")
     with Headcount(imap(3, "c1"), "--pin") as hc:
         hc.wait_said("adopted")
         hc.reload(imap(3, "c2"))
