@@ -44,7 +44,7 @@ unsigned int netns_cookie(int socket)
 /* Inode numbers are reused, cookies are not. */
 static unsigned int cookie_of(int netns)
 {
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;
 	unsigned int cookie = 0;
 
 	if (home >= 0 && !setns(netns, CLONE_NEWNET)) {
@@ -149,7 +149,7 @@ int netns_find_all(struct netns_list *list)
 
 int netns_inside(const struct netns *netns, int (*work)(void *context), void *context)
 {
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), result;
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), result;
 
 	if (home < 0)
 		return hc_error_errno(errno, "cannot open our network namespace");

@@ -120,15 +120,6 @@ int walk_sweep(const struct headcount_bpf *object, const struct walk_wish *wish,
 	return error;
 }
 
-int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found)
-{
-	int error = netns_find_all(&found->netns);
-
-	for (size_t i = 0; i < found->netns.count && !error; i++)
-		error = walk_sockets(object, &found->netns.items[i], found);
-	return error;
-}
-
 void walk_free(struct walk_sockets *found)
 {
 	free(found->rows);

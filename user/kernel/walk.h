@@ -23,7 +23,7 @@ void walk_free(struct walk_sockets *found);
 int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 		 struct walk_sockets *found);
 
-/* The same for every namespace that can be found. */
+/* The same for every namespace that can be found, or those that found->netns has already. */
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found);
 
 /*

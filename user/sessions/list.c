@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "user/base/address.h"
+#include "user/base/array.h"
 #include "user/base/cgroup.h"
 #include "user/base/clock.h"
 #include "user/base/log.h"
@@ -104,12 +105,6 @@ bool session_filter_chooses(const struct session_filter *filter)
 	return filter->service >= 0 || filter->user || filter->idle_ms || filter->unheard_ms ||
 	       filter->age_ms || filter->by_remote || filter->states || filter->orphan ||
 	       filter->stale || filter->id_count;
-}
-
-static int by_session_id(const void *left, const void *right)
-{
-	return compare_ids(&((const struct session_row *)left)->id,
-			   &((const struct session_row *)right)->id);
 }
 
 static bool user_matches(const struct session_filter *filter, const struct hc_user_key *key)
@@ -216,7 +211,7 @@ static void add_matching(struct session_list *list, const struct session_filter 
 /* Sessions with their sockets; then those whose namespace nobody can enter, of
  * which only headcount's own record tells. What was redirected is nobody's session: the rows of
  * a user are as many as it is charged for. */
-static void choose(struct session_list *list, const struct session_filter *filter, size_t count)
+static void choose(struct session_list *list, const struct session_filter *filter)
 {
 	const struct walk_sockets *found = &list->found;
 	struct session_row row;
@@ -229,8 +224,8 @@ static void choose(struct session_list *list, const struct session_filter *filte
 		if (socket->tracked && !(socket->session.flags & HC_S_DIVERTED))
 			add_matching(list, filter, &row, now_ns);
 	}
-	qsort(list->rows, list->count, sizeof(*list->rows), by_session_id);
-	for (size_t i = 0; i < count; i++) {
+	array_sort_by_id(list->rows, list->count, sizeof(*list->rows));
+	for (size_t i = 0; i < list->record_count; i++) {
 		row = (struct session_row){list->records[i].id, &list->records[i].session,
 					   NULL};
 		add_matching(list, filter, &row, now_ns);
@@ -247,24 +242,31 @@ static bool out_of_reach(void *context, const struct hc_session *session)
 	       !(session->flags & (HC_S_CONNECTING | HC_S_DIVERTED));
 }
 
+/* Sockets and records into rows. */
+static int make_rows(struct session_list *list, const struct session_filter *filter)
+{
+	list->rows = calloc(list->found.count + list->record_count + 1, sizeof(*list->rows));
+	if (!list->rows)
+		return hc_error_errno(ENOMEM, "cannot list the sessions");
+	choose(list, filter);
+	return 0;
+}
+
+static int read_records(const struct headcount_bpf *object, struct session_list *list)
+{
+	return state_read_sessions(object, out_of_reach, &list->found, &list->records,
+				   &list->record_count);
+}
+
 int session_list_read(const struct headcount_bpf *object, const struct session_filter *filter,
 		      struct session_list *list)
 {
-	size_t count = 0;
 	int error;
 
 	memset(list, 0, sizeof(*list));
 	error = walk_all_sockets(object, &list->found);
-	error = error
-			?: state_read_sessions(object, out_of_reach, &list->found,
-					       &list->records, &count);
-	if (error)
-		return error;
-	list->rows = calloc(list->found.count + count + 1, sizeof(*list->rows));
-	if (!list->rows)
-		return hc_error_errno(ENOMEM, "cannot list the sessions");
-	choose(list, filter, count);
-	return 0;
+	error = error ?: read_records(object, list);
+	return error ?: make_rows(list, filter);
 }
 
 int session_list_hold(struct session_list *list, const struct headcount_bpf *object)
@@ -272,34 +274,42 @@ int session_list_hold(struct session_list *list, const struct headcount_bpf *obj
 	return list->count ? holders_read(object, &list->holders) : 0;
 }
 
-/* What the other thread does meanwhile. */
-struct holding {
+/* What the other thread does meanwhile: all that is not the sockets. */
+struct beside {
 	const struct headcount_bpf *object;
-	struct holders holders;
+	struct session_list *list;
 	int error;
 };
 
-static void *hold(void *context)
+static void *read_beside(void *context)
 {
-	struct holding *holding = context;
+	struct beside *beside = context;
 
-	holding->error = holders_read(holding->object, &holding->holders);
+	beside->error = holders_read(beside->object, &beside->list->holders);
+	if (!beside->error)
+		beside->error = read_records(beside->object, beside->list);
 	return NULL;
 }
 
 int session_list_read_held(const struct headcount_bpf *object,
 			   const struct session_filter *filter, struct session_list *list)
 {
-	struct holding holding = {.object = object};
+	struct beside beside = {.object = object, .list = list};
 	pthread_t thread;
-	bool beside = !thread_start(&thread, hold, &holding);
-	int error = session_list_read(object, filter, list);
+	int error, none;
 
-	if (!beside)
-		return error ?: session_list_hold(list, object);
-	pthread_join(thread, NULL);
-	list->holders = holding.holders;
-	return error ?: holding.error;
+	memset(list, 0, sizeof(*list));
+	error = netns_find_all(&list->found.netns);
+	if (error)
+		return error;
+	none = thread_start(&thread, read_beside, &beside);
+	error = walk_all_sockets(object, &list->found);
+	if (none)
+		read_beside(&beside);
+	else
+		pthread_join(thread, NULL);
+	error = error ?: beside.error;
+	return error ?: make_rows(list, filter);
 }
 
 void session_list_free(struct session_list *list)

@@ -45,6 +45,7 @@ struct session_list {
 	/* What the rows point into. */
 	struct walk_sockets found;
 	struct state_session *records;
+	size_t record_count;
 };
 
 /* Reads those that meet the conditions. `object` was loaded with LOAD_WALK_SOCKETS.
