@@ -268,6 +268,7 @@ void machine_boot(struct world *world, int host, bool reboot)
 	}
 	machine->frozen = 0;
 	machine->booted = world->now;
+	machine->granted_by = 0;
 	machine->connection++;
 	fleet_counters_add(&world->counters, &machine->fleet.counters);
 	fleet_host_free(&machine->fleet);

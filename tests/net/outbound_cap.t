@@ -124,11 +124,28 @@ def failing(where, count):
     return sorted(outcomes)
 
 
+def held_over(channel):
+    """Sockets that hold slots for connects that sent nothing, until told to close."""
+    held = [new_socket() for _ in range(CAP)]
+    answer(channel, [s.connect_ex((NOWHERE, PORT)) for s in held])
+    channel.recv(9)
+    while held:
+        held.pop().close()
+    answer(channel, "closed")
+    channel.recv(9)
+
+
 @test
 def failures():
     """connects that fail give their slot back when the socket is closed"""
+    for settings in {}, {"orphans": "ignore"}:
+        fails_and_gives_back(settings)
+
+
+def fails_and_gives_back(settings):
+    """With orphans = ignore two programs see the end of such a socket."""
     cases = ((NOWHERE, errno.ENETUNREACH), (THERE, errno.ECONNREFUSED), (THERE6, errno.ECONNREFUSED))
-    with Headcount(capped()), Server("0.0.0.0", PORT, "c1") as server:
+    with Headcount(capped(**settings)) as hc, Server("0.0.0.0", PORT, "c1") as server:
         for where, error in cases:
             equal(as_user(UID, failing, where, 20), [error], f"errnos of 20 connects to {where}")
             until_equal(lambda: active("outbound", UID), 0, f"active after {where}")
@@ -138,6 +155,14 @@ def failures():
         before = records()
         as_user(UID, failing, NOWHERE, 300)
         until(lambda: records() < before + 100, f"the records of 300 failed connects to go, {before} were there")
+        with Child(held_over, uid=UID) as child:
+            equal(child.hear(), [errno.ENETUNREACH] * CAP, "connects on sockets that stay open")
+            hc.reload(capped())
+            child.tell()
+            equal(child.hear(), "closed", "the child")
+        with seven() as clients:
+            equal(clients.go(), four_of_seven(), "outcomes after a reload between connect() and close()")
+        equal(headcount("audit")[0], 0, "audit")
 
 
 def one_socket(channel):

@@ -189,27 +189,35 @@ def directions():
 
 
 def nowhere(*_):
-    with new_socket() as s:
-        return s.connect_ex(("192.0.2.1", PORT))
+    """errno of connects without a route, one after the other."""
+    found = []
+    for _ in range(3):
+        with new_socket() as s:
+            found.append(s.connect_ex(("192.0.2.1", PORT)))
+    return found
 
 
 @test
 def without_destroyed():
-    """without tp_btf/tcp_destroy_sock it is sock_release that gives back the slot of a connect() without a route"""
+    """without tp_btf/tcp_destroy_sock it is sock_release that gives back the slot of a connect() without a route; so it stays when adopted"""
     uid = UID + 50
+    settings = service("outbound", user="uid", override=f"{uid} 1")
     os.environ.update(refusing("tp_btf/tcp_destroy_sock", EINVAL))
     try:
-        with Headcount(service("outbound", user="uid", override=f"{uid} 1")):
-            for name in "LD_PRELOAD", "REFUSE":
-                del os.environ[name]
-            programs = {row["program"] for row in ask("status")["attached"]}
-            equal({"on_release", "on_state"} & programs, {"on_release", "on_state"}, "attached")
-            for _ in range(3):
-                equal(as_user(uid, nowhere), errno.ENETUNREACH, "connect")
-                until_equal(lambda: active("outbound", uid), 0, "active")
+        for says in "ready", "adopted":
+            with Headcount(settings, "--pin") as hc:
+                for name in "LD_PRELOAD", "REFUSE":
+                    os.environ.pop(name, None)
+                hc.wait_said(says)
+                programs = {row["program"] for row in ask("status")["attached"]}
+                equal({"on_release", "on_state", "on_destroyed"} & programs, {"on_release", "on_state"}, f"attached, {says}")
+                equal(as_user(uid, nowhere), [errno.ENETUNREACH] * 3, f"connects, {says}")
+                hc.reload(settings.replace(" 1", " 1 "))
+                equal(as_user(uid, nowhere), [errno.ENETUNREACH] * 3, f"connects after a reload, {says}")
     finally:
         for name in "LD_PRELOAD", "REFUSE":
             os.environ.pop(name, None)
+    headcount("detach")
 
 
 @test
@@ -310,6 +318,31 @@ def adopts():
             equal(process.wait(30 * SLOW), 0, "exit code")
         equal(pins(), whole, f"{name}: the pins")
     equal(headcount("detach")[0], 0, "exit code of detach")
+
+
+@test
+def orphans():
+    """a reload to orphans = ignore takes sock_release, which a start without does not: refused, it changes nothing"""
+    counting = CONFIG.replace("orphans = ignore\n", "")
+
+    def found():
+        return "on_release" in {row["program"] for row in ask("status")["attached"]}
+    os.environ.update(LD_PRELOAD=PRELOAD, REFUSE_FILE=FILE)
+    try:
+        with Headcount(counting) as hc:
+            del os.environ["LD_PRELOAD"]
+            with open(FILE, "w") as file:
+                file.write(f"{WAYS['cgroup/sock_release']} errno={EPERM}")
+            hc.reload(CONFIG.replace("cap = 3", "cap = 4"), says="headcount: .*cgroup/sock_release")
+            hc.wait_said("headcount: not reloaded")
+            row, = (row for row in ask("policy")["services"] if row["service"] == "imap")
+            equal((row["cap"], found()), (3, False), "cap, and what is attached")
+            os.unlink(FILE)
+            hc.reload(CONFIG)
+            equal(found(), True, "attached afterwards")
+    finally:
+        os.environ.pop("LD_PRELOAD", None)
+        os.environ.pop("REFUSE_FILE", None)
 
 
 @test

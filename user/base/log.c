@@ -32,6 +32,13 @@ void log_overhear(void (*hear)(const char *line))
 	overheard = hear;
 }
 
+static _Thread_local bool hushed;
+
+void log_hush(void)
+{
+	hushed = true;
+}
+
 void log_repeat(const char *line)
 {
 	fprintf(stderr, "headcount: %s\n", line);
@@ -57,6 +64,8 @@ static void print_line(const char *priority, const char *text, size_t length,
 {
 	char line[2048], whole[2304];
 
+	if (hushed)
+		return;
 	escape_text(line, sizeof(line), text, length);
 	snprintf(whole, sizeof(whole), "%s%s%s", line, *reason ? ": " : "", reason);
 	if (overheard && strcmp(priority, SD_INFO) && strcmp(priority, SD_DEBUG))

@@ -53,6 +53,9 @@ void log_divert(void (*take)(const char *line));
  * escaped. */
 void log_overhear(void (*hear)(const char *line));
 
+/* This thread says nothing any more. */
+void log_hush(void);
+
 /* Prints a line that was overheard, perhaps by another process. */
 void log_repeat(const char *line);
 

@@ -36,10 +36,16 @@
 #define TRACE_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | LOAD_WALK_SESSIONS)
 
 /* Without on_destroyed, outbound caps do. */
-static bool needs_release(const struct daemon *daemon, const struct config *config)
+static bool needs_release(const struct config *config, bool destroyed)
 {
 	return config_ignores_orphans(config) ||
-	       (config_wants(config, HC_OUTBOUND) && !(daemon->programs & LOAD_DESTROYED));
+	       (config_wants(config, HC_OUTBOUND) && !destroyed);
+}
+
+/* What is adopted may be without, although it could be had now. */
+static bool wants_release(struct daemon *daemon, const struct config *config)
+{
+	return needs_release(config, attach_has_destroyed(&daemon->links));
 }
 
 /* What is counted is capped from here on, and others find it. What gives slots back, or keeps
@@ -50,7 +56,7 @@ static int enforce(struct daemon *daemon)
 
 	if (config_wants(&daemon->config, HC_INBOUND))
 		error = attach_resent(&daemon->links, daemon->object);
-	if (needs_release(daemon, &daemon->config))
+	if (wants_release(daemon, &daemon->config))
 		error = error ?: attach_release(&daemon->links, daemon->object);
 	if (config_labels(&daemon->config))
 		error = error ?: attach_labels(&daemon->links, daemon->object);
@@ -109,7 +115,8 @@ int daemon_probe(struct daemon *daemon)
 	error = error
 			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
 					  &daemon->programs);
-	if (!error && daemon->gates && needs_release(daemon, &daemon->config))
+	if (!error && daemon->gates &&
+	    needs_release(&daemon->config, daemon->programs & LOAD_DESTROYED))
 		error = features_check(REFUSES_RUN, &release);
 	if (needs_state(daemon))
 		daemon->programs &= ~LOAD_WALK_PROGRAMS;
@@ -195,7 +202,7 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 			 const struct netns_list *netns)
 {
 	/* Before any session is told to ask it; and until none is. */
-	int error = needs_release(daemon, config)
+	int error = wants_release(daemon, config)
 			    ? attach_release(&daemon->links, daemon->object)
 			    : 0;
 
@@ -213,7 +220,7 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!error)
 		sweep_keepalive(&(struct sweep){daemon->walker, daemon->helper, netns}, config);
-	if (!needs_release(daemon, error ? &daemon->config : config))
+	if (!wants_release(daemon, error ? &daemon->config : config))
 		attach_drop_release(&daemon->links);
 	if (!config_labels(error ? &daemon->config : config))
 		attach_drop_labels(&daemon->links);

@@ -144,6 +144,11 @@ bool attach_has_state(struct attachments *links)
 	return find(links, STATE_LINK);
 }
 
+bool attach_has_destroyed(struct attachments *links)
+{
+	return find(links, DESTROYED_LINK);
+}
+
 /* The pin goes, and the link with it. */
 static void drop(struct attachments *links, struct attach_link *item)
 {

@@ -29,6 +29,7 @@ int attach_trace(struct attachments *links, const struct headcount_bpf *object);
 int attach_state(struct attachments *links, const struct headcount_bpf *object);
 
 bool attach_has_state(struct attachments *links);
+bool attach_has_destroyed(struct attachments *links);
 
 /* Outbound caps hold from here on, if on_destroyed is attached, or on_release. */
 int attach_connect(struct attachments *links, const struct headcount_bpf *object);

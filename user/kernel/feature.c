@@ -107,7 +107,7 @@ static struct feature rows[] = {
 	PROGRAM("tp_btf/tcp_destroy_sock", 0, LOAD_DESTROYED,
 		"connects without a route; ends of sockets whose callbacks another program has taken",
 		"every state change of every socket is looked at by " STATE
-		", and every close() by cgroup/sock_release"),
+		"; with outbound caps every close(), too, by cgroup/sock_release"),
 	PROGRAM("iter/bpf_prog", 0, LOAD_WALK_PROGRAMS,
 		"finding other sockops programs",
 		"every state change of every socket is looked at by " STATE),

@@ -18,28 +18,35 @@ struct walks {
 	const struct headcount_bpf *object;
 	const struct netns_list *netns;
 	atomic_size_t next; /* namespace */
-	atomic_int error;
 };
 
 struct part {
 	struct walks *all;
 	struct walk_sockets found;
+	int error;
+	const struct netns *at; /* where it failed: nothing of that is in `found` */
 	pthread_t thread;
 };
 
-static void *walk_some(void *context)
+static void walk_some(struct part *part)
 {
-	struct part *part = context;
 	struct walks *all = part->all;
-	size_t i;
-	int error;
+	size_t i, before;
 
-	while (!atomic_load(&all->error) &&
-	       (i = atomic_fetch_add(&all->next, 1)) < all->netns->count) {
-		error = walk_sockets(all->object, &all->netns->items[i], &part->found);
-		if (error)
-			atomic_store(&all->error, error);
+	while (!part->error && (i = atomic_fetch_add(&all->next, 1)) < all->netns->count) {
+		before = part->found.count;
+		part->at = &all->netns->items[i];
+		part->error = walk_sockets(all->object, part->at, &part->found);
+		if (part->error)
+			part->found.count = before;
 	}
+}
+
+/* Another thread. What it cannot do is tried once more by the first one, which says why. */
+static void *help(void *context)
+{
+	log_hush();
+	walk_some(context);
 	return NULL;
 }
 
@@ -88,14 +95,17 @@ int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *fo
 		return error;
 	while (count < THREADS && count < cpus && (size_t)count < found->netns.count) {
 		parts[count].all = &all;
-		if (thread_start(&parts[count].thread, walk_some, &parts[count]))
+		if (thread_start(&parts[count].thread, help, &parts[count]))
 			break;
 		count++;
 	}
 	walk_some(&parts[0]);
-	for (int i = 1; i < count; i++)
+	error = parts[0].error;
+	for (int i = 1; i < count; i++) {
 		pthread_join(parts[i].thread, NULL);
-	error = atomic_load(&all.error);
+		if (parts[i].error && !error)
+			error = walk_sockets(object, parts[i].at, &parts[0].found);
+	}
 	error = error ?: join_rows(parts, count, found);
 	for (int i = 0; i < count; i++)
 		free(parts[i].found.rows);
