@@ -71,8 +71,9 @@ static __always_inline enum verdict user_reserve(struct claim *claim,
 	    cold_again(claim, key,
 		       (service->cold == HC_COLD_ADMIT && store_answers(claim)) ||
 			       excess_observes(service, claim->traits))) {
-		if (claim->cold == COLD_ENTERS)
-			ask_emit(claim, key, NULL, NULL, 0);
+		if (claim->cold == COLD_ENTERS && !ask_emit(claim, key, NULL, NULL, 0) &&
+		    !excess_observes(service, claim->traits))
+			return COLD;
 		verdict = user_act(claim, key, RESERVE, kind);
 	}
 	claim->total = false;

@@ -56,9 +56,9 @@ static __noinline bool cold_again(struct claim *claim, const struct hc_user_key 
 	return claim->cold != COLD_ASKS;
 }
 
-/* Without `label`: the user has none. With an `id`: of a session that is there. An ask that is
- * lost comes again with the next SYN. */
-static __noinline void ask_emit(const struct claim *claim, const struct hc_user_key *key,
+/* Without `label`: the user has none. With an `id`: of a session that is there. False: it is
+ * lost, and comes again with the next SYN; nobody hears of a session that is let in by it. */
+static __noinline bool ask_emit(const struct claim *claim, const struct hc_user_key *key,
 				const struct hc_label *label, const struct hc_ends *ends,
 				__u64 id)
 {
@@ -68,7 +68,7 @@ static __noinline void ask_emit(const struct claim *claim, const struct hc_user_
 
 	if (!ask) {
 		count_loss(HC_LOSS_ASKS_FULL);
-		return;
+		return false;
 	}
 	__builtin_memset(ask, 0, sizeof(*ask));
 	ask->user = *key;
@@ -83,6 +83,7 @@ static __noinline void ask_emit(const struct claim *claim, const struct hc_user_
 	ask->need = (user ? HC_USER_TAKEN(user_word(user)) : 0) + !id;
 	ask->again = claim->again;
 	bpf_ringbuf_submit(ask, 0);
+	return true;
 }
 
 /* A session begins, in a service that admits without a unit: does it still have none? Then it
@@ -104,7 +105,8 @@ static __noinline void cold_accepted(struct claim *claim, __u64 id,
 		return;
 	}
 	claim->cold = COLD_ENTERS;
-	ask_emit(claim, &session->user, NULL, &session->ends, id);
+	if (!ask_emit(claim, &session->user, NULL, &session->ends, id))
+		claim->excess = OVER_CAP;
 }
 
 #endif

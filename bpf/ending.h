@@ -64,6 +64,8 @@ static __always_inline void session_unreserve(__u64 id, struct hc_session *sessi
 	};
 
 	user_unreserve(&claim, &session->user, HELD);
+	/* Of a connect() that had lost this way: session_make(). */
+	user_discharge(__sync_lock_test_and_set(&session->charge, 0), now);
 	session_free(id, session);
 }
 

@@ -16,6 +16,10 @@
 #include "maps.h"
 #include "sets.h"
 
+/* A record but for its charge, which is only ever exchanged. */
+#define SESSION_REST(session) ((void *)(session) + sizeof((session)->charge))
+#define SESSION_REST_SIZE     (sizeof(struct hc_session) - sizeof(__u64))
+
 /* The set of a record by its position: the ways of all sets, counted from 1. NULL for 0. */
 static __always_inline struct hc_session_set *session_set_at(__u32 position, __u32 *way)
 {
@@ -103,8 +107,14 @@ __noinline int session_take_way(__u64 id, __u64 now)
 	return 0;
 }
 
-/* A fresh record, as `like` (NULL: all zero) but for its position; NULL if there is no room,
- * which is counted. The id must not be in the table. */
+/*
+ * A fresh record, as `like` (NULL: all zero) but for its position; NULL if there is no room,
+ * which is counted. The id must not be in the table.
+ *
+ * Its charge is left as it is, 0 but if a connect() has lost this way and has charged its
+ * session in it all the same, before or after: session_charge() finds that, or whoever ends
+ * this one.
+ */
 static __always_inline struct hc_session *session_make(__u64 id, const struct hc_session *like,
 						       __u64 now)
 {
@@ -116,9 +126,9 @@ static __always_inline struct hc_session *session_make(__u64 id, const struct hc
 		return NULL;
 	}
 	if (like)
-		*session = *like;
+		__builtin_memcpy(SESSION_REST(session), SESSION_REST(like), SESSION_REST_SIZE);
 	else
-		__builtin_memset(session, 0, sizeof(*session));
+		__builtin_memset(SESSION_REST(session), 0, SESSION_REST_SIZE);
 	session->position = position;
 	return session;
 }

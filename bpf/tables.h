@@ -210,12 +210,12 @@ static __always_inline bool walk_end(__u64 id)
 	charge = __sync_lock_test_and_set(&session->charge, 0);
 	if (charge)
 		user_discharge(charge, now);
+	if (session->user.kind >= HC_BY_LABEL)
+		label_index_drop(id, session);
 	if (session->flags & (HC_S_REFUSED | HC_S_DIVERTED)) {
 		session_free(id, session);
 		return true;
 	}
-	if (session->user.kind >= HC_BY_LABEL)
-		label_index_drop(id, session);
 	session_announce(id, session, now);
 	count_closed(session, HC_END_UNKNOWN, now);
 	event = emit_closed(id, session, now);

@@ -22,10 +22,13 @@ const volatile bool walk_correct = false;
 /* walk_files tells who has the sessions, instead of noting it. */
 const volatile bool walk_holders = false;
 
-static __always_inline bool walk_is_session(__u8 state)
+/* In SYN_RECV these are: the child of a Fast Open SYN, and who met a SYN from the other side
+ * when it connected. Nobody hears of the end of their handshakes. */
+static __always_inline bool walk_is_session(__u8 state, const struct tcp_sock *tp)
 {
-	return state != TCP_CLOSE && state != TCP_LISTEN && state != TCP_TIME_WAIT &&
-	       state != TCP_SYN_RECV;
+	if (state == TCP_SYN_RECV)
+		return tp->fastopen_rsk || tp->inet_conn.icsk_inet.sk.sk_socket;
+	return state != TCP_CLOSE && state != TCP_LISTEN && state != TCP_TIME_WAIT;
 }
 
 /* Who opened a session that nobody has seen begin: a socket with the port of a listener was
@@ -120,7 +123,7 @@ static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u
 	__u8 state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
 	struct hc_idle idle = {};
 
-	if (!session || !walk_is_session(state) || state == TCP_SYN_SENT ||
+	if (!session || !walk_is_session(state, tp) || state == TCP_SYN_SENT ||
 	    session->flags & HC_S_DIVERTED)
 		return;
 	if (errand.sweep == HC_SWEEP_USERS) {
@@ -159,8 +162,7 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);
 	}
-	/* A Fast Open child has a record while it is still in SYN_RECV. */
-	if (!walk_is_session(state) && !(session && state == TCP_SYN_RECV))
+	if (!walk_is_session(state, tp))
 		return;
 	if (!session && walk_adopt) {
 		session = walk_charge(id, tp);

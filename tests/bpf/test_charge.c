@@ -181,10 +181,37 @@ static void test_two_in_one(void **state)
 	assert_int_equal(active(0), 0);
 }
 
+/* The other session has come and gone before, and left its charge in the way, which is free. */
+static void test_left_behind(void **state)
+{
+	struct hc_session_set set;
+	__u32 index;
+	__u64 charge;
+	int way;
+
+	(void)state;
+	open_sockets();
+	attach_all();
+	connect_as(WHO, sockets[0]);
+	way = way_of(sockets[0], cookie_of(sockets[0]), &index, &set);
+	charge = set.way[way].charge;
+	assert_int_equal(active(1), 2);
+	way = way_of(sockets[1], 0, &index, &set);
+	set.way[way].charge = charge;
+	map_put(object->maps.sessions, &index, &set, BPF_ANY);
+	connect_as(WHO, sockets[1]);
+	assert_int_equal(active(0), 2);
+	close_all();
+	for (int i = 0; i < 500 && active(0); i++)
+		usleep(10000);
+	assert_int_equal(active(0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_two_in_one, begin, finish),
+		cmocka_unit_test_setup_teardown(test_left_behind, begin, finish),
 	};
 
 	return RUN_GATE_TESTS(tests);

@@ -258,6 +258,27 @@ static void test_in_vain(void **state)
 	assert_int_equal(user_read(&user).refused, 1);
 }
 
+/* The ring of asks is full: nobody is let in who could not be asked for, and who is on his way
+ * already is refused, and to be closed. */
+static void test_unheard(void **state)
+{
+	char from[32];
+
+	(void)state;
+	dial_slowly();
+	for (int i = 0; i < 1500; i++) {
+		snprintf(from, sizeof(from), "10.2.%d.%d", i / 256, i % 256);
+		arrive(from);
+	}
+	assert_true(lost(HC_LOSS_ASKS_FULL) > 0);
+	assert_true(vanishes("10.3.0.1"));
+	deafen(clients[1], false);
+	take_up(1);
+	read_late();
+	assert_int_equal(orders, 1);
+	assert_int_equal(order.id, cookie_of(servers[1]));
+}
+
 /* Who ends its handshake first has the unit, whoever came first. */
 static void test_overtaken(void **state)
 {
@@ -387,9 +408,10 @@ static void test_label_observed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_wait),         TEST(test_admitted),       TEST(test_in_time),
-		TEST(test_in_vain),      TEST(test_lapsed),         TEST(test_label),
-		TEST(test_label_others), TEST(test_label_observed), TEST(test_overtaken),
+		TEST(test_wait),      TEST(test_admitted),     TEST(test_in_time),
+		TEST(test_unheard),   TEST(test_in_vain),      TEST(test_lapsed),
+		TEST(test_label),     TEST(test_label_others), TEST(test_label_observed),
+		TEST(test_overtaken),
 	};
 
 	return RUN_GATE_TESTS(tests);

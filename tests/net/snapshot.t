@@ -51,6 +51,30 @@ def half_closed_before():
 
 
 @test
+def fast_open_before():
+    """a Fast Open session from before, of which the client's ACK is still to come, is counted"""
+    sysctl("net.ipv4.tcp_fastopen", 0x607, None, "c1")  # without a cookie, on every listener
+    rule = "INPUT", "-p", "tcp", "--dport", str(PORT), "--tcp-flags", "SYN,ACK", "ACK", "-j", "DROP"
+    run("iptables", "-I", *rule)
+    with listen("0.0.0.0", PORT) as listener, new_socket(namespace="c1") as client:
+        client.bind((ALICE, 0))
+        client.sendto(b"hello", socket.MSG_FASTOPEN, (address(1), PORT))
+        with listener.accept()[0] as server:
+            equal(server.recv(5), b"hello", "what came with the SYN")
+            equal("SYN-RECV" in run("ss", "-tanH"), True, "state")
+            with Headcount(CONFIG):
+                equal(active("imap", ALICE), 1, "active at once")
+                run("iptables", "-D", *rule)
+                server.send(b"x")
+                equal(client.recv(1), b"x", "what the client gets")
+                until_equal(lambda: "SYN-RECV" in run("ss", "-tanH"), False, "state")
+                equal((active("imap", ALICE), headcount("audit")[0]), (1, 0), "active, audit")
+                client.close()
+                server.close()
+                until_equal(lambda: (active("imap", ALICE), our_sessions()), (0, []), "active and sessions at the end")
+
+
+@test
 def listener_before():
     """a listener from before gives sessions its process; a later one too"""
     with Server("0.0.0.0", PORT, uid=None):

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "user/base/log.h"
@@ -216,6 +218,9 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 		else
 			targets_commit(&daemon->targets, config);
 	}
+	/* Those that began by the old one have their charges by then. */
+	if (!error)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	if (!error && walk_sessions(daemon->walker))
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!error)

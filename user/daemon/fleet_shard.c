@@ -173,8 +173,12 @@ void shard_watch(struct shard *shard, const struct shard_late *late)
 	const __u32 index = fleet_table_find(&shard->host.table, &late->key);
 	const struct fleet_user *user = &shard->host.table.users[index];
 
-	if (index == FLEET_NONE)
+	if (index == FLEET_NONE) { /* no place to ask for it */
+		struct shard_late over = *late;
+
+		close_one(shard, &over);
 		return;
+	}
 	watch(shard, late);
 	/* The store has said so already, of the attempt, and is not asked again so soon. */
 	if (user->flags & FLEET_USER_WAITING &&
