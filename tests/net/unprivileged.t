@@ -107,8 +107,8 @@ def evil_account():
 @test
 def hostile_names():
     """names of processes, cgroups and accounts: nothing that is printed steers a terminal or breaks JSON"""
-    with evil_account(), cgroup(EVIL_PATH) as (_, path), open("/run/run.json", "w+b") as events, \
-            open("/run/trace", "w+b") as text, open("/run/trace.json", "w+b") as lines:
+    with evil_account(), cgroup(EVIL_PATH) as (_, path), open("/run/run.json", "a+b") as events, \
+            open("/run/trace", "a+b") as text, open("/run/trace.json", "a+b") as lines:  # the offset is theirs, too: they append
         with open("/run/next.conf", "w") as file:
             file.write(CONFIG)
         run_it = start(PROGRAM, "run", "-c", "/run/next.conf", stdout=events)
