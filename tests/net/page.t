@@ -115,6 +115,7 @@ def numbers():
     """page.json has what users --json and the metrics have, and follows"""
     more = service("pop", listen=PORT + 1, user="client/32/64", cap=10, total=20)
     with Headcount(metrics_at(HTTP, IMAP + more)) as hc, held(3), held(2, BOB, PORT + 1):
+        until(lambda: services()["imap"]["active"] == 3, "a reading that the curves begin with")
         refused(4)
         time.sleep(2.1)  # so that the users are read anew
         def same():
