@@ -139,7 +139,7 @@ class Child:
         self.channel.send(text.encode())
 
     def hear(self):
-        text = self.channel.recv(65536)
+        text = self.channel.recv(1 << 20)
         if not text:
             raise AssertionError("the child died")
         return json.loads(text)
