@@ -155,25 +155,27 @@ static int finish(void **state)
 	return end(state);
 }
 
-static void test_two_in_one(void **state)
+/* A session, and the user charged for another one: that has the same charge. Where the second
+ * socket's record will be is in `set`. */
+static __u64 charge_twice(__u32 *index, int *way, struct hc_session_set *set)
 {
-	struct hc_session_set set;
-	__u32 index;
 	__u64 charge;
-	int way;
 
-	(void)state;
 	open_sockets();
 	attach_all();
 	connect_as(WHO, sockets[0]);
 	assert_int_equal(active(0), 1);
-	way = way_of(sockets[0], cookie_of(sockets[0]), &index, &set);
-	charge = set.way[way].charge;
+	*way = way_of(sockets[0], cookie_of(sockets[0]), index, set);
+	charge = set->way[*way].charge;
 	assert_true(charge != 0);
-	/* The other session: it is charged, too, and that is in the record that it took. */
 	assert_int_equal(active(1), 2);
-	way = way_of(sockets[1], 0, &index, &set);
-	connect_into(index, way, charge);
+	*way = way_of(sockets[1], 0, index, set);
+	return charge;
+}
+
+/* The other one's charge has been given back, and each socket's own is when it ends. */
+static void all_is_released(void)
+{
 	assert_int_equal(active(0), 2);
 	close_all();
 	for (int i = 0; i < 500 && active(0); i++)
@@ -181,30 +183,32 @@ static void test_two_in_one(void **state)
 	assert_int_equal(active(0), 0);
 }
 
-/* The other session has come and gone before, and left its charge in the way, which is free. */
+/* The other session is charged, too, and that is in the record that it took. */
+static void test_two_in_one(void **state)
+{
+	struct hc_session_set set;
+	__u32 index;
+	int way;
+	__u64 charge = charge_twice(&index, &way, &set);
+
+	(void)state;
+	connect_into(index, way, charge);
+	all_is_released();
+}
+
+/* It has come and gone before, and left its charge in the way, which is free. */
 static void test_left_behind(void **state)
 {
 	struct hc_session_set set;
 	__u32 index;
-	__u64 charge;
 	int way;
+	__u64 charge = charge_twice(&index, &way, &set);
 
 	(void)state;
-	open_sockets();
-	attach_all();
-	connect_as(WHO, sockets[0]);
-	way = way_of(sockets[0], cookie_of(sockets[0]), &index, &set);
-	charge = set.way[way].charge;
-	assert_int_equal(active(1), 2);
-	way = way_of(sockets[1], 0, &index, &set);
 	set.way[way].charge = charge;
 	map_put(object->maps.sessions, &index, &set, BPF_ANY);
 	connect_as(WHO, sockets[1]);
-	assert_int_equal(active(0), 2);
-	close_all();
-	for (int i = 0; i < 500 && active(0); i++)
-		usleep(10000);
-	assert_int_equal(active(0), 0);
+	all_is_released();
 }
 
 int main(void)
