@@ -27,13 +27,18 @@ static __always_inline void compat_set_errno(__u32 error)
 #define COMPAT_CALLBACKS 1008
 const volatile bool compat_callbacks = false;
 
-/* In the socket walk and in connect(): makes the socket tell on_milestone of its state changes.
- * Where the kernel cannot, on_state alone sees them. `ctx` is the program's, or the socket. */
-static __always_inline void compat_set_callbacks(void *ctx, const struct tcp_sock *tp)
+/* In the socket walk and in connect(): makes the socket tell on_milestone of its state changes,
+ * or not tell. Where the kernel cannot, on_state alone sees them. `ctx` is the program's, or
+ * the socket. */
+static __always_inline void compat_set_callbacks(void *ctx, const struct tcp_sock *tp,
+						 bool tell)
 {
-	int flags = tp->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG;
+	int had = tp->bpf_sock_ops_cb_flags, flags = had & ~BPF_SOCK_OPS_STATE_CB_FLAG;
 
-	bpf_setsockopt(ctx, SOL_TCP, COMPAT_CALLBACKS, &flags, sizeof(flags));
+	if (tell)
+		flags |= BPF_SOCK_OPS_STATE_CB_FLAG;
+	if (flags != had)
+		bpf_setsockopt(ctx, SOL_TCP, COMPAT_CALLBACKS, &flags, sizeof(flags));
 }
 
 /* The lower 32 bits of a namespace's cookie (5.12), or 0. */

@@ -36,9 +36,10 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (!tp)
 		return 1;
 	/* Fast Open may put the SYN off, and TCP_CONNECT_CB with it: on_milestone hears of
-	 * SYN_SENT, and of the end, so. */
-	if (compat_callbacks && BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
-		compat_set_callbacks(ctx, tp);
+	 * SYN_SENT, and of the end, so. Others that still tell have connected before, and may
+	 * send nothing now: on_destroyed looks at those that do not tell. */
+	if (compat_callbacks)
+		compat_set_callbacks(ctx, tp, BPF_CORE_READ_BITFIELD(tp, fastopen_connect));
 	service = policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;

@@ -131,8 +131,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	default:
 		return 1;
 	}
-	/* From here on its state changes come here too; see on_state. */
-	if (ctx->op != BPF_SOCK_OPS_STATE_CB)
+	/* From here on its state changes come here too; see on_state. A child has its
+	 * listener's flags. */
+	if (!(ctx->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
 		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
 						       BPF_SOCK_OPS_STATE_CB_FLAG);
 	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
@@ -185,16 +186,25 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
  * program has taken the flag away, and its end may not have been told. Or it is none of ours.
  *
  * What connect() has made call back because of Fast Open has no port if it sent nothing: that
- * is set just before SYN_SENT.
+ * is set just before SYN_SENT. Nor have others if they were disconnected, as by close() to send
+ * a RST; those are not looked for in vain, where connect() makes them not call back.
  */
+static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
+{
+	if (!(tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
+		return true;
+	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport)
+		return false;
+	return !compat_callbacks || BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
+}
+
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroyed, struct sock *sk)
 {
 	__u64 id = sk->__sk_common.skc_cookie.counter;
 	const struct tcp_sock *tp = id ? bpf_skc_to_tcp_sock(sk) : NULL;
 
-	if (!tp || (tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG &&
-		    sk->__sk_common.skc_dport))
+	if (!tp || !destroyed_untold(tp))
 		return 0;
 	listener_closed(id);
 	session_ended(id, tp, TCP_CLOSE);

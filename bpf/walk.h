@@ -157,7 +157,7 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
 		return;
 	if (walk_adopt)
-		compat_set_callbacks(tp, tp);
+		compat_set_callbacks(tp, tp, true);
 	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);

@@ -193,6 +193,40 @@ def reconnects():
         until_equal(lambda: active("outbound", UID), 0, "active when disconnected")
 
 
+def refused():
+    s = new_socket()
+    equal(s.connect_ex((THERE, PORT + 1)), errno.ECONNREFUSED, "a port where nobody listens")
+    return s
+
+
+def disconnected():
+    s = plain_connect(THERE, PORT)
+    disconnect(s)
+    return s
+
+
+def nowhere_again(channel, before):
+    """connect() on used sockets sends nothing; are their slots there for others as soon as they are closed?"""
+    used = [before() for _ in range(CAP)]
+    outcomes = [s.connect_ex((NOWHERE, PORT)) for s in used]
+    for s in used:
+        s.close()
+    fresh = [new_socket() for _ in range(CAP)]
+    answer(channel, (outcomes, [s.connect_ex((THERE, PORT)) for s in fresh]))
+    for s in fresh:
+        disconnect(s)
+
+
+@test
+def failures_of_used_sockets():
+    """a socket that has connected before gives back what a later connect() without a route took"""
+    with Headcount(capped()), Server("0.0.0.0", PORT, "c1"):
+        for before in refused, disconnected:
+            with Child(nowhere_again, before, uid=UID) as child:
+                equal(child.hear(), [[errno.ENETUNREACH] * CAP, [0] * CAP], before.__name__)
+            until_equal(lambda: active("outbound", UID), 0, "active at the end")
+
+
 def put_off(channel):
     """Seven connects that send no SYN yet; seven more when told to; then all send and, told again, close."""
     held = []
