@@ -32,7 +32,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 
 	if (!policy)
 		return 1;
-	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
+	tp = ctx->sk ? compat_tcp_of(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
 	/* Fast Open may put the SYN off, and TCP_CONNECT_CB with it: on_milestone hears of

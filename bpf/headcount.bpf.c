@@ -136,7 +136,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	if (!(ctx->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
 		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
 						       BPF_SOCK_OPS_STATE_CB_FLAG);
-	tp = ctx->sk ? bpf_skc_to_tcp_sock(ctx->sk) : NULL;
+	tp = ctx->sk ? compat_tcp_of(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
 	/* To ask makes the cookie, where nobody has asked before. */
@@ -146,7 +146,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 		half_closed_note(id);
 	else if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_SYN_SENT) {
 		if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
-			session_connecting(id, tp, cookie, ctx->sk);
+			session_connected(id, tp, cookie, ctx->sk, false);
 	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
@@ -159,7 +159,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	} else if (ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		alive_look(ctx, id);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		session_connected(id, tp, cookie, ctx->sk);
+		session_connected(id, tp, cookie, ctx->sk, true);
 	else {
 		listener_opened(id, tp, bpf_get_current_task_btf());
 		request_bound(ctx, tp);
@@ -202,7 +202,7 @@ SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroyed, struct sock *sk)
 {
 	__u64 id = sk->__sk_common.skc_cookie.counter;
-	const struct tcp_sock *tp = id ? bpf_skc_to_tcp_sock(sk) : NULL;
+	const struct tcp_sock *tp = id ? compat_tcp_of(sk) : NULL;
 
 	if (!tp || !destroyed_untold(tp))
 		return 0;
@@ -246,7 +246,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	else if (half_closes(new_state))
 		half_closed_note(id);
 	else if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
-		session_connecting(id, tp, id, NULL);
+		session_connected(id, tp, id, NULL, false);
 	return 0;
 }
 

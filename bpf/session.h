@@ -2,8 +2,8 @@
 /*
  * A session's life up to its end, keyed by its socket's cookie:
  *
- *   outbound  gate.h reserves -> session_connected() charges it and announces it, as it
- *             sends its SYN; session_connecting() before, if that is put off
+ *   outbound  gate.h reserves -> session_connected() charges it, and announces it as it sends
+ *             its SYN, which may come later
  *   inbound   gate.h reserves -> session_accepted() charges and announces
  *   both      ending.h: session_ended() releases, announces the end, deletes
  *
@@ -191,10 +191,9 @@ static __always_inline void session_take_over(__u64 id, struct hc_session *sessi
 	session_charge(id, session, service, &claim, HELD);
 }
 
-/* Outbound, in SYN_SENT, in the caller's context; the port may not be chosen yet. The
- * session's record, or NULL. Another call changes nothing. */
-static __noinline struct hc_session *session_connecting(__u64 id, const struct tcp_sock *tp,
-							__u64 cookie, void *sk)
+/* The record of an outbound session, charged; or NULL. Another call changes nothing. */
+static __always_inline struct hc_session *
+session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie, void *sk)
 {
 	struct hc_session *session = session_of_seen(id, cookie);
 	const struct hc_service *service;
@@ -313,14 +312,14 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	return alive_due(session, service);
 }
 
-/* Outbound, about to send the SYN: the port is known, the session begins if it has
- * not yet, and can be told. */
+/* Outbound, in the caller's context: in SYN_SENT, when the port may not be chosen yet; or
+ * `sends` the SYN now, and can be told. */
 static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __u64 cookie,
-					 void *sk)
+					 void *sk, bool sends)
 {
 	struct hc_session *session = session_connecting(id, tp, cookie, sk);
 
-	if (!session || session->flags & (HC_S_ANNOUNCED | HC_S_CONNECTING))
+	if (!session || !sends || session->flags & (HC_S_ANNOUNCED | HC_S_CONNECTING))
 		return;
 	session_set_ends(session, tp);
 	session_announce(id, session, session->opened_ns);

@@ -88,8 +88,10 @@ static __always_inline bool session_forgotten(const struct hc_session *session, 
  */
 __noinline int session_take_way(__u64 id, __u64 now)
 {
-	for (__u32 try = 0; try < 2 * HC_SESSION_TRIES; try++) {
-		__u32 index = session_set_of(id, try % HC_SESSION_TRIES, session_sets);
+	for (__u32 i = 0; i < 2 * HC_SESSION_TRIES; i++) {
+		bool again = i >= HC_SESSION_TRIES;
+		__u32 try = again ? i - HC_SESSION_TRIES : i;
+		__u32 index = session_set_of(id, try, session_sets);
 		struct hc_session_set *set = bpf_map_lookup_elem(&sessions, &index);
 
 		if (!set)
@@ -97,8 +99,7 @@ __noinline int session_take_way(__u64 id, __u64 now)
 		for (__u32 way = 0; way < HC_SESSION_WAYS; way++) {
 			__u64 old = set->id[way];
 
-			if (old &&
-			    (try < HC_SESSION_TRIES || !session_forgotten(&set->way[way], now)))
+			if (old && (!again || !session_forgotten(&set->way[way], now)))
 				continue;
 			if (__sync_val_compare_and_swap(&set->id[way], old, id) == old)
 				return index * HC_SESSION_WAYS + way + 1;

@@ -19,11 +19,13 @@ static __always_inline __u32 session_set_of(__u64 id, __u32 try, __u32 sets)
 {
 	__u32 most = HC_SESSION_HOT << 4 * (HC_SESSION_LEVELS - 1);
 	__u32 levels = sets / 2 < most ? sets / 2 : most;
-	__u32 level = HC_SESSION_HOT << 4 * (try % HC_SESSION_LEVELS);
+	__u32 level;
 	__u64 hash;
 
-	if (try < HC_SESSION_LEVELS)
+	if (try < HC_SESSION_LEVELS) {
+		level = HC_SESSION_HOT << 4 * try;
 		return id >> 2 & ((level < levels ? level : levels) - 1);
+	}
 	/* A product alone would put cookies in a row into few of the sets. */
 	hash = (id ^ (__u64)try << 56) * 0x9e3779b97f4a7c15ull;
 	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93ull;

@@ -7,9 +7,9 @@
  *   errno=N      the answer
  *   die=N        instead of an answer: at the N-th of these the process is killed
  *   command=N    of bpf(2); without it that which the other keys belong to
- *   type=N attach=N btf=N helper=N atomics=1
- *                a program of that type, attach type, BTF target; that calls the helper, or has
- *                atomics that return a value
+ *   type=N attach=N btf=N helper=N kfunc=N atomics=1
+ *                a program of that type, attach type, BTF target; that calls the helper or the
+ *                kernel function, or has atomics that return a value
  *   tries=1      only a program of a few instructions, which is one that tries what there is
  *   map=N        a map of that type
  *   link=N       an attachment of that type
@@ -75,11 +75,14 @@ static bool has_code(const union bpf_attr *attr)
 {
 	const struct bpf_insn *code = (const void *)(uintptr_t)attr->insns;
 
-	if (wanted("helper") < 0 && wanted("atomics") < 0)
+	if (wanted("helper") < 0 && wanted("kfunc") < 0 && wanted("atomics") < 0)
 		return true;
 	for (unsigned int i = 0; i < attr->insn_cnt; i++) {
 		if (code[i].code == (BPF_JMP | BPF_CALL) && !code[i].src_reg &&
 		    is("helper", code[i].imm))
+			return true;
+		if (code[i].code == (BPF_JMP | BPF_CALL) &&
+		    code[i].src_reg == BPF_PSEUDO_KFUNC_CALL && is("kfunc", code[i].imm))
 			return true;
 		if (code[i].code == (BPF_STX | BPF_ATOMIC | BPF_DW) &&
 		    code[i].imm & BPF_FETCH && wanted("atomics") > 0)
@@ -90,7 +93,8 @@ static bool has_code(const union bpf_attr *attr)
 
 static bool refuses_program(const union bpf_attr *attr)
 {
-	if (wanted("type") < 0 && wanted("helper") < 0 && wanted("atomics") < 0)
+	if (wanted("type") < 0 && wanted("helper") < 0 && wanted("kfunc") < 0 &&
+	    wanted("atomics") < 0)
 		return false;
 	if (wanted("tries") > 0 && attr->insn_cnt > 4)
 		return false;

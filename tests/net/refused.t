@@ -44,7 +44,7 @@ WEAK = {  # what a kernel without the helper refuses is what tries it: the verif
     "bpf_skc_to_mptcp_sock": "helper=196 tries=1", "bpf_set_retval": "helper=187 tries=1", "bpf_get_retval": "helper=186 tries=1",
 }
 OTHERS = {
-    "atomic exchange": "atomics=1", "SOCK_DESTROY": "destroy=1",
+    "atomic exchange": "atomics=1", "weak kfuncs": "kfunc=0", "SOCK_DESTROY": "destroy=1",
     "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map SOCKHASH": "map=18", "map SK_STORAGE": "map=24", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
     "bpf_ktime_get_ns": "helper=5", "bpf_ktime_get_boot_ns": "helper=125", "bpf_get_smp_processor_id": "helper=8",

@@ -107,7 +107,8 @@ static bool relocation_of(const struct text *text, size_t insn, GElf_Sym *symbol
 	return false;
 }
 
-/* As libbpf does: a symbol's function, or so far into a section, or from here. */
+/* As libbpf does: a symbol's function, or so far into a section, or from here. NULL: the
+ * kernel's. */
 static struct function *called_by(const struct function *caller, size_t insn)
 {
 	const struct text *text = &texts[caller->section];
@@ -116,6 +117,8 @@ static struct function *called_by(const struct function *caller, size_t insn)
 
 	if (!relocation_of(text, insn, &symbol))
 		return function_at(caller->section, insn + distance);
+	if (symbol.st_shndx == SHN_UNDEF)
+		return NULL;
 	if (GELF_ST_TYPE(symbol.st_info) == STT_SECTION)
 		return function_at(symbol.st_shndx, distance);
 	return function_at(symbol.st_shndx, symbol.st_value / sizeof(struct bpf_insn));
@@ -157,7 +160,8 @@ static void read_code(struct function *function)
 			is[to] = false;
 		} else if (insn->code == (BPF_JMP | BPF_CALL) && from == BPF_PSEUDO_CALL) {
 			assert_true(function->call_count < MOST);
-			function->calls[function->call_count++] = called_by(function, i);
+			function->calls[function->call_count] = called_by(function, i);
+			function->call_count += !!function->calls[function->call_count];
 		}
 		deepest = depth > deepest ? depth : deepest;
 	}

@@ -59,6 +59,9 @@ static struct feature rows[] = {
 	{ROW(OTHER, "atomic exchange", REFUSES_BOTH, EVERY,
 	     "exact counts (Linux 5.12)", NULL),
 	 .try = try_atomics, .section = "socket"},
+	{ROW(OTHER, "weak kfuncs", REFUSES_BOTH, LOAD_TRACE | CONNECT,
+	     "reading sockets (Linux 5.16)", NULL),
+	 .try = try_weak_kfuncs, .section = "socket"},
 
 	MAP(ARRAY, "sessions, users and the policy"),
 	MAP(PERCPU_ARRAY, "counters and losses"),

@@ -150,6 +150,27 @@ int try_atomics(void)
 	return 0;
 }
 
+/* As libbpf leaves a call of a function that is not there: of none. It hides such from 1.2 on.
+ */
+int try_weak_kfuncs(void)
+{
+	static const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 0},
+		{.code = BPF_JMP | BPF_JEQ | BPF_K, .off = 1},
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int program;
+
+	if (libbpf_major_version() > 1 || libbpf_minor_version() >= 2)
+		return 0;
+	program = load("socket", code, LENGTH(code), NULL, 0);
+	if (program < 0)
+		return program;
+	close(program);
+	return 0;
+}
+
 /* Constants of the kernel's sockopts are in an enum without a name. */
 int try_callbacks(void)
 {

@@ -16,6 +16,9 @@ int try_atomics(void);
 /* Flags of sockops that a socket walk can set, as bpf/compat.h does. */
 int try_callbacks(void);
 
+/* Calls of kernel functions that it does not have, where they are never made. */
+int try_weak_kfuncs(void);
+
 /* A program of a section, as libbpf names it; one that can be run by user space is run. */
 int try_program(const char *section);
 
