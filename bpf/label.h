@@ -274,7 +274,7 @@ static __always_inline int label_by_id(__u64 id, const struct hc_label *label)
 
 	session = error ? NULL : session_of(id);
 	if (session)
-		label_index_mark(session);
+		label_index_mark(id, session);
 	return error;
 }
 
@@ -326,6 +326,7 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 	struct hc_labelling *found;
 	struct hc_label label = {}; /* 6.1: what a global function gets has been written */
 	__u32 giver = 0;
+	__u64 id;
 	int error;
 
 	if (!sk || compat_refused_before() ||
@@ -343,10 +344,12 @@ static __always_inline int label_call(struct bpf_sockopt *ctx)
 		giver |= LABEL_LOCKED;
 	if (label_may_change())
 		giver |= LABEL_MASTER;
-	error = label_try(found->id, &label, giver);
+	id = found->id;
+	error = label_try(id, &label, giver);
 	if (error)
 		return error == ENOPROTOOPT ? 1 : label_answer(error);
-	found->settled = true;
+	if (found->id == id) /* else it has ended meanwhile, as one of MPTCP's may */
+		found->settled = true;
 	ctx->optlen = LABEL_TAKEN;
 	return 1;
 }

@@ -27,26 +27,40 @@ static __always_inline void label_index_key(struct hc_label_socket *key,
 	key->netns_cookie = session->netns_cookie;
 }
 
+static __always_inline void label_index_delete(void *index, const struct hc_label_socket *key,
+					       __u64 id)
+{
+	const struct hc_labelling *entry = bpf_map_lookup_elem(index, key);
+
+	if (entry && entry->id == id)
+		bpf_map_delete_elem(index, key);
+}
+
 /* The session has ended, or its service is not by label any more. */
 static __noinline void label_index_drop(__u64 id, const struct hc_session *session)
 {
 	void *index = label_index_map();
 	struct hc_label_socket key;
-	const struct hc_labelling *entry;
 
 	if (!index)
 		return;
 	label_index_key(&key, session);
-	entry = bpf_map_lookup_elem(index, &key);
-	if (entry && entry->id == id)
-		bpf_map_delete_elem(index, &key);
+	label_index_delete(index, &key, id);
+}
+
+/* Read behind a barrier: the charge is taken out before the record is anybody else's. */
+static __always_inline bool label_index_current(__u64 id, const struct hc_session *session)
+{
+	__u64 charge = __sync_fetch_and_add((__u64 *)&session->charge, 0);
+
+	return charge && charge_is_of(charge, id);
 }
 
 /*
  * `settled`: see struct hc_labelling. MPTCP is: a subflow that joined may have none.
- * `walking`: by a reload, without the socket's lock. The session may end meanwhile. Its end
- * takes the charge out first and drops the entry then: either the end sees the entry, or we see
- * that there is no charge.
+ * `walking`: by a reload, without the socket's lock. The session may end meanwhile, and its
+ * record be another's. Its end takes the charge out first and drops the entry then: either the
+ * end sees the entry, or we see that there is no charge.
  */
 static __noinline void label_index_add(__u64 id, const struct hc_session *session, bool walking,
 				       bool settled)
@@ -59,7 +73,6 @@ static __noinline void label_index_add(__u64 id, const struct hc_session *sessio
 		.netns = session->ends.netns,
 		.settled = settled,
 	};
-
 	const struct hc_labelling *known;
 
 	if (!index)
@@ -68,15 +81,17 @@ static __noinline void label_index_add(__u64 id, const struct hc_session *sessio
 	known = walking ? bpf_map_lookup_elem(index, &key) : NULL;
 	if (known && known->id == id)
 		return;
+	/* What was read is of another session. */
+	if (walking && !label_index_current(id, session))
+		return;
 	if (bpf_map_update_elem(index, &key, &entry, BPF_ANY))
 		count_loss(HC_LOSS_LABELS_FULL);
-	else if (walking &&
-		 (!*(const volatile __u64 *)&session->charge || session_of(id) != session))
-		bpf_map_delete_elem(index, &key);
+	else if (walking && !label_index_current(id, session))
+		label_index_delete(index, &key, id);
 }
 
 /* It has its label: it need not be closed. */
-static __noinline void label_index_mark(const struct hc_session *session)
+static __noinline void label_index_mark(__u64 id, const struct hc_session *session)
 {
 	void *index = label_index_map();
 	struct hc_label_socket key;
@@ -86,7 +101,7 @@ static __noinline void label_index_mark(const struct hc_session *session)
 		return;
 	label_index_key(&key, session);
 	entry = bpf_map_lookup_elem(index, &key);
-	if (entry)
+	if (entry && entry->id == id)
 		entry->settled = true;
 }
 

@@ -54,13 +54,13 @@ static __always_inline void walk_total(struct hc_session *session, __u64 before)
 		active_take(&state->slots);
 }
 
-/* In the index of labels, or not any more, by the policy of now. */
-static __always_inline void walk_index(__u64 id, const struct hc_session *session,
+/* In the index of labels, or not any more, by the policy of now. `was`: it had an entry. */
+static __always_inline void walk_index(__u64 id, const struct hc_session *session, bool was,
 				       const struct hc_user_key *user, bool labelled)
 {
 	if (user->kind >= HC_BY_LABEL && !user->elsewhere)
 		label_index_add(id, session, true, labelled);
-	else if (session->user.kind >= HC_BY_LABEL)
+	else if (was)
 		label_index_drop(id, session);
 }
 
@@ -73,22 +73,27 @@ static __noinline void walk_name(__u64 before, __u64 after, const struct hc_user
 		name_note(charge_position(after), user, label);
 }
 
-/* Moves a session that was charged under another policy. Whose it is is what its charge says:
- * if that changes meanwhile, the compare-and-swap fails. */
+/*
+ * Moves a session that was charged under another policy. Whose it is is what its charge says:
+ * if that changes meanwhile, the compare-and-swap fails. In the index it comes last: its end
+ * looks there if the user that it is charged to is by label.
+ */
 static __noinline void walk_move(__u64 id, struct hc_session *session)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	struct hc_user_key user; /* not a copy of the session: the stack is full */
 	struct hc_user_set *set;
-	__u64 before = session->charge, after;
+	/* Behind a barrier: what is read after it is of this session, or the swap fails. */
+	__u64 before = __sync_fetch_and_add(&session->charge, 0), after;
 	const struct hc_user *holder = user_at(charge_position(before), &set);
 	const struct hc_service *service = session_identify(session, &user);
+	bool was = session->user.kind >= HC_BY_LABEL, labelled;
 
-	if (!holder || !service)
+	if (!holder || !service || !charge_is_of(before, id))
 		return;
+	labelled = holder->key.kind == HC_BY_LABEL;
 	session_set_up(session, service);
-	walk_index(id, session, &user, holder->key.kind == HC_BY_LABEL);
-	if (user.kind == HC_UNLABELLED && holder->key.kind == HC_BY_LABEL) {
+	if (user.kind == HC_UNLABELLED && labelled) {
 		user.kind = HC_BY_LABEL; /* it keeps its label */
 		user.prefix = 0;
 		user.word[0] = holder->key.word[0];
@@ -96,6 +101,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 		name_limits(&claim, &user, charge_position(before));
 	}
 	if (user_same(&user, &holder->key)) {
+		walk_index(id, session, was, &user, labelled);
 		if (walk_total_holds(&user, charge_position(before)) !=
 		    !!(before & HC_CHARGE_TOTAL))
 			walk_total(session, before);
@@ -113,6 +119,7 @@ static __noinline void walk_move(__u64 id, struct hc_session *session)
 		return;
 	}
 	session_settle(session);
+	walk_index(id, session, was, &user, labelled);
 	user_discharge(before, claim.now);
 }
 
@@ -205,7 +212,7 @@ static __always_inline bool walk_end(__u64 id)
 	struct hc_event *event;
 	__u64 charge, now = bpf_ktime_get_ns();
 
-	if (!session)
+	if (!session || session->flags & HC_S_CONNECTING) /* it connects anew */
 		return false;
 	charge = __sync_lock_test_and_set(&session->charge, 0);
 	if (charge)
