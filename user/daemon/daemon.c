@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "user/base/log.h"
@@ -21,6 +19,7 @@
 #include "user/kernel/pins.h"
 #include "user/kernel/policy_apply.h"
 #include "user/kernel/probe.h"
+#include "user/kernel/quiesce.h"
 #include "user/kernel/reload_record.h"
 #include "user/kernel/snapshot.h"
 #include "user/kernel/walk.h"
@@ -218,9 +217,10 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 		else
 			targets_commit(&daemon->targets, config);
 	}
-	/* Those that began by the old one have their charges by then. */
-	if (!error)
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	/* Sessions that began by the old one have their charges by then, but for those whose
+	 * connect() is on its way: they look themselves. */
+	if (!error && quiesce_programs())
+		hc_notice("sessions that begin now may keep their old service");
 	if (!error && walk_sessions(daemon->walker))
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!error)
