@@ -7,7 +7,6 @@
 #ifndef HEADCOUNT_ENDING_H
 #define HEADCOUNT_ENDING_H
 
-#include "half_closed.h"
 #include "session.h"
 
 /* Why it ended: enum hc_end. */
@@ -66,6 +65,9 @@ static __always_inline void session_unreserve(__u64 id, struct hc_session *sessi
 	user_unreserve(&claim, &session->user, HELD);
 	/* Of a connect() that had lost this way: session_make(). */
 	user_discharge(__sync_lock_test_and_set(&session->charge, 0), now);
+	/* Whoever takes the way next is not to be taken for this one. Later it may be lost. */
+	if (!session_forgotten(session, now))
+		session->flags &= ~HC_S_CONNECTING;
 	session_free(id, session);
 }
 
@@ -147,13 +149,12 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	session_free(id, session);
 }
 
-/* The same for whatever the socket was. */
+/* The same for whatever the socket was: before it listened, it may have tried to connect. */
 static __always_inline void session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
 {
 	if (old_state == TCP_LISTEN)
 		listener_closed(id);
-	else
-		session_ended(id, tp, old_state);
+	session_ended(id, tp, old_state);
 }
 
 /* on_milestone notes that it has seen the end, */

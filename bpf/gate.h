@@ -28,27 +28,34 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	struct person person;
 	const struct tcp_sock *tp;
 	enum verdict verdict;
+	__u32 generation;
 	__u64 id, cookie;
+	bool fast_open;
 
 	if (!policy)
 		return 1;
+	generation = policy_generation(policy);
 	tp = ctx->sk ? compat_tcp_of(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
+	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
+	before = session_of_seen(cookie, cookie);
+	if (before) /* of its last attempt, or of a session whose end nobody saw: it is CLOSE */
+		session_ended(cookie, tp, TCP_CLOSE);
 	/* Fast Open may put the SYN off, and TCP_CONNECT_CB with it: on_milestone hears of
-	 * SYN_SENT, and of the end, so. Others that still tell have connected before, and may
-	 * send nothing now: on_destroyed looks at those that do not tell. */
-	if (compat_callbacks)
-		compat_set_callbacks(ctx, tp, BPF_CORE_READ_BITFIELD(tp, fastopen_connect));
-	service = policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE);
+	 * SYN_SENT, and of the end, so. */
+	fast_open = BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
+	if (compat_callbacks && fast_open)
+		compat_set_callbacks(ctx, tp, true);
+	service = policy_service(generation, HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
+	/* It has connected before, and may send nothing now: on_destroyed looks at those that
+	 * do not tell. */
+	if (compat_callbacks && cookie && !fast_open)
+		compat_set_callbacks(ctx, tp, false);
 	claim.now = bpf_ktime_get_ns();
-	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
-	before = session_of_seen(id, cookie);
-	if (before) /* of its last attempt, or of a session whose end nobody saw: it is CLOSE */
-		session_ended(id, tp, TCP_CLOSE);
 	session_set_caller(session, tp, ctx->sk);
 	person.uid = session->uid;
 	person.cgroup = session->cgroup;
@@ -71,6 +78,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	if (claim.total)
 		session->flags |= HC_F_TOTAL;
 	session->reserved_of = claim.position;
+	session->half_closed = generation & HALF_CLOSED_MASK;
 	if (!session_make(id, session, claim.now))
 		user_unreserve(&claim, &session->user, HELD);
 	return 1;

@@ -185,9 +185,10 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
  * through no state change, and still holds the slot that connect() reserved. Or another sockops
  * program has taken the flag away, and its end may not have been told. Or it is none of ours.
  *
- * What connect() has made call back because of Fast Open has no port if it sent nothing: that
- * is set just before SYN_SENT. Nor have others if they were disconnected, as by close() to send
- * a RST; those are not looked for in vain, where connect() makes them not call back.
+ * What calls back and sent nothing, because of Fast Open, or as somebody else has asked for it,
+ * has no port: that is set just before SYN_SENT. Nor have others if they were disconnected, as
+ * by close() to send a RST; those are not looked for in vain, where connect() makes them not
+ * call back.
  */
 static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
 {
@@ -195,7 +196,8 @@ static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
 		return true;
 	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport)
 		return false;
-	return !compat_callbacks || BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
+	return !compat_callbacks || !tp->tcp_mstamp ||
+	       BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
 }
 
 SEC("?tp_btf/tcp_destroy_sock")

@@ -18,6 +18,7 @@
 #include "alive.h"
 #include "diverted.h"
 #include "excess.h"
+#include "half_closed.h"
 #include "label_index.h"
 #include "origin.h"
 #include "refusal.h"
@@ -169,26 +170,55 @@ static __always_inline struct hc_session *session_begin(__u64 id, const struct t
 	return session;
 }
 
+/* The user is another one by the policy of now, and has no reservation. */
+static __noinline bool session_reserved_by_other(struct hc_session *session,
+						 const struct claim *claim,
+						 const struct hc_service *service)
+{
+	struct person person = {.uid = session->uid, .cgroup = session->cgroup};
+	struct hc_user_key user;
+
+	user_of(&user, service, HC_OUTBOUND_SERVICE, session->ends.remote, &person);
+	if (user_same(&user, &session->user))
+		return false;
+	user_unreserve(claim, &session->user, HELD);
+	session->user = user;
+	return true;
+}
+
 /* The gate reserved for this session and knows its user: it begins with what the gate found,
- * the time included (reading the clock is expensive), even if a reload came between. */
+ * the time included (reading the clock is expensive). If a reload came between, whose walk has
+ * not seen it, the user may be another one now. */
 static __always_inline void session_take_over(__u64 id, struct hc_session *session)
 {
 	const struct hc_control *policy = policy_control();
 	const struct hc_service *service;
+	enum reservation kind = HELD;
 	struct claim claim = {
 		.now = session->opened_ns,
 		.when = session->opened_ns,
 		.total = !!(session->flags & HC_F_TOTAL),
 		.position = session->reserved_of,
 	};
+	__u32 generation;
+	bool reloaded;
 
 	session->netns_cookie = 0; /* not known yet */
-	service =
-		policy ? policy_service(policy_generation(policy), HC_OUTBOUND_SERVICE) : NULL;
+	if (!policy)
+		return;
+	generation = policy_generation(policy);
+	service = policy_service(generation, HC_OUTBOUND_SERVICE);
 	if (!service)
 		return;
+	reloaded = session->half_closed != (generation & HALF_CLOSED_MASK);
+	session->half_closed = 0;
 	session->flags &= ~(HC_S_CONNECTING | HC_F_TOTAL);
-	session_charge(id, session, service, &claim, HELD);
+	if (reloaded && session_reserved_by_other(session, &claim, service)) {
+		claim.total = false;
+		claim.position = 0;
+		kind = NOTHING;
+	}
+	session_charge(id, session, service, &claim, kind);
 }
 
 /* The record of an outbound session, charged; or NULL. Another call changes nothing. */

@@ -70,7 +70,7 @@ enum hc_end {
 	HC_END_TIMEOUT = 3,     /* retransmissions or keepalive ran out */
 	HC_END_REFUSED = 4,     /* outbound: the peer refused */
 	HC_END_ABANDONED = 5,   /* outbound: closed before it was established */
-	HC_END_UNREACHABLE = 6, /* outbound: no route, no free port */
+	HC_END_UNREACHABLE = 6, /* outbound: so the network said (ICMP) */
 	HC_END_ABORTED = 7,     /* this side sent a RST: unread data, SO_LINGER 0 */
 	HC_END_KILLED = 8,      /* an administrator closed it (headcount kill, ss -K) */
 	HC_END_IDLE = 9,        /* headcount closed it: no payload for the service's `idle` */
@@ -214,7 +214,8 @@ struct hc_session {
 		__u32 reserved_of;  /* HC_S_CONNECTING: the user's position */
 	};
 	__u32 direction : 1;
-	__u32 half_closed : HC_HALF_CLOSED_BITS; /* 0: it is not, or was before headcount */
+	/* 0: it is not, or was before headcount. HC_S_CONNECTING: the policy's generation */
+	__u32 half_closed : HC_HALF_CLOSED_BITS;
 	char comm[HC_COMM_MAX];
 };
 

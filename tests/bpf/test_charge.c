@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two sessions in one record: a reservation that was forgotten, and whose connect() goes on
- * just as another session takes its way. It cannot be brought about by waiting, so a program
- * that runs after ours in connect() writes into the record what the other session would have.
+ * What comes between the gate and the SYN of a connect(): another session, that takes the way
+ * of a reservation that was forgotten; or a reload. It cannot be brought about by waiting, so a
+ * program that runs after ours in connect() writes into our maps what would be there then.
  */
 #include "gate.h"
 
@@ -99,11 +99,11 @@ static int way_of(int fd, __u64 id, __u32 *index, struct hc_session_set *set)
 	return -1;
 }
 
-/* Connects the second socket: our gate makes its record, in which it then finds `charge`. */
-static void connect_into(__u32 index, int way, __u64 charge)
+/* Connects the second socket. Behind our gate so many bytes of the map's element, BPF_W or
+ * BPF_DW, are set. */
+static void connect_beside(const struct bpf_map *map, __u32 index, __s16 where, __u8 size,
+			   __u64 value)
 {
-	__s16 where = offsetof(struct hc_session_set, way) + way * sizeof(struct hc_session) +
-		      offsetof(struct hc_session, charge);
 	const struct bpf_insn code[] = {
 		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4, .imm = index},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 2, .src_reg = 10},
@@ -111,13 +111,13 @@ static void connect_into(__u32 index, int way, __u64 charge)
 		{.code = BPF_LD | BPF_DW | BPF_IMM,
 		 .dst_reg = 1,
 		 .src_reg = BPF_PSEUDO_MAP_FD,
-		 .imm = bpf_map__fd(object->maps.sessions)},
+		 .imm = bpf_map__fd(map)},
 		{},
 		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_map_lookup_elem},
 		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 3},
-		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .imm = (__s32)charge},
-		{.imm = charge >> 32},
-		{.code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 0, .src_reg = 1, .off = where},
+		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .imm = (__s32)value},
+		{.imm = value >> 32},
+		{.code = BPF_STX | BPF_MEM | size, .dst_reg = 0, .src_reg = 1, .off = where},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 1},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
@@ -192,7 +192,10 @@ static void test_two_in_one(void **state)
 	__u64 charge = charge_twice(&index, &way, &set);
 
 	(void)state;
-	connect_into(index, way, charge);
+	connect_beside(object->maps.sessions, index,
+		       offsetof(struct hc_session_set, way) + way * sizeof(struct hc_session) +
+			       offsetof(struct hc_session, charge),
+		       BPF_DW, charge);
 	all_is_released();
 }
 
@@ -211,11 +214,36 @@ static void test_left_behind(void **state)
 	all_is_released();
 }
 
+/* The policy in the other half, which is empty, tells users by their address. */
+static void test_reloaded(void **state)
+{
+	const struct hc_user_key who = {
+		.service = HC_OUTBOUND_SERVICE, .kind = HC_BY_UID, .uid = WHO};
+	struct hc_control control;
+	struct hc_session_set set;
+	__u32 index, zero = 0;
+	int way;
+
+	(void)state;
+	open_sockets();
+	attach_all();
+	map_get(object->maps.control, &zero, &control, 0);
+	connect_beside(object->maps.control, zero, offsetof(struct hc_control, generation),
+		       BPF_W, control.generation + 1);
+	way = way_of(sockets[1], cookie_of(sockets[1]), &index, &set);
+	assert_int_equal(set.way[way].user.kind, HC_BY_CLIENT);
+	assert_true(set.way[way].charge != 0);
+	assert_int_equal(user_active(&who), 0);
+	assert_int_equal(user_held(&who), 0);
+	close_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_two_in_one, begin, finish),
 		cmocka_unit_test_setup_teardown(test_left_behind, begin, finish),
+		cmocka_unit_test_setup_teardown(test_reloaded, begin, finish),
 	};
 
 	return RUN_GATE_TESTS(tests);

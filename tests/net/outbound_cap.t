@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # alone: its outbound caps are those of every process of the host
 """Caps on sessions that go out: errno, families, overrides, and what must not cost a slot."""
+import datetime
+
 from clients import *
 
 client_host(1)
@@ -225,6 +227,57 @@ def failures_of_used_sockets():
             with Child(nowhere_again, before, uid=UID) as child:
                 equal(child.hear(), [[errno.ENETUNREACH] * CAP, [0] * CAP], before.__name__)
             until_equal(lambda: active("outbound", UID), 0, "active at the end")
+
+
+def turned_into_listeners(count):
+    """connect() that sends nothing, on a socket that listens then."""
+    for _ in range(count):
+        with new_socket() as s:
+            equal(s.connect_ex((NOWHERE, PORT)), errno.ENETUNREACH, "no route")
+            s.listen()
+
+
+def fast_open_given_up(count):
+    """The same, on one that is asked for Fast Open before, and not any more after."""
+    for _ in range(count):
+        with new_socket() as s:
+            s.setsockopt(socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
+            equal(s.connect_ex((NOWHERE, PORT)), errno.ENETUNREACH, "no route")
+            s.setsockopt(socket.IPPROTO_TCP, FASTOPEN_CONNECT, 0)
+
+
+@test
+def records_of_failures():
+    """connects that send nothing leave no record, whatever becomes of their sockets before they are closed"""
+    with Headcount(capped()):
+        for way in turned_into_listeners, fast_open_given_up:
+            before = records()
+            as_user(UID, way, 300)
+            until(lambda: records() < before + 100, f"the records of {way.__name__} to go, {before} were there")
+
+
+def later(channel):
+    """connect() to nowhere, and when told to, from the same socket to a server."""
+    s = new_socket()
+    answer(channel, s.connect_ex((NOWHERE, PORT)))
+    channel.recv(1)
+    answer(channel, s.connect_ex((THERE, PORT)))
+    channel.recv(1)
+
+
+@test
+def failures_before_a_reload():
+    """what a connect() left behind under a cap is not taken for the next one, when there is no cap any more"""
+    with Headcount(capped()) as hc, Server("0.0.0.0", PORT, "c1"), Child(later, uid=UID) as child:
+        equal(child.hear(), errno.ENETUNREACH, "no route")
+        hc.reload(service("outbound", user="uid"))
+        before = datetime.datetime.now(datetime.timezone.utc)
+        child.tell()
+        equal(child.hear(), 0, "connect() afterwards")
+        opened = hc.wait_event(event__action="session-opened", destination__port=PORT)
+        start = datetime.datetime.fromisoformat(opened["event.start"])
+        equal(start > before, True, f"it began at {start}, after {before}")
+        child.tell()
 
 
 def put_off(channel):
