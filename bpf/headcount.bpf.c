@@ -180,15 +180,10 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
 }
 
 /*
- * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, its
- * connect() failed before it sent anything (no route, another program's refusal): it has been
- * through no state change, and still holds the slot that connect() reserved. Or another sockops
- * program has taken the flag away, and its end may not have been told. Or it is none of ours.
- *
- * What calls back and sent nothing, because of Fast Open, or as somebody else has asked for it,
- * has no port: that is set just before SYN_SENT. Nor have others if they were disconnected, as
- * by close() to send a RST; those are not looked for in vain, where connect() makes them not
- * call back.
+ * May nobody have told what the socket is through with? It has a port from just before SYN_SENT
+ * on: what calls back and has none has sent nothing, because of Fast Open or as somebody else
+ * has asked for the flag; or it was disconnected, as by close() to send a RST. Where connect()
+ * makes used sockets not call back, those are not looked for in vain.
  */
 static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
 {
@@ -200,6 +195,12 @@ static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
 	       BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
 }
 
+/*
+ * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, its
+ * connect() failed before it sent anything (no route, another program's refusal): it has been
+ * through no state change, and still holds the slot that connect() reserved. Or another sockops
+ * program has taken the flag away, and its end may not have been told. Or it is none of ours.
+ */
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroyed, struct sock *sk)
 {

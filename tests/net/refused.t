@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernels that refuse something: each feature that `status` lists is refused in turn (tests/net/refuse.c), for every
 command. What comes of it is what the table says: one line, and nothing left behind; or it goes on, and says what is lost."""
+import ctypes
 import pty
 
 from clients import *
@@ -57,6 +58,10 @@ OTHERS = {
 WAYS = {**PROGRAMS, **WEAK, **OTHERS}
 # Refused otherwise: by mounts (below), and by the kernels of tests/kernels.
 ELSEWHERE = {"BTF", "cgroup v2", "bpffs", "TCP_BPF_SOCK_OPS_CB_FLAGS"}
+LIBBPF = ctypes.CDLL("libbpf.so.1")
+if (LIBBPF.libbpf_major_version(), LIBBPF.libbpf_minor_version()) >= (1, 2):  # the kernel never sees them
+    ELSEWHERE.add("weak kfuncs")
+    del WAYS["weak kfuncs"]
 
 
 def refusing(name, number):
