@@ -23,15 +23,14 @@ static __always_inline void compat_set_errno(__u32 error)
 		set_retval(-(__s64)(error & 0xfff));
 }
 
-/* The socket of a context's pointer that is known to be TCP's. Without a call where the kernel
- * can (6.2): the verifier makes a cast of it. */
-extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym __weak;
-
+/* The socket of a context's pointer that is known to be TCP's. The helper looks at the pointer
+ * alone; the type is for the cast that user/kernel/cast.c makes of the call where it can. */
 static __always_inline struct tcp_sock *compat_tcp_of(void *sk)
 {
-	if (bpf_rdonly_cast)
-		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
-	return bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *(*const tcp_of)(void *sk, __u32 type) =
+		(void *)BPF_FUNC_skc_to_tcp_sock;
+
+	return tcp_of(sk, bpf_core_type_id_kernel(struct tcp_sock));
 }
 
 /* TCP_BPF_SOCK_OPS_CB_FLAGS, of 6.12. */

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernels that refuse something: each feature that `status` lists is refused in turn (tests/net/refuse.c), for every
 command. What comes of it is what the table says: one line, and nothing left behind; or it goes on, and says what is lost."""
-import ctypes
 import pty
 
 from clients import *
@@ -18,7 +17,7 @@ def kernel_types():
     """Numbers of types and functions in the kernel's BTF."""
     found = {}
     for line in run("bpftool", "btf", "dump", "file", "/sys/kernel/btf/vmlinux").splitlines():
-        if match := re.match(r"\[(\d+)\] (FUNC 'bpf_iter_(?:tcp|task_file|bpf_prog)'|TYPEDEF 'btf_trace_(?:inet_sock_set_state|tcp_destroy_sock|tcp_retransmit_synack)')", line):
+        if match := re.match(r"\[(\d+)\] (FUNC 'bpf_iter_(?:tcp|task_file|bpf_prog)'|FUNC 'bpf_rdonly_cast'|TYPEDEF 'btf_trace_(?:inet_sock_set_state|tcp_destroy_sock|tcp_retransmit_synack)')", line):
             found[match[2].split("'")[1]] = match[1]
     return found
 
@@ -43,9 +42,10 @@ PROGRAMS = {  # linux/bpf.h: enum bpf_prog_type, enum bpf_attach_type
 }
 WEAK = {  # what a kernel without the helper refuses is what tries it: the verifier does not come to the other calls
     "bpf_skc_to_mptcp_sock": "helper=196 tries=1", "bpf_set_retval": "helper=187 tries=1", "bpf_get_retval": "helper=186 tries=1",
+    "bpf_rdonly_cast": f"kfunc={TYPES.get('bpf_rdonly_cast', 0)}",
 }
 OTHERS = {
-    "atomic exchange": "atomics=1", "weak kfuncs": "kfunc=0", "SOCK_DESTROY": "destroy=1",
+    "atomic exchange": "atomics=1", "SOCK_DESTROY": "destroy=1",
     "map ARRAY": "map=2", "map PERCPU_ARRAY": "map=6", "map HASH": "map=1", "map LPM_TRIE": "map=11", "map LRU_HASH": "map=9", "map SOCKHASH": "map=18", "map SK_STORAGE": "map=24", "map ARRAY_OF_MAPS": "map=12", "map RINGBUF": "map=27",
     "bpf_map_lookup_elem": "helper=1", "bpf_map_update_elem": "helper=2", "bpf_map_delete_elem": "helper=3",
     "bpf_ktime_get_ns": "helper=5", "bpf_ktime_get_boot_ns": "helper=125", "bpf_get_smp_processor_id": "helper=8",
@@ -58,10 +58,6 @@ OTHERS = {
 WAYS = {**PROGRAMS, **WEAK, **OTHERS}
 # Refused otherwise: by mounts (below), and by the kernels of tests/kernels.
 ELSEWHERE = {"BTF", "cgroup v2", "bpffs", "TCP_BPF_SOCK_OPS_CB_FLAGS"}
-LIBBPF = ctypes.CDLL("libbpf.so.1")
-if (LIBBPF.libbpf_major_version(), LIBBPF.libbpf_minor_version()) >= (1, 2):  # the kernel never sees them
-    ELSEWHERE.add("weak kfuncs")
-    del WAYS["weak kfuncs"]
 
 
 def refusing(name, number):
@@ -120,9 +116,9 @@ def works(name, command, ready, notices, **options):
 
 
 # Notices of those who use a feature, and go on without it.
-NOTICES = {"trace": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "iter/tcp", "iter/task_file", "bpf_seq_write",
+NOTICES = {"trace": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_rdonly_cast", "iter/tcp", "iter/task_file", "bpf_seq_write",
                      "bpf_sock_from_file", "cgroup_skb/ingress"],
-           "run": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
+           "run": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_rdonly_cast", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
 
 
 def stops(name, command):
@@ -406,8 +402,10 @@ def program_of(pid, name):
 
 @test
 def weak():
-    """a helper that is not there is not called by what is loaded"""
-    for refuse, count in ("", 1), (f"{WEAK['bpf_set_retval']} errno={EINVAL}", 0):
+    """a helper that is not there is not called by what is loaded; a helper is what reads sockets where they cannot be cast"""
+    for lacking, helper, count in (None, "bpf_set_retval", 1), ("bpf_set_retval", "bpf_set_retval", 0), \
+            (None, "bpf_skc_to_tcp_sock", 0), ("bpf_rdonly_cast", "bpf_skc_to_tcp_sock", 1):
+        refuse = f"{WEAK[lacking]} errno={EINVAL}" if lacking else ""
         process = start(PROGRAM, "run", "-c", config(), env={**os.environ, "LD_PRELOAD": PRELOAD, "REFUSE": refuse})
         for line in process.stderr:
             if line.startswith(b"headcount: ready"):
@@ -415,7 +413,7 @@ def weak():
         code = program_of(process.pid, "on_connect4")
         process.terminate()
         process.wait(30)
-        equal(min(code.count("bpf_set_retval"), 1), count, "calls of bpf_set_retval")
+        equal(min(code.count(helper), 1), count, f"calls of {helper} without {lacking}")
 
 
 main()

@@ -59,9 +59,6 @@ static struct feature rows[] = {
 	{ROW(OTHER, "atomic exchange", REFUSES_BOTH, EVERY,
 	     "exact counts (Linux 5.12)", NULL),
 	 .try = try_atomics, .section = "socket"},
-	{ROW(OTHER, "weak kfuncs", REFUSES_BOTH, LOAD_TRACE | CONNECT,
-	     "reading sockets (Linux 5.16)", NULL),
-	 .try = try_weak_kfuncs, .section = "socket"},
 
 	MAP(ARRAY, "sessions, users and the policy"),
 	MAP(PERCPU_ARRAY, "counters and losses"),
@@ -106,6 +103,10 @@ static struct feature rows[] = {
 	WEAK(skc_to_mptcp_sock, "sockops", 0, LOAD_TRACE | CONNECT,
 	     "the owner of an MPTCP subflow (Linux 5.19)",
 	     "a subflow that joins an MPTCP connection is charged to whoever added it, and gets no label"),
+	{ROW(OTHER, "bpf_rdonly_cast", 0, LOAD_TRACE | CONNECT,
+	     "reading sockets without a call (Linux 6.2)",
+	     "each look at a socket takes a call"),
+	 .try = try_cast, .section = "sockops"},
 
 	PROGRAM("tp_btf/tcp_destroy_sock", 0, LOAD_DESTROYED,
 		"connects without a route; ends of sockets whose callbacks another program has taken",
@@ -298,6 +299,14 @@ bool features_have_callbacks(void)
 		if (rows[i].try == try_callbacks)
 			return !rows[i].error;
 	return false;
+}
+
+int features_cast(void)
+{
+	size_t count;
+
+	features_list(&count);
+	return tried_cast();
 }
 
 bool features_have_watch(void)

@@ -59,6 +59,9 @@ bool features_have(int helper);
 /* Can other programs than sockops make a socket call back (TCP_BPF_SOCK_OPS_CB_FLAGS)? */
 bool features_have_callbacks(void);
 
+/* The number of bpf_rdonly_cast() among the kernel's types, or 0: it cannot be called. */
+int features_cast(void);
+
 /* Can it be found out that another program has taken that away? */
 bool features_have_watch(void);
 

@@ -22,6 +22,7 @@
 #define LENGTH(code) (sizeof(code) / sizeof((code)[0]))
 
 static struct btf *kernel_btf; /* read once, by try_btf() */
+static int cast;
 
 void tries_end(void)
 {
@@ -150,25 +151,32 @@ int try_atomics(void)
 	return 0;
 }
 
-/* As libbpf leaves a call of a function that is not there: of none. It hides such from 1.2 on.
- */
-int try_weak_kfuncs(void)
+/* Casts 0. */
+int try_cast(void)
 {
-	static const struct bpf_insn code[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 0},
-		{.code = BPF_JMP | BPF_JEQ | BPF_K, .off = 1},
-		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL},
-		{.code = BPF_JMP | BPF_EXIT},
+	int type = btf__find_by_name_kind(kernel_btf, "tcp_sock", BTF_KIND_STRUCT);
+	int function = btf__find_by_name_kind(kernel_btf, "bpf_rdonly_cast", BTF_KIND_FUNC);
+	const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = type},
+		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = function},
+		RETURN(1),
 	};
 	int program;
 
-	if (libbpf_major_version() > 1 || libbpf_minor_version() >= 2)
-		return 0;
-	program = load("socket", code, LENGTH(code), NULL, 0);
+	if (type < 0 || function < 0)
+		return -ENOENT;
+	program = load("sockops", code, LENGTH(code), NULL, 0);
 	if (program < 0)
 		return program;
 	close(program);
+	cast = function;
 	return 0;
+}
+
+int tried_cast(void)
+{
+	return cast;
 }
 
 /* Constants of the kernel's sockopts are in an enum without a name. */

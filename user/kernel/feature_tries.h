@@ -16,8 +16,11 @@ int try_atomics(void);
 /* Flags of sockops that a socket walk can set, as bpf/compat.h does. */
 int try_callbacks(void);
 
-/* Calls of kernel functions that it does not have, where they are never made. */
-int try_weak_kfuncs(void);
+/* The kernel function bpf_rdonly_cast(). */
+int try_cast(void);
+
+/* Its number among the kernel's types, once it has been tried; 0: it is not there. */
+int tried_cast(void);
 
 /* A program of a section, as libbpf names it; one that can be run by user space is run. */
 int try_program(const char *section);

@@ -12,6 +12,7 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
+#include "user/kernel/cast.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/load.h"
 #include "user/kernel/pin_paths.h"
@@ -293,6 +294,9 @@ static int load_into_kernel(struct headcount_bpf *object, const struct load_requ
 	int error;
 
 	set_constants(object, request);
+	error = cast_sockets(object);
+	if (error)
+		return hc_error_errno(error, "cannot have sockets read by a cast");
 	/* The kernel gives a load up with EAGAIN when a signal comes. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
