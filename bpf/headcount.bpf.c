@@ -41,28 +41,13 @@ int on_connect6(struct bpf_sock_addr *ctx)
 
 /*
  * A socket is closed by its owner, and becomes an orphan if it is not through with its peer.
- * Attached only if a service ignores orphans, or on_destroyed is not there: then this one gives
- * back what a connect() reserved that sent nothing.
+ * Attached only while a service ignores orphans.
  */
 SEC("?cgroup/sock_release")
 int on_release(struct bpf_sock *ctx)
 {
-	struct hc_session *session;
-	__u64 id;
-
-	if (ctx->protocol != IPPROTO_TCP)
-		return 1;
-	if (ctx->state != TCP_CLOSE) {
-		if (policy_ignoring())
-			session_orphaned(bpf_get_socket_cookie(ctx));
-		return 1;
-	}
-	if (ctx->dst_port) /* it got further: on_destroyed says why */
-		return 1;
-	id = bpf_get_socket_cookie(ctx);
-	session = session_of(id);
-	if (session && session->flags & HC_S_CONNECTING)
-		session_unreserve(id, session, bpf_ktime_get_ns());
+	if (ctx->protocol == IPPROTO_TCP && ctx->state != TCP_CLOSE && policy_ignoring())
+		session_orphaned(bpf_get_socket_cookie(ctx));
 	return 1;
 }
 

@@ -72,8 +72,7 @@ static __always_inline struct hc_session *session_of_seen(__u64 id, __u64 cookie
 }
 
 /* A reservation whose socket never came to anything, and whose slot has been
- * forgotten long since: on_destroyed has missed it, or is not there, and on_release does not
- * see sockets of the kernel, such as MPTCP's subflows. */
+ * forgotten long since: on_destroyed has missed it, as a tracing program may. */
 static __always_inline bool session_forgotten(const struct hc_session *session, __u64 now)
 {
 	return session->flags & HC_S_CONNECTING &&

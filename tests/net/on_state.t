@@ -28,7 +28,7 @@ def strangers():
 def calm(*options):
     """Headcount without on_state: no other sockops program is on the machine."""
     lacking = [row["feature"] for row in json.loads(headcount("status", "--json")[1])["features"] if not row["found"]]
-    if {"TCP_BPF_SOCK_OPS_CB_FLAGS", "tp_btf/tcp_destroy_sock", "iter/bpf_prog"} & set(lacking):
+    if {"TCP_BPF_SOCK_OPS_CB_FLAGS", "iter/bpf_prog"} & set(lacking):
         raise Skip(f"the kernel has no {lacking}: on_state is needed")
     for _ in range(20):
         until(lambda: not strangers(), "other sockops programs to go", 30)

@@ -116,9 +116,9 @@ def works(name, command, ready, notices, **options):
 
 
 # Notices of those who use a feature, and go on without it.
-NOTICES = {"trace": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_rdonly_cast", "iter/tcp", "iter/task_file", "bpf_seq_write",
+NOTICES = {"trace": ["iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_rdonly_cast", "iter/tcp", "iter/task_file", "bpf_seq_write",
                      "bpf_sock_from_file", "cgroup_skb/ingress"],
-           "run": ["tp_btf/tcp_destroy_sock", "iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_rdonly_cast", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
+           "run": ["iter/bpf_prog", "bpf_skc_to_mptcp_sock", "bpf_rdonly_cast", "bpf_set_retval", "bpf_get_retval", "iter/task_file", "bpf_sock_from_file"]}
 
 
 def stops(name, command):
@@ -187,38 +187,6 @@ def directions():
     text = section("headcount", directions="outbound")
     for name in "sk_lookup", "tp_btf/tcp_retransmit_synack":
         works(name, ["run", "-c", config(text)], "headcount: ready", [], env=refusing(name, EINVAL))
-
-
-def nowhere(*_):
-    """errno of connects without a route, one after the other."""
-    found = []
-    for _ in range(3):
-        with new_socket() as s:
-            found.append(s.connect_ex(("192.0.2.1", PORT)))
-    return found
-
-
-@test
-def without_destroyed():
-    """without tp_btf/tcp_destroy_sock it is sock_release that gives back the slot of a connect() without a route; so it stays when adopted"""
-    uid = UID + 50
-    settings = service("outbound", user="uid", override=f"{uid} 1")
-    os.environ.update(refusing("tp_btf/tcp_destroy_sock", EINVAL))
-    try:
-        for says in "ready", "adopted":
-            with Headcount(settings, "--pin") as hc:
-                for name in "LD_PRELOAD", "REFUSE":
-                    os.environ.pop(name, None)
-                hc.wait_said(says)
-                programs = {row["program"] for row in ask("status")["attached"]}
-                equal({"on_release", "on_state", "on_destroyed"} & programs, {"on_release", "on_state"}, f"attached, {says}")
-                equal(as_user(uid, nowhere), [errno.ENETUNREACH] * 3, f"connects, {says}")
-                hc.reload(settings.replace(" 1", " 1 "))
-                equal(as_user(uid, nowhere), [errno.ENETUNREACH] * 3, f"connects after a reload, {says}")
-    finally:
-        for name in "LD_PRELOAD", "REFUSE":
-            os.environ.pop(name, None)
-    headcount("detach")
 
 
 @test

@@ -125,8 +125,8 @@ static const char *state_reason(const struct status *status)
 	return features_have_watch()
 		       ? "needed: another sockops program is there, or was, and may keep "
 			 "sockets from telling of their ends"
-		       : "needed: without tp_btf/tcp_destroy_sock and iter/bpf_prog nobody "
-			 "knows whether sockets tell of their ends";
+		       : "needed: without iter/bpf_prog nobody knows whether sockets tell of "
+			 "their ends";
 }
 
 /* Does a service want what the daemon does: sessions without a label closed, or else those over

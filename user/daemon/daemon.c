@@ -29,25 +29,12 @@
 #define WALKS_LATER                                                                            \
 	(LOAD_WALK_SOCKETS | LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL |                \
 	 LOAD_WALK_TARGETS)
-#define STATES       (LOAD_STATE | LOAD_DESTROYED | LOAD_WALK_PROGRAMS)
+#define STATES       (LOAD_STATE | LOAD_WALK_PROGRAMS)
 #define RUN_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | WALKS_LATER)
 /* The gates, and what they need. */
 #define INBOUND_PROGRAMS (LOAD_ARRIVAL | LOAD_RESENT)
 /* Nothing is refused: no gates, and nothing to tell of refusals. */
 #define TRACE_PROGRAMS (LOAD_TRACE | STATES | WALKS_START | LOAD_WALK_SESSIONS)
-
-/* Without on_destroyed, outbound caps do. */
-static bool needs_release(const struct config *config, bool destroyed)
-{
-	return config_ignores_orphans(config) ||
-	       (config_wants(config, HC_OUTBOUND) && !destroyed);
-}
-
-/* What is adopted may be without, although it could be had now. */
-static bool wants_release(struct daemon *daemon, const struct config *config)
-{
-	return needs_release(config, attach_has_destroyed(&daemon->links));
-}
 
 /* What is counted is capped from here on, and others find it. What gives slots back, or keeps
  * them, is there before what takes them. */
@@ -57,7 +44,7 @@ static int enforce(struct daemon *daemon)
 
 	if (config_wants(&daemon->config, HC_INBOUND))
 		error = attach_resent(&daemon->links, daemon->object);
-	if (wants_release(daemon, &daemon->config))
+	if (config_ignores_orphans(&daemon->config))
 		error = error ?: attach_release(&daemon->links, daemon->object);
 	if (config_labels(&daemon->config))
 		error = error ?: attach_labels(&daemon->links, daemon->object);
@@ -116,8 +103,7 @@ int daemon_probe(struct daemon *daemon)
 	error = error
 			?: features_check(daemon->gates ? REFUSES_RUN : REFUSES_TRACE,
 					  &daemon->programs);
-	if (!error && daemon->gates &&
-	    needs_release(&daemon->config, daemon->programs & LOAD_DESTROYED))
+	if (!error && daemon->gates && config_ignores_orphans(&daemon->config))
 		error = features_check(REFUSES_RUN, &release);
 	if (needs_state(daemon))
 		daemon->programs &= ~LOAD_WALK_PROGRAMS;
@@ -151,8 +137,7 @@ static int prepare_targets(struct daemon *daemon, struct config *config,
 static int start_fresh(struct daemon *daemon)
 {
 	struct load_request request = {
-		.programs = daemon->programs &
-			    (LOAD_TRACE | LOAD_DESTROYED | LOAD_CONNECT | LOAD_RESENT),
+		.programs = daemon->programs & (LOAD_TRACE | LOAD_CONNECT | LOAD_RESENT),
 		.config = &daemon->config,
 	};
 	int error = load_object(&daemon->object, &request);
@@ -203,7 +188,7 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 			 const struct netns_list *netns)
 {
 	/* Before any session is told to ask it; and until none is. */
-	int error = wants_release(daemon, config)
+	int error = config_ignores_orphans(config)
 			    ? attach_release(&daemon->links, daemon->object)
 			    : 0;
 
@@ -225,7 +210,7 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!error)
 		sweep_keepalive(&(struct sweep){daemon->walker, daemon->helper, netns}, config);
-	if (!wants_release(daemon, error ? &daemon->config : config))
+	if (!config_ignores_orphans(error ? &daemon->config : config))
 		attach_drop_release(&daemon->links);
 	if (!config_labels(error ? &daemon->config : config))
 		attach_drop_labels(&daemon->links);

@@ -103,12 +103,9 @@ static int to_cgroup(struct attachments *links, struct bpf_program *program)
 int attach_trace(struct attachments *links, const struct headcount_bpf *object)
 {
 	/* Ends before beginnings: what is charged is sure to be released. */
-	int error = 0;
-
-	if (bpf_program__autoload(object->progs.on_destroyed))
-		error = keep(links, bpf_program__attach_trace(object->progs.on_destroyed),
-			     object->progs.on_destroyed, DESTROYED_LINK, 0);
-	return error ?: to_cgroup(links, object->progs.on_milestone);
+	return keep(links, bpf_program__attach_trace(object->progs.on_destroyed),
+		    object->progs.on_destroyed, DESTROYED_LINK, 0)
+		       ?: to_cgroup(links, object->progs.on_milestone);
 }
 
 int attach_connect(struct attachments *links, const struct headcount_bpf *object)
@@ -142,11 +139,6 @@ int attach_state(struct attachments *links, const struct headcount_bpf *object)
 bool attach_has_state(struct attachments *links)
 {
 	return find(links, STATE_LINK);
-}
-
-bool attach_has_destroyed(struct attachments *links)
-{
-	return find(links, DESTROYED_LINK);
 }
 
 /* The pin goes, and the link with it. */
@@ -290,24 +282,20 @@ bool attach_is_whole(const struct headcount_bpf *object)
 	const bool inbound = control.directions & 1u << HC_INBOUND;
 	const bool ignoring = control.ignoring & 1u << (control.generation & 1);
 	const bool labelling = control.labelling & 1u << (control.generation & 1);
-	const bool destroyed = is_live(DESTROYED_LINK, object, &program);
 	const struct {
 		const char *name;
 		bool needed;
 	} rows[] = {
-		{MILESTONE_LINK, true},
-		{"on_connect4", outbound},
-		{"on_connect6", outbound},
-		{"on_resent", inbound},
-		{RELEASE_LINK, ignoring || (outbound && !destroyed)},
-		{LABEL_LINK, labelling},
-		{LABEL_READ_LINK, labelling},
+		{DESTROYED_LINK, true},    {MILESTONE_LINK, true},
+		{"on_connect4", outbound}, {"on_connect6", outbound},
+		{"on_resent", inbound},    {RELEASE_LINK, ignoring},
+		{LABEL_LINK, labelling},   {LABEL_READ_LINK, labelling},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].needed && !is_live(rows[i].name, object, &program))
 			return false;
-	return destroyed || is_live(STATE_LINK, object, &program);
+	return true;
 }
 
 static int adopt(struct attachments *links, const char *name, __u32 program)

@@ -29,17 +29,15 @@ int attach_trace(struct attachments *links, const struct headcount_bpf *object);
 int attach_state(struct attachments *links, const struct headcount_bpf *object);
 
 bool attach_has_state(struct attachments *links);
-bool attach_has_destroyed(struct attachments *links);
 
-/* Outbound caps hold from here on, if on_destroyed is attached, or on_release. */
+/* Outbound caps hold from here on. */
 int attach_connect(struct attachments *links, const struct headcount_bpf *object);
 
 /* on_resent keeps what on_arrival takes: before it. */
 int attach_resent(struct attachments *links, const struct headcount_bpf *object);
 
-/* on_release, unless it is attached: it is asked where orphans = ignore, and gives back what
- * connect() takes where on_destroyed does not. Loaded on the maps of `object`, which may not
- * have it. */
+/* on_release, unless it is attached: asked where orphans = ignore. Loaded on the maps of
+ * `object`, which may not have it. */
 int attach_release(struct attachments *links, const struct headcount_bpf *object);
 void attach_drop_release(struct attachments *links);
 

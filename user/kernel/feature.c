@@ -108,10 +108,9 @@ static struct feature rows[] = {
 	     "each look at a socket takes a call"),
 	 .try = try_cast, .section = "sockops"},
 
-	PROGRAM("tp_btf/tcp_destroy_sock", 0, LOAD_DESTROYED,
+	PROGRAM("tp_btf/tcp_destroy_sock", REFUSES_BOTH, LOAD_TRACE,
 		"connects without a route; ends of sockets whose callbacks another program has taken",
-		"every state change of every socket is looked at by " STATE
-		"; with outbound caps every close(), too, by cgroup/sock_release"),
+		NULL),
 	PROGRAM("iter/bpf_prog", 0, LOAD_WALK_PROGRAMS,
 		"finding other sockops programs",
 		"every state change of every socket is looked at by " STATE),
@@ -119,7 +118,7 @@ static struct feature rows[] = {
 	PROGRAM("cgroup/connect4", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/connect6", REFUSES_RUN, CONNECT, "outbound caps", NULL),
 	PROGRAM("cgroup/sock_release", REFUSES_RUN, RELEASE,
-		"orphans = ignore; outbound caps without tp_btf/tcp_destroy_sock", NULL),
+		"orphans = ignore", NULL),
 	WEAK(set_retval, "cgroup/connect4", 0, CONNECT,
 	     "errno of a refused connect() (Linux 5.18)",
 	     "a refused connect() gives EPERM, whatever errno says"),
@@ -315,8 +314,8 @@ bool features_have_watch(void)
 
 	features_list(&count);
 	for (size_t i = 0; i < count; i++)
-		if (rows[i].programs & (LOAD_DESTROYED | LOAD_WALK_PROGRAMS) &&
-		    rows[i].kind == FEATURE_PROGRAM && rows[i].error)
+		if (rows[i].programs & LOAD_WALK_PROGRAMS && rows[i].kind == FEATURE_PROGRAM &&
+		    rows[i].error)
 			return false;
 	return true;
 }

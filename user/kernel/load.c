@@ -119,7 +119,7 @@ static void choose_programs(struct headcount_bpf *object, unsigned int programs)
 		unsigned int when;
 	} rows[] = {
 		{object->progs.on_state, LOAD_STATE},
-		{object->progs.on_destroyed, LOAD_DESTROYED},
+		{object->progs.on_destroyed, LOAD_TRACE},
 		{object->progs.walk_programs, LOAD_WALK_PROGRAMS},
 		{object->progs.on_milestone, LOAD_TRACE},
 		{object->progs.on_connect4, LOAD_CONNECT},
