@@ -96,7 +96,8 @@ static __always_inline void refusal_count(struct hc_user *user, struct claim *cl
 
 /* A report that did not get into the ring counts as suppressed again, with those that it stood
  * for; if others were since then, they are later ones. */
-static __always_inline void refusal_uncount(const struct claim *claim)
+static __always_inline void refusal_uncount(const struct claim *claim,
+					    const struct hc_user_key *key)
 {
 	struct hc_user_set *set;
 	struct hc_user *user = user_at(claim->position, &set);
@@ -106,9 +107,11 @@ static __always_inline void refusal_uncount(const struct claim *claim)
 		return;
 	refusals = &user->refusals;
 	bpf_spin_lock(&set->lock);
-	if (!refusals->suppressed)
-		refusals->active = claim->active;
-	refusals->suppressed += claim->suppressed + 1;
+	if (user_same(&user->key, key)) {
+		if (!refusals->suppressed)
+			refusals->active = claim->active;
+		refusals->suppressed += claim->suppressed + 1;
+	}
 	bpf_spin_unlock(&set->lock);
 }
 

@@ -53,7 +53,7 @@ static __noinline void label_refused(const struct claim *claim, __u64 id,
 				     const struct hc_user_key *user,
 				     const struct hc_label *label)
 {
-	struct hc_label_event *event = refusal_begin(claim, sizeof(*event));
+	struct hc_label_event *event = refusal_begin(claim, user, sizeof(*event));
 
 	if (!event)
 		return;

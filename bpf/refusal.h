@@ -32,7 +32,8 @@ static __noinline void refusal_note(struct claim *claim, const struct hc_user_ke
 
 /* Room for a record of `size` bytes that begins with an event, or NULL: the refusal is not to
  * be reported, or there is no room. Inlined: the verifier wants to know the size. */
-static __always_inline void *refusal_begin(const struct claim *claim, __u64 size)
+static __always_inline void *refusal_begin(const struct claim *claim,
+					   const struct hc_user_key *key, __u64 size)
 {
 	void *event;
 
@@ -41,7 +42,7 @@ static __always_inline void *refusal_begin(const struct claim *claim, __u64 size
 	event = bpf_ringbuf_reserve(&refusals, size, 0);
 	if (!event) {
 		count_loss(HC_LOSS_REFUSALS_FULL);
-		refusal_uncount(claim);
+		refusal_uncount(claim, key);
 	}
 	return event;
 }
@@ -64,7 +65,7 @@ static __always_inline void refusal_fill(struct hc_event *event, const struct cl
 static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 					 struct hc_session *refused, enum verdict verdict)
 {
-	struct hc_event *event = refusal_begin(claim, sizeof(*event));
+	struct hc_event *event = refusal_begin(claim, &refused->user, sizeof(*event));
 
 	if (!event)
 		return;
