@@ -175,18 +175,22 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	walk_row(seq, tp, id, session, repaired);
 }
 
-/* Counts it as a stranger, if it is another's and may take callbacks away. */
+/* Counts it as a stranger, if it is another's and may take callbacks away. Those of any
+ * headcount do not: on_milestone, and what a start tries (user/kernel/feature_tries.c). */
 static __always_inline void walk_program(const struct bpf_prog *prog)
 {
-	const char ours[] = "on_milestone"; /* of any build: none takes a callback away */
-	bool same = true;
+	const char milestone[] = "on_milestone", probe[] = "hc_probe";
+	bool same = true, tried = true;
 
 	if (prog->type != BPF_PROG_TYPE_SOCK_OPS)
 		return;
 #pragma unroll
-	for (unsigned int i = 0; i < sizeof(ours); i++)
-		same &= prog->aux->name[i] == ours[i];
-	errand.strangers += !same;
+	for (unsigned int i = 0; i < sizeof(milestone); i++)
+		same &= prog->aux->name[i] == milestone[i];
+#pragma unroll
+	for (unsigned int i = 0; i < sizeof(probe); i++)
+		tried &= prog->aux->name[i] == probe[i];
+	errand.strangers += !same && !tried;
 }
 
 static __always_inline void walk_holder(struct seq_file *seq, const struct task_struct *task,

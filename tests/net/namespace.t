@@ -57,6 +57,21 @@ def reloaded():
 
 
 @test
+def stops():
+    """SIGTERM ends run while a reload asks the process that enters namespaces, which is stopped"""
+    def waiting(*namespaces):
+        return section("headcount", netns=list(namespaces)) + service("imap", listen=PORT, cap=3, excess="wait")
+    with Headcount(waiting("c1"), "-v") as hc:
+        helper = int(re.search(r"\d+", hc.wait_said("started the process"))[0])
+        os.kill(helper, signal.SIGSTOP)
+        hc.configure(waiting("c1", "c2"))
+        hc.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5 * SLOW)
+        equal(hc.end(), 0, "exit code")
+        equal(any("does not answer" in line for line in hc.said), True, f"the reload asked: {hc.said}")
+
+
+@test
 def builtin_capped():
     """a cap on the built-in inbound holds here and not elsewhere"""
     with Headcount(service("inbound", user="client/32/64", cap=3)), \

@@ -104,6 +104,26 @@ def adopted_policy():
 
 
 @test
+def not_adopted():
+    """a file that cannot be adopted leaves all in force that the pinned policy needs; the old one is adopted"""
+    def many(name, **settings):
+        return "".join(service(f"{name}{i}", listen=10000 + i, cap=5, **settings) for i in range(200))
+    old = many("old", orphans="ignore") + service("web", listen=PORT, user="label", cap=5)
+    with Headcount(old, "--pin") as hc:
+        before = {row["program"] for row in ask("status")["attached"]}
+        equal(before >= {"on_release", "on_setsockopt", "on_getsockopt"}, True, f"attached: {before}")
+        hc.end(signal.SIGKILL)
+    with open("/run/new.conf", "w") as file:
+        file.write(many("new"))
+    code, _, err = headcount("run", "--pin", "-c", "/run/new.conf")
+    equal((code, "too many services" in err), (1, True), err)
+    equal({row["program"] for row in ask("status")["attached"]}, before, "attached after that")
+    with Headcount(old, "--pin") as hc:
+        hc.wait_said("headcount: adopted")
+    detach()
+
+
+@test
 def caps_of_the_moment():
     """what `cap` set holds over kill -9"""
     with Server("0.0.0.0", PORT), Headcount(CONFIG, "--pin") as hc:

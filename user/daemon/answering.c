@@ -21,6 +21,10 @@ static int serve(void *context, int listener, const struct config_service *servi
 		error = answers_new(&answering->answers);
 		if (!error && answering->live)
 			error = answers_start(answering->answers);
+		if (error) { /* or the next reload would leave clients to nobody */
+			answers_free(answering->answers);
+			answering->answers = NULL;
+		}
 	}
 	return error ?: answers_add(answering->answers, listener, &what);
 }

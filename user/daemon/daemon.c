@@ -187,6 +187,9 @@ int daemon_resolve_netns(const struct config *config, struct netns_list *netns)
 int daemon_switch_policy(struct daemon *daemon, struct config *config,
 			 const struct netns_list *netns)
 {
+	/* After an error the policy of before is in force, and what that one asks. */
+	const bool released = attach_has_release(&daemon->links);
+	const bool labelled = attach_has_labels(&daemon->links);
 	/* Before any session is told to ask it; and until none is. */
 	int error = config_ignores_orphans(config)
 			    ? attach_release(&daemon->links, daemon->object)
@@ -210,9 +213,9 @@ int daemon_switch_policy(struct daemon *daemon, struct config *config,
 		hc_error("cannot re-assign open sessions; they keep their old service");
 	if (!error)
 		sweep_keepalive(&(struct sweep){daemon->walker, daemon->helper, netns}, config);
-	if (!config_ignores_orphans(error ? &daemon->config : config))
+	if (error ? !released : !config_ignores_orphans(config))
 		attach_drop_release(&daemon->links);
-	if (!config_labels(error ? &daemon->config : config))
+	if (error ? !labelled : !config_labels(config))
 		attach_drop_labels(&daemon->links);
 	return error;
 }

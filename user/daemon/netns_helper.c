@@ -147,7 +147,7 @@ static bool is_end(int error)
 	return error == -EPIPE || error == -ECONNRESET;
 }
 
-static int exchange(struct netns_helper *helper, struct note *note, int fds[UNIX_FDS])
+static int ask_and_hear(struct netns_helper *helper, struct note *note, int fds[UNIX_FDS])
 {
 	int error = put_away(helper);
 
@@ -156,6 +156,19 @@ static int exchange(struct netns_helper *helper, struct note *note, int fds[UNIX
 		error = unix_receive(helper->fd, note, sizeof(*note), fds);
 		helper->owes = error && !is_end(error);
 	}
+	return error;
+}
+
+static int exchange(struct netns_helper *helper, struct note *note, int fds[UNIX_FDS])
+{
+	sigset_t all, before;
+	int error;
+
+	/* An alarm each second (signals.c) would have the time limit begin again, each time. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = ask_and_hear(helper, note, fds);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	helper->in_vain += error < 0;
 	helper->gone |= is_end(error);
 	return error;

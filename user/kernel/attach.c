@@ -166,6 +166,11 @@ int attach_release(struct attachments *links, const struct headcount_bpf *object
 	return error;
 }
 
+bool attach_has_release(struct attachments *links)
+{
+	return find(links, RELEASE_LINK);
+}
+
 void attach_drop_release(struct attachments *links)
 {
 	struct attach_link *item = find(links, RELEASE_LINK);
@@ -176,13 +181,18 @@ void attach_drop_release(struct attachments *links)
 	hc_step("detached cgroup/sock_release");
 }
 
+bool attach_has_labels(struct attachments *links)
+{
+	return find(links, LABEL_LINK) && find(links, LABEL_READ_LINK);
+}
+
 int attach_labels(struct attachments *links, const struct headcount_bpf *object)
 {
 	struct load_request request = {.programs = LOAD_LABEL, .shared = object};
 	struct headcount_bpf *copy;
 	int error;
 
-	if (find(links, LABEL_LINK) && find(links, LABEL_READ_LINK))
+	if (attach_has_labels(links))
 		return 0;
 	attach_drop_labels(links);
 	error = load_object(&copy, &request);

@@ -39,11 +39,13 @@ int attach_resent(struct attachments *links, const struct headcount_bpf *object)
 /* on_release, unless it is attached: asked where orphans = ignore. Loaded on the maps of
  * `object`, which may not have it. */
 int attach_release(struct attachments *links, const struct headcount_bpf *object);
+bool attach_has_release(struct attachments *links);
 void attach_drop_release(struct attachments *links);
 
 /* on_setsockopt and on_getsockopt, unless they are attached: asked where a service is by label.
  * The same. */
 int attach_labels(struct attachments *links, const struct headcount_bpf *object);
+bool attach_has_labels(struct attachments *links);
 void attach_drop_labels(struct attachments *links);
 
 /* Inbound caps hold from here on in this namespace; a copy of the program that

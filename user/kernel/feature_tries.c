@@ -90,7 +90,8 @@ static int load(const char *section, const struct bpf_insn *code, size_t length,
 			return -ENOENT;
 		options.attach_btf_id = target;
 	}
-	return bpf_prog_load(type, "hc_probe", "GPL", code, length, &options);
+	return bpf_prog_load(type, "hc_probe" /* walk_program() knows it */, "GPL", code,
+			     length, &options);
 }
 
 int try_program(const char *section)
@@ -152,21 +153,29 @@ int try_atomics(void)
 }
 
 /* Casts 0. */
-int try_cast(void)
+static int load_cast(int type, int function)
 {
-	int type = btf__find_by_name_kind(kernel_btf, "tcp_sock", BTF_KIND_STRUCT);
-	int function = btf__find_by_name_kind(kernel_btf, "bpf_rdonly_cast", BTF_KIND_FUNC);
 	const struct bpf_insn code[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 0},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = type},
 		{.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = function},
 		RETURN(1),
 	};
-	int program;
 
+	return load("sockops", code, LENGTH(code), NULL, 0);
+}
+
+int try_cast(void)
+{
+	int type, function, program;
+
+	if (!kernel_btf)
+		return -ENOENT;
+	type = btf__find_by_name_kind(kernel_btf, "tcp_sock", BTF_KIND_STRUCT);
+	function = btf__find_by_name_kind(kernel_btf, "bpf_rdonly_cast", BTF_KIND_FUNC);
 	if (type < 0 || function < 0)
 		return -ENOENT;
-	program = load("sockops", code, LENGTH(code), NULL, 0);
+	program = load_cast(type, function);
 	if (program < 0)
 		return program;
 	close(program);

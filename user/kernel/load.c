@@ -314,6 +314,11 @@ int load_object(struct headcount_bpf **result, const struct load_request *reques
 
 	*result = NULL;
 	refused_program[0] = refused_map[0] = '\0';
+	/* Later copies are loaded without CAP_SYS_ADMIN, and libbpf (before 1.3) gives up if it
+	 * cannot look through the BTF of modules for a type that the kernel lacks. So it does
+	 * not look there. */
+	if (request->shared)
+		options.btf_custom_path = "/sys/kernel/btf/vmlinux";
 	object = headcount_bpf__open_opts(&options);
 	if (!object)
 		return hc_error_errno(errno, "cannot open the BPF object");
