@@ -165,6 +165,18 @@ int BPF_PROG(on_resent, const struct sock *sk, struct request_sock *req)
 }
 
 /*
+ * Two packets ended one handshake at the same time, and this child has lost: the other one has
+ * its cookie (if somebody had asked the request for it), and the session. It is in CLOSE, but
+ * still has the port that tcp_set_state() takes from every other socket, unless bind() chose
+ * that.
+ */
+static __always_inline bool has_lost(const struct sock *sk)
+{
+	return sk->__sk_common.skc_dport && sk->__sk_common.skc_num &&
+	       !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK);
+}
+
+/*
  * May nobody have told what the socket is through with? It has a port from just before SYN_SENT
  * on: what calls back and has none has sent nothing, because of Fast Open or as somebody else
  * has asked for the flag; or it was disconnected, as by close() to send a RST. Where connect()
@@ -192,7 +204,7 @@ int BPF_PROG(on_destroyed, struct sock *sk)
 	__u64 id = sk->__sk_common.skc_cookie.counter;
 	const struct tcp_sock *tp = id ? compat_tcp_of(sk) : NULL;
 
-	if (!tp || !destroyed_untold(tp))
+	if (!tp || has_lost(sk) || !destroyed_untold(tp))
 		return 0;
 	listener_closed(id);
 	session_ended(id, tp, TCP_CLOSE);
@@ -221,7 +233,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	if (!state_matters(new_state))
 		return 0;
 	id = sk->__sk_common.skc_cookie.counter;
-	if (!id || session_was_closed(id))
+	if (!id || session_was_closed(id) || (new_state == TCP_CLOSE && has_lost(sk)))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk); /* NULL for what is not TCP: MPTCP comes here too */
 	if (!tp)

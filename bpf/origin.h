@@ -68,6 +68,18 @@ static __always_inline void session_set_caller(struct hc_session *session,
 	}
 }
 
+/* Who opened a session that nobody has seen begin: a socket with the port of a listener was
+ * accepted, unless it was bound to that port itself. connect() chooses no port that somebody is
+ * bound to. */
+static __always_inline enum hc_direction direction_of(bool listens, const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	return listens && !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		       ? HC_INBOUND
+		       : HC_OUTBOUND;
+}
+
 /* The process that listens where the session comes in, and whom it acts for; false: nobody is
  * known to listen there. Not inline: the gate needs it in two places, and its stack is full. */
 static __noinline bool session_know_listener(struct hc_session *session)

@@ -276,11 +276,14 @@ static __always_inline __u64 session_packet_time(const struct tcp_sock *tp)
 }
 
 /*
- * Inbound, at the end of the handshake (or at the SYN of a Fast Open). A socket
- * that somebody owns already was not accepted: it connected, and met a SYN from
- * the other side, perhaps from itself. Or it is a subflow that joins an MPTCP
- * connection, and belongs to whoever has that. `mark`: see mark_of(). Returns the seconds of
- * `keepalive` that are to be set for it.
+ * Inbound, at the end of the handshake (or at the SYN of a Fast Open). `mark`: see mark_of().
+ * Returns the seconds of `keepalive` that are to be set for it.
+ *
+ * A socket with a record connected, and met a SYN from the other side, perhaps from itself. One
+ * that somebody owns already did so where outbound sessions are not counted; or it is a subflow
+ * that joins an MPTCP connection, and belongs to whoever has that; or it was accepted before:
+ * the kernel queues a child that the third packet leaves in SYN_RECV, if that is a SYN with an
+ * ACK and data.
  */
 static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __u64 cookie,
 					 const struct hc_target *mark)
@@ -290,14 +293,20 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	enum reservation kind = NOTHING;
 	struct hc_session *session;
 	struct arrival *arrival;
+	bool listens;
 	__u32 low;
 
-	if (tp->inet_conn.icsk_inet.sk.sk_socket && (!compat_is_mptcp(tp) || session_of(id)))
+	if (session_of_seen(id, cookie))
 		return 0;
 	session = session_begin(id, tp, HC_INBOUND, claim.now);
 	if (!session)
 		return 0;
-	session_set_listener(session, tp);
+	listens = session_set_listener(session, tp);
+	if (tp->inet_conn.icsk_inet.sk.sk_socket && !compat_is_mptcp(tp) &&
+	    direction_of(listens, tp) != HC_INBOUND) {
+		session_free(id, session);
+		return 0;
+	}
 	service = session_identify(session, &session->user);
 	if (!service)
 		return 0;

@@ -67,7 +67,8 @@ static __always_inline bool total_step(const struct claim *claim, __u32 id,
 	/* Not known, or forgotten: the newest. Whose that is comes late, and is looked at. */
 	if (!within && kind == HELD && step == TOTAL_CHARGE)
 		within = total_give(&state->slots, kind, 0);
-	if (step == TOTAL_HOLD)
+	/* What was forgotten may be another's by now. */
+	if (step == TOTAL_HOLD && within)
 		total_take(&state->slots, HELD, claim->now);
 	else if (step == TOTAL_CHARGE)
 		active_add(&state->slots, 1);

@@ -31,18 +31,6 @@ static __always_inline bool walk_is_session(__u8 state, const struct tcp_sock *t
 	return state != TCP_CLOSE && state != TCP_LISTEN && state != TCP_TIME_WAIT;
 }
 
-/* Who opened a session that nobody has seen begin: a socket with the port of a listener was
- * accepted, unless it was bound to that port itself. connect() chooses no port that somebody is
- * bound to. */
-static __always_inline enum hc_direction walk_direction(bool listens, const struct tcp_sock *tp)
-{
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-
-	return listens && !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
-		       ? HC_INBOUND
-		       : HC_OUTBOUND;
-}
-
 /* Is a socket without a record one of those that are counted? */
 static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
 {
@@ -52,7 +40,7 @@ static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
 		return true;
 	ends_of(&ends, tp);
 	return session_is_wanted(
-		walk_direction(!!listener_of(ends.netns, ends.local, ends.local_port), tp));
+		direction_of(!!listener_of(ends.netns, ends.local, ends.local_port), tp));
 }
 
 /* A session that headcount has not seen begin, under its socket's lock. */
@@ -65,7 +53,7 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 	if (!session)
 		return NULL;
 	session->flags |= HC_F_FOUND;
-	session->direction = walk_direction(session_set_listener(session, tp), tp);
+	session->direction = direction_of(session_set_listener(session, tp), tp);
 	service = session_identify(session, &session->user);
 	if (service && session->direction == HC_INBOUND)
 		session_set_owner(session, service, tp);

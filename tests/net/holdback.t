@@ -78,6 +78,29 @@ def bounded():
             equal(counts, [2, 2, 1, 6], "TCP_SYNCNT")
 
 
+@test
+def accepted_early():
+    """a third packet that is a SYN as well is queued in SYN_RECV, and accepted so: with its ACK it is a session like others"""
+    with Headcount(imap()), listen("0.0.0.0", PORT) as listener, Holder(1, 66, PORT) as holder:
+        begun = holder.begin(range(1000, 1003))
+        holder.finish(begun, b"hi", again=SYN)
+        with inside("c1"):
+            client = socket.create_connection((address(1), PORT), 10)  # for whom accept() wakes
+        accepted = [listener.accept()[0] for _ in range(4)]
+        equal((established(), half_open()), (0, 3), "established and in SYN_RECV, once accepted")
+        holder.finish(begun)
+        until_equal(established, 3, "established")
+        until_equal(lambda: active("imap", EVIL), 3, "active")
+        equal(holder.begin([2000]), [], "a fourth one")
+        audit_is_clean()
+        for s in *accepted, client:
+            s.close()
+        for port in begun:
+            holder.send(port, RST, sequence=1001)
+        until_equal(lambda: active("imap", EVIL), 0, "active in the end")
+        equal(ask("status")["losses"]["late"], 0, "late")
+
+
 def deferred(cap=3, **more):
     return Headcount(imap(cap, **more)), listen("0.0.0.0", PORT, options=[(socket.IPPROTO_TCP, DEFER_ACCEPT, 30)]), Holder(1, 66, PORT)
 

@@ -57,10 +57,10 @@ class Holder:
         until(lambda: all(port in self.hear() for port in ports), "answers to the SYNs")
         return [port for port in ports if self.answers[port][0] & SYN]
 
-    def finish(self, ports, data=b""):
-        """The ACKs that end the handshakes, or data right away."""
+    def finish(self, ports, data=b"", again=0):
+        """The ACKs that end the handshakes, or data right away. again: SYN, which the segment has as well."""
         for port in ports:
-            self.send(port, ACK | (PSH if data else 0), sequence=1001, acknowledged=self.answers[port][1] + 1 & 0xffffffff, data=data)
+            self.send(port, ACK | again | (PSH if data else 0), sequence=1000 if again else 1001, acknowledged=self.answers[port][1] + 1 & 0xffffffff, data=data)
 
     def __enter__(self):
         return self
