@@ -294,13 +294,10 @@ static int load_into_kernel(struct headcount_bpf *object, const struct load_requ
 	int error;
 
 	set_constants(object, request);
-	error = cast_sockets(object);
-	if (error)
-		return hc_error_errno(error, "cannot have sockets read by a cast");
 	/* The kernel gives a load up with EAGAIN when a signal comes. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	error = headcount_bpf__load(object);
+	error = cast_sockets(object) ?: headcount_bpf__load(object);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return error && !request->optional ? explain_refusal(object, request, error) : error;
 }
