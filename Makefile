@@ -19,7 +19,9 @@ VERSION   := 0.1.0
 WARNINGS  := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2
 HC_CFLAGS = -DHC_VERSION=\"$(VERSION)\" -std=gnu11 $(WARNINGS) $(WERROR) -D_GNU_SOURCE -Iinclude -I. -I$(BUILD) -MMD -MP
 HC_LIBS   = $(shell $(PKG_CONFIG) --libs $(LIBS)) -linih
-BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 -Iinclude -Ibpf \
+# The object is for the processor that it is built on: event_ring.h publishes by it.
+BPF_ARCH  := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-D__TARGET_ARCH_x86)
+BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra $(WERROR) -target bpf -mcpu=v3 $(BPF_ARCH) -Iinclude -Ibpf \
 	     -idirafter /usr/include/$(shell $(CC) -print-multiarch) -MMD -MP
 
 USER_SRC := $(wildcard user/*/*.c)

@@ -6,11 +6,33 @@
 #include "identify.h"
 #include "peer.h"
 
+/* A record that is being written. */
+struct emission {
+	struct hc_event_ring *ring;
+	__u64 position;
+};
+
+/* Room for a record, or NULL: the loss is counted. */
+static __always_inline void *emit_begin(struct emission *emission)
+{
+	__u32 index = 0;
+
+	emission->ring = bpf_map_lookup_elem(&event_ring, &index);
+	if (!emission->ring)
+		return NULL;
+	if (!event_ring_claim(emission->ring, &emission->position)) {
+		count_loss(HC_LOSS_RING_FULL);
+		return NULL;
+	}
+	index = event_ring_slot(emission->position);
+	return bpf_map_lookup_elem(&events, &index);
+}
+
 /* Wake-ups are what makes a tracer slow: the reader looks in by itself, many
  * times a second, and is never woken. */
-static __always_inline void emit_submit(struct hc_event *event)
+static __always_inline void emit_end(const struct emission *emission, __u32 size)
 {
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	event_ring_publish(emission->ring, emission->position, size);
 }
 
 /* What headcount's own record knows of the session, or of one that was refused; every byte up
@@ -44,35 +66,22 @@ static __always_inline void emit_fill(struct hc_event *event, __u64 id,
 	__builtin_memset(&event->rx_bytes, 0, sizeof(*event) - HC_OPENED_SIZE);
 }
 
-/* Room for a record of `size` bytes, as its type has; NULL: the session's service does not want
- * such events, or the loss is counted. Inlined: the verifier wants to know the size. */
-static __always_inline struct hc_event *emit_reserve(const struct hc_session *session,
-						     __u32 mute, __u64 size)
+static __always_inline struct hc_event *emit_opened(struct emission *emission, __u64 id,
+						    const struct hc_session *session, __u64 now)
 {
-	struct hc_event *event;
-
-	if (session->flags & mute)
-		return NULL;
-	event = bpf_ringbuf_reserve(&events, size, 0);
-	if (!event)
-		count_loss(HC_LOSS_RING_FULL);
-	return event;
-}
-
-static __always_inline struct hc_event *emit_opened(__u64 id, const struct hc_session *session,
-						    __u64 now)
-{
-	struct hc_event *event = emit_reserve(session, HC_S_MUTE_OPENED, HC_OPENED_SIZE);
+	struct hc_event *event =
+		session->flags & HC_S_MUTE_OPENED ? NULL : emit_begin(emission);
 
 	if (event)
 		emit_head(event, id, session, HC_OPENED, now);
 	return event;
 }
 
-static __always_inline struct hc_event *emit_closed(__u64 id, const struct hc_session *session,
-						    __u64 now)
+static __always_inline struct hc_event *emit_closed(struct emission *emission, __u64 id,
+						    const struct hc_session *session, __u64 now)
 {
-	struct hc_event *event = emit_reserve(session, HC_S_MUTE_CLOSED, sizeof(*event));
+	struct hc_event *event =
+		session->flags & HC_S_MUTE_CLOSED ? NULL : emit_begin(emission);
 
 	if (event)
 		emit_fill(event, id, session, HC_CLOSED, now);

@@ -103,6 +103,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	struct hc_session *session = session_of(id);
 	int error = tp->inet_conn.icsk_inet.sk.sk_err;
 	struct claim held = {.cap = HC_UNLIMITED};
+	struct emission emission;
 	struct hc_event *event;
 	__u64 now, charge;
 	__u8 end;
@@ -136,7 +137,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		label_index_drop(id, session);
 	end = session_end_of(session, error, old_state);
 	count_closed(session, end, now);
-	event = emit_closed(id, session, now);
+	event = emit_closed(&emission, id, session, now);
 	if (event) {
 		event->active = held.active;
 		event->cap = held.cap;
@@ -144,7 +145,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		event->error = error;
 		event->half_closed = half_closed_for(session);
 		emit_traffic(event, tp, old_state);
-		emit_submit(event);
+		emit_end(&emission, sizeof(*event));
 	}
 	session_free(id, session);
 }

@@ -37,12 +37,11 @@ static __always_inline bool kill_begins(const struct hc_kill *kill)
 /* Whatever the service emits: what an administrator does is always told. */
 static __always_inline void kill_emit(const struct hc_kill *kill)
 {
-	struct hc_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct emission emission;
+	struct hc_event *event = emit_begin(&emission);
 
-	if (!event) {
-		count_loss(HC_LOSS_RING_FULL);
+	if (!event)
 		return;
-	}
 	emit_fill(event, kill->id, &kill->session, HC_KILLED, bpf_ktime_get_ns());
 	event->end = kill->end;
 	event->asker = kill->asker;
@@ -52,7 +51,7 @@ static __always_inline void kill_emit(const struct hc_kill *kill)
 	event->unheard_ticks = kill->unheard_ticks;
 	event->newcomer_port = kill->newcomer_port;
 	__builtin_memcpy(event->newcomer, kill->newcomer, sizeof(event->newcomer));
-	emit_submit(event);
+	emit_end(&emission, sizeof(*event));
 }
 
 /* False: it has not ended. */

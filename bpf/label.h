@@ -61,7 +61,7 @@ static __noinline void label_refused(const struct claim *claim, __u64 id,
 	event->event.flags &= ~HC_F_LATE; /* which the session was, and not this */
 	event->event.user = *user;
 	event->label = *label;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	refusal_end(event);
 }
 
 /* The session is its new user's, and `before` has its slot still. */
@@ -70,18 +70,17 @@ static __noinline void label_told(const struct claim *claim, __u64 id,
 				  const struct hc_user_key *before,
 				  const struct hc_label *label)
 {
-	struct hc_label_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct emission emission;
+	struct hc_label_event *event = emit_begin(&emission);
 
-	if (!event) {
-		count_loss(HC_LOSS_RING_FULL);
+	if (!event)
 		return;
-	}
 	emit_fill(&event->event, id, session, HC_LABELLED, claim->now);
 	event->event.before = *before;
 	event->event.active = claim->active;
 	event->event.cap = claim->cap;
 	event->label = *label;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	emit_end(&emission, sizeof(*event));
 }
 
 /* A slot that was taken for a session which does not come. */

@@ -2,6 +2,9 @@
 /*
  * Each map: who inserts, who deletes, what happens when it is full. Sizes
  * marked (sized) are set by user space before the object is loaded.
+ *
+ * Nobody maps `users`, `sessions` and `cpu_states`, but the values of what could be mapped
+ * begin at a page: so records of 64 bytes and their multiples do not straddle cache lines.
  */
 #ifndef HEADCOUNT_MAPS_H
 #define HEADCOUNT_MAPS_H
@@ -11,6 +14,7 @@
 #include "kernel.h"
 #include "loss.h"
 #include "record.h"
+#include "event_ring.h"
 #include "user_table.h"
 
 #define MAP(name, map_type, map_key, map_value, entries, flags)                                \
@@ -51,7 +55,7 @@ MAP(fleet_statuses, BPF_MAP_TYPE_ARRAY, __u32, struct hc_fleet_status, 1, 0);
  * reclaimed by the next user of the set that needs room; nothing deletes. A set
  * full of users with sessions: the newcomer is admitted and counted
  * (HC_LOSS_USERS_FULL). */
-MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, 0);
+MAP(users, BPF_MAP_TYPE_ARRAY, __u32, struct hc_user_set, 1, BPF_F_MMAPABLE);
 
 /* One map each, which user space makes with the first service by label, and which stays: until
  * then they take no memory. names: the label of each user, by its position from 0 (names.h);
@@ -100,7 +104,7 @@ MAP(totals, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct hc_counters, HC_SERVICES_MA
  * session starts (or by the socket walk), freed when its socket reaches CLOSE,
  * always under the socket's lock. Full: the session is admitted, not charged, and
  * counted (HC_LOSS_SESSIONS_FULL). */
-MAP(sessions, BPF_MAP_TYPE_ARRAY, __u32, struct hc_session_set, 1, 0);
+MAP(sessions, BPF_MAP_TYPE_ARRAY, __u32, struct hc_session_set, 1, BPF_F_MMAPABLE);
 const volatile __u32 session_sets = 1; /* its entries, a power of two */
 
 /* Who listens where (sized). Inserted at listen(), deleted when the last socket there
@@ -155,10 +159,11 @@ struct cpu_state {
 	__u64 closed; /* the socket whose end on_milestone saw last, for on_state */
 	__u64 tick;
 	__u64 now;
-	__u64 spare[5]; /* no two CPUs in one cache line */
+	__u64 spare[6]; /* no two CPUs in one cache line */
 };
+_Static_assert(sizeof(struct cpu_state) == 128, "as said there");
 /* (sized: possible CPUs) */
-MAP(cpu_states, BPF_MAP_TYPE_ARRAY, __u32, struct cpu_state, 1, 0);
+MAP(cpu_states, BPF_MAP_TYPE_ARRAY, __u32, struct cpu_state, 1, BPF_F_MMAPABLE);
 #define HC_CPUS_MAX 512 /* of more, the others' arrivals wait for their CPU's next packet */
 
 /* Handshakes whose SYN-ACK went out more than once, by the cookie that the session will have;
@@ -184,12 +189,12 @@ MAP(losses, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
  * the next daemon goes on where the last one ended. */
 MAP(losses_told, BPF_MAP_TYPE_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
 
-/* Sessions, and apart from them refusals, so that neither can crowd out the
- * other. Full: the record is counted in `losses`. (both sized) */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 23);
-} events SEC(".maps");
+/* What happens to sessions, in a ring of our own (event_ring.h), which user space maps. Full:
+ * the record is counted in `losses`. */
+MAP(event_ring, BPF_MAP_TYPE_ARRAY, __u32, struct hc_event_ring, 1, BPF_F_MMAPABLE);
+MAP(events, BPF_MAP_TYPE_ARRAY, __u32, struct hc_event_slot, HC_EVENT_SLOTS, BPF_F_MMAPABLE);
+/* And refusals apart from it, so that neither can crowd out the other: few, and let through by
+ * rate, in one of the kernel's. The same. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 19);

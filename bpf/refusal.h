@@ -47,6 +47,12 @@ static __always_inline void *refusal_begin(const struct claim *claim,
 	return event;
 }
 
+/* As emit_end(): it wakes nobody. */
+static __always_inline void refusal_end(void *event)
+{
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
 /* `refused` is the session that was not to be, or not that user's. */
 static __always_inline void refusal_fill(struct hc_event *event, const struct claim *claim,
 					 __u64 id, const struct hc_session *refused,
@@ -71,7 +77,7 @@ static __always_inline void refusal_emit(const struct claim *claim, __u64 id,
 		return;
 	refusal_fill(event, claim, id, refused, verdict);
 	event->time_ns = bpf_ktime_get_ns();
-	emit_submit(event);
+	refusal_end(event);
 }
 
 #endif

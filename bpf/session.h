@@ -134,13 +134,14 @@ static __always_inline void session_count(const struct hc_session *session, __u3
 static __always_inline void session_emit_opened(__u64 id, const struct hc_session *session,
 						__u32 active, __u32 cap, __u64 now)
 {
-	struct hc_event *event = emit_opened(id, session, now);
+	struct emission emission;
+	struct hc_event *event = emit_opened(&emission, id, session, now);
 
 	if (!event)
 		return;
 	event->active = active;
 	event->cap = cap;
-	emit_submit(event);
+	emit_end(&emission, HC_OPENED_SIZE);
 }
 
 /* Reports a session once, at the first of: a milestone, the walk at the start, the session's

@@ -17,7 +17,7 @@
 #include "sets.h"
 
 /* A record but for its charge, which is only ever exchanged. */
-#define SESSION_REST(session) ((void *)(session) + sizeof((session)->charge))
+#define SESSION_REST(session) (&(session)->opened_ns) /* aligned: by words, not by bytes */
 #define SESSION_REST_SIZE     (sizeof(struct hc_session) - sizeof(__u64))
 
 /* The set of a record by its position: the ways of all sets, counted from 1. NULL for 0. */

@@ -209,6 +209,7 @@ static __always_inline void walk_user_set(void)
 static __always_inline bool walk_end(__u64 id)
 {
 	struct hc_session *session = session_of(id);
+	struct emission emission;
 	struct hc_event *event;
 	__u64 charge, now = bpf_ktime_get_ns();
 
@@ -225,9 +226,9 @@ static __always_inline bool walk_end(__u64 id)
 	}
 	session_announce(id, session, now);
 	count_closed(session, HC_END_UNKNOWN, now);
-	event = emit_closed(id, session, now);
+	event = emit_closed(&emission, id, session, now);
 	if (event)
-		emit_submit(event);
+		emit_end(&emission, sizeof(*event));
 	session_free(id, session);
 	return true;
 }

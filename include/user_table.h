@@ -117,6 +117,7 @@ struct hc_user_set {
 	struct bpf_spin_lock lock;
 	__u32 found;        /* the way that the holder of the lock works on */
 	__u64 worth, least; /* the holder's, while it looks for a way to reclaim */
+	__u64 spare[5];     /* users begin at a cache line */
 	__u32 tag[HC_WAYS]; /* 0: free; else the upper 32 bits of the key's hash, never 0 */
 	struct hc_user way[HC_WAYS];
 };

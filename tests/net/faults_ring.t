@@ -6,7 +6,7 @@ from clients import *
 client_host(1)
 PORT, HERE = 7143, address(1)
 ALICE = address(1, 2)
-RING = 47662  # records that the ring of events holds
+RING = 65536  # records that the ring of events holds
 CONFIG = service("imap", listen=PORT, cap=3, user="client/32/64", override=f"{HERE} unlimited") \
     + service("outbound", user="uid", override=f"{UID} 50000")
 

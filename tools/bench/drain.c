@@ -95,6 +95,7 @@ static struct fill_bpf *filler(const struct headcount_bpf *object)
 	struct fill_bpf *fill = fill_bpf__open();
 
 	if (!fill || bpf_map__reuse_fd(fill->maps.events, bpf_map__fd(object->maps.events)) ||
+	    bpf_map__reuse_fd(fill->maps.event_ring, bpf_map__fd(object->maps.event_ring)) ||
 	    fill_bpf__load(fill))
 		errx(1, "cannot load the program that fills the ring");
 	for (__u32 i = 0; i < SAMPLES; i++) {

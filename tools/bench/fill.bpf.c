@@ -4,6 +4,7 @@
 #pragma clang diagnostic ignored "-Wunused-parameter"
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "event_ring.h"
 #include "record.h"
 
 #define SAMPLES 4096
@@ -18,19 +19,39 @@ struct {
 	__uint(max_entries, SAMPLES);
 } samples SEC(".maps");
 
-/* headcount's own, put in its place before loading */
+/* headcount's own, put in their place before loading */
 struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 12);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct hc_event_ring);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} event_ring SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct hc_event_slot);
+	__uint(max_entries, HC_EVENT_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
 } events SEC(".maps");
 
-static __always_inline long send(const struct hc_event *sample)
+static __always_inline bool send(const struct hc_event *sample)
 {
-	return sample->type == HC_OPENED
-		       ? bpf_ringbuf_output(&events, (void *)sample, HC_OPENED_SIZE,
-					    BPF_RB_NO_WAKEUP)
-		       : bpf_ringbuf_output(&events, (void *)sample, sizeof(*sample),
-					    BPF_RB_NO_WAKEUP);
+	__u32 index = 0;
+	struct hc_event_ring *ring = bpf_map_lookup_elem(&event_ring, &index);
+	struct hc_event *event;
+	__u64 position;
+
+	if (!ring || !event_ring_claim(ring, &position))
+		return false;
+	index = event_ring_slot(position);
+	event = bpf_map_lookup_elem(&events, &index);
+	if (!event)
+		return false;
+	*event = *sample;
+	event_ring_publish(ring, position,
+			   sample->type == HC_OPENED ? HC_OPENED_SIZE : sizeof(*event));
+	return true;
 }
 
 __u32 next = 0; /* sample */
@@ -45,7 +66,7 @@ int fill(void *ctx)
 		__u32 index = next++ % SAMPLES;
 		struct hc_event *sample = bpf_map_lookup_elem(&samples, &index);
 
-		if (sample && !send(sample))
+		if (sample && send(sample))
 			sent++;
 	}
 	return sent;

@@ -12,6 +12,7 @@
 #include "user/events/decode.h"
 #include "user/events/drain.h"
 #include "user/events/print.h"
+#include "user/events/ring_reader.h"
 #include "user/kernel/losses.h"
 
 #define WRITE_AT  (1 << 16) /* bytes of lines that are worth a write() */
@@ -19,8 +20,9 @@
 
 struct drain {
 	const struct headcount_bpf *object;
-	/* A libbpf reader each: one that is never empty must not starve the other. */
-	struct ring_buffer *events, *refusals;
+	/* A reader each: a ring that is never empty must not starve the other. */
+	struct ring_reader *events;
+	struct ring_buffer *refusals;
 	struct sinks *sinks;
 	size_t batch; /* records in this drain_poll() */
 	struct print_buffer out;
@@ -99,7 +101,7 @@ struct drain *drain_new(const struct headcount_bpf *object, struct sinks *sinks,
 	drain->json = json;
 	drain->context.service_names = drain->names;
 	drain->context.origin = sinks_origin(sinks);
-	drain->events = ring_buffer__new(bpf_map__fd(object->maps.events), handle, drain, NULL);
+	drain->events = ring_reader_new(object);
 	drain->refusals =
 		ring_buffer__new(bpf_map__fd(object->maps.refusals), handle, drain, NULL);
 	if (!drain->events || !drain->refusals) {
@@ -123,7 +125,7 @@ void drain_free(struct drain *drain)
 		return;
 	if (drain->unread)
 		hc_notice("standard output was not read: %llu events lost", drain->unread);
-	ring_buffer__free(drain->events);
+	ring_reader_free(drain->events);
 	ring_buffer__free(drain->refusals);
 	print_buffer_free(&drain->out);
 	free(drain->each_cpu);
@@ -218,7 +220,7 @@ int drain_poll(struct drain *drain, int nap_ms)
 	drain->batch = 0;
 	got = ring_buffer__consume(drain->refusals);
 	if (got >= 0 || got == -EAGAIN)
-		got = ring_buffer__consume(drain->events);
+		got = ring_reader_consume(drain->events, handle, drain);
 	print_losses(drain);
 	write_out(drain);
 	count_sink_losses(drain);
@@ -239,7 +241,7 @@ void drain_count_rest(struct drain *drain)
 		return;
 	drain->batch = 0;
 	if (ring_buffer__consume(drain->refusals) >= 0)
-		ring_buffer__consume(drain->events);
+		ring_reader_consume(drain->events, handle, drain);
 	print_losses(drain);
 }
 
