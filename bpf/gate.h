@@ -96,8 +96,8 @@ static __noinline int gate_refuse(struct bpf_sk_lookup *ctx, struct claim *claim
 
 	if (!service)
 		return SK_PASS;
-	claim->now = bpf_ktime_get_ns(); /* by gate_time() until now */
 	if (service->holding) {
+		claim->now = bpf_ktime_get_ns(); /* by gate_time() until now */
 		excess_hold(ctx, claim, packet, service, verdict);
 		if (verdict == COLD && claim->gets == HC_WAIT)
 			return SK_PASS;

@@ -197,7 +197,7 @@ MAP(events, BPF_MAP_TYPE_ARRAY, __u32, struct hc_event_slot, HC_EVENT_SLOTS, BPF
  * rate, in one of the kernel's. The same. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 19);
+	__uint(max_entries, HC_REFUSALS_SIZE);
 } refusals SEC(".maps");
 
 /* Sessions that came late and are over their cap, for `run` to close: in a ring of its own,

@@ -29,6 +29,8 @@
 #define HC_EVENT_TURNS (2 * HC_EVENT_SLOTS)
 #define HC_EVENT_SIZE  256 /* bytes of a slot: the longest record */
 
+#define HC_REFUSALS_SIZE (1 << 19) /* bytes of the other ring, which is one of the kernel's */
+
 /* Pinned: the next reader goes on where the last one ended. */
 struct hc_event_ring {
 	__u64 state;    /* the next position, and how many before it are not read: below */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event_ring.h"
 #include "keepalive.h"
 #include "record.h"
 #include "user/base/account.h"
@@ -196,6 +197,8 @@ static void explain_memory(const struct config *config)
 	double users = load_user_sets(config->users_max) * (double)sizeof(struct hc_user_set);
 	double sessions =
 		load_session_sets(config->sessions_max) * (double)sizeof(struct hc_session_set);
+	double rings = sizeof(struct hc_event_ring) +
+		       HC_EVENT_SLOTS * (double)sizeof(struct hc_event_slot) + HC_REFUSALS_SIZE;
 	bool labels = false;
 
 	for (size_t i = 0; i < config->service_count; i++)
@@ -206,8 +209,9 @@ static void explain_memory(const struct config *config)
 		printf("%.1f MiB for their labels, ", load_user_sets(config->users_max) *
 							      HC_WAYS *
 							      sizeof(struct hc_label) / MiB);
-	printf("8.5 MiB of event rings, and what up to %u listening sockets%s take\n",
-	       config->listeners_max, labels ? " and sessions that get labels" : "");
+	printf("%.1f MiB of event rings, and what up to %u listening sockets%s take\n",
+	       rings / MiB, config->listeners_max,
+	       labels ? " and sessions that get labels" : "");
 }
 
 /* What becomes of whoever is over the cap. */
