@@ -6,6 +6,8 @@
 #include "identify.h"
 #include "peer.h"
 
+_Static_assert(sizeof(struct hc_label_event) <= HC_EVENT_SIZE, "a slot has room for each");
+
 /* A record that is being written. */
 struct emission {
 	struct hc_event_ring *ring;

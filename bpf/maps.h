@@ -193,8 +193,8 @@ MAP(losses_told, BPF_MAP_TYPE_ARRAY, __u32, __u64, HC_LOSS_COUNT, 0);
  * the record is counted in `losses`. */
 MAP(event_ring, BPF_MAP_TYPE_ARRAY, __u32, struct hc_event_ring, 1, BPF_F_MMAPABLE);
 MAP(events, BPF_MAP_TYPE_ARRAY, __u32, struct hc_event_slot, HC_EVENT_SLOTS, BPF_F_MMAPABLE);
-/* And refusals apart from it, so that neither can crowd out the other: few, and let through by
- * rate, in one of the kernel's. The same. */
+/* Refusals, apart from it, so that neither can crowd out the other: few, and let through by
+ * rate, in one of the kernel's. Full: the same. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, HC_REFUSALS_SIZE);

@@ -44,8 +44,9 @@ struct hc_event_slot {
 };
 
 /* Of the state these bits count what is not read: some more than there are slots, by those who
- * find it full. A position has the 46 others, and wraps: after 200 days of 50 rewinds a second,
- * and nothing of the last time round is left that a reader could meet. */
+ * find it full. A position has the 46 others, and wraps after 200 days of 50 rewinds a second:
+ * a turn that is left of the time before could be taken for this one between a claim and its
+ * publishing alone. */
 #define EVENT_RING_SHIFT 18
 #define EVENT_RING_LOW   ((1ull << EVENT_RING_SHIFT) - 1)
 #define EVENT_RING_ONE   ((1ull << EVENT_RING_SHIFT) + 1) /* a position more, not read */
@@ -79,9 +80,10 @@ static inline void event_ring_publish(struct hc_event_ring *ring, __u64 position
 #if defined(__x86_64__) || defined(__TARGET_ARCH_x86)
 	__asm__ volatile("" ::: "memory"); /* others see its stores in their order */
 	*turn = event_ring_turn(position, size);
+#elif defined(__bpf__)
+	__sync_lock_test_and_set(turn, event_ring_turn(position, size)); /* a full barrier */
 #else
-	/* In BPF a full barrier. */
-	__sync_lock_test_and_set(turn, event_ring_turn(position, size));
+	__atomic_store_n(turn, event_ring_turn(position, size), __ATOMIC_RELEASE);
 #endif
 }
 
@@ -100,41 +102,63 @@ static inline bool event_ring_claim(struct hc_event_ring *ring, __u64 *position)
 	return false;
 }
 
-/* The reader's: the first position that it has not released. */
-static inline __u64 event_ring_first(const struct hc_event_ring *ring)
-{
-	__u64 state = __atomic_load_n(&ring->state, __ATOMIC_RELAXED);
+/* The reader. */
+struct event_ring_reader {
+	struct hc_event_ring *ring;
+	__u64 position; /* its next */
+	__u64 claimed;  /* by writers from there on, at least */
+	__u32 read;     /* and not released yet */
+};
 
-	return event_ring_next(state) - event_ring_unread(state);
+/* From the first record that nobody has released. */
+static inline void event_ring_begin(struct event_ring_reader *reader)
+{
+	__u64 state = __atomic_load_n(&reader->ring->state, __ATOMIC_RELAXED);
+
+	reader->position = event_ring_next(state) - event_ring_unread(state);
+	reader->claimed = event_ring_unread(state);
+	reader->read = 0;
 }
 
-/* The reader's: has a position been published? Then with so many bytes. */
-static inline bool event_ring_published(const struct hc_event_ring *ring, __u64 position,
-					__u32 *size)
+/* The next record's position and size, 0 if nothing is there. False: it is not published. */
+static inline bool event_ring_read(struct event_ring_reader *reader, __u64 *position,
+				   __u32 *size)
 {
-	__u64 turn =
-		__atomic_load_n(&ring->turn[position & (HC_EVENT_TURNS - 1)], __ATOMIC_ACQUIRE);
+	struct hc_event_ring *ring = reader->ring;
+	__u64 state, turn;
 
+	if (!reader->claimed) {
+		state = __atomic_load_n(&ring->state, __ATOMIC_RELAXED);
+		reader->claimed = event_ring_unread(state) - reader->read;
+	}
+	turn = __atomic_load_n(&ring->turn[reader->position & (HC_EVENT_TURNS - 1)],
+			       __ATOMIC_ACQUIRE);
 	*size = turn & EVENT_RING_LOW;
-	return turn - *size == event_ring_turn(position, 0);
+	if (!reader->claimed || turn - *size != event_ring_turn(reader->position, 0))
+		return false;
+	*position = reader->position++;
+	reader->claimed--;
+	reader->read++;
+	return true;
 }
 
-/* The reader's: so many more have been read, and may be overwritten. */
-static inline void event_ring_release(struct hc_event_ring *ring, __u32 count)
+/* What was read may be overwritten. */
+static inline void event_ring_release(struct event_ring_reader *reader)
 {
-	__atomic_sub_fetch(&ring->state, count, __ATOMIC_ACQ_REL);
+	__atomic_sub_fetch(&reader->ring->state, reader->read, __ATOMIC_ACQ_REL);
+	reader->read = 0;
 }
 
-/* The reader's: back to the first slot, if nothing is there to read. */
-static inline void event_ring_rewind(struct hc_event_ring *ring)
+/* Back to the first slot, if nothing is there to read. It begins anew after that. */
+static inline void event_ring_rewind(struct event_ring_reader *reader)
 {
-	__u64 state = __atomic_load_n(&ring->state, __ATOMIC_RELAXED), position, first;
+	__u64 state = __atomic_load_n(&reader->ring->state, __ATOMIC_RELAXED), first;
 
-	position = event_ring_next(state);
-	first = (position + HC_EVENT_SLOTS - 1) & ~(HC_EVENT_SLOTS - 1ull);
+	first = (event_ring_next(state) + HC_EVENT_SLOTS - 1) & ~(HC_EVENT_SLOTS - 1ull);
 	if (!event_ring_unread(state))
-		__atomic_compare_exchange_n(&ring->state, &state, first << EVENT_RING_SHIFT,
-					    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&reader->ring->state, &state,
+					    first << EVENT_RING_SHIFT, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
 }
 
 #endif

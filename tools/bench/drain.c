@@ -22,7 +22,7 @@
 #include "record.h"
 
 #define SAMPLES 4096
-#define FILLS   64 /* of 512 records: most of the ring */
+#define FILLS   64 /* of 512 records: half of the ring */
 
 static const volatile sig_atomic_t hurry;
 static struct policy policy;

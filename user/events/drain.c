@@ -38,8 +38,11 @@ struct drain {
 	bool tells; /* of losses, in lines that are not written yet */
 };
 
+/* Who is killed while a reader keeps him waiting has lost lines, and told none that the next
+ * run tells again. */
 static void write_out(struct drain *drain)
 {
+	ring_reader_release(drain->events);
 	if (!drain->error) {
 		drain->error = sinks_write(drain->sinks, &drain->out, drain->context.sequence);
 		if (drain->error == -EPIPE)

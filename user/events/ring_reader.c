@@ -9,7 +9,7 @@
 #define REWIND_AT  512 /* slots that stay in the cache anyway, and positions last the longer */
 
 struct ring_reader {
-	struct hc_event_ring *ring;
+	struct event_ring_reader at;
 	struct hc_event_slot *slots;
 };
 
@@ -29,10 +29,10 @@ struct ring_reader *ring_reader_new(const struct headcount_bpf *object)
 
 	if (!reader)
 		return NULL;
-	reader->ring =
-		map_all(object->maps.event_ring, sizeof(*reader->ring), PROT_READ | PROT_WRITE);
+	reader->at.ring = map_all(object->maps.event_ring, sizeof(*reader->at.ring),
+				  PROT_READ | PROT_WRITE);
 	reader->slots = map_all(object->maps.events, SLOTS_SIZE, PROT_READ);
-	if (reader->ring && reader->slots)
+	if (reader->at.ring && reader->slots)
 		return reader;
 	ring_reader_free(reader);
 	return NULL;
@@ -42,34 +42,37 @@ void ring_reader_free(struct ring_reader *reader)
 {
 	if (!reader)
 		return;
-	if (reader->ring)
-		munmap(reader->ring, sizeof(*reader->ring));
+	if (reader->at.ring)
+		munmap(reader->at.ring, sizeof(*reader->at.ring));
 	if (reader->slots)
 		munmap(reader->slots, SLOTS_SIZE);
 	free(reader);
 }
 
+void ring_reader_release(struct ring_reader *reader)
+{
+	event_ring_release(&reader->at);
+}
+
 int ring_reader_consume(struct ring_reader *reader, ring_reader_fn *handle, void *context)
 {
-	struct hc_event_ring *ring = reader->ring;
-	__u64 position = event_ring_first(ring);
+	struct event_ring_reader *at = &reader->at;
 	int got = 0, error = 0;
-	__u32 size, read = 0;
+	__u64 position;
+	__u32 size;
 
-	while (error >= 0 && event_ring_published(ring, position, &size)) {
+	event_ring_begin(at);
+	while (error >= 0 && event_ring_read(at, &position, &size)) {
 		if (size) {
 			error = handle(context, reader->slots[event_ring_slot(position)].record,
 				       size);
 			got++;
 		}
-		position++;
-		if (++read == RELEASE_AT) {
-			event_ring_release(ring, read);
-			read = 0;
-		}
+		if (at->read >= RELEASE_AT)
+			event_ring_release(at);
 	}
-	event_ring_release(ring, read);
-	if (event_ring_slot(position) >= REWIND_AT)
-		event_ring_rewind(ring);
+	event_ring_release(at);
+	if (event_ring_slot(at->position) >= REWIND_AT)
+		event_ring_rewind(at);
 	return error < 0 ? error : got;
 }

@@ -19,4 +19,8 @@ typedef int ring_reader_fn(void *context, void *record, size_t size);
  * than 0. */
 int ring_reader_consume(struct ring_reader *reader, ring_reader_fn *handle, void *context);
 
+/* From `handle`: this record and those before it will not be read again, whatever becomes of
+ * us. */
+void ring_reader_release(struct ring_reader *reader);
+
 #endif

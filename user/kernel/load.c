@@ -160,7 +160,7 @@ static int damaged(const struct load_request *request, const struct bpf_map *map
 	return -EUCLEAN;
 }
 
-/* Is it a map, and one of these keys and values? libbpf would take it as it is. */
+/* Is it a map, and one of these keys, values and entries? libbpf would take it as it is. */
 static bool same_shape(const struct bpf_map *map, int fd)
 {
 	struct bpf_map_info info = {};
@@ -170,6 +170,10 @@ static bool same_shape(const struct bpf_map *map, int fd)
 	return !bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == bpf_map__type(map) &&
 	       info.key_size == bpf_map__key_size(map) &&
 	       info.value_size == bpf_map__value_size(map) &&
+	       info.map_flags == bpf_map__map_flags(map) &&
+	       /* 1: it is sized by the configuration, or has no more */
+	       (bpf_map__max_entries(map) == 1 ||
+		info.max_entries == bpf_map__max_entries(map)) &&
 	       !strcmp(info.name, bpf_map__name(map));
 }
 
