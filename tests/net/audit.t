@@ -9,7 +9,7 @@ client_host(1)
 PORT, PINS = 7143, "/sys/fs/bpf/headcount"
 ALICE, BOB, CAROL = address(1, 2), address(1, 3), address(1, 4)
 WAYS, SESSION, POSITION_AT = 8, 128, 100  # struct hc_session_set in include/record.h
-USERS, USER, USER_AT, ACTIVE_AT = 32, 128, 152, 0  # struct hc_user_set in include/policy.h
+USERS, USER, USER_AT, ACTIVE_AT = 32, 128, 192, 0  # struct hc_user_set in include/policy.h
 
 
 class Table:

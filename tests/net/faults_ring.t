@@ -187,5 +187,32 @@ def no_reader_of_pins():
     equal(headcount("detach")[0], 0, "exit code of detach")
 
 
+def keys(events):
+    """Each event of our sessions, once."""
+    return collections.Counter((e["headcount.session.id"], e["event.action"]) for e in events if e.get("source.ip") == HERE)
+
+
+@test
+def killed_unread():
+    """kill -9 of run --pin while nobody reads: what is written is not told again, what is in the ring is"""
+    with Unread("--pin") as hc:
+        sessions(2000)
+        time.sleep(1)
+        hc.process.kill()
+        hc.process.wait()
+        whole = [line for line in hc.process.stdout.read().splitlines() if line.endswith(b"}")]
+        first = keys(map(json.loads, whole))
+    with Headcount(CONFIG, "--pin") as hc:
+        until(lambda: keys(list(hc.events)), "the events that were left")
+        seen = -1
+        while seen != len(hc.events):
+            seen = len(hc.events)
+            time.sleep(1)
+        second = keys(list(hc.events))
+        say(f"{first.total()} written, {second.total()} left")
+        equal((first & second, set((first + second).values())), (collections.Counter(), {1}), "told twice")
+    equal(headcount("detach")[0], 0, "exit code of detach")
+
+
 os.setresuid(UID, 0, 0)  # who opens the sessions of this process; root still
 main()

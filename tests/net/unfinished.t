@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
 """A start that is killed at any of its steps (tests/net/refuse.c): what it attached is shown, removed, or put in its place."""
+# alone: what it attaches depends on the sockops programs that others attach
 from clients import *
 
 client_host(1)
