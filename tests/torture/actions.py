@@ -50,6 +50,15 @@ def make_world():
     sysctl("net.ipv4.tcp_orphan_retries", 1, "home", "c1", "c2")
 
 
+def remove_left():
+    """Namespaces and devices of an ending that was cut short, and the sockets: without their process they
+    would hold the namespace, where ss is not asked, until they have given up."""
+    for n in (8, 9):
+        for command in ["ip", "netns", "exec", f"c{n}", "ss", "-tK"], ["ip", "netns", "del", f"c{n}"], \
+                ["ip", "link", "del", f"v{n}"]:
+            subprocess.run(command, user=0, capture_output=True)
+
+
 class Place:
     """Where a worker's server and its clients are, and as whom it acts. Odd workers serve at home and
     connect from c1; worker 2 serves in c2 and connects from home, the other even ones the reverse."""
@@ -149,9 +158,7 @@ class Worker:
         try:
             yield
         finally:
-            for n in (8, 9):
-                subprocess.run(["ip", "netns", "del", f"c{n}"], user=0, capture_output=True)
-                subprocess.run(["ip", "link", "del", f"v{n}"], user=0, capture_output=True)
+            remove_left()
 
     # --- Sessions that are held -----------------------------------------------------------------
 

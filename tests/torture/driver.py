@@ -143,6 +143,8 @@ class Torture:
             self.step(*step)
         self.hear_workers(busy.keys() & self.workers.keys())
         for number in busy.keys() - self.workers.keys():
+            with inside(PLACES[number].server):
+                remove_left()
             self.start_worker(number)
         worked = time.monotonic()
         tries, sockets, late = self.rest()
