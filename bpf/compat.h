@@ -37,16 +37,19 @@ static __always_inline struct tcp_sock *compat_tcp_of(void *sk)
 #define COMPAT_CALLBACKS 1008
 const volatile bool compat_callbacks = false;
 
-/* In the socket walk and in connect(): makes the socket tell on_milestone of its state changes,
- * or not tell. Where the kernel cannot, on_state alone sees them. `ctx` is the program's, or
- * the socket. */
-static __always_inline void compat_set_callbacks(void *ctx, const struct tcp_sock *tp,
-						 bool tell)
-{
-	int had = tp->bpf_sock_ops_cb_flags, flags = had & ~BPF_SOCK_OPS_STATE_CB_FLAG;
+/* What sockets are made to tell on_milestone: their state changes. */
+#define TELLS BPF_SOCK_OPS_STATE_CB_FLAG
+/* A mark for on_destroyed, which is to look for the socket's session whatever was told. The
+ * flag means timeouts, of which on_milestone takes no notice. */
+#define LOOK_AT_LAST BPF_SOCK_OPS_RTO_CB_FLAG
 
-	if (tell)
-		flags |= BPF_SOCK_OPS_STATE_CB_FLAG;
+/* In the socket walk and in connect(): sets these flags of the socket, and takes TELLS from it
+ * if it is not one of them. Where the kernel cannot, on_state alone sees state changes. `ctx`
+ * is the program's, or the socket. */
+static __always_inline void compat_set_callbacks(void *ctx, const struct tcp_sock *tp, int set)
+{
+	int had = tp->bpf_sock_ops_cb_flags, flags = (had & ~TELLS) | set;
+
 	if (flags != had)
 		bpf_setsockopt(ctx, SOL_TCP, COMPAT_CALLBACKS, &flags, sizeof(flags));
 }

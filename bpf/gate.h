@@ -46,14 +46,14 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	 * SYN_SENT, and of the end, so. */
 	fast_open = BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
 	if (compat_callbacks && fast_open)
-		compat_set_callbacks(ctx, tp, true);
+		compat_set_callbacks(ctx, tp, TELLS);
 	service = policy_service(generation, HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
 	/* It has connected before, and may send nothing now: on_destroyed looks at those that
 	 * do not tell. */
 	if (compat_callbacks && cookie && !fast_open)
-		compat_set_callbacks(ctx, tp, false);
+		compat_set_callbacks(ctx, tp, 0);
 	claim.now = bpf_ktime_get_ns();
 	id = cookie ?: bpf_get_socket_cookie(ctx);
 	session_set_caller(session, tp, ctx->sk);

@@ -118,9 +118,8 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	}
 	/* From here on its state changes come here too; see on_state. A child has its
 	 * listener's flags. */
-	if (!(ctx->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
-		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
-						       BPF_SOCK_OPS_STATE_CB_FLAG);
+	if (!(ctx->bpf_sock_ops_cb_flags & TELLS))
+		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | TELLS);
 	tp = ctx->sk ? compat_tcp_of(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
@@ -180,11 +179,12 @@ static __always_inline bool has_lost(const struct sock *sk)
  * May nobody have told what the socket is through with? It has a port from just before SYN_SENT
  * on: what calls back and has none has sent nothing, because of Fast Open or as somebody else
  * has asked for the flag; or it was disconnected, as by close() to send a RST. Where connect()
- * makes used sockets not call back, those are not looked for in vain.
+ * makes used sockets not call back, those are not looked for in vain. Or a walk met it in the
+ * queue of its listener, and marked it (walk_missed_end()).
  */
 static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
 {
-	if (!(tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
+	if ((tp->bpf_sock_ops_cb_flags & (TELLS | LOOK_AT_LAST)) != TELLS)
 		return true;
 	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport)
 		return false;
@@ -240,8 +240,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 		return 0;
 	if (new_state == TCP_CLOSE)
 		session_closed(id, tp, old_state);
-	else if (half_closes(new_state) &&
-		 tp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG)
+	else if (half_closes(new_state) && tp->bpf_sock_ops_cb_flags & TELLS)
 		return 0; /* on_milestone has noted it */
 	else if (half_closes(new_state))
 		half_closed_note(id);

@@ -11,9 +11,9 @@
 #define HEADCOUNT_WALK_H
 
 #include "alive.h"
+#include "ending.h"
 #include "half_closed.h"
 #include "peer.h"
-#include "session.h"
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
@@ -125,6 +125,29 @@ static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u
 		walk_row(seq, tp, id, session, false);
 }
 
+/*
+ * Has nobody accepted the socket yet? To own its lock, as a walk does, keeps nobody from ending
+ * it then: a listener that closes takes its queue along whoever owns them (and the kernel
+ * warns, inet_csk_listen_stop()). What a walk charges may just have told of its end in vain.
+ */
+static __always_inline bool walk_is_queued(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	return !sk->sk_socket && !peer_orphan(tp);
+}
+
+/* Now there is a record: either the socket is in CLOSE, or it has yet to be destroyed, and
+ * on_destroyed looks once more. */
+static __always_inline bool walk_missed_end(__u64 id, struct tcp_sock *tp, __u8 state)
+{
+	barrier();
+	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_state != TCP_CLOSE)
+		return false;
+	session_ended(id, tp, state);
+	return true;
+}
+
 static __always_inline void walk_socket(struct seq_file *seq, struct sock_common *common,
 					struct tcp_sock *tp)
 {
@@ -145,7 +168,7 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
 		return;
 	if (walk_adopt)
-		compat_set_callbacks(tp, tp, true);
+		compat_set_callbacks(tp, tp, walk_is_queued(tp) ? TELLS | LOOK_AT_LAST : TELLS);
 	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);
@@ -155,6 +178,8 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	if (!session && walk_adopt) {
 		session = walk_charge(id, tp);
 		repaired = !!session;
+		if (session && walk_missed_end(id, tp, state))
+			return;
 		if (session && walk_correct)
 			count_loss(HC_LOSS_CORRECTED);
 	}

@@ -8,7 +8,7 @@ from harness import *
 NUMBER = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, MAP_GET_NEXT_KEY = 1, 2, 4
 PROG_LOAD, OBJ_GET, PROG_ATTACH, PROG_GET_FD_BY_ID, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 5, 7, 8, 13, 14, 15
-LINK_CREATE, ENABLE_STATS = 28, 32
+LINK_CREATE, ENABLE_STATS, LINK_DETACH = 28, 32, 34
 CB_FLAGS_SET = 59  # the helper
 CONNECT4, SK_LOOKUP, SOCK_OPS = (18, 10), (30, 36), (13, 3)  # the type of the program, and of its attachment
 
@@ -23,10 +23,23 @@ def bpf(command, attributes):
     return fd
 
 
+def pinned(path):
+    name = ctypes.create_string_buffer(path.encode())
+    return bpf(OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))
+
+
+def detach(path):
+    """What a pinned link has attached."""
+    fd = pinned(path)
+    try:
+        bpf(LINK_DETACH, struct.pack("=I", fd))
+    finally:
+        os.close(fd)
+
+
 def map_keys(path, size):
     """The keys of a pinned map, each of so many bytes."""
-    name = ctypes.create_string_buffer(path.encode())
-    fd = bpf(OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))
+    fd = pinned(path)
     key, keys = None, []
     try:
         while True:

@@ -257,4 +257,9 @@ class Torture:
         with contextlib.suppress(Exception):
             print("the policy in force:\n" + self.policy.text())
             print("headcount said:", self.hc.said)
-            print("losses:", ask("status")["losses"], "audit:", headcount("audit", "--json")[1])
+            found = headcount("audit", "--json")[1]
+            print("losses:", ask("status")["losses"], "audit:", found)
+            differ = {d.get("id") for d in json.loads(found)["differences"]}
+            print("of headcount:", [row for row in ask("sessions") if session_id(row) in differ or row["id"] in differ])
+            print("of ss:", [s for s in ss(*HOMES) if s.id in differ], flush=True)
+            print("ss -a:", run("ss", "-tanoe"))
