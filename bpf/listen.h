@@ -18,6 +18,15 @@ static __always_inline void listener_key_of(struct hc_listener_key *key,
 	key->port = ends.local_port;
 }
 
+/* Who listens on the port has changed: what CPUs remember of it is old. */
+static __always_inline void listeners_changed(__u16 port)
+{
+	__u32 index = port, *word = bpf_map_lookup_elem(&listened, &index);
+
+	if (word)
+		__sync_fetch_and_add(word, HC_LISTEN_CHANGE);
+}
+
 /* A dead entry is deleted at once by the program that made it dead, with preemption off: to
  * meet a dead one this often means that something else is wrong. */
 #define LISTENER_TRIES 16
@@ -132,10 +141,14 @@ static __noinline void listener_opened(__u64 id, const struct tcp_sock *tp,
 	fresh.privileged = port_is_privileged(net, entry.key.port);
 	if (task)
 		process_of(task->group_leader, &fresh.pid, fresh.comm);
-	for (int i = 0; i < LISTENER_TRIES; i++)
-		if (!bpf_map_update_elem(&listeners, &entry.key, &fresh, BPF_NOEXIST) ||
-		    listener_join(&entry.key))
+	for (int i = 0; i < LISTENER_TRIES; i++) {
+		if (!bpf_map_update_elem(&listeners, &entry.key, &fresh, BPF_NOEXIST)) {
+			listeners_changed(entry.key.port);
 			return;
+		}
+		if (listener_join(&entry.key))
+			return;
+	}
 	count_loss(HC_LOSS_LISTENERS_FULL);
 	listening_delete(id, entry.elsewhere);
 }
@@ -159,8 +172,10 @@ static __noinline void listener_closed(__u64 id)
 	if (!listener->dead && --listener->sockets == 0)
 		last = listener->dead = true;
 	bpf_spin_unlock(&listener->lock);
-	if (last)
-		bpf_map_delete_elem(&listeners, &entry.key);
+	if (!last)
+		return;
+	bpf_map_delete_elem(&listeners, &entry.key);
+	listeners_changed(entry.key.port);
 }
 
 #endif

@@ -112,7 +112,8 @@ const volatile __u32 session_sets = 1; /* its entries, a power of two */
  * caps by uid or cgroup do not hold there (HC_LOSS_LISTENERS_FULL). */
 MAP(listeners, BPF_MAP_TYPE_HASH, struct hc_listener_key, struct hc_listener, 1,
     BPF_F_NO_PREALLOC);
-/* enum hc_listen_kinds of each port, in whatever namespace; bits are only set. */
+/* enum hc_listen_kinds of each port, in whatever namespace; bits are only set, and a change is
+ * counted once it has been made. */
 MAP(listened, BPF_MAP_TYPE_ARRAY, __u32, __u32, HC_PORTS, 0);
 /* Listening sockets that `listeners` counts, by cookie, so that each is counted
  * once: the walk at the start and listen() may both meet it. (sized) */
@@ -153,15 +154,28 @@ struct arrival {
 	__u8 spare[3];
 };
 
-/* `tick`, `now`: see gate_time(). */
+/* Who listens where this CPU looked last: session_know_listener(). */
+struct heard {
+	struct hc_listener_key key; /* the session's end, where the listener may be at any */
+	__u32 word;                 /* of the port in `listened`; 0: nobody was found */
+	__u32 busy;                 /* somebody is here, and was interrupted */
+	__u64 cgroup;
+	__u32 uid;
+	__u32 pid;
+	char comm[HC_COMM_MAX];
+};
+
+/* `tick`, `now`: see gate_time(). No two CPUs are in one cache line. */
 struct cpu_state {
 	struct arrival arrival;
 	__u64 closed; /* the socket whose end on_milestone saw last, for on_state */
 	__u64 tick;
 	__u64 now;
-	__u64 spare[6]; /* no two CPUs in one cache line */
+	__u64 spare[6];
+	struct heard heard;
 };
-_Static_assert(sizeof(struct cpu_state) == 128, "as said there");
+_Static_assert(sizeof(struct cpu_state) == 128 + 64 && sizeof(struct heard) == 64,
+	       "as said there");
 /* (sized: possible CPUs) */
 MAP(cpu_states, BPF_MAP_TYPE_ARRAY, __u32, struct cpu_state, 1, BPF_F_MMAPABLE);
 #define HC_CPUS_MAX 512 /* of more, the others' arrivals wait for their CPU's next packet */

@@ -80,20 +80,87 @@ static __always_inline enum hc_direction direction_of(bool listens, const struct
 		       : HC_OUTBOUND;
 }
 
-/* The process that listens where the session comes in, and whom it acts for; false: nobody is
- * known to listen there. Not inline: the gate needs it in two places, and its stack is full. */
+static __always_inline bool heard_here(const struct heard *heard, const struct hc_ends *ends)
+{
+	const __u32 *address = (const __u32 *)heard->key.address;
+	const __u32 *local = (const __u32 *)ends->local;
+	__u32 differ = heard->key.netns ^ ends->netns;
+
+	differ |= heard->key.port ^ ends->local_port;
+	for (int i = 0; i < 4; i++)
+		differ |= address[i] ^ local[i];
+	return !differ;
+}
+
+/* Looks in the table, after it has read the port's word: what changes from then on makes what
+ * is noted here old. */
+static __always_inline void heard_look(struct heard *heard, const struct hc_ends *ends,
+				       __u32 *word)
+{
+	__u32 before = __sync_fetch_and_add(word, 0);
+	const struct hc_listener *listener =
+		listener_of(ends->netns, ends->local, ends->local_port);
+
+	heard->word = 0;
+	if (!listener)
+		return;
+	address_copy(heard->key.address, ends->local);
+	heard->key.netns = ends->netns;
+	heard->key.port = ends->local_port;
+	heard->cgroup = listener->cgroup;
+	heard->uid = listener->uid;
+	heard->pid = listener->pid;
+	__builtin_memcpy(heard->comm, listener->comm, sizeof(heard->comm));
+	heard->word = before;
+}
+
+static __always_inline void session_set_process(struct hc_session *session, __u32 uid,
+						__u64 cgroup, __u32 pid, const char *comm)
+{
+	session->uid = uid;
+	session->cgroup = cgroup;
+	session->pid = pid;
+	__builtin_memcpy(session->comm, comm, sizeof(session->comm));
+}
+
+/*
+ * The process that listens where the session comes in, and whom it acts for; false: nobody is
+ * known to listen there. What follows each other mostly comes in at one place, so each CPU
+ * remembers where it looked last. Of the programs of one CPU one may run inside another, which
+ * it finds busy, and then looks for itself.
+ *
+ * Not inline: the gate needs it in two places, and its stack is full.
+ */
 static __noinline bool session_know_listener(struct hc_session *session)
 {
-	const struct hc_listener *listener =
-		listener_of(session->ends.netns, session->ends.local, session->ends.local_port);
+	const struct hc_ends *ends = &session->ends;
+	__u32 index = ends->local_port, *word = bpf_map_lookup_elem(&listened, &index);
+	struct cpu_state *cpu = this_cpu();
+	const struct hc_listener *listener;
+	struct heard *heard;
+	bool known;
 
-	if (!listener)
+	if (!word || !*word || !cpu)
 		return false;
-	session->uid = listener->uid;
-	session->cgroup = listener->cgroup;
-	session->pid = listener->pid;
-	__builtin_memcpy(session->comm, listener->comm, sizeof(session->comm));
-	return true;
+	heard = &cpu->heard;
+	if (*(volatile __u32 *)&heard->busy) {
+		listener = listener_of(ends->netns, ends->local, ends->local_port);
+		if (listener)
+			session_set_process(session, listener->uid, listener->cgroup,
+					    listener->pid, listener->comm);
+		return listener;
+	}
+	*(volatile __u32 *)&heard->busy = 1;
+	barrier();
+	if (heard->word != *word || !heard_here(heard, ends))
+		heard_look(heard, ends, word);
+	known = heard->word;
+	if (known)
+		session_set_process(session, heard->uid, heard->cgroup, heard->pid,
+				    heard->comm);
+	barrier();
+	*(volatile __u32 *)&heard->busy = 0;
+	return known;
 }
 
 /* The same, or if nobody is known, whom the socket's owner acts for; and false. */

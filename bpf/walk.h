@@ -235,8 +235,10 @@ static __always_inline void walk_file(struct seq_file *seq, const struct task_st
 	if (!entry)
 		return;
 	listener = bpf_map_lookup_elem(&listeners, &entry->key);
-	if (listener && !listener->pid)
-		process_of(task, &listener->pid, listener->comm);
+	if (!listener || listener->pid)
+		return;
+	process_of(task, &listener->pid, listener->comm);
+	listeners_changed(entry->key.port);
 }
 
 #endif

@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 9 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 10 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */
@@ -351,11 +351,13 @@ struct hc_listening {
 };
 
 /* At what kinds of address anybody has listened on a port since the start: the
- * bits spare the look-ups that would find nothing. */
+ * bits spare the look-ups that would find nothing. Above them it is counted how often the
+ * listeners of the port have changed, so that what was found stays known until then. */
 enum hc_listen_kinds {
 	HC_LISTEN_ADDRESS = 1, /* one address */
 	HC_LISTEN_IPV4 = 2,    /* 0.0.0.0 */
 	HC_LISTEN_ANY = 4,     /* [::] */
+	HC_LISTEN_CHANGE = 8,
 };
 
 struct hc_listener {

@@ -165,7 +165,7 @@ static inline void listen_at(const char *address, __u16 port)
 	}
 	map_put(object->maps.listeners, &key, &listener, BPF_ANY);
 	map_get(object->maps.listened, &index, &before, 0);
-	kinds |= before;
+	kinds |= before + HC_LISTEN_CHANGE;
 	map_put(object->maps.listened, &index, &kinds, BPF_ANY);
 }
 

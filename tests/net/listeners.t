@@ -100,6 +100,38 @@ def one_of_two_closes():
             until_equal(lambda: active("web", UID), 0, "active at the end")
 
 
+@test
+def nearer_one():
+    """a listener that is nearer to a session's address than another one is known at once, and so is that it has gone"""
+    def named(name, where):
+        call("prctl", PR_SET_NAME, name)
+        return listen(where, PORT, options=[REUSEPORT])
+
+    def who_listens():
+        with new_socket(namespace="c1") as c:
+            c.connect((HERE, PORT))
+            return [row["process"] for row in our_sessions() if row["direction"] == "inbound" and row["state"] == "ESTAB"]
+    with open("/proc/self/comm", "rb") as file, pinned_to(CPUS[0]), Headcount(""):  # one CPU, which remembers
+        own = file.read().strip()
+        with named(b"any", "0.0.0.0"):
+            equal([who_listens() for _ in range(2)], [["any"]] * 2, "who listens")
+            for _ in range(2):
+                with named(b"near", HERE):
+                    equal([who_listens() for _ in range(2)], [["near"]] * 2, "who listens, nearer")
+                equal([who_listens() for _ in range(2)], [["any"]] * 2, "who listens when that has gone")
+        call("prctl", PR_SET_NAME, own)
+
+
+@contextlib.contextmanager
+def pinned_to(cpu):
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def two_listen(channel, first_closes):
     both = [listen("0.0.0.0", PORT, options=[REUSEPORT]) for _ in range(2)]
     both.pop(0 if first_closes else 1).close()
