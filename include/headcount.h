@@ -31,11 +31,13 @@
  * not there, or has no service with `user = label` for it, or `fd` is a socket of another
  * kind. Else a negative errno, and nothing has changed:
  *	-EDQUOT		the user, or the service, has as many sessions as it may
- *	-EAGAIN		the same, but room is being made (excess = evict): try again, 100 ms
- *later, and after a second or two take it for -EDQUOT -EINVAL		the name is empty
+ *	-EAGAIN		the same, but room is being made (excess = evict): try again,
+ *			100 ms later, and after a second or two take it for -EDQUOT
+ *	-EINVAL		the name is empty
  *	-EMSGSIZE	the name is longer than HEADCOUNT_LABEL_MAX bytes
- *	-EPERM		the session has another name, or the server's account is not among the
- *			service's `labellers`, and the caller lacks CAP_NET_ADMIN
+ *	-EPERM		the session has another name, or the server's account is not
+ *			among the service's `labellers`, and the caller lacks
+ *			CAP_NET_ADMIN
  */
 static inline int headcount_label(int fd, const char *name, size_t length)
 {
