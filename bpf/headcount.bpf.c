@@ -180,7 +180,7 @@ static __always_inline bool has_lost(const struct sock *sk)
  * on: what calls back and has none has sent nothing, because of Fast Open or as somebody else
  * has asked for the flag; or it was disconnected, as by close() to send a RST. Where connect()
  * makes used sockets not call back, those are not looked for in vain. Or a walk met it in the
- * queue of its listener, and marked it (walk_missed_end()).
+ * queue of its listener, and marked it (walk_charge()).
  */
 static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
 {

@@ -158,7 +158,7 @@ struct arrival {
 struct heard {
 	struct hc_listener_key key; /* the session's end, where the listener may be at any */
 	__u32 word;                 /* of the port in `listened`; 0: nobody was found */
-	__u32 busy;                 /* somebody is here, and was interrupted */
+	__u32 busy;                 /* somebody is here */
 	__u64 cgroup;
 	__u32 uid;
 	__u32 pid;

@@ -126,8 +126,8 @@ static __always_inline void session_set_process(struct hc_session *session, __u3
 /*
  * The process that listens where the session comes in, and whom it acts for; false: nobody is
  * known to listen there. What follows each other mostly comes in at one place, so each CPU
- * remembers where it looked last. Of the programs of one CPU one may run inside another, which
- * it finds busy, and then looks for itself.
+ * remembers where it looked last. A program that runs inside another one of its CPU, or in its
+ * stead, finds it busy, and looks for itself.
  *
  * Not inline: the gate needs it in two places, and its stack is full.
  */
@@ -140,18 +140,16 @@ static __noinline bool session_know_listener(struct hc_session *session)
 	struct heard *heard;
 	bool known;
 
-	if (!word || !*word || !cpu)
+	if (!word || !*word)
 		return false;
-	heard = &cpu->heard;
-	if (*(volatile __u32 *)&heard->busy) {
+	if (!cpu || __sync_lock_test_and_set(&cpu->heard.busy, 1)) {
 		listener = listener_of(ends->netns, ends->local, ends->local_port);
 		if (listener)
 			session_set_process(session, listener->uid, listener->cgroup,
 					    listener->pid, listener->comm);
 		return listener;
 	}
-	*(volatile __u32 *)&heard->busy = 1;
-	barrier();
+	heard = &cpu->heard;
 	if (heard->word != *word || !heard_here(heard, ends))
 		heard_look(heard, ends, word);
 	known = heard->word;

@@ -9,7 +9,7 @@
  *
  * All of these run under the socket's lock, so that a record has one writer;
  * only a reload's re-charge runs beside them, and it meets them in the atomic
- * exchange of `charge`.
+ * exchange of `charge`. What a walk makes is hidden until it is complete (walk.h).
  */
 #ifndef HEADCOUNT_SESSION_H
 #define HEADCOUNT_SESSION_H

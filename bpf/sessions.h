@@ -133,6 +133,16 @@ static __always_inline struct hc_session *session_make(__u64 id, const struct hc
 	return session;
 }
 
+/* A record that was made under HC_SESSION_HIDDEN is complete, and found from now on. */
+static __always_inline void session_show(__u64 id, const struct hc_session *session)
+{
+	__u32 way;
+	struct hc_session_set *set = session_set_at(session->position, &way);
+
+	if (set)
+		__sync_val_compare_and_swap(&set->id[way], id | HC_SESSION_HIDDEN, id);
+}
+
 /* Its charge has been taken out before. A forgotten reservation may have lost its way to
  * another session by now, which keeps it. */
 static __always_inline void session_free(__u64 id, const struct hc_session *session)

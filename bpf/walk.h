@@ -11,9 +11,9 @@
 #define HEADCOUNT_WALK_H
 
 #include "alive.h"
-#include "ending.h"
 #include "half_closed.h"
 #include "peer.h"
+#include "session.h"
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
@@ -31,6 +31,25 @@ static __always_inline bool walk_is_session(__u8 state, const struct tcp_sock *t
 	return state != TCP_CLOSE && state != TCP_LISTEN && state != TCP_TIME_WAIT;
 }
 
+/*
+ * Has nobody accepted the socket yet? To own its lock, as a walk does, keeps nobody from ending
+ * it then: a listener that closes takes its queue along whoever owns that (and the kernel
+ * warns, inet_csk_listen_stop()).
+ */
+static __always_inline bool walk_is_queued(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	return !sk->sk_socket && !peer_orphan(tp);
+}
+
+/* Whose listener is closing may find nobody who listens. */
+static __always_inline enum hc_direction walk_direction(bool listens, const struct tcp_sock *tp)
+{
+	return walk_is_queued(tp) && !compat_is_mptcp(tp) ? HC_INBOUND
+							  : direction_of(listens, tp);
+}
+
 /* Is a socket without a record one of those that are counted? */
 static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
 {
@@ -40,20 +59,26 @@ static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
 		return true;
 	ends_of(&ends, tp);
 	return session_is_wanted(
-		direction_of(!!listener_of(ends.netns, ends.local, ends.local_port), tp));
+		walk_direction(!!listener_of(ends.netns, ends.local, ends.local_port), tp));
 }
 
-/* A session that headcount has not seen begin, under its socket's lock. */
+/*
+ * A session that headcount has not seen begin, under its socket's lock. That is not enough for
+ * one that is queued: its end may be told at any moment. So it is marked for on_destroyed
+ * before it has a record, which is found when it is complete. If the socket is in CLOSE even
+ * then, the mark may have come too late, and user space ends it (walk_end_closed()).
+ */
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct hc_session *session = session_begin(id, tp, HC_OUTBOUND, claim.now);
+	struct hc_session *session =
+		session_begin(id | HC_SESSION_HIDDEN, tp, HC_OUTBOUND, claim.now);
 	const struct hc_service *service;
 
 	if (!session)
 		return NULL;
 	session->flags |= HC_F_FOUND;
-	session->direction = direction_of(session_set_listener(session, tp), tp);
+	session->direction = walk_direction(session_set_listener(session, tp), tp);
 	service = session_identify(session, &session->user);
 	if (service && session->direction == HC_INBOUND)
 		session_set_owner(session, service, tp);
@@ -63,6 +88,7 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 		session_charge(id, session, service, &claim, NOTHING);
 	if (session->user.kind == HC_UNLABELLED && !session->user.elsewhere)
 		label_index_add(id, session, false, compat_is_mptcp(tp));
+	session_show(id, session);
 	return session;
 }
 
@@ -125,29 +151,6 @@ static __noinline void walk_sweep(struct seq_file *seq, struct tcp_sock *tp, __u
 		walk_row(seq, tp, id, session, false);
 }
 
-/*
- * Has nobody accepted the socket yet? To own its lock, as a walk does, keeps nobody from ending
- * it then: a listener that closes takes its queue along whoever owns them (and the kernel
- * warns, inet_csk_listen_stop()). What a walk charges may just have told of its end in vain.
- */
-static __always_inline bool walk_is_queued(const struct tcp_sock *tp)
-{
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-
-	return !sk->sk_socket && !peer_orphan(tp);
-}
-
-/* Now there is a record: either the socket is in CLOSE, or it has yet to be destroyed, and
- * on_destroyed looks once more. */
-static __always_inline bool walk_missed_end(__u64 id, struct tcp_sock *tp, __u8 state)
-{
-	barrier();
-	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_state != TCP_CLOSE)
-		return false;
-	session_ended(id, tp, state);
-	return true;
-}
-
 static __always_inline void walk_socket(struct seq_file *seq, struct sock_common *common,
 					struct tcp_sock *tp)
 {
@@ -178,8 +181,6 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	if (!session && walk_adopt) {
 		session = walk_charge(id, tp);
 		repaired = !!session;
-		if (session && walk_missed_end(id, tp, state))
-			return;
 		if (session && walk_correct)
 			count_loss(HC_LOSS_CORRECTED);
 	}

@@ -226,6 +226,9 @@ struct hc_session {
 #define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: sets.h */
 #define HC_SESSION_HOT    32 /* sets of the first; 16 times as many of each next */
 
+/* In a way's id: its record is being made, and is nobody's to be found yet (bpf/sessions.h). */
+#define HC_SESSION_HIDDEN (1ull << 63)
+
 struct hc_session_set {
 	__u64 id[HC_SESSION_WAYS];
 	struct hc_session way[HC_SESSION_WAYS];

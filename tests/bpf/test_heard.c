@@ -90,6 +90,7 @@ static void test_busy(void **state)
 	becomes(78, 143);
 	set_busy(1);
 	assert_int_equal(uid_of("10.0.0.1", 143), 78);
+	listen_at("192.0.2.77", 145);
 	assert_int_equal(arrive_packet(packet_of("10.0.0.1", LOCAL4, 145), 1), SK_PASS);
 	set_busy(0);
 	assert_int_equal(uid_of("10.0.0.1", 143), 77);

@@ -4,12 +4,14 @@
 #include "gate.h"
 
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
 static int sockets[3] = {-1, -1, -1}; /* a listener and the two ends of a session */
 static struct headcount_bpf *walker;
 
-static void open_session(void)
+/* Accepted by nobody yet. */
+static void open_queued(void)
 {
 	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 	struct sockaddr_in local = {.sin_family = AF_INET,
@@ -24,6 +26,11 @@ static void open_session(void)
 	assert_int_equal(listen(sockets[0], 1), 0);
 	assert_int_equal(getsockname(sockets[0], (struct sockaddr *)&local, &size), 0);
 	assert_int_equal(connect(sockets[1], (struct sockaddr *)&local, size), 0);
+}
+
+static void open_session(void)
+{
+	open_queued();
 	sockets[2] = accept(sockets[0], NULL, NULL);
 	assert_true(sockets[2] >= 0);
 }
@@ -68,25 +75,35 @@ static int copies(__u64 id)
 	return found;
 }
 
-/* Walks the sockets; how many of the session's two ends have a record now. */
-static int adopt(void)
+/* Walks the sockets: the rows of a session's two ends. */
+static struct walk_sockets walk(void)
 {
-	struct load_request request = {
-		.programs = LOAD_WALK_SOCKETS, .shared = object, .adopt = true};
+	struct load_request request = {.programs = LOAD_WALK_SOCKETS | LOAD_WALK_REPAIRS,
+				       .shared = object,
+				       .adopt = true};
 	struct walk_sockets found = {};
 	struct netns_list here;
-	int tracked = 0;
 
 	assert_int_equal(netns_resolve(&here, NULL, 0), 0);
 	assert_int_equal(load_object(&walker, &request), 0);
 	assert_int_equal(walk_sockets(walker, &here.items[0], &found), 0);
 	assert_int_equal(found.count, 2);
+	netns_free(&here);
+	return found;
+}
+
+/* How many of the two have a record now. */
+static int adopt(void)
+{
+	struct walk_sockets found = walk();
+	int tracked = 0;
+
 	for (size_t i = 0; i < found.count; i++) {
 		assert_int_equal(copies(found.rows[i].id), found.rows[i].tracked);
+		assert_int_equal(copies(found.rows[i].id | HC_SESSION_HIDDEN), 0);
 		tracked += found.rows[i].tracked;
 	}
 	free(found.rows);
-	netns_free(&here);
 	return tracked;
 }
 
@@ -128,12 +145,55 @@ static void test_forgotten(void **state)
 	assert_int_equal(lost(HC_LOSS_SESSIONS_FULL), 0);
 }
 
+/* What was in CLOSE as it was charged is ended, and nothing else; twice does no harm. */
+static void test_closed_meanwhile(void **state)
+{
+	struct walk_sockets found;
+
+	(void)state;
+	open_session();
+	start(SMALL);
+	found = walk();
+	assert_int_equal(walk_end_closed(walker, &found), 0);
+	assert_int_equal(copies(found.rows[0].id) + copies(found.rows[1].id), 2);
+	found.rows[1].state = TCP_CLOSE;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(walk_end_closed(walker, &found), 0);
+	assert_int_equal(copies(found.rows[0].id), 1);
+	assert_int_equal(copies(found.rows[1].id), 0);
+	assert_int_equal(lost(HC_LOSS_CORRECTED), 1);
+	free(found.rows);
+}
+
+/* A session in the queue of a listener that is not known (any more) came in all the same. */
+static void test_queued(void **state)
+{
+	struct hc_listening entry = {};
+	struct walk_sockets found;
+	socklen_t size = sizeof(__u64);
+	int inbound = 0;
+	__u64 listener;
+
+	(void)state;
+	open_queued();
+	start(SMALL);
+	assert_int_equal(getsockopt(sockets[0], SOL_SOCKET, SO_COOKIE, &listener, &size), 0);
+	map_put(object->maps.listening, &listener, &entry, BPF_ANY); /* so it is not noted */
+	found = walk();
+	for (size_t i = 0; i < found.count; i++)
+		inbound += found.rows[i].session.direction == HC_INBOUND;
+	assert_int_equal(inbound, 1);
+	free(found.rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_levels, begin, close_session),
 		cmocka_unit_test_setup_teardown(test_full, begin, close_session),
 		cmocka_unit_test_setup_teardown(test_forgotten, begin, close_session),
+		cmocka_unit_test_setup_teardown(test_closed_meanwhile, begin, close_session),
+		cmocka_unit_test_setup_teardown(test_queued, begin, close_session),
 	};
 
 	return RUN_GATE_TESTS(tests);

@@ -25,7 +25,7 @@
 #include "user/kernel/walk.h"
 #include "user/sessions/closer.h"
 
-#define WALKS_START (LOAD_WALK_SOCKETS | LOAD_WALK_FILES)
+#define WALKS_START (LOAD_WALK_SOCKETS | LOAD_WALK_REPAIRS | LOAD_WALK_FILES)
 #define WALKS_LATER                                                                            \
 	(LOAD_WALK_SOCKETS | LOAD_WALK_SESSIONS | LOAD_WALK_USERS | LOAD_KILL |                \
 	 LOAD_WALK_TARGETS)

@@ -10,6 +10,8 @@ int snapshot_take(const struct headcount_bpf *walker)
 	/* First the sockets, then whose they are, then they can be told of. */
 	if (bpf_program__autoload(walker->progs.walk_sockets))
 		error = walk_all_sockets(walker, &found);
+	if (!error && bpf_program__autoload(walker->progs.walk_repairs))
+		error = walk_end_closed(walker, &found);
 	if (!error && bpf_program__autoload(walker->progs.walk_files))
 		error = walk_files(walker);
 	if (!error && bpf_program__autoload(walker->progs.walk_sessions))

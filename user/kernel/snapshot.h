@@ -6,9 +6,10 @@
 
 /*
  * Counts the sessions and listeners that are there already, as far as `walker` has what it
- * takes: LOAD_WALK_SOCKETS with `adopt`, LOAD_WALK_FILES, LOAD_WALK_SESSIONS. The trace
- * programs on its maps are attached before, so that a session is met by one or the other (a
- * cookie that both meet is counted once), and its end is always seen.
+ * takes: LOAD_WALK_SOCKETS with `adopt`, LOAD_WALK_REPAIRS, LOAD_WALK_FILES,
+ * LOAD_WALK_SESSIONS. The trace programs on its maps are attached before, so that a session is
+ * met by one or the other (a cookie that both meet is counted once), and its end is always
+ * seen.
  */
 int snapshot_take(const struct headcount_bpf *walker);
 

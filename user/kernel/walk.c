@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -212,4 +213,17 @@ int walk_users(const struct headcount_bpf *object, bool flush)
 int walk_repairs(const struct headcount_bpf *object, __u32 count)
 {
 	return run_over(object, object->progs.walk_repairs, count);
+}
+
+int walk_end_closed(const struct headcount_bpf *object, const struct walk_sockets *found)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < found->count && !error; i++) {
+		if (found->rows[i].state != TCP_CLOSE)
+			continue;
+		object->bss->errand.repairs[0] = (struct hc_repair){.id = found->rows[i].id};
+		error = walk_repairs(object, 1);
+	}
+	return error;
 }

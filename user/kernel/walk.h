@@ -27,6 +27,13 @@ int walk_sockets(const struct headcount_bpf *object, const struct netns *netns,
 int walk_all_sockets(const struct headcount_bpf *object, struct walk_sockets *found);
 
 /*
+ * After a walk that charges: ends the sessions of rows that are in CLOSE, which ended while
+ * they were charged, if nobody else has. `object` has LOAD_WALK_REPAIRS, too. 0, or a negative
+ * errno after the printed error.
+ */
+int walk_end_closed(const struct headcount_bpf *object, const struct walk_sockets *found);
+
+/*
  * A later walk of `run`, over the sockets of the namespace in which `make` makes an iterator
  * from a link (a descriptor, or a negative errno after the printed error). With `wanted` it
  * appends the sessions of those users, and perhaps of others. With `unanswered` it appends the

@@ -213,7 +213,7 @@ static int repair_missing(const struct headcount_bpf *walker, const struct diffe
 			  size_t *repaired)
 {
 	struct walk_sockets walked = {};
-	int error = walk_all_sockets(walker, &walked);
+	int error = walk_all_sockets(walker, &walked) ?: walk_end_closed(walker, &walked);
 
 	if (walked.count)
 		qsort(walked.rows, walked.count, sizeof(*walked.rows), by_socket_id);
