@@ -140,7 +140,7 @@ static __always_inline void session_show(__u64 id, const struct hc_session *sess
 	struct hc_session_set *set = session_set_at(session->position, &way);
 
 	if (set)
-		__sync_val_compare_and_swap(&set->id[way], id | HC_SESSION_HIDDEN, id);
+		__sync_val_compare_and_swap(&set->id[way], id ^ HC_SESSION_HIDDEN, id);
 }
 
 /* Its charge has been taken out before. A forgotten reservation may have lost its way to

@@ -150,7 +150,7 @@ static __always_inline void walk_session_set(void)
 		return;
 	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
 		if (set->id[way] && set->way[way].charge)
-			walk_session(set->id[way] & ~HC_SESSION_HIDDEN, &set->way[way]);
+			walk_session(session_shown(set->id[way]), &set->way[way]);
 }
 
 /*

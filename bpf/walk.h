@@ -72,7 +72,7 @@ static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	struct hc_session *session =
-		session_begin(id | HC_SESSION_HIDDEN, tp, HC_OUTBOUND, claim.now);
+		session_begin(id ^ HC_SESSION_HIDDEN, tp, HC_OUTBOUND, claim.now);
 	const struct hc_service *service;
 
 	if (!session)

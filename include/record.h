@@ -226,8 +226,10 @@ struct hc_session {
 #define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: sets.h */
 #define HC_SESSION_HOT    32 /* sets of the first; 16 times as many of each next */
 
-/* In a way's id: its record is being made, and is nobody's to be found yet (bpf/sessions.h). */
-#define HC_SESSION_HIDDEN (1ull << 63)
+/* Flipped in a way's id while its record is being made, and nobody is to find it yet
+ * (session_show()). The kernel counts cookies up from 0, and within an interrupt down from 2^64
+ * (gen_cookie_next()): the two highest bits of one are alike. */
+#define HC_SESSION_HIDDEN (1ull << 62)
 
 struct hc_session_set {
 	__u64 id[HC_SESSION_WAYS];

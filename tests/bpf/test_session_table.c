@@ -100,7 +100,7 @@ static int adopt(void)
 
 	for (size_t i = 0; i < found.count; i++) {
 		assert_int_equal(copies(found.rows[i].id), found.rows[i].tracked);
-		assert_int_equal(copies(found.rows[i].id | HC_SESSION_HIDDEN), 0);
+		assert_int_equal(copies(found.rows[i].id ^ HC_SESSION_HIDDEN), 0);
 		tracked += found.rows[i].tracked;
 	}
 	free(found.rows);

@@ -69,11 +69,31 @@ static void test_levels(void **state)
 	assert_int_equal(session_set_of(4, 0, sets), session_set_of(7, 0, sets));
 }
 
+/* A hidden id is no cookie, of those that count up nor of those that count down, is in the same
+ * sets, and shows which it hides. */
+static void test_hidden(void **state)
+{
+	static const __u64 ids[] = {1, 4096, 0x9bbd3e6, 1ull << 40, -1ull, -4096ull};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		__u64 hidden = ids[i] ^ HC_SESSION_HIDDEN;
+
+		assert_int_equal(session_shown(ids[i]), ids[i]);
+		assert_int_equal(session_shown(hidden), ids[i]);
+		assert_int_not_equal(hidden, ids[i]);
+		for (__u32 try = 0; try < HC_SESSION_TRIES; try++)
+			assert_int_equal(session_set_of(hidden, try, 65536),
+					 session_set_of(ids[i], try, 65536));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_hidden),
 	};
 
 	return cmocka_run_group_tests_name("sets", tests, NULL, NULL);

@@ -64,7 +64,7 @@ static size_t copy_sessions(const struct reading *reading, const void *from, __u
 
 	(void)index;
 	for (__u32 way = 0; way < HC_SESSION_WAYS; way++)
-		if (set->id[way] && !(set->id[way] & HC_SESSION_HIDDEN) &&
+		if (set->id[way] && set->id[way] == session_shown(set->id[way]) &&
 		    (!reading->wanted || reading->wanted(reading->context, &set->way[way])))
 			sessions[count++] = (struct state_session){set->id[way], set->way[way]};
 	return count;
