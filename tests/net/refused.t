@@ -208,7 +208,7 @@ ALWAYS = {"socket"}  # libbpf finds nothing out
 # The socket walk can charge, for the start and for audit --repair.
 WALK = {"iter/tcp", "map ARRAY", "atomic exchange", "bpf_map_lookup_elem", "bpf_map_update_elem", "bpf_map_delete_elem",
         "bpf_get_socket_cookie", "bpf_seq_write", "bpf_jiffies64", "bpf_skc_to_tcp_sock", "bpf_setsockopt", "bpf_spin_lock", "bpf_spin_unlock", "bpf_ktime_get_ns",
-        "bpf_ktime_get_boot_ns"}
+        "bpf_ktime_get_boot_ns", "bpf_get_smp_processor_id"}
 RUN = WALK | {"cgroup_skb/ingress"}
 COMMANDS = [
     (["users"], set()), (["cap", "imap", "192.0.2.1", "3"], set()), (["metrics"], set()),
