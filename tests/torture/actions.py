@@ -136,20 +136,21 @@ class Worker:
 
     def once(self, kind):
         try:
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-            with contextlib.ExitStack() as stack:
-                if kind in plan.SLOW:
-                    stack.enter_context(self.alone())
-                FUNCTIONS[kind]()
-            return "done"
+            try:
+                signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+                with contextlib.ExitStack() as stack:
+                    if kind in plan.SLOW:
+                        stack.enter_context(self.alone())
+                    FUNCTIONS[kind]()
+                return "done"
+            finally:  # the alarm may come even now, and is caught like an earlier one
+                signal.setitimer(signal.ITIMER_REAL, 0)
         except OSError as error:
             return errno.errorcode.get(error.errno, str(error))
         except Skip:
             return "skipped"
         except AssertionError as error:
             return str(error)[:60]
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
 
     @contextlib.contextmanager
     def alone(self):
