@@ -260,7 +260,7 @@ class Torture:
             found = headcount("audit", "--json")[1]
             print("losses:", ask("status")["losses"], "audit:", found)
             differ = {d.get("id") for d in json.loads(found)["differences"]}
-            print("of headcount:", [row for row in ask("sessions") if session_id(row) in differ or row["id"] in differ])
+            print("of headcount:", [row for row in ask("sessions") if session_id(row) in differ])
             self.ledger.read()
             print("its events:", self.ledger.tell(differ))
             print("of ss:", [s for s in ss(*HOMES) if s.id in differ], flush=True)
