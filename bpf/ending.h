@@ -97,8 +97,8 @@ static __noinline void session_orphaned(__u64 id)
 	}
 }
 
-/* The socket reached CLOSE. Safe to call twice: the second finds no record. */
-static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
+/* The socket reached CLOSE. False: it has no record, of which it may have been rid before. */
+static __noinline bool session_ended(__u64 id, const struct tcp_sock *tp, int old_state)
 {
 	struct hc_session *session = session_of(id);
 	int error = tp->inet_conn.icsk_inet.sk.sk_err;
@@ -109,11 +109,11 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 	__u8 end;
 
 	if (!session)
-		return;
+		return false;
 	held.now = now = session_end_time(tp, old_state);
 	if (session->flags & HC_S_CONNECTING) {
 		session_unreserve(id, session, now);
-		return;
+		return true;
 	}
 	/* It was told as refused, and never opened. */
 	if (session->flags & (HC_S_REFUSED | HC_S_DIVERTED)) {
@@ -121,7 +121,7 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		if (session->user.kind >= HC_BY_LABEL)
 			label_index_drop(id, session);
 		session_free(id, session);
-		return;
+		return true;
 	}
 	if (!(session->flags & HC_S_ANNOUNCED)) {
 		if (!session->ends.local_port)
@@ -148,24 +148,26 @@ static __noinline void session_ended(__u64 id, const struct tcp_sock *tp, int ol
 		emit_end(&emission, sizeof(*event));
 	}
 	session_free(id, session);
+	return true;
 }
 
 /* The same for whatever the socket was: before it listened, it may have tried to connect. */
-static __always_inline void session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
+static __always_inline bool session_closed(__u64 id, const struct tcp_sock *tp, int old_state)
 {
 	if (old_state == TCP_LISTEN)
 		listener_closed(id);
-	session_ended(id, tp, old_state);
+	return session_ended(id, tp, old_state);
 }
 
 /* on_milestone notes that it has seen the end, */
-static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
+static __always_inline bool session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
 {
 	struct cpu_state *cpu = this_cpu();
+	bool ended = session_closed(id, tp, old_state);
 
-	session_closed(id, tp, old_state);
 	if (cpu)
 		cpu->closed = id;
+	return ended;
 }
 
 /* and on_state, which comes right after it, need not look for the record again. */

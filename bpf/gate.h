@@ -30,7 +30,6 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	enum verdict verdict;
 	__u32 generation;
 	__u64 id, cookie;
-	bool fast_open;
 
 	if (!policy)
 		return 1;
@@ -42,18 +41,13 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	before = session_of_seen(cookie, cookie);
 	if (before) /* of its last attempt, or of a session whose end nobody saw: it is CLOSE */
 		session_ended(cookie, tp, TCP_CLOSE);
-	/* Fast Open may put the SYN off, and TCP_CONNECT_CB with it: on_milestone hears of
-	 * SYN_SENT, and of the end, so. */
-	fast_open = BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
-	if (compat_callbacks && fast_open)
-		compat_set_callbacks(ctx, tp, TELLS);
+	/* It has been used before. Or Fast Open may put the SYN off, and TCP_CONNECT_CB with
+	 * it: on_milestone hears of SYN_SENT, and of the end, so. */
+	if (compat_callbacks && (cookie || BPF_CORE_READ_BITFIELD(tp, fastopen_connect)))
+		compat_set_callbacks(ctx, tp);
 	service = policy_service(generation, HC_OUTBOUND_SERVICE);
 	if (!service || !service->limited || compat_refused_before())
 		return 1;
-	/* It has connected before, and may send nothing now: on_destroyed looks at those that
-	 * do not tell. */
-	if (compat_callbacks && cookie && !fast_open)
-		compat_set_callbacks(ctx, tp, 0);
 	claim.now = bpf_ktime_get_ns();
 	id = cookie ?: bpf_get_socket_cookie(ctx);
 	session_set_caller(session, tp, ctx->sk);
@@ -79,7 +73,7 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 		session->flags |= HC_F_TOTAL;
 	session->reserved_of = claim.position;
 	session->half_closed = generation & HALF_CLOSED_MASK;
-	if (!session_make(id, session, claim.now))
+	if (!session_make(id, 0, session, claim.now))
 		user_unreserve(&claim, &session->user, HELD);
 	return 1;
 }

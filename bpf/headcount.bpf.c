@@ -87,6 +87,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 {
 	struct tcp_sock *tp;
 	__u64 id, cookie;
+	__u32 flags;
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
@@ -118,8 +119,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	}
 	/* From here on its state changes come here too; see on_state. A child has its
 	 * listener's flags. */
-	if (!(ctx->bpf_sock_ops_cb_flags & TELLS))
-		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | TELLS);
+	flags = callbacks_fresh(ctx->bpf_sock_ops_cb_flags);
+	if (ctx->bpf_sock_ops_cb_flags != flags)
+		bpf_sock_ops_cb_flags_set(ctx, flags);
 	tp = ctx->sk ? compat_tcp_of(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
@@ -131,9 +133,10 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	else if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_SYN_SENT) {
 		if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
 			session_connected(id, tp, cookie, ctx->sk, false);
-	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
-		session_closing(id, tp, ctx->args[0]);
-	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB) {
+		if (session_closing(id, tp, ctx->args[0]))
+			bpf_sock_ops_cb_flags_set(ctx, flags | TOLD);
+	} else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
 		__u32 keepalive = session_accepted(id, tp, cookie, mark_of(ctx));
 
 		if (keepalive)
@@ -175,28 +178,20 @@ static __always_inline bool has_lost(const struct sock *sk)
 	       !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK);
 }
 
-/*
- * May nobody have told what the socket is through with? It has a port from just before SYN_SENT
- * on: what calls back and has none has sent nothing, because of Fast Open or as somebody else
- * has asked for the flag; or it was disconnected, as by close() to send a RST. Where connect()
- * makes used sockets not call back, those are not looked for in vain. Or a walk met it in the
- * queue of its listener, and marked it (walk_charge()).
- */
-static __always_inline bool destroyed_untold(const struct tcp_sock *tp)
+/* Has on_milestone ended the last session of this socket? Where connect() cannot take that mark
+ * off, one that has no port on the other side may have tried again since, in vain. */
+static __always_inline bool was_told(const struct tcp_sock *tp)
 {
-	if ((tp->bpf_sock_ops_cb_flags & (TELLS | LOOK_AT_LAST)) != TELLS)
-		return true;
-	if (tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport)
-		return false;
-	return !compat_callbacks || !tp->tcp_mstamp ||
-	       BPF_CORE_READ_BITFIELD(tp, fastopen_connect);
+	return (tp->bpf_sock_ops_cb_flags & (TELLS | TOLD)) == (TELLS | TOLD) &&
+	       (compat_callbacks || tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport);
 }
 
 /*
- * The kernel takes a socket apart, which comes after CLOSE. If it does not call back, its
- * connect() failed before it sent anything (no route, another program's refusal): it has been
- * through no state change, and still holds the slot that connect() reserved. Or another sockops
- * program has taken the flag away, and its end may not have been told. Or it is none of ours.
+ * The kernel takes a socket apart, which comes after CLOSE. Its connect() may have failed
+ * before it sent anything (no route, another program's refusal): it has been through no state
+ * change, and still holds the slot that connect() reserved. Or another sockops program has
+ * taken the flag away, and its end was not told. Or a walk has charged it while it ended. Or it
+ * is none of ours.
  */
 SEC("?tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroyed, struct sock *sk)
@@ -204,7 +199,7 @@ int BPF_PROG(on_destroyed, struct sock *sk)
 	__u64 id = sk->__sk_common.skc_cookie.counter;
 	const struct tcp_sock *tp = id ? compat_tcp_of(sk) : NULL;
 
-	if (!tp || has_lost(sk) || !destroyed_untold(tp))
+	if (!tp || was_told(tp) || has_lost(sk))
 		return 0;
 	listener_closed(id);
 	session_ended(id, tp, TCP_CLOSE);

@@ -158,10 +158,10 @@ static __always_inline void session_announce(__u64 id, struct hc_session *sessio
 }
 
 /* The record of a socket that has none; NULL if there is no room. */
-static __always_inline struct hc_session *session_begin(__u64 id, const struct tcp_sock *tp,
-							__u8 direction, __u64 now)
+static __always_inline struct hc_session *
+session_begin(__u64 id, __u64 hide, const struct tcp_sock *tp, __u8 direction, __u64 now)
 {
-	struct hc_session *session = session_make(id, NULL, now);
+	struct hc_session *session = session_make(id, hide, NULL, now);
 
 	if (!session)
 		return NULL;
@@ -237,7 +237,7 @@ session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie, void *sk)
 		return session;
 	}
 	claim.now = bpf_ktime_get_ns();
-	session = session_begin(id, tp, HC_OUTBOUND, claim.now);
+	session = session_begin(id, 0, tp, HC_OUTBOUND, claim.now);
 	if (!session)
 		return NULL;
 	session_set_caller(session, tp, sk);
@@ -299,7 +299,7 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 
 	if (session_of_seen(id, cookie))
 		return 0;
-	session = session_begin(id, tp, HC_INBOUND, claim.now);
+	session = session_begin(id, 0, tp, HC_INBOUND, claim.now);
 	if (!session)
 		return 0;
 	listens = session_set_listener(session, tp);

@@ -82,10 +82,10 @@ static __always_inline bool session_forgotten(const struct hc_session *session, 
 
 /*
  * Takes a way for a session that has none: its position, or 0 if there is no room. Free ways
- * of all sets come first, in the second round those of forgotten reservations. Global as
- * session_position() is.
+ * of all sets come first, in the second round those of forgotten reservations. The way's id is
+ * the session's with the bits of `hide` flipped. Global as session_position() is.
  */
-__noinline int session_take_way(__u64 id, __u64 now)
+__noinline int session_take_way(__u64 id, __u64 hide, __u64 now)
 {
 	for (__u32 i = 0; i < 2 * HC_SESSION_TRIES; i++) {
 		bool again = i >= HC_SESSION_TRIES;
@@ -100,7 +100,7 @@ __noinline int session_take_way(__u64 id, __u64 now)
 
 			if (old && (!again || !session_forgotten(&set->way[way], now)))
 				continue;
-			if (__sync_val_compare_and_swap(&set->id[way], old, id) == old)
+			if (__sync_val_compare_and_swap(&set->id[way], old, id ^ hide) == old)
 				return index * HC_SESSION_WAYS + way + 1;
 		}
 	}
@@ -109,16 +109,16 @@ __noinline int session_take_way(__u64 id, __u64 now)
 
 /*
  * A fresh record, as `like` (NULL: all zero) but for its position; NULL if there is no room,
- * which is counted. The id must not be in the table.
+ * which is counted. The id must not be in the table. `hide`: 0, or HC_SESSION_HIDDEN.
  *
  * Its charge is left as it is, 0 but if a connect() has lost this way and has charged its
  * session in it all the same, before or after: session_charge() finds that, or whoever ends
  * this one.
  */
-static __always_inline struct hc_session *session_make(__u64 id, const struct hc_session *like,
-						       __u64 now)
+static __always_inline struct hc_session *session_make(__u64 id, __u64 hide,
+						       const struct hc_session *like, __u64 now)
 {
-	__u32 position = session_take_way(id, now);
+	__u32 position = session_take_way(id, hide, now);
 	struct hc_session *session = session_at(position);
 
 	if (!session) {
@@ -133,7 +133,7 @@ static __always_inline struct hc_session *session_make(__u64 id, const struct hc
 	return session;
 }
 
-/* A record that was made under HC_SESSION_HIDDEN is complete, and found from now on. */
+/* A record that was made with HC_SESSION_HIDDEN is complete, and found from now on. */
 static __always_inline void session_show(__u64 id, const struct hc_session *session)
 {
 	__u32 way;

@@ -64,15 +64,15 @@ static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
 
 /*
  * A session that headcount has not seen begin, under its socket's lock. That is not enough for
- * one that is queued: its end may be told at any moment. So it is marked for on_destroyed
- * before it has a record, which is found when it is complete. If the socket is in CLOSE even
- * then, the mark may have come too late, and user space ends it (walk_end_closed()).
+ * one that is queued: its end may be told at any moment. So its record is found only when it is
+ * complete: by on_milestone, or else by on_destroyed. If the socket is in CLOSE even then,
+ * both may have come before, and user space ends it (walk_end_closed()).
  */
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
 	struct hc_session *session =
-		session_begin(id ^ HC_SESSION_HIDDEN, tp, HC_OUTBOUND, claim.now);
+		session_begin(id, HC_SESSION_HIDDEN, tp, HC_OUTBOUND, claim.now);
 	const struct hc_service *service;
 
 	if (!session)
@@ -171,7 +171,7 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	if (!session && state != TCP_LISTEN && !walk_is_wanted(tp))
 		return;
 	if (walk_adopt)
-		compat_set_callbacks(tp, tp, walk_is_queued(tp) ? TELLS | LOOK_AT_LAST : TELLS);
+		compat_set_callbacks(tp, tp);
 	if (state == TCP_LISTEN && walk_adopt) {
 		listener_opened(id, tp, NULL);
 		request_bound(tp, tp);

@@ -8,7 +8,7 @@
 
 #include "record.h"
 
-/* The id of a way, hidden or not. */
+/* The session's id, of that of a way, which may be hidden. */
 static __always_inline __u64 session_shown(__u64 id)
 {
 	return (id & ~HC_SESSION_HIDDEN) | (id >> 1 & HC_SESSION_HIDDEN);
@@ -33,7 +33,7 @@ static __always_inline __u32 session_set_of(__u64 id, __u32 try, __u32 sets)
 		return id >> 2 & ((level < levels ? level : levels) - 1);
 	}
 	/* A product alone would put cookies in a row into few of the sets. */
-	hash = (session_shown(id) ^ (__u64)try << 56) * 0x9e3779b97f4a7c15ull;
+	hash = (id ^ (__u64)try << 56) * 0x9e3779b97f4a7c15ull;
 	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93ull;
 	return levels + ((hash >> 32) * (sets - levels) >> 32);
 }

@@ -86,6 +86,31 @@ def sockops_flags():
         equal(ask("status")["losses"]["late"], 0, "late")
 
 
+@test
+def untold():
+    """ends that nobody tells, though all sockets have their callbacks: seen as the kernel takes the sockets apart; of one that has had a session before, too"""
+    with Headcount(INBOUND, "--pin") as hc, listen("0.0.0.0", PORT) as listener:
+        used, fresh = new_socket(namespace="c1"), new_socket(namespace="c1")
+        used.connect((address(1), PORT))
+        disconnect(used)
+        listener.accept()[0].close()
+        until_equal(our_sessions, [], "sessions of a socket that is used again")
+        for s in used, fresh:
+            s.connect((address(1), PORT))
+        accepted = [listener.accept()[0] for _ in range(2)]
+        ids = {session_id(row) for row in our_sessions()}
+        equal(len(ids), 4, "sessions")
+        detach("/sys/fs/bpf/headcount/link_on_milestone")
+        for s in used, fresh, *accepted:
+            s.close()
+        until_equal(our_sessions, [], "sessions")
+        until_equal(lambda: {e["headcount.session.id"]: e["event.reason"] for e in hc.events
+                             if e["event.action"] == "session-closed" and e["headcount.session.id"] in ids},
+                    dict.fromkeys(ids, "unknown"), "how they ended")
+        equal((headcount("audit")[0], active("imap", address(1, 1))), (0, 0), "audit, active")
+    equal(headcount("detach")[0], 0, "exit code of detach")
+
+
 def run_in_sandbox(channel, path, flags):
     """headcount run where the root of cgroup v2 is `path`, which a program has for itself."""
     mount = cgroup_root()
