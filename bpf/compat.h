@@ -39,22 +39,11 @@ const volatile bool compat_callbacks = false;
 
 /* What sockets are made to tell on_milestone: their state changes. */
 #define TELLS BPF_SOCK_OPS_STATE_CB_FLAG
-/* A mark: on_milestone has ended the socket's session, and on_destroyed need not look for it.
- * The flag means timeouts, of which a closed socket has none. Whatever may begin another
- * session takes it off. Where more than one headcount runs, the mark is one for all: what one
- * of them is told, so are the others. */
-#define TOLD BPF_SOCK_OPS_RTO_CB_FLAG
-
-static __always_inline int callbacks_fresh(int flags)
-{
-	return (flags | TELLS) & ~TOLD;
-}
-
 /* In the socket walk and in connect(). Where the kernel cannot, on_state alone sees state
  * changes. `ctx` is the program's, or the socket. */
 static __always_inline void compat_set_callbacks(void *ctx, const struct tcp_sock *tp)
 {
-	int had = tp->bpf_sock_ops_cb_flags, flags = callbacks_fresh(had);
+	int had = tp->bpf_sock_ops_cb_flags, flags = had | TELLS;
 
 	if (flags != had)
 		bpf_setsockopt(ctx, SOL_TCP, COMPAT_CALLBACKS, &flags, sizeof(flags));

@@ -159,26 +159,33 @@ static __always_inline bool session_closed(__u64 id, const struct tcp_sock *tp, 
 	return session_ended(id, tp, old_state);
 }
 
-/* on_milestone notes that it has seen the end, */
-static __always_inline bool session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
+/*
+ * Two packets may end one handshake at the same time, on two CPUs. The child that loses has the
+ * other one's cookie, if somebody had asked the request for it, and the session is the other
+ * one's. Here it comes to its end in tcp_done(), as its listener has gone meanwhile.
+ */
+static __always_inline bool is_losing(const struct tcp_sock *tp, int old_state)
 {
-	struct cpu_state *cpu = this_cpu();
-	bool ended = session_closed(id, tp, old_state);
-
-	if (cpu)
-		cpu->closed = id;
-	return ended;
+	return old_state == TCP_SYN_RECV && !tp->inet_conn.icsk_inet.sk.__sk_common.skc_num;
 }
 
-/* and on_state, which comes right after it, need not look for the record again. */
+/* on_milestone notes whose record it has ended, */
+static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
+{
+	__u32 number = bpf_get_smp_processor_id();
+	struct cpu_state *cpu = number < HC_CPUS_MAX ? cpu_state_of(number) : NULL;
+
+	if ((is_losing(tp, old_state) || session_closed(id, tp, old_state)) && cpu)
+		cpu->closed = id;
+}
+
+/* and those that come right after it, on_state and mostly on_destroyed, need not look for it
+ * again. */
 static __always_inline bool session_was_closed(__u64 id)
 {
-	struct cpu_state *cpu = this_cpu();
+	const struct cpu_state *cpu = this_cpu();
 
-	if (!cpu || cpu->closed != id)
-		return false;
-	cpu->closed = 0;
-	return true;
+	return cpu && cpu->closed == id;
 }
 
 #endif

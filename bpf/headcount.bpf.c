@@ -87,7 +87,6 @@ int on_milestone(struct bpf_sock_ops *ctx)
 {
 	struct tcp_sock *tp;
 	__u64 id, cookie;
-	__u32 flags;
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
@@ -119,9 +118,8 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	}
 	/* From here on its state changes come here too; see on_state. A child has its
 	 * listener's flags. */
-	flags = callbacks_fresh(ctx->bpf_sock_ops_cb_flags);
-	if (ctx->bpf_sock_ops_cb_flags != flags)
-		bpf_sock_ops_cb_flags_set(ctx, flags);
+	if (!(ctx->bpf_sock_ops_cb_flags & TELLS))
+		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | TELLS);
 	tp = ctx->sk ? compat_tcp_of(ctx->sk) : NULL;
 	if (!tp)
 		return 1;
@@ -133,10 +131,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	else if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_SYN_SENT) {
 		if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
 			session_connected(id, tp, cookie, ctx->sk, false);
-	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB) {
-		if (session_closing(id, tp, ctx->args[0]))
-			bpf_sock_ops_cb_flags_set(ctx, flags | TOLD);
-	} else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
+	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
+		session_closing(id, tp, ctx->args[0]);
+	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
 		__u32 keepalive = session_accepted(id, tp, cookie, mark_of(ctx));
 
 		if (keepalive)
@@ -178,14 +175,6 @@ static __always_inline bool has_lost(const struct sock *sk)
 	       !(BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK);
 }
 
-/* Has on_milestone ended the last session of this socket? Where connect() cannot take that mark
- * off, one that has no port on the other side may have tried again since, in vain. */
-static __always_inline bool was_told(const struct tcp_sock *tp)
-{
-	return (tp->bpf_sock_ops_cb_flags & (TELLS | TOLD)) == (TELLS | TOLD) &&
-	       (compat_callbacks || tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport);
-}
-
 /*
  * The kernel takes a socket apart, which comes after CLOSE. Its connect() may have failed
  * before it sent anything (no route, another program's refusal): it has been through no state
@@ -199,7 +188,7 @@ int BPF_PROG(on_destroyed, struct sock *sk)
 	__u64 id = sk->__sk_common.skc_cookie.counter;
 	const struct tcp_sock *tp = id ? compat_tcp_of(sk) : NULL;
 
-	if (!tp || was_told(tp) || has_lost(sk))
+	if (!tp || (sk->__sk_common.skc_dport && session_was_closed(id)) || has_lost(sk))
 		return 0;
 	listener_closed(id);
 	session_ended(id, tp, TCP_CLOSE);
@@ -228,7 +217,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	if (!state_matters(new_state))
 		return 0;
 	id = sk->__sk_common.skc_cookie.counter;
-	if (!id || session_was_closed(id) || (new_state == TCP_CLOSE && has_lost(sk)))
+	if (!id || (new_state == TCP_CLOSE && (session_was_closed(id) || has_lost(sk))))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk); /* NULL for what is not TCP: MPTCP comes here too */
 	if (!tp)

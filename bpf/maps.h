@@ -168,7 +168,7 @@ struct heard {
 /* `tick`, `now`: see gate_time(). No two CPUs are in one cache line. */
 struct cpu_state {
 	struct arrival arrival;
-	__u64 closed; /* the socket whose end on_milestone saw last, for on_state */
+	__u64 closed; /* the socket whose record on_milestone ended last: it has none */
 	__u64 tick;
 	__u64 now;
 	__u64 spare[6];

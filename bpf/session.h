@@ -237,6 +237,8 @@ session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie, void *sk)
 		return session;
 	}
 	claim.now = bpf_ktime_get_ns();
+	if (cookie)
+		closed_forget(cookie);
 	session = session_begin(id, 0, tp, HC_OUTBOUND, claim.now);
 	if (!session)
 		return NULL;

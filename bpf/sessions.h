@@ -133,6 +133,22 @@ static __always_inline struct hc_session *session_make(__u64 id, __u64 hide,
 	return session;
 }
 
+/* A socket that may have been closed before gets a record again, which is to be looked for as
+ * it is destroyed. (Children of a listener are new.) Global: the verifier goes through it once.
+ * Returns 0. */
+__noinline int closed_forget(__u64 id)
+{
+	for (__u32 i = 0; i < HC_CPUS_MAX; i++) {
+		struct cpu_state *cpu = cpu_state_of(i);
+
+		if (!cpu)
+			break;
+		if (*(volatile __u64 *)&cpu->closed == id)
+			__sync_val_compare_and_swap(&cpu->closed, id, 0);
+	}
+	return 0;
+}
+
 /* A record that was made with HC_SESSION_HIDDEN is complete, and found from now on. */
 static __always_inline void session_show(__u64 id, const struct hc_session *session)
 {

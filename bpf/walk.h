@@ -71,10 +71,11 @@ static __noinline bool walk_is_wanted(const struct tcp_sock *tp)
 static __noinline struct hc_session *walk_charge(__u64 id, const struct tcp_sock *tp)
 {
 	struct claim claim = {.now = bpf_ktime_get_ns()};
-	struct hc_session *session =
-		session_begin(id, HC_SESSION_HIDDEN, tp, HC_OUTBOUND, claim.now);
 	const struct hc_service *service;
+	struct hc_session *session;
 
+	closed_forget(id);
+	session = session_begin(id, HC_SESSION_HIDDEN, tp, HC_OUTBOUND, claim.now);
 	if (!session)
 		return NULL;
 	session->flags |= HC_F_FOUND;
