@@ -169,23 +169,37 @@ static __always_inline bool is_losing(const struct tcp_sock *tp, int old_state)
 	return old_state == TCP_SYN_RECV && !tp->inet_conn.icsk_inet.sk.__sk_common.skc_num;
 }
 
-/* on_milestone notes whose record it has ended, */
+/*
+ * on_milestone notes whose record it ends, before that: a walk that finds no record any more,
+ * and makes another one, takes the note away (closed_forget()). Who interrupts this may take
+ * the same place: then it is looked for in vain.
+ */
 static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
 {
 	__u32 number = bpf_get_smp_processor_id();
 	struct cpu_state *cpu = number < HC_CPUS_MAX ? cpu_state_of(number) : NULL;
+	volatile __u64 *closed;
 
-	if ((is_losing(tp, old_state) || session_closed(id, tp, old_state)) && cpu)
-		cpu->closed = id;
+	if (!cpu) {
+		session_closed(id, tp, old_state);
+		return;
+	}
+	closed = &cpu->closed[cpu->turn++ & (CLOSED_KEPT - 1)];
+	*closed = id;
+	if (!is_losing(tp, old_state) && !session_closed(id, tp, old_state))
+		*closed = 0;
 }
 
-/* and those that come right after it, on_state and mostly on_destroyed, need not look for it
- * again. */
+/* Those that come right after it, on_state and mostly on_destroyed, need not look for what is
+ * not there: that is dear. */
 static __always_inline bool session_was_closed(__u64 id)
 {
 	const struct cpu_state *cpu = this_cpu();
+	bool found = false;
 
-	return cpu && cpu->closed == id;
+	for (int i = 0; cpu && i < CLOSED_KEPT; i++)
+		found |= cpu->closed[i] == id;
+	return found;
 }
 
 #endif

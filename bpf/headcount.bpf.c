@@ -188,7 +188,7 @@ int BPF_PROG(on_destroyed, struct sock *sk)
 	__u64 id = sk->__sk_common.skc_cookie.counter;
 	const struct tcp_sock *tp = id ? compat_tcp_of(sk) : NULL;
 
-	if (!tp || (sk->__sk_common.skc_dport && session_was_closed(id)) || has_lost(sk))
+	if (!tp || session_was_closed(id) || has_lost(sk))
 		return 0;
 	listener_closed(id);
 	session_ended(id, tp, TCP_CLOSE);

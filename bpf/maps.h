@@ -166,12 +166,15 @@ struct heard {
 };
 
 /* `tick`, `now`: see gate_time(). No two CPUs are in one cache line. */
+#define CLOSED_KEPT 4 /* a power of two */
 struct cpu_state {
 	struct arrival arrival;
-	__u64 closed; /* the socket whose record on_milestone ended last: it has none */
 	__u64 tick;
 	__u64 now;
-	__u64 spare[6];
+	__u64 closed[CLOSED_KEPT]; /* sockets whose records on_milestone has just ended: they
+				    have none */
+	__u64 turn;                /* the next of them */
+	__u64 spare[2];
 	struct heard heard;
 };
 _Static_assert(sizeof(struct cpu_state) == 128 + 64 && sizeof(struct heard) == 64,

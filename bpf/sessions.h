@@ -133,18 +133,24 @@ static __always_inline struct hc_session *session_make(__u64 id, __u64 hide,
 	return session;
 }
 
-/* A socket that may have been closed before gets a record again, which is to be looked for as
- * it is destroyed. (Children of a listener are new.) Global: the verifier goes through it once.
- * Returns 0. */
+/*
+ * A socket that may have been closed before gets a record again, which is to be looked for as
+ * it is destroyed. (Children of a listener are new.) It had none: whoever has ended that noted
+ * it before. Global: the verifier goes through it once. Returns 0.
+ */
 __noinline int closed_forget(__u64 id)
 {
-	for (__u32 i = 0; i < HC_CPUS_MAX; i++) {
-		struct cpu_state *cpu = cpu_state_of(i);
+	struct cpu_state *cpu = cpu_state_of(0);
 
+	if (cpu)
+		__sync_fetch_and_add(&cpu->turn, 0); /* a full barrier */
+	for (__u32 i = 0; i < HC_CPUS_MAX; i++) {
+		cpu = cpu_state_of(i);
 		if (!cpu)
 			break;
-		if (*(volatile __u64 *)&cpu->closed == id)
-			__sync_val_compare_and_swap(&cpu->closed, id, 0);
+		for (int j = 0; j < CLOSED_KEPT; j++)
+			if (*(volatile __u64 *)&cpu->closed[j] == id)
+				__sync_val_compare_and_swap(&cpu->closed[j], id, 0);
 	}
 	return 0;
 }

@@ -17,9 +17,9 @@ def tables(*arguments):
 @test
 def sessions_and_hooks():
     """a round of bare sessions, sessions with empty programs and with headcount; the time in each program"""
-    found = tables("--rounds", "1", "--variants", "floor,caps+events", "session", "hooks")
+    found = tables("--rounds", "1", "--variants", "floor,trace,caps+events", "session", "hooks")
     rows = {row["name"]: row for row in found["session"][0]["rows"]}
-    equal((set(rows), all(row["median"] > 1000 for row in rows.values())), ({"bare", "floor", "caps+events"}, True), rows)
+    equal((set(rows), all(row["median"] > 1000 for row in rows.values())), ({"bare", "floor", "trace", "caps+events"}, True), rows)
     seen = {(row["name"], row.get("program")) for row in found["hooks"][0]["rows"]}
     equal({("caps+events", hook) for hook in ("connect4", "arrival", "milestone", "all")} - seen, set(), "programs")
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs the rounds of a plan: workers that work, headcount that is worked on, the comparisons."""
+import mmap
+
+from bpf import pinned
 from ledger import *
 from watch import *
 import harness  # noqa: E402
@@ -261,7 +264,23 @@ class Torture:
             print("losses:", ask("status")["losses"], "audit:", found)
             differ = {d.get("id") for d in json.loads(found)["differences"]}
             print("of headcount:", [row for row in ask("sessions") if session_id(row) in differ])
+            print("its records:", {id: record_of(id) for id in differ if id})
             self.ledger.read()
             print("its events:", self.ledger.tell(differ))
             print("of ss:", [s for s in ss(*HOMES) if s.id in differ], flush=True)
             print("ss -a:", run("ss", "-tanoe"))
+
+
+def record_of(id):
+    """A session's record in the table, or None: struct hc_session of include/record.h, in hexadecimal."""
+    fd = pinned("/sys/fs/bpf/headcount/sessions")
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        info = dict(line.split(":", 1) for line in file)
+    size = int(info["value_size"])
+    with mmap.mmap(fd, size * int(info["max_entries"]), mmap.MAP_SHARED, mmap.PROT_READ) as table:
+        place = table.find(struct.pack("=Q", id))
+        if place < 0:
+            return None
+        start, way = place // size * size, place % size // 8  # ids of the ways, then their records
+        record = (size - 64) // 8
+        return table[start + 64 + way * record:start + 64 + (way + 1) * record].hex()
