@@ -165,15 +165,16 @@ struct heard {
 	char comm[HC_COMM_MAX];
 };
 
-/* `tick`, `now`: see gate_time(). No two CPUs are in one cache line. */
 #define CLOSED_KEPT 4 /* a power of two */
+
+/* `tick`, `now`: see gate_time(). `closed`: sockets whose records on_milestone has just ended,
+ * and that have none; `turn`: the place of the next. No two CPUs are in one cache line. */
 struct cpu_state {
 	struct arrival arrival;
 	__u64 tick;
 	__u64 now;
-	__u64 closed[CLOSED_KEPT]; /* sockets whose records on_milestone has just ended: they
-				    have none */
-	__u64 turn;                /* the next of them */
+	__u64 closed[CLOSED_KEPT];
+	__u64 turn;
 	__u64 spare[2];
 	struct heard heard;
 };

@@ -143,7 +143,7 @@ __noinline int closed_forget(__u64 id)
 	struct cpu_state *cpu = cpu_state_of(0);
 
 	if (cpu)
-		__sync_fetch_and_add(&cpu->turn, 0); /* a full barrier */
+		__sync_val_compare_and_swap(&cpu->turn, 0, 0); /* a full barrier */
 	for (__u32 i = 0; i < HC_CPUS_MAX; i++) {
 		cpu = cpu_state_of(i);
 		if (!cpu)
