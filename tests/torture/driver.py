@@ -2,9 +2,9 @@
 """Runs the rounds of a plan: workers that work, headcount that is worked on, the comparisons."""
 import mmap
 
-from bpf import pinned
 from ledger import *
 from watch import *
+from bpf import pinned  # noqa: E402: of tests/net, where ledger has led to
 import harness  # noqa: E402
 
 
