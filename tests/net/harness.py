@@ -261,7 +261,10 @@ class Headcount:
                         event = json.loads(line.decode("utf-8"))
                     except ValueError:
                         event = None
-                    (self.parsed if isinstance(event, dict) else self.bad).append(event or line)
+                    if isinstance(event, dict):
+                        self.parsed.append(event)
+                    else:
+                        self.bad.append(line)
 
     def read_said(self):
         for line in self.process.stderr:

@@ -277,7 +277,9 @@ def record_of(id):
     with open(f"/proc/self/fdinfo/{fd}") as file:
         info = dict(line.split(":", 1) for line in file)
     size = int(info["value_size"])
-    with mmap.mmap(fd, size * int(info["max_entries"]), mmap.MAP_SHARED, mmap.PROT_READ) as table:
+    table = mmap.mmap(fd, size * int(info["max_entries"]), mmap.MAP_SHARED, mmap.PROT_READ)
+    os.close(fd)
+    with table:
         place = table.find(struct.pack("=Q", id))
         if place < 0:
             return None
