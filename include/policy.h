@@ -15,7 +15,7 @@
 #include <linux/bpf.h> /* struct bpf_spin_lock */
 #include <linux/types.h>
 
-#define HC_STATE_VERSION 11 /* layout of every pinned map; another one is not adopted */
+#define HC_STATE_VERSION 12 /* layout of every pinned map; another one is not adopted */
 
 #define HC_SERVICES_MAX 256 /* service ids; 0 and 1 are the built-ins */
 #define HC_NAME_MAX     32  /* bytes of a service's name with its NUL */

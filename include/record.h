@@ -223,8 +223,8 @@ struct hc_session {
  * HC_SESSION_TRIES sets. id 0: the way is free. */
 #define HC_SESSION_WAYS   8
 #define HC_SESSION_TRIES  6
-#define HC_SESSION_LEVELS 3  /* the first tries, each among more sets: sets.h */
-#define HC_SESSION_HOT    32 /* sets of the first; 16 times as many of each next */
+#define HC_SESSION_LEVELS 3   /* the first tries, each among more sets: sets.h */
+#define HC_SESSION_HOT    256 /* sets of the first; 8 times as many of each next */
 
 /* Flipped in a way's id while its record is being made, and nobody is to find it yet
  * (session_show()). The kernel counts cookies up from 0, and within an interrupt down from 2^64

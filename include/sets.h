@@ -15,22 +15,22 @@ static __always_inline __u64 session_shown(__u64 id)
 }
 
 /*
- * The set for a try, of a table of `sets`, a power of two. The first tries are among
- * few sets, which stay in the processor's cache: sessions that last fill them, and
- * those that come and go are at home in the first level that has room. Cookies count
- * up: four in a row share a set, and its cache lines. The last tries scatter over
- * all other sets: those of the levels may all be full.
+ * The set for a try, of a table of `sets`, a power of two. The first tries are levels, each
+ * among more sets and shared by fewer cookies in a row. The kernel gives a CPU 4,096 of them at
+ * a time (gen_cookie_next()): what comes and goes on one finds its last record, still in that
+ * processor's cache, and sessions that last move the others on to the next level. The last
+ * tries scatter over all other sets: those of the levels may all be full.
  */
 static __always_inline __u32 session_set_of(__u64 id, __u32 try, __u32 sets)
 {
-	__u32 most = HC_SESSION_HOT << 4 * (HC_SESSION_LEVELS - 1);
+	__u32 most = HC_SESSION_HOT << 3 * (HC_SESSION_LEVELS - 1);
 	__u32 levels = sets / 2 < most ? sets / 2 : most;
 	__u32 level;
 	__u64 hash;
 
 	if (try < HC_SESSION_LEVELS) {
-		level = HC_SESSION_HOT << 4 * try;
-		return id >> 2 & ((level < levels ? level : levels) - 1);
+		level = HC_SESSION_HOT << 3 * try;
+		return id >> (12 - 5 * try) & ((level < levels ? level : levels) - 1);
 	}
 	/* A product alone would put cookies in a row into few of the sets. */
 	hash = (id ^ (__u64)try << 56) * 0x9e3779b97f4a7c15ull;

@@ -38,8 +38,9 @@ static __u64 id_of(int session)
 /* A session as session_accepted() leaves it, but for its charge: nobody is charged yet. */
 static void insert(int session)
 {
-	__u32 index =
-		session_set_of(id_of(session), 0, bpf_map__max_entries(object->maps.sessions));
+	/* Of the level that has a set for each. */
+	__u32 index = session_set_of(id_of(session), HC_SESSION_LEVELS - 1,
+				     bpf_map__max_entries(object->maps.sessions));
 	struct hc_session_set set;
 	struct hc_session *record = NULL;
 

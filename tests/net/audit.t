@@ -9,6 +9,7 @@ client_host(1)
 PORT, PINS = 7143, "/sys/fs/bpf/headcount"
 ALICE, BOB, CAROL = address(1, 2), address(1, 3), address(1, 4)
 WAYS, SESSION, POSITION_AT = 8, 128, 100  # struct hc_session_set in include/record.h
+LEVELS, HOT = 3, 256  # of these sets: include/sets.h
 USERS, USER, USER_AT, ACTIVE_AT = 32, 128, 192, 0  # struct hc_user_set in include/policy.h
 
 
@@ -60,18 +61,31 @@ def user_position(id):
     return struct.unpack_from("=Q", table.get(key), 8 * WAYS + SESSION * way)[0] >> 32 & 0x7fffffff
 
 
+def free_way(table, id):
+    """A set of the levels in which a session of this id may be, and a way there that is free."""
+    levels = min(table.entries // 2, HOT << 3 * (LEVELS - 1))
+    for number in range(LEVELS):
+        key = id >> 12 - 5 * number & min(HOT << 3 * number, levels) - 1
+        ids = struct.unpack_from(f"={WAYS}Q", table.get(key))
+        if 0 in ids:
+            return key, ids.index(0)
+    raise AssertionError(f"no room for session {id}")
+
+
 def invent(id):
-    """A record like that of the session, of a socket that there is not: its id, which leads to the same sets."""
+    """A record like that of the session, of a socket that there is not."""
     table = Table("sessions")
     key, way = session_at(table, id)
+    copy = table.get(key)[8 * WAYS + SESSION * way:8 * WAYS + SESSION * (way + 1)]
+    id |= 1 << 50
+    key, way = free_way(table, id)
     value = table.get(key)
-    free = struct.unpack_from(f"={WAYS}Q", value).index(0)
-    at, to = 8 * WAYS + SESSION * way, 8 * WAYS + SESSION * free
-    value[to:to + SESSION] = value[at:at + SESSION]
-    struct.pack_into("=I", value, to + POSITION_AT, key * WAYS + free + 1)
-    struct.pack_into("=Q", value, 8 * free, 1 << 50 | id)
+    at = 8 * WAYS + SESSION * way
+    value[at:at + SESSION] = copy
+    struct.pack_into("=I", value, at + POSITION_AT, key * WAYS + way + 1)
+    struct.pack_into("=Q", value, 8 * way, id)
     table.put(key, value)
-    return 1 << 50 | id
+    return id
 
 
 def charge(position, was, number):

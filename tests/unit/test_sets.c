@@ -56,17 +56,24 @@ static void test_room(void **state)
 			fills(sets, steps[i]);
 }
 
-/* While sessions that stay leave room in a level, those that come and go are in it. */
+/* While sessions that stay leave room in a level, those that come and go are in it: in one set
+ * for so many cookies in a row. */
 static void test_levels(void **state)
 {
+	static const __u32 shared[HC_SESSION_LEVELS] = {4096, 128, 4};
 	const __u32 sets = 1 << 16;
 
 	(void)state;
 	for (__u32 try = 0; try < HC_SESSION_LEVELS; try++)
-		for (__u64 id = 0; id < 1000000; id += 77)
-			assert_in_range(session_set_of(id, try, sets), 0,
-					(HC_SESSION_HOT << 4 * try) - 1);
-	assert_int_equal(session_set_of(4, 0, sets), session_set_of(7, 0, sets));
+		for (__u64 id = 0; id < 1000000; id++) {
+			__u32 set = session_set_of(id, try, sets);
+
+			assert_in_range(set, 0, (HC_SESSION_HOT << 3 * try) - 1);
+			if (id % shared[try])
+				assert_int_equal(set, session_set_of(id - 1, try, sets));
+			else if (id)
+				assert_int_not_equal(set, session_set_of(id - 1, try, sets));
+		}
 }
 
 /* A hidden id is no cookie, of those that count up nor of those that count down, is in the same
