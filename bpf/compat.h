@@ -24,7 +24,7 @@ static __always_inline void compat_set_errno(__u32 error)
 }
 
 /* The socket of a context's pointer that is known to be TCP's. The helper looks at the pointer
- * alone; the type is for the cast that user/kernel/cast.c makes of the call where it can. */
+ * alone; the type is for the cast that user/kernel/rewrite.c makes of the call where it can. */
 static __always_inline struct tcp_sock *compat_tcp_of(void *sk)
 {
 	struct tcp_sock *(*const tcp_of)(void *sk, __u32 type) =

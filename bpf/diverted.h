@@ -15,9 +15,10 @@
 #include "identify.h"
 
 /* The mark of the listener that accepted it, if that is in `targets`; or NULL. */
-static __always_inline const struct hc_target *mark_of(struct bpf_sock_ops *ctx)
+static __always_inline const struct hc_target *mark_of(struct bpf_sock_ops *ctx,
+						       const struct tcp_sock *tp)
 {
-	struct bpf_sock *sk = ctx->sk;
+	struct bpf_sock *sk = tp->inet_conn.icsk_inet.sk.sk_bpf_storage ? ctx->sk : NULL;
 
 	return sk ? bpf_sk_storage_get(&target_marks, sk, NULL, 0) : NULL;
 }

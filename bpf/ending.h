@@ -172,7 +172,8 @@ static __always_inline bool is_losing(const struct tcp_sock *tp, int old_state)
 /*
  * on_milestone notes whose record it ends, before that: a walk that finds no record any more,
  * and makes another one, takes the note away (closed_forget()). Who interrupts this may take
- * the same place: then it is looked for in vain.
+ * the same place: then it is looked for in vain. Of a child that loses the note is all that is
+ * left; the kernel takes it apart at once, and on_destroyed takes that away.
  */
 static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp, int old_state)
 {
@@ -191,14 +192,19 @@ static __always_inline void session_closing(__u64 id, const struct tcp_sock *tp,
 }
 
 /* Those that come right after it, on_state and mostly on_destroyed, need not look for what is
- * not there: that is dear. */
-static __always_inline bool session_was_closed(__u64 id)
+ * not there: that is dear. `last`: nobody is to find the note after this. */
+static __always_inline bool session_was_closed(__u64 id, bool last)
 {
-	const struct cpu_state *cpu = this_cpu();
+	struct cpu_state *cpu = this_cpu();
 	bool found = false;
 
-	for (int i = 0; cpu && i < CLOSED_KEPT; i++)
-		found |= cpu->closed[i] == id;
+	for (int i = 0; cpu && i < CLOSED_KEPT; i++) {
+		if (cpu->closed[i] != id)
+			continue;
+		found = true;
+		if (last)
+			cpu->closed[i] = 0;
+	}
 	return found;
 }
 

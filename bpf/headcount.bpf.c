@@ -76,15 +76,26 @@ int on_arrival(struct bpf_sk_lookup *ctx)
 /* The socket's own milestones, on the whole host. */
 
 /* The end, the first FIN, and a SYN, which Fast Open may put off. */
-static __always_inline bool state_matters(int new_state)
+static __always_inline bool state_matters(int new_state, bool outbound)
 {
 	return new_state == TCP_CLOSE || half_closes(new_state) ||
-	       (new_state == TCP_SYN_SENT && session_is_wanted(HC_OUTBOUND));
+	       (new_state == TCP_SYN_SENT && outbound);
+}
+
+/* What `directions` says, where user/kernel/rewrite.h has written it. */
+static __always_inline __u64 directions_here(void)
+{
+	__u64 wanted;
+
+	asm("%0 = %1" : "=r"(wanted) : "i"(HC_DIRECTIONS_HERE));
+	return wanted;
 }
 
 SEC("?sockops")
 int on_milestone(struct bpf_sock_ops *ctx)
 {
+	const bool outbound = directions_here() & 1u << HC_OUTBOUND;
+	const bool inbound = directions_here() & 1u << HC_INBOUND;
 	struct tcp_sock *tp;
 	__u64 id, cookie;
 
@@ -95,20 +106,20 @@ int on_milestone(struct bpf_sock_ops *ctx)
 				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (!state_matters(ctx->args[1]) ||
+		if (!state_matters(ctx->args[1], outbound) ||
 		    (ctx->args[1] == TCP_SYN_SENT && !compat_callbacks))
 			return 1;
 		break;
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		if (!session_is_wanted(HC_OUTBOUND))
+		if (!outbound)
 			return 1;
 		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		if (!session_is_wanted(HC_OUTBOUND) || !alive_outbound())
+		if (!outbound || !alive_outbound())
 			return 1;
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		if (!session_is_wanted(HC_INBOUND))
+		if (!inbound)
 			return 1;
 		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB: /* tells directions apart: wanted in any case */
@@ -134,7 +145,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
-		__u32 keepalive = session_accepted(id, tp, cookie, mark_of(ctx));
+		__u32 keepalive = session_accepted(id, tp, cookie, mark_of(ctx, tp));
 
 		if (keepalive)
 			alive_set(ctx, keepalive);
@@ -188,7 +199,7 @@ int BPF_PROG(on_destroyed, struct sock *sk)
 	__u64 id = sk->__sk_common.skc_cookie.counter;
 	const struct tcp_sock *tp = id ? compat_tcp_of(sk) : NULL;
 
-	if (!tp || session_was_closed(id) || has_lost(sk))
+	if (!tp || session_was_closed(id, true) || has_lost(sk))
 		return 0;
 	listener_closed(id);
 	session_ended(id, tp, TCP_CLOSE);
@@ -214,10 +225,10 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	struct tcp_sock *tp;
 	__u64 id;
 
-	if (!state_matters(new_state))
+	if (!state_matters(new_state, session_is_wanted(HC_OUTBOUND)))
 		return 0;
 	id = sk->__sk_common.skc_cookie.counter;
-	if (!id || (new_state == TCP_CLOSE && (session_was_closed(id) || has_lost(sk))))
+	if (!id || (new_state == TCP_CLOSE && (session_was_closed(id, false) || has_lost(sk))))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk); /* NULL for what is not TCP: MPTCP comes here too */
 	if (!tp)

@@ -133,6 +133,7 @@ typedef struct {
 } kuid_t;
 
 struct socket;
+struct bpf_local_storage;
 typedef struct {
 	int owned; /* by a process; 0: a packet or a timer is at work, or nobody */
 } socket_lock_t;
@@ -145,6 +146,7 @@ struct sock {
 	struct socket *sk_socket; /* NULL until accept(), for a child */
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct bpf_local_storage *sk_bpf_storage; /* NULL: no program keeps anything of it */
 };
 
 struct inet_sock {

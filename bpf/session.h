@@ -222,6 +222,14 @@ static __always_inline void session_take_over(__u64 id, struct hc_session *sessi
 	session_charge(id, session, service, &claim, kind);
 }
 
+/* Has it sent a packet before, or been sent one? The kernel leaves the time of the last to who
+ * connects anew, and sets it as the SYN is sent. (Other programs may ask any socket for its
+ * cookie, and to take what is not there from each CPU's notes is dear.) */
+static __always_inline bool was_used(const struct tcp_sock *tp)
+{
+	return tp->tcp_mstamp;
+}
+
 /* The record of an outbound session, charged; or NULL. Another call changes nothing. */
 static __always_inline struct hc_session *
 session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie, void *sk)
@@ -237,7 +245,7 @@ session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie, void *sk)
 		return session;
 	}
 	claim.now = bpf_ktime_get_ns();
-	if (cookie)
+	if (cookie && was_used(tp))
 		closed_forget(cookie);
 	session = session_begin(id, 0, tp, HC_OUTBOUND, claim.now);
 	if (!session)

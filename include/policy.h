@@ -35,6 +35,9 @@ enum hc_direction {
 	HC_INBOUND = 1,
 };
 #define HC_BOTH_DIRECTIONS (1u << HC_OUTBOUND | 1u << HC_INBOUND)
+/* Stands in the code of on_milestone where the directions are to be written
+ * (user/kernel/rewrite.h); left in place, it would be both. */
+#define HC_DIRECTIONS_HERE (0x6468630c | HC_BOTH_DIRECTIONS)
 
 /* What identifies a user of a service. A session of a service by label has none yet: until then
  * it is charged to its client, which is a user of a kind of its own. */

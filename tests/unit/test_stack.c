@@ -253,7 +253,7 @@ static void test_chains(void **state)
 	headcount_bpf__destroy(object);
 }
 
-/* What the kernel may not have is no extern (user/kernel/cast.h says why). */
+/* What the kernel may not have is no extern (user/kernel/rewrite.h says why). */
 static void test_externs(void **state)
 {
 	GElf_Sym symbol;

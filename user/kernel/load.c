@@ -12,10 +12,10 @@
 
 #include "user/base/clock.h"
 #include "user/base/log.h"
-#include "user/kernel/cast.h"
 #include "user/kernel/feature.h"
 #include "user/kernel/load.h"
 #include "user/kernel/pin_paths.h"
+#include "user/kernel/rewrite.h"
 #include "record.h"
 
 /* What libbpf said last that the kernel had refused. */
@@ -301,7 +301,7 @@ static int load_into_kernel(struct headcount_bpf *object, const struct load_requ
 	/* The kernel gives a load up with EAGAIN when a signal comes. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	error = cast_sockets(object) ?: headcount_bpf__load(object);
+	error = rewrite_programs(object) ?: headcount_bpf__load(object);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return error && !request->optional ? explain_refusal(object, request, error) : error;
 }

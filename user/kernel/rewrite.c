@@ -6,16 +6,17 @@
 
 #include <bpf/libbpf.h>
 
-#include "user/kernel/cast.h"
+#include "user/kernel/rewrite.h"
 #include "user/kernel/feature.h"
+#include "policy.h"
 #include "record.h"
 #include "user_table.h"
 
 #include "headcount.skel.h"
 
-/* Both functions take the socket in r1, and one the type in r2, which is there for it. The code
- * stays as long as it was: libbpf goes by places in it. */
-static int cast_calls(struct bpf_program *program, int function)
+/* Of the program itself, not of its subprograms, each instruction. */
+static int rewrite(struct bpf_program *program,
+		   void (*change)(struct bpf_insn *instruction, int to), int to)
 {
 	size_t count = bpf_program__insn_cnt(program);
 	struct bpf_insn *code = malloc(count * sizeof(*code));
@@ -24,22 +25,34 @@ static int cast_calls(struct bpf_program *program, int function)
 	if (!code)
 		return -ENOMEM;
 	memcpy(code, bpf_program__insns(program), count * sizeof(*code));
-	for (size_t i = 0; i < count; i++) {
-		if (code[i].code != (BPF_JMP | BPF_CALL) || code[i].src_reg ||
-		    code[i].imm != BPF_FUNC_skc_to_tcp_sock)
-			continue;
-		code[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
-		code[i].imm = function;
-	}
+	for (size_t i = 0; i < count; i++)
+		change(&code[i], to);
 	error = bpf_program__set_insns(program, code, count);
 	free(code);
 	return error;
 }
 
-int cast_sockets(const struct headcount_bpf *object)
+/* Both functions take the socket in r1, and one the type in r2, which is there for it. */
+static void to_cast(struct bpf_insn *instruction, int function)
 {
-	/* Where each call in the program itself, not in its subprograms, is compat_tcp_of(). */
-	struct bpf_program *const programs[] = {
+	if (instruction->code != (BPF_JMP | BPF_CALL) || instruction->src_reg ||
+	    instruction->imm != BPF_FUNC_skc_to_tcp_sock)
+		return;
+	instruction->src_reg = BPF_PSEUDO_KFUNC_CALL;
+	instruction->imm = function;
+}
+
+static void to_directions(struct bpf_insn *instruction, int directions)
+{
+	if (instruction->code == (BPF_ALU64 | BPF_MOV | BPF_K) &&
+	    instruction->imm == HC_DIRECTIONS_HERE)
+		instruction->imm = directions;
+}
+
+int rewrite_programs(const struct headcount_bpf *object)
+{
+	/* Where each call in the program itself is compat_tcp_of(). */
+	struct bpf_program *const casting[] = {
 		object->progs.on_milestone,
 		object->progs.on_connect4,
 		object->progs.on_connect6,
@@ -47,8 +60,12 @@ int cast_sockets(const struct headcount_bpf *object)
 	};
 	int error = 0;
 
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
-		if (bpf_program__autoload(programs[i]) && features_cast())
-			error = error ?: cast_calls(programs[i], features_cast());
+	for (size_t i = 0; i < sizeof(casting) / sizeof(casting[0]); i++)
+		if (bpf_program__autoload(casting[i]) && features_cast())
+			error = error ?: rewrite(casting[i], to_cast, features_cast());
+	if (bpf_program__autoload(object->progs.on_milestone))
+		error = error
+				?: rewrite(object->progs.on_milestone, to_directions,
+					   object->rodata->directions);
 	return error;
 }
