@@ -249,7 +249,7 @@ static __always_inline void walk_repair(void)
 
 	repair->done = repair->of_user ? walk_recount(repair) : walk_end(repair->id);
 	if (repair->done)
-		count_loss(HC_LOSS_CORRECTED);
+		count_corrected();
 }
 
 #endif

@@ -17,8 +17,6 @@
 
 /* walk_sockets charges sessions that have no record, instead of only telling. */
 const volatile bool walk_adopt = false;
-/* And counts each as a correction: it should have been charged long since. */
-const volatile bool walk_correct = false;
 /* walk_files tells who has the sessions, instead of noting it. */
 const volatile bool walk_holders = false;
 
@@ -182,8 +180,8 @@ static __always_inline void walk_socket(struct seq_file *seq, struct sock_common
 	if (!session && walk_adopt) {
 		session = walk_charge(id, tp);
 		repaired = !!session;
-		if (session && walk_correct)
-			count_loss(HC_LOSS_CORRECTED);
+		if (session)
+			count_corrected();
 	}
 	if (walk_adopt && session && state != TCP_SYN_SENT && !(session->flags & HC_S_DIVERTED))
 		alive_look(tp, id);

@@ -110,7 +110,7 @@ static int adopt(void)
 /* Sets that are full are passed over, level by level. */
 static void test_levels(void **state)
 {
-	static const __u32 full[] = {0, HC_SESSION_HOT, HC_SESSION_HOT * 16};
+	static const __u32 full[] = {0, HC_SESSION_HOT, HC_SESSION_HOT * 8};
 
 	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++) {
 		open_session();
@@ -161,7 +161,7 @@ static void test_closed_meanwhile(void **state)
 		assert_int_equal(walk_end_closed(walker, &found), 0);
 	assert_int_equal(copies(found.rows[0].id), 1);
 	assert_int_equal(copies(found.rows[1].id), 0);
-	assert_int_equal(lost(HC_LOSS_CORRECTED), 1);
+	assert_int_equal(lost(HC_LOSS_CORRECTED), 0); /* that is for audit --repair */
 	free(found.rows);
 }
 
