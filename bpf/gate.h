@@ -41,8 +41,8 @@ static __always_inline int gate_outbound(struct bpf_sock_addr *ctx, struct hc_se
 	before = session_of_seen(cookie, cookie);
 	if (before) /* of its last attempt, or of a session whose end nobody saw: it is CLOSE */
 		session_ended(cookie, tp, TCP_CLOSE);
-	/* One whose last connect() failed before it sent anything has been told to call. */
-	if (cookie && (was_used(tp) || tp->bpf_sock_ops_cb_flags & TELLS))
+	/* The others are of one whose last connect() failed before it sent anything. */
+	if (cookie && (was_used(tp) || tp->write_seq || tp->bpf_sock_ops_cb_flags & TELLS))
 		closed_forget(cookie);
 	/* Fast Open may put the SYN off, and TCP_CONNECT_CB with it: on_milestone hears of
 	 * SYN_SENT, and of the end, so. */

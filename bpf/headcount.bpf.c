@@ -98,6 +98,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	const bool inbound = directions_here() & 1u << HC_INBOUND;
 	struct tcp_sock *tp;
 	__u64 id, cookie;
+	__u32 how = 0;
 
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TIMEOUT_INIT:
@@ -129,7 +130,9 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	}
 	/* From here on its state changes come here too; see on_state. A child has its
 	 * listener's flags. */
-	if (!(ctx->bpf_sock_ops_cb_flags & TELLS))
+	if (ctx->bpf_sock_ops_cb_flags & TELLS)
+		how |= CONNECT_TOLD;
+	else
 		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | TELLS);
 	tp = ctx->sk ? compat_tcp_of(ctx->sk) : NULL;
 	if (!tp)
@@ -137,11 +140,13 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	/* To ask makes the cookie, where nobody has asked before. */
 	cookie = tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
 	id = cookie ?: bpf_get_socket_cookie(ctx);
+	if (cookie)
+		how |= CONNECT_SEEN;
 	if (ctx->op == BPF_SOCK_OPS_STATE_CB && half_closes(ctx->args[1]))
 		half_closed_note(id);
 	else if (ctx->op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == TCP_SYN_SENT) {
 		if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
-			session_connected(id, tp, cookie, ctx->sk, false);
+			session_connected(id, tp, ctx->sk, how);
 	} else if (ctx->op == BPF_SOCK_OPS_STATE_CB)
 		session_closing(id, tp, ctx->args[0]);
 	else if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
@@ -154,7 +159,7 @@ int on_milestone(struct bpf_sock_ops *ctx)
 	} else if (ctx->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB)
 		alive_look(ctx, id);
 	else if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB)
-		session_connected(id, tp, cookie, ctx->sk, true);
+		session_connected(id, tp, ctx->sk, how | CONNECT_SENDS);
 	else {
 		listener_opened(id, tp, bpf_get_current_task_btf());
 		request_bound(ctx, tp);
@@ -240,7 +245,7 @@ int BPF_PROG(on_state, struct sock *sk, int old_state, int new_state)
 	else if (half_closes(new_state))
 		half_closed_note(id);
 	else if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
-		session_connected(id, tp, id, NULL, false);
+		session_connected(id, tp, NULL, CONNECT_SEEN | CONNECT_TOLD);
 	return 0;
 }
 

@@ -222,6 +222,13 @@ static __always_inline void session_take_over(__u64 id, struct hc_session *sessi
 	session_charge(id, session, service, &claim, kind);
 }
 
+/* How it is that connect() is under way. */
+enum connecting {
+	CONNECT_SENDS = 1, /* its SYN is sent now, and can be told */
+	CONNECT_SEEN = 2,  /* somebody has asked for the socket's cookie before */
+	CONNECT_TOLD = 4,  /* the socket has told something before */
+};
+
 /* Has it sent a packet before, or been sent one? The kernel leaves the time of the last to who
  * connects anew, and sets it as the SYN is sent. (Other programs may ask any socket for its
  * cookie, and to take what is not there from each CPU's notes is dear.) */
@@ -232,9 +239,9 @@ static __always_inline bool was_used(const struct tcp_sock *tp)
 
 /* The record of an outbound session, charged; or NULL. Another call changes nothing. */
 static __always_inline struct hc_session *
-session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie, void *sk)
+session_connecting(__u64 id, const struct tcp_sock *tp, void *sk, __u32 how)
 {
-	struct hc_session *session = session_of_seen(id, cookie);
+	struct hc_session *session = how & CONNECT_SEEN ? session_of(id) : NULL;
 	const struct hc_service *service;
 	struct claim claim = {};
 
@@ -245,8 +252,8 @@ session_connecting(__u64 id, const struct tcp_sock *tp, __u64 cookie, void *sk)
 		return session;
 	}
 	claim.now = bpf_ktime_get_ns();
-	if (cookie && was_used(tp))
-		closed_forget(cookie);
+	if (how & CONNECT_SEEN && (how & CONNECT_TOLD || was_used(tp)))
+		closed_forget(id);
 	session = session_begin(id, 0, tp, HC_OUTBOUND, claim.now);
 	if (!session)
 		return NULL;
@@ -362,14 +369,15 @@ static __noinline __u32 session_accepted(__u64 id, const struct tcp_sock *tp, __
 	return alive_due(session, service);
 }
 
-/* Outbound, in the caller's context: in SYN_SENT, when the port may not be chosen yet; or
- * `sends` the SYN now, and can be told. */
-static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, __u64 cookie,
-					 void *sk, bool sends)
+/* Outbound, in the caller's context: in SYN_SENT, when the port may not be chosen yet, or as
+ * the SYN is sent. `how`: enum connecting. */
+static __noinline void session_connected(__u64 id, const struct tcp_sock *tp, void *sk,
+					 __u32 how)
 {
-	struct hc_session *session = session_connecting(id, tp, cookie, sk);
+	struct hc_session *session = session_connecting(id, tp, sk, how);
 
-	if (!session || !sends || session->flags & (HC_S_ANNOUNCED | HC_S_CONNECTING))
+	if (!session || !(how & CONNECT_SENDS) ||
+	    session->flags & (HC_S_ANNOUNCED | HC_S_CONNECTING))
 		return;
 	session_set_ends(session, tp);
 	session_announce(id, session, session->opened_ns);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,39 +15,43 @@
 
 #include "headcount.skel.h"
 
-/* Of the program itself, not of its subprograms, each instruction. */
+/* Of the program itself, not of its subprograms, each instruction that `change` knows: one at
+ * least. */
 static int rewrite(struct bpf_program *program,
-		   void (*change)(struct bpf_insn *instruction, int to), int to)
+		   bool (*change)(struct bpf_insn *instruction, int to), int to)
 {
 	size_t count = bpf_program__insn_cnt(program);
 	struct bpf_insn *code = malloc(count * sizeof(*code));
-	int error;
+	int changed = 0, error;
 
 	if (!code)
 		return -ENOMEM;
 	memcpy(code, bpf_program__insns(program), count * sizeof(*code));
 	for (size_t i = 0; i < count; i++)
-		change(&code[i], to);
-	error = bpf_program__set_insns(program, code, count);
+		changed += change(&code[i], to);
+	error = changed ? bpf_program__set_insns(program, code, count) : -EINVAL;
 	free(code);
 	return error;
 }
 
 /* Both functions take the socket in r1, and one the type in r2, which is there for it. */
-static void to_cast(struct bpf_insn *instruction, int function)
+static bool to_cast(struct bpf_insn *instruction, int function)
 {
 	if (instruction->code != (BPF_JMP | BPF_CALL) || instruction->src_reg ||
 	    instruction->imm != BPF_FUNC_skc_to_tcp_sock)
-		return;
+		return false;
 	instruction->src_reg = BPF_PSEUDO_KFUNC_CALL;
 	instruction->imm = function;
+	return true;
 }
 
-static void to_directions(struct bpf_insn *instruction, int directions)
+static bool to_directions(struct bpf_insn *instruction, int directions)
 {
-	if (instruction->code == (BPF_ALU64 | BPF_MOV | BPF_K) &&
-	    instruction->imm == HC_DIRECTIONS_HERE)
-		instruction->imm = directions;
+	if (instruction->code != (BPF_ALU64 | BPF_MOV | BPF_K) ||
+	    instruction->imm != HC_DIRECTIONS_HERE)
+		return false;
+	instruction->imm = directions;
+	return true;
 }
 
 int rewrite_programs(const struct headcount_bpf *object)
