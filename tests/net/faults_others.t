@@ -111,11 +111,13 @@ def ends_untold(config):
         ids = {session_id(row) for row in our_sessions()}
         equal(len(ids), 4, "sessions")
         detach("/sys/fs/bpf/headcount/link_on_milestone")
+        # Before 6.12 a tracepoint sees them, too, and nothing detaches that.
+        how = "finished" if os.path.exists("/sys/fs/bpf/headcount/link_on_state") else "unknown"
         for s in used, fresh, *accepted:
             s.close()
         until_equal(lambda: {e["headcount.session.id"]: e["event.reason"] for e in hc.events
                              if e["event.action"] == "session-closed" and e["headcount.session.id"] in ids},
-                    dict.fromkeys(ids, "unknown"), "how they ended")
+                    dict.fromkeys(ids, how), "how they ended")
         equal(active("imap", ALICE), 0, "active")
     equal(headcount("detach")[0], 0, "exit code of detach")
 
