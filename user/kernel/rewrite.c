@@ -68,9 +68,8 @@ int rewrite_programs(const struct headcount_bpf *object)
 	for (size_t i = 0; i < sizeof(casting) / sizeof(casting[0]); i++)
 		if (bpf_program__autoload(casting[i]) && features_cast())
 			error = error ?: rewrite(casting[i], to_cast, features_cast());
-	if (bpf_program__autoload(object->progs.on_milestone))
-		error = error
-				?: rewrite(object->progs.on_milestone, to_directions,
-					   object->rodata->directions);
+	if (!error && bpf_program__autoload(object->progs.on_milestone))
+		error = rewrite(object->progs.on_milestone, to_directions,
+				object->rodata->directions);
 	return error;
 }

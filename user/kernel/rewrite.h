@@ -9,9 +9,9 @@
  *               BPF object, but then libbpf (1.1), where the kernel lacks it, looks through the
  *               BTF of modules, which takes CAP_SYS_ADMIN; and run has given that up when it
  *               loads the programs of a further network namespace.
- *   directions  on_milestone has those that are counted in its code, as HC_DIRECTIONS_HERE. The
- *               verifier takes the branches of other directions out, but what is read of
- * .rodata to choose them it leaves in: each time a cache line that is not there.
+ *   directions  on_milestone has those that are counted in its code, where HC_DIRECTIONS_HERE
+ *               stands. Of a constant in .rodata the verifier knows which branches are dead and
+ *               takes them out, but leaves the reads in, each of a cold cache line.
  */
 #ifndef HEADCOUNT_REWRITE_H
 #define HEADCOUNT_REWRITE_H
