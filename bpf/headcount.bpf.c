@@ -91,43 +91,44 @@ static __always_inline __u64 directions_here(void)
 	return wanted;
 }
 
-SEC("?sockops")
-int on_milestone(struct bpf_sock_ops *ctx)
+/* Of those that come with a socket. */
+static __always_inline bool milestone_matters(struct bpf_sock_ops *ctx)
 {
 	const bool outbound = directions_here() & 1u << HC_OUTBOUND;
 	const bool inbound = directions_here() & 1u << HC_INBOUND;
+
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_STATE_CB:
+		return state_matters(ctx->args[1], outbound) &&
+		       (ctx->args[1] != TCP_SYN_SENT || compat_callbacks);
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		return outbound;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		return outbound && alive_outbound();
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		return inbound;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB: /* tells directions apart: wanted in any case */
+		return true;
+	default:
+		return false;
+	}
+}
+
+SEC("?sockops")
+int on_milestone(struct bpf_sock_ops *ctx)
+{
 	struct tcp_sock *tp;
 	__u64 id, cookie;
 	__u32 how = 0;
 
-	switch (ctx->op) {
-	case BPF_SOCK_OPS_TIMEOUT_INIT:
+	if (ctx->op == BPF_SOCK_OPS_TIMEOUT_INIT) {
 		if (!ctx->is_fullsock) /* a request socket: a SYN was queued */
 			arrival_queued(ctx->remote_ip4, ctx->remote_ip6[3],
 				       bpf_ntohl(ctx->remote_port), ctx->local_port);
 		return 1;
-	case BPF_SOCK_OPS_STATE_CB:
-		if (!state_matters(ctx->args[1], outbound) ||
-		    (ctx->args[1] == TCP_SYN_SENT && !compat_callbacks))
-			return 1;
-		break;
-	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		if (!outbound)
-			return 1;
-		break;
-	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		if (!outbound || !alive_outbound())
-			return 1;
-		break;
-	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		if (!inbound)
-			return 1;
-		break;
-	case BPF_SOCK_OPS_TCP_LISTEN_CB: /* tells directions apart: wanted in any case */
-		break;
-	default:
-		return 1;
 	}
+	if (!milestone_matters(ctx))
+		return 1;
 	/* From here on its state changes come here too; see on_state. A child has its
 	 * listener's flags. */
 	if (ctx->bpf_sock_ops_cb_flags & TELLS)
